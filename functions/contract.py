@@ -1,0 +1,229 @@
+"""What a handler is: ``handler(event, context)``, and what both arguments hold.
+
+A *step handler* gets a step event and Lambda's own context, nothing of ours: it runs on AWS Lambda as it is.
+An *API handler* gets an API Gateway HTTP API (payload 2.0) event and an :class:`ApiContext`, its only way to the world.
+The views below are what the context's rooms answer with: frozen values, never live database rows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+Json = Any
+"""What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
+
+Event = Mapping[str, Any]
+Response = dict[str, Any]
+Row = TypeVar("Row")
+
+
+class Context(Protocol):
+    """AWS Lambda's context object, as a step handler sees it."""
+
+    aws_request_id: str
+    function_name: str
+    function_version: str
+    memory_limit_in_mb: str
+    invoked_function_arn: str
+    log_group_name: str
+    log_stream_name: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long this invocation may still run, in milliseconds, never below 0."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """One page of a listing; ``next`` is the cursor of the page after it, or None on the last."""
+
+    items: Sequence[Row]
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkflowView:
+    id: str
+    name: str
+    version: int
+    definition: Json
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    """One claim of a task. ``outcome``: None while it runs, else COMPLETED FAILED TIMED_OUT LOST RETURNED CANCELLED."""
+
+    attempt: int
+    outcome: str | None
+    error: str | None
+    cause: str | None
+    logs: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """One unit of work. ``step`` is the name of its state, ``function`` the step type that runs it."""
+
+    id: str
+    execution_id: str
+    workflow: str
+    name: str
+    step: str
+    status: str
+    attempts: int
+    retries: int
+    losses: int
+    data: Json
+    input: Json
+    result: Json
+    error: str | None
+    cause: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    log: Sequence[AttemptView] = ()
+    """Its attempts with their captured logs; filled by ``tasks.get`` alone."""
+
+
+@dataclass(frozen=True)
+class ExecutionView:
+    id: str
+    name: str | None
+    workflow: str
+    version: int
+    status: str
+    paused: bool
+    input: Json
+    output: Json
+    error: str | None
+    cause: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    tasks: Sequence[TaskView] = ()
+    """In the order of the definition; filled by ``executions.get`` alone."""
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    id: int
+    type: str
+    at: datetime
+    details: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class FunctionView:
+    name: str
+    kind: str
+    source: str
+    summary: str
+    route: str | None
+    timeout_seconds: float | None
+    retry: Json
+
+
+class Executions(Protocol):
+    def start(
+        self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
+    ) -> ExecutionView:
+        """Start one execution; committed when this returns. Raises NotFound, NameTaken, KeyReused, PayloadTooLarge."""
+
+    def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionView:
+        """Start a BullMQ-style tree as an execution of workflow ``flow:<name>``. Raises InvalidDefinition."""
+
+    def get(self, execution_id: str) -> ExecutionView: ...
+    def list(
+        self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None
+    ) -> Page[ExecutionView]: ...
+    def history(self, execution_id: str, *, after: int, limit: int) -> Page[HistoryView]: ...
+    def cancel(self, execution_id: str) -> ExecutionView: ...
+    def pause(self, execution_id: str) -> ExecutionView: ...
+    def resume(self, execution_id: str) -> ExecutionView: ...
+    def counts(self) -> Mapping[str, int]:
+        """How many executions stand in each status."""
+
+
+class Workflows(Protocol):
+    def create(self, name: str, definition: Json) -> WorkflowView:
+        """Store a definition as the newest version of ``name``. Raises InvalidDefinition, InvalidName."""
+
+    def get(self, name: str) -> WorkflowView: ...
+    def machine(self, name: str) -> Json:
+        """The newest definition as an Amazon States Language state machine."""
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[WorkflowView]: ...
+    def versions(self, name: str, *, limit: int, cursor: str | None) -> Page[WorkflowView]: ...
+    def delete(self, name: str) -> None: ...
+
+
+class Tasks(Protocol):
+    def get(self, task_id: str) -> TaskView: ...
+    def list(self, *, status: str | None, limit: int, cursor: str | None) -> Page[TaskView]: ...
+    def counts(self) -> Mapping[str, int]: ...
+    def succeed(self, token: str, output: Json) -> None:
+        """Answer a waiting task token with a result. Raises InvalidToken, TaskClosed."""
+
+    def fail(self, token: str, error: str | None, cause: str | None) -> None: ...
+    def heartbeat(self, token: str) -> None: ...
+
+
+class Functions(Protocol):
+    def list(self) -> Sequence[FunctionView]: ...
+    def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
+        """Run one step function now, in a sandbox: ``result`` or ``error`` and ``cause``, with ``logs`` and ``seconds``."""
+
+    def openapi(self) -> Mapping[str, Json]: ...
+
+
+class Artifacts(Protocol):
+    def read(self, key: str) -> tuple[bytes, str]:
+        """An artifact's bytes and media type. Raises NotFound."""
+
+
+class Health(Protocol):
+    def ready(self) -> Mapping[str, str]:
+        """``{"database": "ok", ...}``. Raises Unavailable while the database is away."""
+
+
+class ApiContext(Protocol):
+    """What an API handler is handed."""
+
+    request_id: str
+    executions: Executions
+    workflows: Workflows
+    tasks: Tasks
+    functions: Functions
+    artifacts: Artifacts
+    health: Health
+    log: logging.Logger
+
+
+def reply(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer in API Gateway's response form."""
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "body": json.dumps(body, ensure_ascii=False, allow_nan=False),
+    }
+
+
+def body_of(event: Event) -> Json:
+    """The request's JSON body, or None when there is none. The gateway has read it strictly before."""
+    return json.loads(event["body"]) if event.get("body") else None
+
+
+def path_of(event: Event, name: str) -> str:
+    """A path parameter, URL-decoded."""
+    return str(event["pathParameters"][name])
+
+
+def query_of(event: Event) -> Mapping[str, str]:
+    """The query parameters, URL-decoded; empty when there are none."""
+    return event.get("queryStringParameters") or {}

@@ -1,0 +1,135 @@
+"""What a caller may be told: one class an error, with its status, its wire code and its docstring as the message."""
+
+from __future__ import annotations
+
+
+class StepwellError(Exception):
+    """Something went wrong."""
+
+    status = 500
+    code = "InternalError"
+
+    def __init__(self, message: str | None = None, *, path: str | None = None, hint: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.path = path
+        self.hint = hint
+        super().__init__(self.message)
+
+    def to_dict(self) -> dict[str, dict[str, str]]:
+        """The one JSON error form: ``{"error": {"code", "message", "path"?, "hint"?}}``."""
+        members = {"code": self.code, "message": self.message, "path": self.path, "hint": self.hint}
+        return {"error": {name: value for name, value in members.items() if value is not None}}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
+
+
+class InvalidRequest(StepwellError):
+    """The request is not understood."""
+
+    status = 400
+    code = "InvalidRequest"
+
+
+class InvalidJson(InvalidRequest):
+    """The text is not JSON."""
+
+    code = "InvalidJson"
+
+
+class InvalidName(InvalidRequest):
+    """A name has 1 to 80 characters: no white space, no control characters, none of <>{}[]?*"#%\\^|~`$&,;:/."""
+
+    code = "InvalidName"
+
+
+class InvalidDefinition(InvalidRequest):
+    """The definition cannot be run."""
+
+    code = "InvalidDefinition"
+
+
+class InvalidCursor(InvalidRequest):
+    """The cursor is not one that a listing has given."""
+
+    code = "InvalidCursor"
+
+
+class InvalidToken(InvalidRequest):
+    """The task token is not one that was given out."""
+
+    code = "InvalidToken"
+
+
+class NotFound(StepwellError):
+    """There is nothing here."""
+
+    status = 404
+    code = "NotFound"
+
+
+class MethodNotAllowed(StepwellError):
+    """This path does not answer to that method."""
+
+    status = 405
+    code = "MethodNotAllowed"
+
+    def __init__(self, allow: tuple[str, ...]) -> None:
+        self.allow = allow
+        super().__init__(f"This path answers to {', '.join(allow)}.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"allow": ", ".join(self.allow)}
+
+
+class Conflict(StepwellError):
+    """The request does not fit the present state."""
+
+    status = 409
+    code = "Conflict"
+
+
+class NameTaken(Conflict):
+    """An execution of this workflow has that name already."""
+
+    code = "NameTaken"
+
+
+class TaskClosed(Conflict):
+    """The task has ended already, or timed out."""
+
+    code = "TaskClosed"
+
+
+class PayloadTooLarge(StepwellError):
+    """The payload is larger than the limit."""
+
+    status = 413
+    code = "PayloadTooLarge"
+
+
+class UnsupportedMediaType(StepwellError):
+    """The body must be application/json."""
+
+    status = 415
+    code = "UnsupportedMediaType"
+
+
+class KeyReused(StepwellError):
+    """This Idempotency-Key was used for another request."""
+
+    status = 422
+    code = "IdempotencyKeyReused"
+
+
+class Unavailable(StepwellError):
+    """The database is away for the moment; nothing was done. Try again."""
+
+    status = 503
+    code = "Unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": "1"}

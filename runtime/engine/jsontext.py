@@ -1,0 +1,117 @@
+"""The one strict JSON reader and the one writer.
+
+Strict means: UTF-8, no duplicate keys, no NaN or Infinity, numbers that a double or a 64-bit integer can hold,
+no NUL and no lone surrogate in any string, and no deeper than the limit (counted before anything is parsed).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+Json = Any
+
+DEPTH = 64
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_INT_LIMIT = 1 << 63
+
+
+class NotJson(ValueError):
+    """The text is not JSON as Stepwell reads it; the message says why and, where known, at which character."""
+
+
+def read(text: bytes | str, depth: int = DEPTH) -> Json:
+    """The value that a JSON text stands for. Raises NotJson."""
+    if isinstance(text, bytes):
+        text = _decode(text)
+    _check_depth(text, depth)
+    try:
+        value = _DECODER.decode(text)
+    except NotJson:
+        raise
+    except json.JSONDecodeError as fault:
+        raise NotJson(f"{fault.msg} at line {fault.lineno}, column {fault.colno}") from None
+    except ValueError as fault:
+        raise NotJson(str(fault)) from None
+    if "\\u" in text or not text.isascii():
+        _check_strings(value)
+    return value
+
+
+def write(value: Json) -> str:
+    """The compact JSON text of a value. Raises NotJson for what is no JSON value, or would not be read back."""
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError) as fault:
+        raise NotJson(str(fault)) from None
+
+
+def size(text: str) -> int:
+    """The length of a text in bytes of UTF-8, the unit of every payload limit."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise NotJson(f"not UTF-8 at byte {fault.start}") from None
+
+
+def _check_depth(text: str, limit: int) -> None:
+    if text.count("[") + text.count("{") <= limit:
+        return
+    deep = 0
+    for bracket in re.findall(r"[\[{\]}]", _STRING.sub("", text)):
+        deep += 1 if bracket in "[{" else -1
+        if deep > limit:
+            raise NotJson(f"nested deeper than {limit}")
+
+
+def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise NotJson(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _constant(name: str) -> Json:
+    raise NotJson(f"{name} is not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise NotJson(f"the number {text[:32]} is too large")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > 20 or not -_INT_LIMIT <= int(text) < _INT_LIMIT:
+        raise NotJson(f"the number {text[:32]} does not fit 64 bits")
+    return int(text)
+
+
+def _check_strings(value: Json) -> None:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if "\x00" in one:
+                raise NotJson("a string holds the character NUL")
+            if any("\ud800" <= character <= "\udfff" for character in one):
+                raise NotJson("a string holds half a surrogate pair")
+        elif isinstance(one, dict):
+            waiting.extend(one.keys())
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_int, strict=True
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=True)

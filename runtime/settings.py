@@ -1,0 +1,150 @@
+"""The environment, read once and checked: every name a process of Stepwell listens to stands in :class:`Settings`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class SettingsError(ValueError):
+    """The environment holds a name or a value that Stepwell does not understand."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of design and contract; sizes in bytes, times in seconds."""
+
+    body: int = 1 << 20
+    definition_body: int = 3 << 20
+    payload: int = 256 << 10
+    definition: int = 1 << 20
+    steps: int = 1000
+    depth: int = 64
+    history: int = 25_000
+    wait_seconds: int = 366 * 24 * 3600
+    logs: int = 64 << 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process needs to know, and nothing it may change."""
+
+    home: Path = Path(".stepwell")
+    port: int = 3000
+    database_url: str = "sqlite:///.stepwell/stepwell.db"
+    redis_url: str | None = None
+    function_paths: tuple[Path, ...] = ()
+    artifacts_dir: Path = Path(".stepwell/artifacts")
+    outbox_dir: Path = Path(".stepwell/outbox")
+    smtp_url: str | None = None
+    url: str = "http://127.0.0.1:3000"
+    lease_seconds: float = 15.0
+    heartbeat_seconds: float = 5.0
+    sweep_seconds: float = 2.0
+    workers: int = 4
+    function_timeout_seconds: float = 900.0
+    sqlite_synchronous: str = "NORMAL"
+    limits: Limits = field(default_factory=Limits)
+
+    def child_environment(self) -> dict[str, str]:
+        """What a handler's process is given besides Lambda's own names: no database, no queue, no keys."""
+        kept = {name: value for name, value in os.environ.items() if name in KEPT_FOR_CHILDREN}
+        ours = {
+            "ARTIFACTS_DIR": str(self.artifacts_dir.resolve()),
+            "OUTBOX_DIR": str(self.outbox_dir.resolve()),
+            "STEPWELL_URL": self.url,
+        }
+        return {**kept, **ours, **({"SMTP_URL": self.smtp_url} if self.smtp_url else {})}
+
+
+KEPT_FOR_CHILDREN = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "TZ"})
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("must be 1 or more")
+    return value
+
+
+def _port(text: str) -> int:
+    if not 0 <= int(text) <= 65535:
+        raise ValueError("must be between 0 and 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise ValueError("must be a number of seconds above 0")
+    return value
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    paths = tuple(Path(part).expanduser().resolve() for part in text.split(os.pathsep) if part)
+    for path in paths:
+        if not path.is_dir():
+            raise ValueError(f"{path} is not a directory")
+    return paths
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if urlsplit(text).scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(scheme + '://' for scheme in schemes)}")
+        return text
+
+    return check
+
+
+def _synchronous(text: str) -> str:
+    if text.upper() not in ("NORMAL", "FULL"):
+        raise ValueError("must be NORMAL or FULL")
+    return text.upper()
+
+
+READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "PORT": ("port", _port),
+    "DATABASE_URL": ("database_url", _url("sqlite", "postgresql", "postgres")),
+    "REDIS_URL": ("redis_url", _url("redis", "rediss", "unix")),
+    "FUNCTIONS_PATH": ("function_paths", _paths),
+    "ARTIFACTS_DIR": ("artifacts_dir", Path),
+    "OUTBOX_DIR": ("outbox_dir", Path),
+    "SMTP_URL": ("smtp_url", _url("smtp", "smtps")),
+    "STEPWELL_HOME": ("home", Path),
+    "STEPWELL_URL": ("url", _url("http", "https")),
+    "STEPWELL_WORKERS": ("workers", _whole),
+    "STEPWELL_LEASE_SECONDS": ("lease_seconds", _seconds),
+    "STEPWELL_HEARTBEAT_SECONDS": ("heartbeat_seconds", _seconds),
+    "STEPWELL_SWEEP_SECONDS": ("sweep_seconds", _seconds),
+    "STEPWELL_FUNCTION_TIMEOUT_SECONDS": ("function_timeout_seconds", _seconds),
+    "STEPWELL_SQLITE_SYNCHRONOUS": ("sqlite_synchronous", _synchronous),
+}
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings that an environment describes. Raises SettingsError, which names the variable at fault."""
+    environ = os.environ if environ is None else environ
+    unknown = sorted(name for name in environ if name.startswith("STEPWELL_") and name not in READERS)
+    if unknown:
+        raise SettingsError(f"{unknown[0]} is not a setting. Known: {', '.join(sorted(READERS))}")
+    values = {field: _read(name, read, environ[name]) for name, (field, read) in READERS.items() if environ.get(name)}
+    home = values.get("home", Settings.home)
+    values.setdefault("database_url", f"sqlite:///{home}/stepwell.db")
+    values.setdefault("artifacts_dir", home / "artifacts")
+    values.setdefault("outbox_dir", home / "outbox")
+    values.setdefault("url", f"http://127.0.0.1:{values.get('port', Settings.port)}")
+    return Settings(**values)
+
+
+def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as fault:
+        raise SettingsError(f"{name}={text!r}: {fault}") from None
