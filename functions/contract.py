@@ -177,7 +177,7 @@ class Tasks(Protocol):
 class Functions(Protocol):
     def list(self) -> Sequence[FunctionView]: ...
     def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
-        """Run one step function now, in a sandbox: ``result`` or ``error`` and ``cause``, with ``logs`` and ``seconds``."""
+        """Run one step function now, in a sandbox: ``result``, or ``error`` and ``cause``; ``logs``, ``seconds``."""
 
     def openapi(self) -> Mapping[str, Json]: ...
 
