@@ -1,0 +1,16 @@
+"""The bounds that the core itself keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EngineLimits:
+    """``payload`` in bytes of JSON text, for each state's input and output; ``history`` in events."""
+
+    payload: int = 256 << 10
+    history: int = 25_000
+
+
+LIMITS = EngineLimits()

@@ -1,0 +1,257 @@
+"""What a definition may hold, as tables: where, which fields, of what kind, and whether they must be there.
+
+A kind is a function ``(value, path) -> faults``. The tables of the state machine follow the Amazon States Language
+specification; the step list's and the flow's are our own.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.engine import names
+from runtime.engine.intrinsics import IntrinsicSyntax
+from runtime.engine.paths import PathSyntax, parse
+from runtime.engine.templates import compile as compile_template
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: where (a JSONPath into the document), what, and what was probably meant."""
+
+    path: str
+    message: str
+    hint: str | None = None
+
+
+Kind = Callable[[Json, str], Iterator[Fault]]
+
+
+@dataclass(frozen=True)
+class Field:
+    kind: Kind
+    required: bool = False
+
+
+Table = Mapping[str, Field]
+
+
+def check(value: Json, path: str, table: Table, what: str) -> Iterator[Fault]:
+    """The faults of an object against a table of its fields."""
+    if not isinstance(value, dict):
+        yield Fault(path, f"{what} must be an object, not {named(value)}")
+        return
+    for field in sorted(value.keys() - table.keys()):
+        yield Fault(f"{path}.{field}", f"{what} has no field {field!r}", did_you_mean(field, table))
+    for field, rule in table.items():
+        if field in value:
+            yield from rule.kind(value[field], f"{path}.{field}")
+        elif rule.required:
+            yield Fault(path, f"{what} needs the field {field!r}")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint at the known word that was probably meant."""
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
+    return f"did you mean {by_lower[near[0]]!r}?" if near else None
+
+
+def named(value: Json) -> str:
+    """What a value is, in JSON's words."""
+    words = {str: "a string", bool: "a boolean", dict: "an object", list: "a list", type(None): "null"}
+    return words.get(type(value), "a number")
+
+
+def anything(value: Json, path: str) -> Iterator[Fault]:
+    yield from ()
+
+
+def text(value: Json, path: str) -> Iterator[Fault]:
+    if not isinstance(value, str):
+        yield Fault(path, f"must be a string, not {named(value)}")
+
+
+def text_up_to(longest: int) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        yield from text(value, path)
+        if isinstance(value, str) and len(value) > longest:
+            yield Fault(path, f"has at most {longest} characters")
+
+    return kind
+
+
+def name(value: Json, path: str) -> Iterator[Fault]:
+    fault = names.fault_of(value)
+    if fault:
+        yield Fault(path, fault)
+
+
+def flag(value: Json, path: str) -> Iterator[Fault]:
+    if not isinstance(value, bool):
+        yield Fault(path, f"must be true or false, not {named(value)}")
+
+
+def number(least: float, most: float, *, whole: bool = False, above: bool = False) -> Kind:
+    """A number between two bounds; ``above``: the least one itself is not allowed."""
+
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            yield Fault(path, f"must be a {'whole ' if whole else ''}number, not {named(value)}")
+        elif value > most or value < least or (above and value == least):
+            yield Fault(path, f"must be {'above' if above else 'at least'} {least:g} and at most {most:g}")
+
+    return kind
+
+
+def choice(*allowed: str) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        if value not in allowed:
+            hint = did_you_mean(value, allowed) if isinstance(value, str) else None
+            yield Fault(path, f"must be one of {', '.join(allowed)}", hint)
+
+    return kind
+
+
+def object_of(table: Table, what: str) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        yield from check(value, path, table, what)
+
+    return kind
+
+
+def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        if not isinstance(value, list):
+            yield Fault(path, f"must be a list, not {named(value)}")
+            return
+        if len(value) < least:
+            yield Fault(path, f"needs at least {least}")
+        for index, item in enumerate(value):
+            yield from kind_of_item(item, f"{path}[{index}]")
+
+    return kind
+
+
+def path_or_null(value: Json, path: str) -> Iterator[Fault]:
+    if value is None:
+        return
+    yield from text(value, path)
+    if isinstance(value, str):
+        yield from _spelled(parse, value, path)
+
+
+def reference_path_or_null(value: Json, path: str) -> Iterator[Fault]:
+    yield from path_or_null(value, path)
+    if isinstance(value, str) and value.startswith("$$"):
+        yield Fault(path, "nothing can be written into the context object")
+
+
+def template(value: Json, path: str) -> Iterator[Fault]:
+    yield from _spelled(compile_template, value, path)
+
+
+def _spelled(compile: Callable[[Any], object], value: Json, path: str) -> Iterator[Fault]:
+    try:
+        compile(value)
+    except (PathSyntax, IntrinsicSyntax, ValueError) as fault:
+        yield Fault(path, str(fault))
+
+
+YEAR = 366 * 24 * 3600
+SECONDS = number(0, YEAR, above=True)
+
+RETRY: Table = {
+    "maxAttempts": Field(number(1, 1000, whole=True)),
+    "intervalSeconds": Field(number(0, YEAR)),
+    "backoffRate": Field(number(1, 100)),
+    "maxDelaySeconds": Field(SECONDS),
+}
+
+STEP: Table = {
+    "taskName": Field(text, required=True),
+    "name": Field(name),
+    "data": Field(anything),
+    "retry": Field(object_of(RETRY, "a retry")),
+    "timeoutSeconds": Field(SECONDS),
+}
+
+BACKOFF: Table = {
+    "type": Field(choice("fixed", "exponential"), required=True),
+    "delay": Field(number(0, YEAR * 1000), required=True),
+}
+
+FLOW_OPTIONS: Table = {
+    "attempts": Field(number(1, 1000, whole=True)),
+    "backoff": Field(object_of(BACKOFF, "a backoff")),
+    "delay": Field(number(0, YEAR * 1000)),
+}
+
+RETRIER: Table = {
+    "ErrorEquals": Field(list_of(text, least=1), required=True),
+    "IntervalSeconds": Field(number(0, 99999999, above=True)),
+    "MaxAttempts": Field(number(0, 99999999, whole=True)),
+    "BackoffRate": Field(number(1, 1000)),
+    "MaxDelaySeconds": Field(number(0, 31622400, above=True)),
+    "JitterStrategy": Field(choice("FULL", "NONE")),
+    "Comment": Field(text),
+}
+
+CATCHER: Table = {
+    "ErrorEquals": Field(list_of(text, least=1), required=True),
+    "Next": Field(text, required=True),
+    "ResultPath": Field(reference_path_or_null),
+    "Comment": Field(text),
+}
+
+MACHINE: Table = {
+    "StartAt": Field(text, required=True),
+    "States": Field(anything, required=True),
+    "Comment": Field(text),
+    "TimeoutSeconds": Field(number(0, 99999999, above=True)),
+    "Version": Field(choice("1.0")),
+    "QueryLanguage": Field(choice("JSONPath")),
+}
+
+BRANCH: Table = {name: MACHINE[name] for name in ("StartAt", "States", "Comment")}
+
+_ANY: Table = {"Type": Field(text, required=True), "Comment": Field(text), "QueryLanguage": Field(choice("JSONPath"))}
+_GOES_ON: Table = {"Next": Field(text), "End": Field(flag)}
+_INPUT_OUTPUT: Table = {"InputPath": Field(path_or_null), "OutputPath": Field(path_or_null)}
+_WORK: Table = {
+    "Parameters": Field(template),
+    "ResultSelector": Field(template),
+    "ResultPath": Field(reference_path_or_null),
+    "Retry": Field(list_of(object_of(RETRIER, "a retrier"))),
+    "Catch": Field(list_of(object_of(CATCHER, "a catcher"))),
+}
+
+STATES: Mapping[str, Table] = {
+    "Pass": {
+        **_ANY,
+        **_GOES_ON,
+        **_INPUT_OUTPUT,
+        "Parameters": Field(template),
+        "Result": Field(anything),
+        "ResultPath": Field(reference_path_or_null),
+    },
+    "Task": {
+        **_ANY,
+        **_GOES_ON,
+        **_INPUT_OUTPUT,
+        **_WORK,
+        "Resource": Field(text, required=True),
+        "TimeoutSeconds": Field(number(0, 99999999, above=True)),
+    },
+    "Wait": {**_ANY, **_GOES_ON, **_INPUT_OUTPUT, "Seconds": Field(number(0, YEAR), required=True)},
+    "Parallel": {**_ANY, **_GOES_ON, **_INPUT_OUTPUT, **_WORK, "Branches": Field(list_of(anything, 1), required=True)},
+    "Succeed": {**_ANY, **_INPUT_OUTPUT},
+    "Fail": {**_ANY, "Error": Field(text_up_to(256)), "Cause": Field(text_up_to(32768))},
+}
+"""The state types that run today. Choice and Map, and JSONata, are refused by name until they do."""
+
+LATER = ("Choice", "Map")

@@ -1,0 +1,18 @@
+"""The closed set of state types, each with the function that enters it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runtime.engine import definition as d
+from runtime.engine.states import fail, parallel, pass_, succeed, task, wait
+
+ENTER: Mapping[type[d.State], Callable[[Any, Any, Any], None]] = {
+    d.PassState: pass_.enter,
+    d.TaskState: task.enter,
+    d.WaitState: wait.enter,
+    d.ParallelState: parallel.enter,
+    d.SucceedState: succeed.enter,
+    d.FailState: fail.enter,
+}

@@ -1,0 +1,59 @@
+"""Task: has a function called by a worker, and goes on when its result or its error comes back."""
+
+from __future__ import annotations
+
+from runtime.engine import execution
+from runtime.engine.commands import CompleteTask, DispatchTask
+from runtime.engine.definition import TaskState
+from runtime.engine.events import TaskFailed, TaskSucceeded
+from runtime.engine.execution import Frame
+from runtime.engine.run import Run, number_of
+
+
+def enter(run: Run, frame: Frame, state: TaskState) -> None:
+    dispatch(run, frame)
+
+
+def dispatch(run: Run, frame: Frame) -> None:
+    """Hand the work out: for the first time, or again after a retry's delay."""
+    state = _task(run, frame)
+    context = run.context(frame)
+    value = run.taken(state.input_path, frame.input, context)
+    if state.parameters is not None:
+        value = run.render(state.parameters, value, context)
+    run.check_size(value, frame)
+    number = number_of(state, frame)
+    run.record("TaskScheduled", frame, task=number, resource=state.resource, timeoutInSeconds=state.timeout_seconds)
+    run.put(frame, waiting=execution.FOR_TASK, attempt=0)
+    run.commands.append(
+        DispatchTask(
+            frame=frame.path,
+            entry=frame.entry,
+            number=number,
+            step=frame.state,
+            function=state.function,
+            input=value,
+            retry=sum(frame.retries),
+            timeout_seconds=state.timeout_seconds,
+        )
+    )
+
+
+def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
+    """Take the outcome of an attempt."""
+    state = _task(run, frame)
+    number = number_of(state, frame)
+    if isinstance(event, TaskFailed):
+        kind = "TaskTimedOut" if event.error == "States.Timeout" else "TaskFailed"
+        run.record(kind, frame, task=number, error=event.error, cause=event.cause)
+        return run.fail(frame, event.error, event.cause)
+    run.record("TaskSucceeded", frame, task=number)
+    run.check_size(event.output, frame)
+    run.complete(frame, state, event.output)
+    run.commands.append(CompleteTask(number, event.output))
+
+
+def _task(run: Run, frame: Frame) -> TaskState:
+    state = run.state_of(frame)
+    assert isinstance(state, TaskState), f"{frame.state} is no Task"
+    return state

@@ -1,0 +1,85 @@
+"""Payload templates: JSON in which a member ``"name.$"`` takes its value from a path or an intrinsic function.
+
+Source: the Amazon States Language specification, section "Payload Template".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.engine.intrinsics import Call, parse_call
+from runtime.engine.paths import Path, parse
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Template:
+    """A compiled template. ``node`` is a literal, an expression, or an object or list of nodes."""
+
+    node: Any
+
+    def render(self, document: Json, context: Mapping[str, Json]) -> Json:
+        """The template filled in. Raises PathMissing, IntrinsicFault."""
+        return _render(self.node, document, context)
+
+
+@dataclass(frozen=True)
+class _Members:
+    literal: dict[str, Json]
+    filled: tuple[tuple[str, Any], ...]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Items:
+    nodes: tuple[Any, ...]
+
+
+def compile(template: Json) -> Template:
+    """The compiled form of a template. Raises PathSyntax, IntrinsicSyntax, ValueError for a value that is no text."""
+    return Template(_compile(template))
+
+
+def expression(text: Json) -> Path | Call:
+    """What stands behind a ``.$`` member: a path or a call."""
+    if not isinstance(text, str):
+        raise ValueError("the value of a member that ends in '.$' must be a path or an intrinsic function")
+    return parse(text) if text.startswith("$") else parse_call(text)
+
+
+def _compile(node: Json) -> Any:
+    if isinstance(node, dict):
+        members = [_member(name, value) for name, value in node.items()]
+        if all(not _is_live(value) for _, value in members):
+            return dict(members)
+        live = tuple((name, value) for name, value in members if _is_live(value))
+        literal = {name: value for name, value in members if not _is_live(value)}
+        return _Members(literal, live, tuple(name for name, _ in members))
+    if isinstance(node, list):
+        nodes = [_compile(one) for one in node]
+        return _Items(tuple(nodes)) if any(_is_live(one) for one in nodes) else nodes
+    return node
+
+
+def _member(name: str, value: Json) -> tuple[str, Any]:
+    return (name[:-2], expression(value)) if name.endswith(".$") else (name, _compile(value))
+
+
+def _is_live(node: Any) -> bool:
+    return isinstance(node, Path | Call | _Members | _Items)
+
+
+def _render(node: Any, document: Json, context: Mapping[str, Json]) -> Json:
+    if isinstance(node, Path):
+        return node.get(document, context)
+    if isinstance(node, _Members):
+        filled = {name: _render(value, document, context) for name, value in node.filled}
+        return {name: filled[name] if name in filled else node.literal[name] for name in node.order}
+    if isinstance(node, Call):
+        return node.value(document, context)
+    if isinstance(node, _Items):
+        return [_render(one, document, context) for one in node.nodes]
+    return node

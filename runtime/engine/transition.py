@@ -1,0 +1,105 @@
+"""``transition(machine, execution, event)``: what becomes of an execution when something happens to it.
+
+Frozen values in, frozen values out; no clock, no dice. A flat work list enters states one after another, so a chain of
+ten thousand Pass states is a loop, not a recursion. A late or doubled event gives back the very execution it was given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.engine import events, execution
+from runtime.engine.commands import Command, CompleteTask, FailTask
+from runtime.engine.definition import StateMachine
+from runtime.engine.execution import Execution, Frame, HistoryEvent
+from runtime.engine.limits import LIMITS, EngineLimits
+from runtime.engine.run import QuotaExceeded, Run
+from runtime.engine.states import parallel, task, wait
+from runtime.engine.states import table as states
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The new execution (the old one is untouched), what is to be done, and the ledger's new lines."""
+
+    execution: Execution
+    commands: tuple[Command, ...] = ()
+    history: tuple[HistoryEvent, ...] = ()
+
+
+def transition(
+    machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits = LIMITS
+) -> Transition:
+    """What becomes of an execution when this event happens to it. An event that fits nothing changes nothing."""
+    if before.status != execution.IN_PROGRESS:
+        return Transition(before)
+    run = Run(machine, before, event, limits)
+    try:
+        if not _apply(run, event):
+            return Transition(before)
+        _enter_all(run)
+    except QuotaExceeded as fault:
+        run.commands = [one for one in run.commands if isinstance(one, CompleteTask | FailTask)]
+        run.end(execution.FAILED, error="States.Runtime", cause=str(fault))
+    return Transition(run.result(), tuple(run.commands), tuple(run.history))
+
+
+def _apply(run: Run, event: events.Event) -> bool:
+    """Let the event in: False when it fits nothing that stands."""
+    match event:
+        case events.ExecutionStarted():
+            return _start(run)
+        case events.ExecutionCancelled():
+            run.end(execution.CANCELLED)
+        case events.ExecutionTimedOut():
+            run.end(execution.TIMED_OUT, error="States.Timeout")
+        case events.TimerFired():
+            return _fire(run, event)
+        case events.TaskSucceeded() | events.TaskFailed():
+            frame = run.frames.get(event.frame)
+            if frame is None or not _is_awaited(frame, event):
+                return False
+            with run.faults_of(frame):
+                task.settle(run, frame, event)
+        case _:
+            raise TypeError(f"{type(event).__name__} is no event of the core")
+    return True
+
+
+def _start(run: Run) -> bool:
+    if run.frames or run.count:
+        return False
+    run.record("ExecutionStarted")
+    run.set_execution_timer()
+    run.enter(Frame(path="", state=run.machine.start_at, input=run.before.input))
+    return True
+
+
+def _is_awaited(frame: Frame, event: events.TaskSucceeded | events.TaskFailed) -> bool:
+    return (frame.waiting, frame.entry, frame.attempt) == (execution.FOR_TASK, event.entry, event.attempt)
+
+
+def _fire(run: Run, event: events.TimerFired) -> bool:
+    frame = run.frames.get(event.frame)
+    if frame is None or frame.entry != event.entry or sum(frame.retries) != event.number:
+        return False
+    if frame.waiting == execution.FOR_TIMER:
+        with run.faults_of(frame):
+            wait.end(run, frame)
+    elif frame.waiting == execution.FOR_RETRY:
+        with run.faults_of(frame):
+            again = parallel.begin if run.is_parallel(frame) else task.dispatch
+            again(run, frame)
+    else:
+        return False
+    return True
+
+
+def _enter_all(run: Run) -> None:
+    while run.entering and run.status == execution.IN_PROGRESS:
+        frame = run.next_entry()
+        if frame is None:
+            continue
+        state = run.state_of(frame)
+        with run.faults_of(frame):
+            states.ENTER[type(state)](run, frame, state)
