@@ -1,0 +1,39 @@
+"""``python -m db.migrate``: bring the database at DATABASE_URL to the newest schema. Safe to repeat, and at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from playhouse.migrations import Runner
+
+from db.database import connect, database, is_sqlite, transaction
+
+DIRECTORY = Path(__file__).parent / "migrations"
+LOCK = 5_737_096  # any number that is ours alone
+
+
+def migrate() -> list[str]:
+    """Apply every pending migration, all of them or none; the names of those applied. One process at a time."""
+    with database.connection_context(), transaction():
+        if not is_sqlite():
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        return Runner(database.obj, str(DIRECTORY)).up()
+
+
+def main() -> int:
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        sys.stderr.write(
+            "DATABASE_URL is not set, for example postgresql://postgres:postgres@localhost:5432/stepwell\n"
+        )
+        return 2
+    connect(url)
+    applied = migrate()
+    sys.stdout.write("\n".join(f"applied {name}" for name in applied) + "\n" if applied else "nothing to apply\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""The tables, and nothing else. Times are milliseconds since the epoch; JSON is text, given back as it came."""
+
+from __future__ import annotations
+
+from peewee import (
+    SQL,
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    Field,
+    FloatField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from db.database import database
+
+
+class IdField(Field):
+    """A UUID, as text with dashes in Python and in SQLite, as ``uuid`` in PostgreSQL."""
+
+    field_type = "UUID"
+
+    def python_value(self, value: object) -> str | None:
+        return None if value is None else str(value)
+
+
+class Table(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Workflow(Table):
+    """What can be run, by name. ``deleted_at`` is a tombstone: the versions stay for the executions that use them."""
+
+    id = IdField(primary_key=True)
+    name = TextField(unique=True)
+    latest = IntegerField()
+    created_at = BigIntegerField()
+    deleted_at = BigIntegerField(null=True)
+
+
+class Version(Table):
+    """A definition as it was given, and the machine it was compiled to, with the functions' constants frozen in."""
+
+    id = IdField(primary_key=True)
+    workflow_id = IdField()
+    number = IntegerField()
+    definition = TextField()
+    compiled = TextField()
+    created_at = BigIntegerField()
+
+    class Meta:
+        indexes = ((("workflow_id", "number"), True),)
+
+
+class Execution(Table):
+    """One run. From ``state`` to ``data`` it is the root frame; ``revision`` moves with each change of it."""
+
+    id = IdField(primary_key=True)
+    name = TextField(null=True)
+    workflow_id = IdField()
+    workflow = TextField()
+    version_id = IdField()
+    version = IntegerField()
+    status = TextField()
+    paused = BooleanField(default=False)
+    revision = IntegerField(default=0)
+    history_count = IntegerField(default=0)
+    state = TextField(null=True)
+    entry = IntegerField(default=0)
+    entered_at = BigIntegerField(default=0)
+    waiting = TextField(default="ended")
+    retries = TextField(default="")
+    open = IntegerField(default=0)
+    data = TextField(default="null")
+    input = TextField()
+    output = TextField(null=True)
+    error = TextField(null=True)
+    cause = TextField(null=True)
+    created_at = BigIntegerField()
+    finished_at = BigIntegerField(null=True)
+
+
+Execution.add_index(
+    Execution.index(
+        Execution.workflow_id, Execution.name, unique=True, where=SQL("name IS NOT NULL"), name="execution_name"
+    )
+)
+Execution.add_index(Execution.index(Execution.workflow_id, Execution.id, name="execution_of_workflow"))
+Execution.add_index(Execution.index(Execution.status, Execution.id, name="execution_status"))
+
+
+class Frame(Table):
+    """A place where an execution stands besides its root: a branch."""
+
+    execution_id = IdField()
+    path = TextField()
+    state = TextField()
+    entry = IntegerField()
+    entered_at = BigIntegerField()
+    waiting = TextField()
+    retries = TextField(default="")
+    open = IntegerField(default=0)
+    data = TextField()
+    output = TextField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("execution_id", "path")
+
+
+class Task(Table):
+    """One unit of work. ``attempt`` is the fencing token: it grows with each claim. ``data`` is the step's own.
+
+    ``queued_at`` is when it may be rung for, null while its execution is paused; ``missing_since`` when a worker first
+    found that it has no such function.
+    """
+
+    id = IdField(primary_key=True)
+    execution_id = IdField()
+    number = IntegerField()
+    frame = TextField(default="")
+    entry = IntegerField(default=0)
+    step = TextField()
+    function = TextField()
+    status = TextField()
+    attempt = IntegerField(default=0)
+    retries = IntegerField(default=0)
+    losses = IntegerField(default=0)
+    owner = TextField(null=True)
+    lease_until = BigIntegerField(null=True)
+    deadline_at = BigIntegerField(null=True)
+    timeout_seconds = FloatField(null=True)
+    queued_at = BigIntegerField(null=True)
+    missing_since = BigIntegerField(null=True)
+    data = TextField(default="null")
+    input = TextField(null=True)
+    result = TextField(null=True)
+    error = TextField(null=True)
+    cause = TextField(null=True)
+    created_at = BigIntegerField()
+    started_at = BigIntegerField(null=True)
+    finished_at = BigIntegerField(null=True)
+
+    class Meta:
+        indexes = ((("execution_id", "number"), True),)
+
+
+Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_queued"))
+Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
+Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_failed"))
+
+
+class Attempt(Table):
+    """One claim of a task that has ended, with what its handler printed."""
+
+    task_id = IdField()
+    attempt = IntegerField()
+    owner = TextField(null=True)
+    outcome = TextField()
+    error = TextField(null=True)
+    cause = TextField(null=True)
+    logs = TextField(default="")
+    started_at = BigIntegerField(null=True)
+    finished_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("task_id", "attempt")
+
+
+class Timer(Table):
+    """A due time: a retry's delay, a wait, an execution's own time-out. Gone once it has fired."""
+
+    execution_id = IdField()
+    frame = TextField()
+    entry = IntegerField()
+    number = IntegerField()
+    kind = TextField()
+    due_at = BigIntegerField(index=True)
+
+    class Meta:
+        primary_key = CompositeKey("execution_id", "frame", "entry", "number", "kind")
+
+
+class History(Table):
+    """The ledger, append-only: line ``id`` of an execution, from 1 without a gap."""
+
+    execution_id = IdField()
+    id = IntegerField()
+    type = TextField()
+    at = BigIntegerField()
+    frame = TextField(default="")
+    step = TextField(null=True)
+    details = TextField(default="{}")
+
+    class Meta:
+        primary_key = CompositeKey("execution_id", "id")
+
+
+class StartKey(Table):
+    """An Idempotency-Key, kept as long as its execution: what was asked with it, and what it started."""
+
+    key = TextField(primary_key=True)
+    body_hash = TextField()
+    execution_id = IdField()
+    created_at = BigIntegerField()
+
+
+TABLES = (Workflow, Version, Execution, Frame, Task, Attempt, Timer, History, StartKey)
+HOT = ("execution", "task", "frame")
+"""Tables whose rows change often: PostgreSQL leaves room in their pages, so that updates touch no index."""

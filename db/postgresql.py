@@ -1,0 +1,132 @@
+"""PostgreSQL's form of the hot statements: each is one statement, prepared once per connection.
+
+In the statements ``materialized`` CTEs lock rows in the house's order and re-check their guards on the newest version
+of the row (READ COMMITTED); what follows hangs on them, so that all of it happens or nothing does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
+
+ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data"
+SHARED = "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at"
+
+CLAIM = f"""
+PREPARE claim(uuid, text, bigint, text[]) AS
+WITH x AS MATERIALIZED (
+  SELECT e.* FROM execution e
+  WHERE e.id = (SELECT execution_id FROM task WHERE id = $1) AND e.status = 'IN_PROGRESS' AND NOT e.paused
+  FOR UPDATE OF e),
+cur AS MATERIALIZED (
+  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND t.function = ANY($4) FOR UPDATE OF t),
+mine AS (
+  UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = $2, lease_until = {NOW} + $3,
+    started_at = {NOW}, missing_since = NULL, deadline_at = {NOW} + (t.timeout_seconds * 1000)::bigint
+  FROM cur WHERE t.id = cur.id RETURNING t.*),
+counted AS (
+  UPDATE execution v SET history_count = v.history_count + 1 FROM mine WHERE v.id = mine.execution_id),
+line AS (
+  INSERT INTO history (execution_id, id, type, at, frame, step, details)
+  SELECT mine.execution_id, e.history_count + 1, 'TaskStarted', {NOW}, mine.frame, mine.step,
+    json_build_object('task', mine.number, 'attempt', mine.attempt)::text FROM mine, x e)
+SELECT mine.id, mine.execution_id, mine.number, mine.frame, mine.entry, mine.step, mine.function, mine.attempt,
+  mine.retries, mine.timeout_seconds, mine.input, {SHARED}, {ROOT}, {NOW}
+FROM mine, x e
+"""
+
+FINISH = f"""
+PREPARE finish(uuid, int, int, uuid, int, text, text, text,
+  text, int, bigint, text, text, int, text, text, text,
+  text[], text[], text[], text[],
+  uuid, int, int, text, text, text, double precision, boolean, boolean, bigint) AS
+WITH x AS MATERIALIZED (
+  SELECT history_count FROM execution
+  WHERE id = $1 AND revision = $2 AND history_count = $3 AND status = 'IN_PROGRESS' AND NOT paused FOR UPDATE),
+cur AS MATERIALIZED (
+  SELECT t.id, t.started_at FROM task t, x
+  WHERE t.id = $4 AND t.attempt = $5 AND t.owner = $6 AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
+n AS MATERIALIZED (
+  SELECT t.id FROM task t, cur WHERE t.id = $22 AND t.status = 'PENDING' FOR UPDATE OF t),
+go AS MATERIALIZED (
+  SELECT x.history_count FROM x, cur WHERE $22 IS NULL OR $29 OR EXISTS (SELECT FROM n)),
+done AS (
+  UPDATE task t SET status = 'COMPLETED', result = $7, finished_at = {NOW}, owner = NULL, lease_until = NULL
+  FROM go WHERE t.id = $4),
+tried AS (
+  INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
+  SELECT $4, $5, $6, 'COMPLETED', $8, cur.started_at, {NOW} FROM go, cur),
+taken AS (
+  UPDATE task t SET status = CASE WHEN $30 THEN 'IN_PROGRESS' ELSE 'QUEUED' END,
+    attempt = t.attempt + $30::int, owner = CASE WHEN $30 THEN $6 END, entry = $24, input = $27,
+    lease_until = CASE WHEN $30 THEN {NOW} + $31 END, started_at = CASE WHEN $30 THEN {NOW} END, queued_at = {NOW},
+    timeout_seconds = $28, deadline_at = CASE WHEN $30 THEN {NOW} + ($28 * 1000)::bigint END
+  FROM go WHERE t.id = $22 AND NOT $29 RETURNING t.attempt),
+made AS (
+  INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, owner,
+    lease_until, deadline_at, timeout_seconds, queued_at, data, input, created_at, started_at)
+  SELECT $22, $1, $23, '', $24, $25, $26, CASE WHEN $30 THEN 'IN_PROGRESS' ELSE 'QUEUED' END, $30::int, 0, 0,
+    CASE WHEN $30 THEN $6 END, CASE WHEN $30 THEN {NOW} + $31 END,
+    CASE WHEN $30 THEN {NOW} + ($28 * 1000)::bigint END, $28, {NOW}, 'null', $27, {NOW}, CASE WHEN $30 THEN {NOW} END
+  FROM go WHERE $22 IS NOT NULL AND $29 RETURNING attempt),
+moved AS (
+  UPDATE execution v SET state = $9, entry = $10, entered_at = $11, waiting = $12, retries = $13, open = $14,
+    data = $15, status = $16, output = $17, revision = v.revision + 1,
+    history_count = v.history_count + cardinality($18),
+    finished_at = CASE WHEN $16 <> 'IN_PROGRESS' THEN {NOW} END
+  FROM go WHERE v.id = $1),
+lines AS (
+  INSERT INTO history (execution_id, id, type, at, frame, step, details)
+  SELECT $1, go.history_count + u.place, u.type, {NOW}, u.frame, u.step, u.details
+  FROM go, unnest($18, $19, $20, $21) WITH ORDINALITY u(type, frame, step, details, place))
+SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT attempt FROM made), {NOW}
+"""
+
+PREPARE = {"claim": CLAIM, "finish": FINISH}
+
+
+def finish_values(move: Any) -> Sequence[Any]:
+    """The parameters of ``finish``, in the order of its numbers."""
+    root, following, lines = move.root, move.next, move.lines
+    given = (
+        (None,) * 7
+        if following is None
+        else (
+            following.id,
+            following.number,
+            following.entry,
+            following.step,
+            following.function,
+            following.input,
+            following.timeout_seconds,
+        )
+    )
+    flags = (False, False) if following is None else (following.is_new, following.claim)
+    return (
+        move.execution_id,
+        move.revision,
+        move.history_count,
+        move.task_id,
+        move.attempt,
+        move.owner,
+        move.result,
+        move.logs,
+        root.state,
+        root.entry,
+        root.entered_at,
+        root.waiting,
+        root.retries,
+        root.open,
+        root.data,
+        move.status,
+        move.output,
+        [line.type for line in lines],
+        [line.frame for line in lines],
+        [line.step for line in lines],
+        [line.details for line in lines],
+        *given,
+        *flags,
+        move.lease_ms,
+    )

@@ -1,0 +1,225 @@
+"""The hot statements, each named and described; the only file that knows which dialect it speaks.
+
+On PostgreSQL a move of an execution is ONE prepared statement and one commit; on SQLite, which has no data-modifying
+CTEs, one short transaction. Every move is guarded in the statement itself, and its row count decides.
+Locks are taken in one order everywhere: execution, frames, tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import __exception_wrapper__ as wrapped_errors
+from psycopg2 import errors
+
+from db import postgresql, sqlite
+from db.database import database, is_sqlite, transaction
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of history as it is stored."""
+
+    type: str
+    frame: str
+    step: str | None
+    details: str
+
+
+@dataclass(frozen=True)
+class Root:
+    """The root frame, as it stands in the execution's row."""
+
+    state: str
+    entry: int
+    entered_at: int
+    waiting: str
+    retries: str
+    open: int
+    data: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A task that is ours now, and its execution as it stood in that moment. ``now`` is the database's time."""
+
+    id: str
+    execution_id: str
+    number: int
+    frame: str
+    entry: int
+    step: str
+    function: str
+    attempt: int
+    retries: int
+    timeout_seconds: float | None
+    input: str
+    name: str | None
+    workflow: str
+    version_id: str
+    revision: int
+    history_count: int
+    execution_input: str
+    created_at: int
+    root: Root
+    now: int
+
+
+@dataclass(frozen=True)
+class NextTask:
+    """The task that follows. ``is_new``: its row does not exist yet. ``claim``: take it at once, else queue it."""
+
+    id: str
+    number: int
+    entry: int
+    step: str
+    function: str
+    input: str
+    timeout_seconds: float | None
+    is_new: bool
+    claim: bool
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A task's success together with what follows from it, when the execution is nothing but its root frame."""
+
+    execution_id: str
+    revision: int
+    history_count: int
+    task_id: str
+    attempt: int
+    owner: str
+    result: str
+    logs: str
+    root: Root
+    status: str
+    output: str | None
+    lines: Sequence[Line]
+    next: NextTask | None
+    lease_ms: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """``attempt``: the claim of the next task; None when there is none, or it was queued."""
+
+    attempt: int | None
+    now: int
+
+
+def now() -> int:
+    """The database's time, the only clock that states are written by: milliseconds since the epoch."""
+    return int(database.execute_sql(f"SELECT {clock()}").fetchone()[0])
+
+
+def clock() -> str:
+    """The SQL expression for the present time. Never ``clock_timestamp()``: no index can be used with it."""
+    return sqlite.NOW if is_sqlite() else postgresql.NOW
+
+
+def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str]) -> Claimed | None:
+    """Take a queued task: from QUEUED to IN_PROGRESS, one attempt more, leased to ``owner``, its start in the history.
+
+    None when it is not queued (a doubled, late or forged message), its execution is paused or has ended, or it needs
+    a function that is not among ``functions``.
+    """
+    if is_sqlite():
+        with transaction():
+            row = sqlite.claim(database, task_id, owner, lease_ms, functions)
+    else:
+        row = _prepared("claim", (task_id, owner, lease_ms, list(functions)))
+    return None if row is None else _claimed(row)
+
+
+def finish(move: Finish) -> Finished | None:
+    """Finish a task and do all that follows in one commit. None when any guard failed: then nothing was changed."""
+    if is_sqlite():
+        with transaction():
+            row = sqlite.finish(database, move)
+    else:
+        row = _prepared("finish", postgresql.finish_values(move))
+    return None if row is None or not row[0] else Finished(row[1], row[2])
+
+
+def heartbeat(owner: str, lease_ms: int) -> dict[str, int]:
+    """Ask for more time for all that ``owner`` holds: the ids still its own, each with its attempt."""
+    sql = (
+        f"UPDATE task SET lease_until = {clock()} + {{0}} WHERE owner = {{0}} AND status = 'IN_PROGRESS' "
+        "RETURNING id, attempt"
+    )
+    rows = _all(sql, (lease_ms, owner))
+    return {str(task_id): attempt for task_id, attempt in rows}
+
+
+def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
+    """Tasks whose lease has run out: (id, execution id, attempt, owner)."""
+    sql = (
+        "SELECT id, execution_id, attempt, owner FROM task "
+        f"WHERE status = 'IN_PROGRESS' AND lease_until < {clock()} LIMIT {{0}}"
+    )
+    return [(str(task), str(execution), attempt, owner) for task, execution, attempt, owner in _all(sql, (limit,))]
+
+
+def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, str]]:
+    """Tasks past their state's time-out that their worker has not ended itself: (id, execution id, attempt, owner)."""
+    sql = (
+        "SELECT id, execution_id, attempt, owner FROM task "
+        f"WHERE status = 'IN_PROGRESS' AND deadline_at < {clock()} - {{0}} LIMIT {{0}}"
+    )
+    return [
+        (str(task), str(execution), attempt, owner) for task, execution, attempt, owner in _all(sql, (grace_ms, limit))
+    ]
+
+
+def due_timers(limit: int = 100) -> list[tuple[str, str, int, int, str]]:
+    """Timers whose time has come, earliest first: (execution id, frame, entry, number, kind)."""
+    sql = (
+        "SELECT execution_id, frame, entry, number, kind FROM timer "
+        f"WHERE due_at <= {clock()} ORDER BY due_at LIMIT {{0}}"
+    )
+    return [(str(row[0]), *row[1:]) for row in _all(sql, (limit,))]
+
+
+def next_timer_ms() -> int | None:
+    """How long until the earliest timer is due, in milliseconds; None when there is none."""
+    row = database.execute_sql(f"SELECT MIN(due_at) - {clock()} FROM timer").fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def queued_tasks(older_ms: int, limit: int, offset: int = 0) -> list[str]:
+    """Tasks that have been waiting to be claimed for at least so long, oldest first."""
+    sql = (
+        f"SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {clock()} - {{0}} "
+        "ORDER BY queued_at LIMIT {0} OFFSET {0}"
+    )
+    return [str(row[0]) for row in _all(sql, (older_ms, limit, offset))]
+
+
+def _all(sql: str, values: Sequence[Any]) -> list[Any]:
+    return database.execute_sql(sql.format(database.obj.param), values).fetchall()
+
+
+def _prepared(name: str, values: Sequence[Any]) -> Any:
+    """Execute a prepared statement; the connection's first use of it prepares it."""
+    places = ", ".join(["%s"] * len(values))
+    with wrapped_errors:
+        cursor = database.cursor()
+        try:
+            cursor.execute(f"EXECUTE {name}({places})", values)
+        except errors.InvalidSqlStatementName:
+            cursor.execute(postgresql.PREPARE[name])
+            cursor.execute(f"EXECUTE {name}({places})", values)
+        return cursor.fetchone()
+
+
+def _claimed(row: Sequence[Any]) -> Claimed:
+    task, shared, root = row[:11], row[11:18], row[18:25]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[25])
+
+
+def _shared(row: Sequence[Any]) -> Sequence[Any]:
+    name, workflow, version_id, revision, count, given, created_at = row
+    return name, workflow, str(version_id), revision, count, given, created_at

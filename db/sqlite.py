@@ -1,0 +1,117 @@
+"""SQLite's form of the hot statements: the same guards, as a few statements inside the caller's short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+CLAIMABLE = """
+SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id
+WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused AND t.function IN ({})
+"""
+TAKE = f"""
+UPDATE task SET status = 'IN_PROGRESS', attempt = attempt + 1, owner = ?, lease_until = {NOW} + ?, started_at = {NOW},
+  missing_since = NULL, deadline_at = {NOW} + CAST(timeout_seconds * 1000 AS INTEGER) WHERE id = ?
+"""
+COUNT = "UPDATE execution SET history_count = history_count + ? WHERE id = ?"
+STARTED = f"""
+INSERT INTO history (execution_id, id, type, at, frame, step, details)
+SELECT execution_id, ?, 'TaskStarted', {NOW}, frame, step, json_object('task', number, 'attempt', attempt)
+FROM task WHERE id = ?
+"""
+TAKEN = f"""
+SELECT t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.retries, t.timeout_seconds,
+  t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input, e.created_at,
+  e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, {NOW}
+FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?
+"""
+IS_CURRENT = """
+SELECT t.started_at FROM task t JOIN execution e ON e.id = t.execution_id
+WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PROGRESS' AND NOT e.paused
+  AND t.id = ? AND t.attempt = ? AND t.owner = ? AND t.status = 'IN_PROGRESS'
+"""
+DONE = f"""
+UPDATE task SET status = 'COMPLETED', result = ?, finished_at = {NOW}, owner = NULL, lease_until = NULL WHERE id = ?
+"""
+TRIED = f"""
+INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
+VALUES (?, ?, ?, 'COMPLETED', ?, ?, {NOW})
+"""
+FOLLOW = f"""
+UPDATE task SET status = ?2, attempt = attempt + ?3, owner = ?4, entry = ?5, input = ?6, queued_at = {NOW},
+  timeout_seconds = ?7, lease_until = {NOW} + ?8, started_at = CASE WHEN ?3 THEN {NOW} END,
+  deadline_at = CASE WHEN ?3 THEN {NOW} + CAST(?7 * 1000 AS INTEGER) END WHERE id = ?1 RETURNING attempt
+"""
+MAKE = f"""
+INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, data,
+  created_at) VALUES (?, ?, ?, '', ?, ?, ?, 'PENDING', 0, 0, 0, 'null', {NOW})
+"""
+MOVE = f"""
+UPDATE execution SET state = ?1, entry = ?2, entered_at = ?3, waiting = ?4, retries = ?5, open = ?6, data = ?7,
+  status = ?8, output = ?9, revision = revision + 1, history_count = history_count + ?10,
+  finished_at = CASE WHEN ?8 <> 'IN_PROGRESS' THEN {NOW} END WHERE id = ?11
+"""
+LINE = f"INSERT INTO history (execution_id, id, type, at, frame, step, details) VALUES (?, ?, ?, {NOW}, ?, ?, ?)"
+
+
+def claim(database: Any, task_id: str, owner: str, lease_ms: int, functions: Sequence[str]) -> Any:
+    """The row of a task that is ours now, or None."""
+    places = ", ".join("?" * len(functions))
+    found = database.execute_sql(CLAIMABLE.format(places), (task_id, *functions)).fetchone()
+    if found is None:
+        return None
+    execution_id, count = found
+    database.execute_sql(TAKE, (owner, lease_ms, task_id))
+    database.execute_sql(COUNT, (1, execution_id))
+    database.execute_sql(STARTED, (count + 1, task_id))
+    return database.execute_sql(TAKEN, (task_id,)).fetchone()
+
+
+def finish(database: Any, move: Any) -> Any:
+    """(applied, attempt of the next task, now)."""
+    guards = (move.execution_id, move.revision, move.history_count, move.task_id, move.attempt, move.owner)
+    current = database.execute_sql(IS_CURRENT, guards).fetchone()
+    following = move.next
+    if current is None or (following is not None and not _is_free(database, following)):
+        return None
+    database.execute_sql(DONE, (move.result, move.task_id))
+    database.execute_sql(TRIED, (move.task_id, move.attempt, move.owner, move.logs, current[0]))
+    attempt = None if following is None else _follow(database, move, following)
+    _move(database, move)
+    return (True, attempt, database.execute_sql(f"SELECT {NOW}").fetchone()[0])
+
+
+def _is_free(database: Any, following: Any) -> bool:
+    if following.is_new:
+        return True
+    row = database.execute_sql("SELECT status FROM task WHERE id = ?", (following.id,)).fetchone()
+    return row is not None and row[0] == "PENDING"
+
+
+def _follow(database: Any, move: Any, following: Any) -> int | None:
+    if following.is_new:
+        made = (following.id, move.execution_id, following.number, following.entry, following.step, following.function)
+        database.execute_sql(MAKE, made)
+    status, owner, lease = ("IN_PROGRESS", move.owner, move.lease_ms) if following.claim else ("QUEUED", None, None)
+    values = (
+        following.id,
+        status,
+        int(following.claim),
+        owner,
+        following.entry,
+        following.input,
+        following.timeout_seconds,
+        lease,
+    )
+    row = database.execute_sql(FOLLOW, values).fetchone()
+    return row[0] if following.claim else None
+
+
+def _move(database: Any, move: Any) -> None:
+    root = move.root
+    values = (root.state, root.entry, root.entered_at, root.waiting, root.retries, root.open, root.data)
+    database.execute_sql(MOVE, (*values, move.status, move.output, len(move.lines), move.execution_id))
+    for place, line in enumerate(move.lines, start=move.history_count + 1):
+        database.execute_sql(LINE, (move.execution_id, place, line.type, line.frame, line.step, line.details))
