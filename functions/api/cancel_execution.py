@@ -1,0 +1,13 @@
+"""Cancel an execution: what has not begun never will, and what runs is stopped."""
+
+from __future__ import annotations
+
+from functions.api import _shapes
+from functions.contract import ApiContext, Event, Response, path_of, reply
+
+ROUTE = "POST /executions/{id}/cancel"
+ANSWERS = {200: {"$ref": "#/components/schemas/ExecutionRow"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    return reply(_shapes.execution_row(context.executions.cancel(path_of(event, "id"))))

@@ -1,0 +1,19 @@
+"""Say that the process lives."""
+
+from __future__ import annotations
+
+from functions.contract import ApiContext, Event, Response, reply
+
+ROUTE = "GET /health"
+ANSWERS = {
+    200: {
+        "type": "object",
+        "required": ["status"],
+        "additionalProperties": False,
+        "properties": {"status": {"const": "ok"}},
+    }
+}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    return reply({"status": "ok"})

@@ -1,0 +1,19 @@
+"""Show what happened in an execution, oldest first."""
+
+from __future__ import annotations
+
+from functions.api import _arguments, _shapes
+from functions.contract import ApiContext, Event, Response, path_of, reply
+
+ROUTE = "GET /executions/{id}/history"
+QUERY = {
+    "after": {"type": "integer", "minimum": 0, "default": 0, "description": "the id of the last event seen"},
+    "limit": {"$ref": "#/components/schemas/Limit"},
+}
+ANSWERS = {200: {"$ref": "#/components/schemas/History"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    after = _arguments.whole(event, "after", lowest=0, highest=(1 << 53) - 1, default=0)
+    found = context.executions.history(path_of(event, "id"), after=after, limit=_arguments.limit(event))
+    return reply(_shapes.history(found))

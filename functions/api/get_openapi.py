@@ -1,0 +1,17 @@
+"""Describe this API in OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from functions.contract import ApiContext, Event, Response, reply
+
+ROUTE = "GET /openapi.json"
+ANSWERS = {
+    200: {
+        "type": "object",
+        "required": ["openapi", "info", "paths", "components"],
+    }
+}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    return reply(context.functions.openapi())

@@ -1,0 +1,22 @@
+"""Show a workflow in its newest version.
+
+``?form=asl`` shows a step list as the state machine that it is compiled to.
+"""
+
+from __future__ import annotations
+
+from functions.api import _arguments, _shapes
+from functions.contract import ApiContext, Event, Response, path_of, reply
+
+ROUTE = "GET /workflows/{name}"
+QUERY = {
+    "form": {"enum": ["asl"]},
+}
+ANSWERS = {200: {"$ref": "#/components/schemas/Workflow"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    form = _arguments.one_of(event, "form", ("asl",))
+    name = path_of(event, "name")
+    shown = _shapes.workflow(context.workflows.get(name))
+    return reply({**shown, "definition": context.workflows.machine(name)} if form else shown)

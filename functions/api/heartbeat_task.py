@@ -1,0 +1,13 @@
+"""Say that a waiting task is still being worked on."""
+
+from __future__ import annotations
+
+from functions.contract import ApiContext, Event, Response, path_of
+
+ROUTE = "POST /tasks/{token}/heartbeat"
+ANSWERS = {204: None}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    context.tasks.heartbeat(path_of(event, "token"))
+    return {"statusCode": 204}

@@ -1,0 +1,27 @@
+"""List executions, newest first."""
+
+from __future__ import annotations
+
+from functions.api import _arguments, _shapes
+from functions.api._schemas import EXECUTION_STATUSES
+from functions.contract import ApiContext, Event, Response, query_of, reply
+
+ROUTE = "GET /executions"
+QUERY = {
+    "workflow": {"type": "string"},
+    "status": {"enum": ["IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"]},
+    "limit": {"$ref": "#/components/schemas/Limit"},
+    "cursor": {"$ref": "#/components/schemas/Cursor"},
+}
+ANSWERS = {200: {"$ref": "#/components/schemas/ExecutionPage"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    query = query_of(event)
+    found = context.executions.list(
+        workflow=query.get("workflow"),
+        status=_arguments.one_of(event, "status", EXECUTION_STATUSES),
+        limit=_arguments.limit(event),
+        cursor=query.get("cursor"),
+    )
+    return reply(_shapes.page(found, _shapes.execution_row))

@@ -1,0 +1,20 @@
+"""List every step type and every endpoint."""
+
+from __future__ import annotations
+
+from functions.api import _shapes
+from functions.contract import ApiContext, Event, Response, reply
+
+ROUTE = "GET /functions"
+ANSWERS = {
+    200: {
+        "type": "object",
+        "required": ["items"],
+        "additionalProperties": False,
+        "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Function"}}},
+    }
+}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    return reply({"items": [_shapes.function(one) for one in context.functions.list()]})

@@ -1,0 +1,24 @@
+"""List tasks, newest first."""
+
+from __future__ import annotations
+
+from functions.api import _arguments, _shapes
+from functions.api._schemas import TASK_STATUSES
+from functions.contract import ApiContext, Event, Response, query_of, reply
+
+ROUTE = "GET /tasks"
+QUERY = {
+    "status": {"enum": ["PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"]},
+    "limit": {"$ref": "#/components/schemas/Limit"},
+    "cursor": {"$ref": "#/components/schemas/Cursor"},
+}
+ANSWERS = {200: {"$ref": "#/components/schemas/TaskPage"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    found = context.tasks.list(
+        status=_arguments.one_of(event, "status", TASK_STATUSES),
+        limit=_arguments.limit(event),
+        cursor=query_of(event).get("cursor"),
+    )
+    return reply(_shapes.page(found, _shapes.task_row))

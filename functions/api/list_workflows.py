@@ -1,0 +1,18 @@
+"""List the workflows, each in its newest version."""
+
+from __future__ import annotations
+
+from functions.api import _arguments, _shapes
+from functions.contract import ApiContext, Event, Response, query_of, reply
+
+ROUTE = "GET /workflows"
+QUERY = {
+    "limit": {"$ref": "#/components/schemas/Limit"},
+    "cursor": {"$ref": "#/components/schemas/Cursor"},
+}
+ANSWERS = {200: {"$ref": "#/components/schemas/WorkflowPage"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    found = context.workflows.list(limit=_arguments.limit(event), cursor=query_of(event).get("cursor"))
+    return reply(_shapes.page(found, _shapes.workflow))

@@ -1,0 +1,13 @@
+"""Pause an execution: no task begins any more, what runs finishes."""
+
+from __future__ import annotations
+
+from functions.api import _shapes
+from functions.contract import ApiContext, Event, Response, path_of, reply
+
+ROUTE = "POST /executions/{id}/pause"
+ANSWERS = {200: {"$ref": "#/components/schemas/ExecutionRow"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    return reply(_shapes.execution_row(context.executions.pause(path_of(event, "id"))))

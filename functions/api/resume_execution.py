@@ -1,0 +1,13 @@
+"""Let a paused execution go on."""
+
+from __future__ import annotations
+
+from functions.api import _shapes
+from functions.contract import ApiContext, Event, Response, path_of, reply
+
+ROUTE = "POST /executions/{id}/resume"
+ANSWERS = {200: {"$ref": "#/components/schemas/ExecutionRow"}}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    return reply(_shapes.execution_row(context.executions.resume(path_of(event, "id"))))

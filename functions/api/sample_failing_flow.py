@@ -1,0 +1,29 @@
+"""Start a demo flow that fails, after showing what a retry is.
+
+Its child succeeds at the third attempt, each later than the one before; then its parent fails at every attempt.
+"""
+
+from __future__ import annotations
+
+from functions.api import _shapes
+from functions.contract import ApiContext, Event, Response, reply
+
+ROUTE = "GET /tasks/sample-failing-flow"
+ANSWERS = {201: {"$ref": "#/components/schemas/Started"}}
+
+TREE = {
+    "name": "always_fails",
+    "opts": {"attempts": 2, "backoff": {"type": "fixed", "delay": 500}},
+    "children": [
+        {
+            "name": "flaky",
+            "data": {"failures": 2},
+            "opts": {"attempts": 3, "backoff": {"type": "exponential", "delay": 200}},
+        }
+    ],
+}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    execution = context.executions.start_flow(TREE)
+    return reply(_shapes.started(execution), 201, {"location": f"/executions/{execution.id}"})

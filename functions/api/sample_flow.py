@@ -1,0 +1,23 @@
+"""Start a demo flow that succeeds: a parent after two children."""
+
+from __future__ import annotations
+
+from functions.api import _shapes
+from functions.contract import ApiContext, Event, Response, reply
+
+ROUTE = "GET /tasks/sample-flow"
+ANSWERS = {201: {"$ref": "#/components/schemas/Started"}}
+
+TREE = {
+    "name": "step2",
+    "data": {"greeting": "I run last, and see what my children have answered"},
+    "children": [
+        {"name": "step1", "data": {"child": 1}},
+        {"name": "step2", "data": {"child": 2}},
+    ],
+}
+
+
+def handler(event: Event, context: ApiContext) -> Response:
+    execution = context.executions.start_flow(TREE)
+    return reply(_shapes.started(execution), 201, {"location": f"/executions/{execution.id}"})

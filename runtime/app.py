@@ -1,0 +1,80 @@
+"""The web process: Flask takes every request and hands it to the gateway. ``gunicorn "runtime.app:create_app()"``."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Protocol
+from urllib.parse import quote
+
+import flask
+
+from functions.contract import ApiContext
+from runtime.catalog import Catalog
+from runtime.gateway import Gateway, Invoker
+from runtime.http_event import Request, joined
+from runtime.settings import Settings, read_settings
+
+
+class Rooms(Protocol):
+    """What the web process stands on; ``runtime.context.build`` makes the real one."""
+
+    catalog: Catalog
+    invoker: Invoker
+
+    def api_context(self, request_id: str) -> ApiContext: ...
+    def close(self) -> None: ...
+
+
+def create_app(settings: Settings | None = None, context: Rooms | None = None) -> flask.Flask:
+    """The WSGI application, on the rooms given or on those that the settings describe."""
+    settings = settings or read_settings()
+    rooms = context or _real_rooms(settings)
+    gateway = Gateway(rooms.catalog, rooms.api_context, rooms.invoker, settings.limits)
+    app = flask.Flask(__name__, static_folder=None)
+    app.extensions["stepwell"] = rooms
+
+    # A hook and no rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
+    # What Flask has a rule for (the live streams) is not the gateway's.
+    @app.before_request
+    def answer() -> flask.Response | None:
+        return None if flask.request.url_rule else _answer(gateway, flask.request)
+
+    return app
+
+
+class _Answer(flask.Response):
+    # Flask would call an answer without a body, which has no content type, text/html.
+    default_mimetype = None
+
+
+def _real_rooms(settings: Settings) -> Rooms:
+    # Imported late: an application on rooms of its own needs no database driver, no queue and no sandbox.
+    from runtime.context import build
+
+    rooms: Rooms = build(settings)
+    atexit.register(rooms.close)
+    return rooms
+
+
+def _answer(gateway: Gateway, request: flask.Request) -> flask.Response:
+    response = gateway.handle(
+        Request(
+            method=request.method,
+            target=_target(request),
+            headers=joined(request.headers),
+            stream=request.stream,
+            source_ip=request.remote_addr or "127.0.0.1",
+            protocol=request.environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
+            scheme=request.scheme,
+        )
+    )
+    return _Answer([response.body], response.status, list(response.headers))
+
+
+def _target(request: flask.Request) -> str:
+    """The request target as it was sent: WSGI itself has only the decoded path, its servers keep the raw one too."""
+    raw = request.environ.get("RAW_URI")
+    if raw:
+        return str(raw)
+    query = request.environ.get("QUERY_STRING", "")
+    return quote(request.environ["PATH_INFO"], encoding="latin-1") + (f"?{query}" if query else "")

@@ -1,0 +1,218 @@
+"""Finds the handlers: every file in the rooms of ``functions/`` and of each directory of ``FUNCTIONS_PATH``.
+
+A handler is known by the constants in its file, read without importing it. A fault in any file, a step type that stands
+twice, a route that stands twice: the process does not start, and the message names the files.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from functions.contract import FunctionView
+from runtime.function_source import CatalogError, Source, read_source
+from runtime.routes import Route, parse_route
+from runtime.settings import ROOT
+
+__all__ = ["Catalog", "CatalogError", "Function"]
+
+log = logging.getLogger("stepwell.catalog")
+
+Json = Any
+
+ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard"}
+USERS_ROOMS = {"steps": "step", "api": "api"}
+BODY_LIMITS = ("body", "definition_body")
+_NAME = re.compile(r"""[^\s.<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}""")
+_STATUSES = range(200, 600)
+
+
+@dataclass(frozen=True)
+class Function:
+    """One handler: where it stands and what its constants say. ``module`` is dotted from ``root`` on."""
+
+    name: str
+    kind: str
+    module: str
+    path: Path
+    root: Path
+    builtin: bool
+    summary: str = ""
+    description: str = ""
+    route: str | None = None
+    query: Mapping[str, Json] = field(default_factory=dict)
+    body: Json = None
+    body_limit: str = "body"
+    answers: Mapping[int, Json] = field(default_factory=dict)
+    retry: Mapping[str, float] | None = None
+    timeout_seconds: float | None = None
+
+    def view(self) -> FunctionView:
+        """What a caller may know of it."""
+        inside = self.path.relative_to(self.root)
+        return FunctionView(
+            name=self.name,
+            kind=self.kind,
+            source=str(inside if self.builtin else self.root.name / inside),
+            summary=self.summary,
+            route=self.route,
+            timeout_seconds=self.timeout_seconds,
+            retry=self.retry,
+        )
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every handler there is. ``steps`` by step type, ``routes`` by route."""
+
+    functions: tuple[Function, ...]
+    steps: Mapping[str, Function]
+    routes: Mapping[Route, Function]
+
+    @classmethod
+    def load(cls, function_paths: Sequence[Path] = ()) -> Catalog:
+        """The built-in handlers and those of each path. Raises CatalogError."""
+        found = list(_room_by_room(ROOT, ROOT / "functions", ROOMS, builtin=True))
+        for path in function_paths:
+            found += _room_by_room(path, path, USERS_ROOMS, builtin=False)
+        catalog = cls(tuple(found), _steps(found), _routes(found))
+        log.info("%d step types, %d routes", len(catalog.steps), len(catalog.routes))
+        return catalog
+
+    def defaults(self, name: str) -> dict[str, Json]:
+        """The ``retry`` and ``timeoutSeconds`` that a step type's file names: what a workflow version freezes."""
+        step = self.steps[name]
+        named = {"retry": step.retry, "timeoutSeconds": step.timeout_seconds}
+        return {member: value for member, value in named.items() if value is not None}
+
+
+def _room_by_room(root: Path, house: Path, rooms: Mapping[str, str], *, builtin: bool) -> Iterator[Function]:
+    for room, kind in rooms.items():
+        for path in sorted((house / room).glob("*.py")):
+            if not path.name.startswith("_"):
+                yield _function(read_source(path), kind, root, builtin)
+
+
+def _function(source: Source, kind: str, root: Path, builtin: bool) -> Function:
+    name = source.path.stem
+    if not _NAME.fullmatch(name):
+        raise CatalogError(source.path, 1, f"{name!r} is no name of a function")
+    if kind != "step" and "ROUTE" not in source.literals:
+        raise CatalogError(source.path, 1, "has no ROUTE")
+    members = {_MEMBERS[constant][0]: _checked(source, constant) for constant in source.literals}
+    return Function(
+        name=name,
+        kind=kind,
+        module=".".join(source.path.relative_to(root).with_suffix("").parts),
+        path=source.path,
+        root=root,
+        builtin=builtin,
+        summary=source.summary,
+        description=source.description,
+        **members,
+    )
+
+
+def _checked(source: Source, constant: str) -> Any:
+    literal = source.literals[constant]
+    try:
+        return _MEMBERS[constant][1](literal.value)
+    except ValueError as fault:
+        raise CatalogError(source.path, literal.line, f"{constant} {fault}") from None
+
+
+def _steps(functions: Sequence[Function]) -> dict[str, Function]:
+    steps: dict[str, Function] = {}
+    for function in functions:
+        if function.kind == "step":
+            _refuse_second(steps.get(function.name), function, f"the step type {function.name!r}")
+            steps[function.name] = function
+    return steps
+
+
+def _routes(functions: Sequence[Function]) -> dict[Route, Function]:
+    routes: dict[Route, Function] = {}
+    shapes: dict[Any, Function] = {}
+    for function in functions:
+        if function.route is not None:
+            route = parse_route(function.route)
+            _refuse_second(shapes.get(route.shape), function, f"the route {route.key!r}")
+            routes[route] = shapes[route.shape] = function
+    return routes
+
+
+def _refuse_second(first: Function | None, second: Function, what: str) -> None:
+    if first:
+        raise CatalogError(second.path, 1, f"{what} stands already in {first.path}")
+
+
+def _route_key(value: Any) -> str:
+    return parse_route(value).key
+
+
+def _schema(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a JSON Schema, not {value!r}")
+    return value
+
+
+def _query(value: Any) -> Any:
+    if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
+        raise ValueError("must map the names of query parameters to JSON Schemas")
+    return value
+
+
+def _answers(value: Any) -> Any:
+    if not isinstance(value, dict) or not all(type(status) is int and status in _STATUSES for status in value):
+        raise ValueError("must map statuses from 200 to 599 to JSON Schemas, or to None where there is no body")
+    return value
+
+
+def _body_limit(value: Any) -> str:
+    if value not in BODY_LIMITS:
+        raise ValueError(f"must be one of {', '.join(BODY_LIMITS)}, not {value!r}")
+    return str(value)
+
+
+def _seconds(value: Any) -> float:
+    if not _is_number(value) or not 0 < value < 1e9:
+        raise ValueError(f"must be a number above 0, not {value!r}")
+    return float(value)
+
+
+def _retry(value: Any) -> Mapping[str, float]:
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a dict, not {value!r}")
+    for member, given in value.items():
+        if member not in _RETRY:
+            raise ValueError(f"has no member {member!r}; known: {', '.join(_RETRY)}")
+        lowest, whole = _RETRY[member]
+        if not _is_number(given) or not lowest <= given < 1e9 or (whole and type(given) is not int):
+            raise ValueError(f"{member} must be a {'whole ' if whole else ''}number from {lowest} on, not {given!r}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+_RETRY = {
+    "maxAttempts": (1, True),
+    "intervalSeconds": (0, False),
+    "backoffRate": (1, False),
+    "maxDelaySeconds": (0, False),
+}
+
+_MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "ROUTE": ("route", _route_key),
+    "QUERY": ("query", _query),
+    "BODY": ("body", _schema),
+    "BODY_LIMIT": ("body_limit", _body_limit),
+    "ANSWERS": ("answers", _answers),
+    "RETRY": ("retry", _retry),
+    "TIMEOUT_SECONDS": ("timeout_seconds", _seconds),
+}

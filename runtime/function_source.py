@@ -1,0 +1,82 @@
+"""What a handler's file says of itself, read from its text: a user's file is never imported here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONSTANTS = frozenset({"ROUTE", "QUERY", "BODY", "BODY_LIMIT", "ANSWERS", "RETRY", "TIMEOUT_SECONDS"})
+
+
+class CatalogError(ValueError):
+    """A handler's file is not one that can be served; the message names the file, the line and the fault."""
+
+    def __init__(self, path: Path, line: int, fault: str) -> None:
+        super().__init__(f"{path}:{line}: {fault}")
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A constant's value and the line it stands in."""
+
+    value: Any
+    line: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One handler's file: its literal constants and the first line and the rest of its docstring."""
+
+    path: Path
+    literals: Mapping[str, Literal]
+    summary: str
+    description: str
+
+
+def read_source(path: Path) -> Source:
+    """What a handler's file says of itself. Raises CatalogError when it is no Python or has no ``handler``."""
+    tree = _parse(path)
+    if not any(name == "handler" for statement in tree.body for name in _names(statement)):
+        raise CatalogError(path, 1, "defines no handler(event, context)")
+    summary, _, description = (ast.get_docstring(tree) or "").partition("\n")
+    return Source(path, _literals(path, tree), summary.strip(), description.strip())
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except SyntaxError as fault:
+        raise CatalogError(path, fault.lineno or 1, f"is not Python: {fault.msg}") from None
+    except (OSError, ValueError, RecursionError, MemoryError) as fault:
+        raise CatalogError(path, 1, f"cannot be read: {fault}") from None
+
+
+def _literals(path: Path, tree: ast.Module) -> dict[str, Literal]:
+    found: dict[str, Literal] = {}
+    for statement in tree.body:
+        for name in CONSTANTS.intersection(_names(statement)):
+            found[name] = Literal(_value(path, name, statement), statement.lineno)
+    return found
+
+
+def _value(path: Path, name: str, statement: ast.stmt) -> Any:
+    try:
+        return ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        raise CatalogError(path, statement.lineno, f"{name} is not a literal") from None
+
+
+def _names(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement at the top of a module binds."""
+    match statement:
+        case ast.FunctionDef(name=name):
+            yield name
+        case ast.Assign(targets=targets):
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+            yield name
+        case ast.ImportFrom(names=aliases):
+            yield from (alias.asname or alias.name for alias in aliases)

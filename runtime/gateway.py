@@ -1,0 +1,160 @@
+"""Request -> event -> handler -> response; whatever goes wrong on the way is an answer too, never an error page.
+
+Built-in handlers run here, in the web process, and answer errors in the one JSON form. A user's handler runs in the
+sandbox, and when it fails is answered for as API Gateway would.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any, Protocol
+
+import peewee
+from playhouse.pool import MaxConnectionsExceeded
+
+from functions.api._schemas import SCHEMAS
+from functions.contract import ApiContext
+from functions.errors import StepwellError, Unavailable
+from runtime.body_schema import BodySchema
+from runtime.catalog import Catalog, Function
+from runtime.engine import jsontext
+from runtime.http_body import json_of, read_body
+from runtime.http_event import Request, event_of, locate
+from runtime.http_response import MalformedResponse, Response, error_response, json_response, response_of
+from runtime.routes import Router
+from runtime.settings import Limits
+
+log = logging.getLogger("stepwell.http")
+
+DATABASE_AWAY = (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded)
+USERS_TIMEOUT_SECONDS = 30.0
+_TIMED_OUT = ("States.Timeout", "Sandbox.Timedout")
+
+
+class Outcome(Protocol):
+    """What became of one invocation: ``result`` is JSON text, or None when there is none."""
+
+    @property
+    def result(self) -> str | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def cause(self) -> str | None: ...
+
+
+class Invoker(Protocol):
+    def run(self, target: Any, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str) -> Outcome:
+        """Run a handler in the sandbox; ``target`` has ``name``, ``module``, ``path`` and ``timeout_seconds``."""
+
+
+class Endpoint(Protocol):
+    limit: int
+
+    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response: ...
+
+
+class Gateway:
+    """Answers requests."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        make_context: Callable[[str], ApiContext],
+        invoker: Invoker,
+        limits: Limits,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._clock = clock
+        self._router = Router(catalog.routes)
+        self._endpoints: Mapping[str, Endpoint] = {
+            route.key: BuiltIn(function, make_context, limits) if function.builtin else Users(function, invoker, limits)
+            for route, function in catalog.routes.items()
+        }
+
+    def handle(self, request: Request) -> Response:
+        """The response to a request, whatever happens; it names the request's id."""
+        request_id = str(uuid.uuid4())
+        try:
+            response = self._answer(request, request_id)
+        except Exception as fault:
+            response = error_response(_told(fault, request, request_id))
+        if request.method == "HEAD":
+            response = response.without_body()
+        return response.with_header("x-request-id", request_id)
+
+    def _answer(self, request: Request, request_id: str) -> Response:
+        location = locate(request.target)
+        match = self._router.choose(request.method, location.segments)
+        endpoint = self._endpoints[match.route.key]
+        body = read_body(request, endpoint.limit)
+        event = event_of(request, location, match, body, request_id=request_id, at=self._clock())
+        return endpoint.answer(request, event, body)
+
+
+class BuiltIn:
+    """A handler of the house: its body is checked before it is called, and its errors are ours."""
+
+    def __init__(self, function: Function, make_context: Callable[[str], ApiContext], limits: Limits) -> None:
+        self.limit: int = getattr(limits, function.body_limit)
+        self._takes_json = function.kind == "api"
+        self._depth = limits.depth
+        self._schema = BodySchema(function.body, SCHEMAS) if function.body is not None else None
+        self._handler = import_module(function.module).handler
+        self._make_context = make_context
+
+    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+        if self._takes_json:
+            value = json_of(request, body, self._depth)
+            if self._schema:
+                self._schema.check(value)
+        context = self._make_context(event["requestContext"]["requestId"])
+        return response_of(self._handler(event, context))
+
+
+class Users:
+    """A user's own handler: sees every body as it came, and fails as it would behind API Gateway."""
+
+    def __init__(self, function: Function, invoker: Invoker, limits: Limits) -> None:
+        self.limit: int = getattr(limits, function.body_limit)
+        self._function = function
+        self._invoker = invoker
+
+    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+        request_id = event["requestContext"]["requestId"]
+        outcome = self._invoker.run(
+            self._function,
+            jsontext.write(event),
+            timeout_seconds=USERS_TIMEOUT_SECONDS,
+            key=request_id,
+            request_id=request_id,
+        )
+        if outcome.error in _TIMED_OUT:
+            return json_response(503, {"message": "Service Unavailable"})
+        try:
+            return response_of(_result(outcome))
+        except (MalformedResponse, jsontext.NotJson) as fault:
+            log.warning("%s failed (request %s): %s", self._function.path, request_id, fault)
+            return json_response(500, {"message": "Internal Server Error"})
+
+
+def _result(outcome: Outcome) -> Any:
+    if outcome.result is None:
+        raise MalformedResponse(f"{outcome.error}: {outcome.cause}")
+    return jsontext.read(outcome.result)
+
+
+def _told(fault: Exception, request: Request, request_id: str) -> StepwellError:
+    """What the caller is told of a fault; what is our own fault goes to the log, whole."""
+    if isinstance(fault, DATABASE_AWAY):
+        log.warning(
+            "%s %.200r: the database is away (request %s): %s", request.method, request.target, request_id, fault
+        )
+        return Unavailable()
+    if isinstance(fault, StepwellError) and fault.status != StepwellError.status:
+        return fault
+    log.error("%s %.200r failed (request %s)", request.method, request.target, request_id, exc_info=fault)
+    return StepwellError()

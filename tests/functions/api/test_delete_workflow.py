@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from functions.api import delete_workflow
+from tests.functions.api.fakes import FakeContext, Room, answer, event
+
+
+def test_deletes_and_says_nothing():
+    workflows = Room(delete=None)
+    assert answer(delete_workflow, event(path={"name": "a b"}), FakeContext(workflows=workflows)) is None
+    assert workflows.calls == [("delete", ("a b",), {})]

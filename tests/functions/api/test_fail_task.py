@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from functions.api import fail_task
+from tests.functions.api.fakes import FakeContext, Room, answer, event
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [(..., (None, None)), ({}, (None, None)), ({"error": "Boom", "cause": "it broke"}, ("Boom", "it broke"))],
+)
+def test_hands_error_and_cause_over(body, told):
+    tasks = Room(fail=None)
+    assert answer(fail_task, event(path={"token": "tok"}, body=body), FakeContext(tasks=tasks)) is None
+    assert tasks.calls == [("fail", ("tok", *told), {})]

@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from functions.api import get_openapi
+from tests.functions.api.fakes import FakeContext, Room, answer, event
+
+
+def test_shows_the_document():
+    document = {"openapi": "3.1.0", "info": {}, "paths": {}, "components": {}}
+    assert answer(get_openapi, event(), FakeContext(functions=Room(openapi=document))) == document

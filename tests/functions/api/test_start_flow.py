@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from functions.api import start_flow
+from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
+
+TREE = {"name": "step2", "children": [{"name": "step1"}, {"name": "step1", "opts": {"attempts": 2}}]}
+
+
+def test_starts_the_tree_as_it_came():
+    executions = Room(start_flow=EXECUTION)
+    asked = event(body=TREE, headers={"idempotency-key": "k"})
+    assert answer(start_flow, asked, FakeContext(executions=executions)) == {
+        "executionId": "e1",
+        "status": "IN_PROGRESS",
+    }
+    assert executions.calls == [("start_flow", (TREE,), {"idempotency_key": "k"})]
+
+
+def test_tells_where_the_execution_is():
+    response = start_flow.handler(event(body=TREE), FakeContext(executions=Room(start_flow=EXECUTION)))
+    assert response["headers"]["location"] == "/executions/e1"
