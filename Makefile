@@ -1,0 +1,53 @@
+# make run      start everything on this machine: needs Python 3.11 or newer and nothing else
+# make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it
+# make check    style, types and the rules of the house
+# make format   put the files into the house's form
+#
+# Each makes .venv when it is missing. PYTHON=python3.12 chooses the interpreter it is made from.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# A stamp says that a requirements file is installed as it stands; running needs no test tools.
+CAN_RUN := $(VENV)/can-run.stamp
+CAN_TEST := $(VENV)/can-test.stamp
+
+.PHONY: run test check format
+.DELETE_ON_ERROR:
+
+run: $(CAN_RUN)
+	$(BIN)/python -m emulator $(ARGS)
+
+test: $(CAN_TEST)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(CAN_TEST)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_layers.py
+
+format: $(CAN_TEST)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(CAN_RUN): requirements.txt $(BIN)/python
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(CAN_TEST): requirements.txt requirements-dev.txt $(BIN)/python
+	$(INSTALL) -r requirements-dev.txt
+	@touch $(CAN_RUN) $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Stepwell needs Python 3.11 or newer; "$(PYTHON)" is not one.'; \
+	  echo 'Install it (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python)'; \
+	  echo 'or name the one you have: make $(MAKECMDGOALS) PYTHON=python3.12'; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo '"$(PYTHON)" cannot make a virtual environment: it lacks venv or ensurepip.'; \
+	  echo 'Install them (Debian, Ubuntu: apt-get install python3-venv) and say make $(MAKECMDGOALS) again.'; \
+	  exit 1; } >&2
+	$(PYTHON) -m venv --clear $(VENV)
