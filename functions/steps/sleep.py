@@ -1,0 +1,16 @@
+"""Works for ``data.seconds`` (1 unless told) by sleeping, and holds its worker meanwhile; a Wait state holds none."""
+
+from __future__ import annotations
+
+import time
+
+from functions.contract import Context, Event, Json
+from functions.steps._data import data_of, number
+
+TIMEOUT_SECONDS = 930
+
+
+def handler(event: Event, context: Context) -> Json:
+    seconds = number(data_of(event).get("seconds", 1), "data.seconds", low=0, high=900)
+    time.sleep(seconds)
+    return {"slept": seconds}

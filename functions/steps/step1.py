@@ -1,0 +1,18 @@
+"""Logs its data and echoes it: the first of the two example steps."""
+
+from __future__ import annotations
+
+import logging
+
+from functions.contract import Context, Event, Json
+
+TIMEOUT_SECONDS = 30
+
+log = logging.getLogger(__name__)
+
+
+def handler(event: Event, context: Context) -> Json:
+    data = event.get("data")
+    log.info("step1 received %r", data)
+    print("step1 done")
+    return {"step": "step1", "received": data}
