@@ -1,0 +1,213 @@
+"""Runs one step handler and says what became of it in the words of Step Functions: a result, or an Error and a Cause."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runtime.engine import jsontext
+from runtime.sandbox import invocation
+from runtime.sandbox.invocation import CAUSE_CHARS, ERROR_CHARS
+from runtime.sandbox.pool import Call, Ending, How, Pool
+from runtime.sandbox.process import describe_exit
+from runtime.settings import ROOT, Settings
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A step function: its name, its file, the dotted name it is imported under, its own time limit if it has one."""
+
+    name: str
+    path: Path
+    module: str
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an invocation: ``result`` (JSON text), or ``error`` and ``cause``, or ``killed`` from outside."""
+
+    result: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    logs: str = ""
+    seconds: float = 0.0
+    killed: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.result is not None
+
+
+class Invoker:
+    """Runs handlers in the sandbox: one that hangs, leaks or dies costs its own attempt only. Any thread may use it."""
+
+    def __init__(self, pool: Pool, settings: Settings) -> None:
+        self._pool = pool
+        self._settings = settings
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Invoker:
+        """An invoker with a pool of its own, which ``close`` ends."""
+        roots = (ROOT, *settings.function_paths)
+        idle_limit = settings.workers * len(roots)
+        return cls(Pool(settings.child_environment(), roots, settings.limits.logs, idle_limit), settings)
+
+    def run(
+        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
+    ) -> Outcome:
+        """Run a handler to its end. ``timeout_seconds`` is what is left of the state's own limit, if it has one."""
+        limit, overdue = _limit(target, timeout_seconds, request_id, self._settings)
+        if limit <= 0:
+            return overdue
+        call = Call(target.module, target.path, event_json, lambda_context(target.name, request_id))
+        try:
+            ending = self._pool.call(call, key=key, timeout_seconds=limit)
+        except OSError as fault:
+            return Outcome(error="Lambda.ServiceException", cause=f"No process could be started: {fault}")
+        outcome = self._outcome(ending, overdue, target, request_id)
+        return replace(outcome, logs=ending.logs, seconds=ending.seconds)
+
+    def kill(self, key: str) -> bool:
+        """Stop what runs under this key: its outcome is ``killed``. Says whether anything did."""
+        return self._pool.kill(key)
+
+    def close(self) -> None:
+        """Stop whatever runs, and run nothing more."""
+        self._pool.close()
+
+    def _outcome(self, ending: Ending, overdue: Outcome, target: Target, request_id: str) -> Outcome:
+        match ending.how:
+            case How.ANSWERED:
+                return read_answer(ending.answer or {}, target, request_id, self._settings.limits.payload)
+            case How.EXITED:
+                return exited(request_id, ending.exit)
+            case How.OVERDUE:
+                return overdue
+            case How.KILLED:
+                return Outcome(killed=True)
+
+
+class InProcessInvoker:
+    """Runs handlers in this very process, for unit tests: the same outcomes, but no time-out and no protection.
+
+    What a handler prints is caught by replacing ``sys.stdout`` meanwhile, so one invocation at a time.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+
+    def run(
+        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
+    ) -> Outcome:
+        """Run a handler to its end. The limits are told to it, and not enforced."""
+        limit, _ = _limit(target, timeout_seconds, request_id, self._settings)
+        context = {**lambda_context(target.name, request_id), "log_stream_name": "", "remaining_ms": limit * 1000}
+        request = {"module": target.module, "path": str(target.path), "handler": "handler", "event": event_json}
+        started, output = time.monotonic(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), _imported_anew(target.module):
+            outcome = self._perform({**request, "context": context}, target, request_id)
+        return replace(outcome, logs=output.getvalue(), seconds=time.monotonic() - started)
+
+    def kill(self, key: str) -> bool:
+        """Nothing can be stopped here."""
+        return False
+
+    def close(self) -> None:
+        """Nothing is kept here."""
+
+    def _perform(self, request: Mapping[str, Any], target: Target, request_id: str) -> Outcome:
+        try:
+            answer = invocation.perform(invocation.Functions(invocation.SourceWatch(())), request)
+        except SystemExit as fault:
+            return exited(request_id, describe_exit(invocation.exit_status(fault.code)))
+        return read_answer(answer, target, request_id, self._settings.limits.payload)
+
+
+def lambda_context(name: str, request_id: str) -> dict[str, str]:
+    """What Lambda's context object says of an invocation, but for what only the process that runs it knows."""
+    return {
+        "aws_request_id": request_id,
+        "function_name": name,
+        "function_version": "$LATEST",
+        "memory_limit_in_mb": "128",
+        "invoked_function_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
+        "log_group_name": f"/aws/lambda/{name}",
+    }
+
+
+def read_answer(answer: Mapping[str, Any], target: Target, request_id: str, payload_limit: int) -> Outcome:
+    """The outcome that a child's answer stands for; nothing in the answer is trusted."""
+    result, error = answer.get("result"), answer.get("error")
+    if isinstance(result, str):
+        return _read_result(result, target, request_id, payload_limit)
+    if isinstance(error, Mapping):
+        return _failed(error)
+    return _too_large(target) if "oversize" in answer else exited(request_id, None)
+
+
+def exited(request_id: str, how: str | None) -> Outcome:
+    """The handler's process ended, ``how`` in Lambda's words; Lambda gives no reason for a status of 0."""
+    end = f"exited with error: {how}" if how else "exited without providing a reason"
+    return _service_error("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime {end}")
+
+
+def _limit(target: Target, state_seconds: float | None, request_id: str, settings: Settings) -> tuple[float, Outcome]:
+    """How long the handler may run, and the outcome when it runs longer: whose limit it is makes the error."""
+    own = target.timeout_seconds or settings.function_timeout_seconds
+    if state_seconds is not None and state_seconds <= own:
+        return state_seconds, Outcome(error="States.Timeout")
+    message = f"RequestId: {request_id} Error: Task timed out after {own:.2f} seconds"
+    return own, _service_error("Sandbox.Timedout", message)
+
+
+def _read_result(text: str, target: Target, request_id: str, payload_limit: int) -> Outcome:
+    if jsontext.size(text) > payload_limit:
+        return _too_large(target)
+    try:
+        jsontext.read(text)
+    except jsontext.NotJson as fault:
+        message = f"Unable to marshal response: {fault}"
+        kind = "Runtime.MarshalError"
+        return _failed({"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": []})
+    return Outcome(result=text)
+
+
+def _too_large(target: Target) -> Outcome:
+    cause = f"The state/task '{target.name}' returned a result with a size exceeding the maximum number of bytes"
+    return Outcome(error="States.DataLimitExceeded", cause=f"{cause} service limit.")
+
+
+def _failed(error: Mapping[str, Any]) -> Outcome:
+    payload = json.dumps(error, ensure_ascii=False)
+    if kind := error.get("errorType"):
+        return Outcome(error=str(kind)[:ERROR_CHARS], cause=payload[:CAUSE_CHARS])
+    cause = "The cause could not be determined because Lambda did not return an error type. Returned payload: "
+    return Outcome(error="Lambda.Unknown", cause=(cause + payload)[:CAUSE_CHARS])
+
+
+def _service_error(kind: str, message: str) -> Outcome:
+    """An error that Lambda reports about a function which can no longer speak for itself."""
+    cause = json.dumps({"errorType": kind, "errorMessage": message}, ensure_ascii=False, separators=(",", ":"))
+    return Outcome(error=kind, cause=cause)
+
+
+@contextlib.contextmanager
+def _imported_anew(module: str) -> Iterator[None]:
+    """Forget the module afterwards, unless it was there before: another file may come under its name."""
+    known = module in sys.modules
+    try:
+        yield
+    finally:
+        if not known:
+            sys.modules.pop(module, None)

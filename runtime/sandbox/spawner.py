@@ -1,0 +1,81 @@
+"""Starts children, all from one thread that lives as long as they may.
+
+Linux sends a child its parent-death signal when the *thread* that started it ends, and a worker's threads come and go.
+Children are started by exec: a fork of a process with threads may copy a lock that nobody will ever release.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from runtime.sandbox.process import Child
+
+SCRIPT = Path(__file__).with_name("child.py")
+
+
+class Spawner:
+    """Starts children with exactly this environment, and Lambda's names that hold for all of them."""
+
+    def __init__(self, environment: Mapping[str, str], roots: Sequence[Path]) -> None:
+        self._environment = {**lambda_environment(), **environment}
+        self._roots = tuple(roots)
+        self._owner = os.getpid()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-spawner")
+
+    def start(self, root: Path) -> Child:
+        """A fresh child that stands in ``root`` and looks for modules there first. Raises OSError."""
+        if os.getpid() != self._owner:
+            raise RuntimeError("a sandbox does not survive a fork: make it in the process that uses it")
+        return self._thread.submit(self._start, root).result()
+
+    def close(self) -> None:
+        """End the thread, and with it any child that still lives."""
+        self._thread.shutdown()
+
+    def _start(self, root: Path) -> Child:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            requests_end, requests = _pipe(theirs, ours)
+            answers, answers_end = _pipe(ours, theirs)
+            output, output_end = _pipe(ours, theirs)
+            process = subprocess.Popen(
+                self._command(requests_end, answers_end, root),
+                stdin=subprocess.DEVNULL,
+                stdout=output_end,
+                stderr=output_end,
+                pass_fds=(requests_end, answers_end),
+                env={**self._environment, "LAMBDA_TASK_ROOT": str(root)},
+                cwd=root,
+                start_new_session=True,
+            )
+            ours.pop_all()
+            return Child(process, requests, answers, output)
+
+    def _command(self, requests: int, answers: int, root: Path) -> list[str]:
+        roots = [root, *(other for other in self._roots if other != root)]
+        # -B: a byte-code file is told from a stale one by whole seconds, and an edit may be quicker than that
+        return [sys.executable, "-B", str(SCRIPT), str(os.getpid()), str(requests), str(answers), *map(str, roots)]
+
+
+def lambda_environment() -> dict[str, str]:
+    """What every function on Lambda finds, where the user has not set it."""
+    region = "us-east-1"
+    return {
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "TZ": ":UTC",
+    }
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe whose ends are closed by these two."""
+    read, write = os.pipe()
+    reader.callback(os.close, read)
+    writer.callback(os.close, write)
+    return read, write
