@@ -1,0 +1,257 @@
+"""The rules of the house: each takes the folder it stands in and yields the breaches, naming file, line and rule."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+Rule = Callable[[Path], Iterator[str]]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+ENGINE = "runtime/engine"
+MAY_IMPORT = {
+    "functions": {"functions"},
+    ENGINE: {ENGINE},
+    "db": {"db"},
+    "runtime": {"runtime", ENGINE, "functions", "db"},
+    "emulator": {"emulator", "runtime", ENGINE, "functions", "db"},
+}
+ROOMS = {*MAY_IMPORT, "tests", "benchmarks"}
+HANDLER_FOLDERS = ("functions/api", "functions/steps")
+
+IMPURE = {
+    *("asyncio", "concurrent", "multiprocessing", "queue", "sched", "signal", "subprocess", "threading"),
+    *("glob", "io", "os", "pathlib", "shutil", "sqlite3", "sys", "tempfile"),
+    *("http", "requests", "select", "selectors", "smtplib", "socket", "ssl", "urllib.error", "urllib.request"),
+    *("random", "secrets", "time", "uuid", "zoneinfo"),
+    *("db", "flask", "huey", "peewee", "playhouse", "psycopg", "psycopg2", "redis", "werkzeug"),
+}
+PURE_ALL_THE_SAME = {"random.Random", "uuid.UUID"}  # with a seed, and from given bits, they are arithmetic
+IMPURE_CALLS = {"eval", "exec", "input", "open", "print"}
+CLOCKS = {"now", "utcnow", "today"}
+
+FILE_LINES = 400
+FUNCTION_LINES = 50
+FUNCTION_MEDIAN = 8
+FUNCTION_P90 = 25
+NESTING = 3
+NAMES_THAT_SAY_NOTHING = {
+    *("util", "utils", "helper", "helpers", "common", "misc"),
+    *("manager", "managers", "service", "services", "info"),
+}
+
+BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of the house: ``path`` is seen from the house's folder, ``module`` is what an import calls it."""
+
+    path: str
+    module: str
+    lines: int
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        return room_of(self.path) or ""
+
+    @property
+    def functions(self) -> Iterator[Function]:
+        return (node for node in ast.walk(self.tree) if isinstance(node, Function))
+
+
+@cache
+def sources(house: Path) -> tuple[Source, ...]:
+    """Every file of the rooms, read once."""
+    folders = [house / name for name in MAY_IMPORT if "/" not in name]
+    return tuple(_source(house, file) for folder in folders for file in sorted(folder.rglob("*.py")))
+
+
+def each_room_imports_only_what_lies_below_it(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        for line, name in imports(source):
+            there = room_of(name.replace(".", "/"))
+            if there and there not in MAY_IMPORT[source.room]:
+                yield f"{source.path}:{line}: {source.room} may not import {name}"
+
+
+def a_function_imports_contract_errors_and_its_own_folder(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        folder = source.path.rpartition("/")[0].replace("/", ".")
+        own = re.compile(rf"functions\.(contract|errors)\b|{re.escape(folder)}\._[a-z]")
+        for line, name in imports(source):
+            if source.room == "functions" and name.split(".")[0] == "functions" and not own.match(name):
+                yield f"{source.path}:{line}: may import functions.contract, functions.errors, {folder}._x; not {name}"
+
+
+def the_engine_is_pure(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        if source.room == ENGINE:
+            yield from (f"{source.path}:{line}: the engine is pure: no {what}" for line, what in _impurities(source))
+
+
+def imports_are_written_from_the_top(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                yield f"{source.path}:{node.lineno}: write the import from the top, not {'.' * node.level}"
+
+
+def no_import_leads_back(house: Path) -> Iterator[str]:
+    """Counts every import, also those inside functions and for type checkers: a hidden cycle is a cycle."""
+    modules = {source.module: source for source in sources(house)}
+    graph = {name: {_target(there, modules) for _, there in imports(modules[name])} - {"", name} for name in modules}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as fault:
+        yield f"import cycle: {' -> '.join(reversed(fault.args[1]))}"
+
+
+def a_file_is_no_longer_than_400_lines(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        if source.lines > FILE_LINES:
+            yield f"{source.path}: {source.lines} lines, at most {FILE_LINES}"
+
+
+def a_function_is_no_longer_than_50_lines(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        for function in source.functions:
+            if (lines := length(function)) > FUNCTION_LINES:
+                yield f"{source.path}:{function.lineno}: {function.name} has {lines} lines, at most {FUNCTION_LINES}"
+
+
+def functions_are_short(house: Path) -> Iterator[str]:
+    lengths = sorted(length(function) for source in sources(house) for function in source.functions)
+    if not lengths:
+        return
+    if (median := statistics.median(lengths)) > FUNCTION_MEDIAN:
+        yield f"the house: the median function has {median:g} lines, at most {FUNCTION_MEDIAN}"
+    if (p90 := lengths[len(lengths) * 9 // 10]) > FUNCTION_P90:
+        yield f"the house: one function in ten has {p90} lines or more, at most {FUNCTION_P90}"
+
+
+def blocks_stand_no_deeper_than_3(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        for function in source.functions:
+            if (depth := nesting(function)) > NESTING:
+                yield f"{source.path}:{function.lineno}: {function.name} nests {depth} deep, at most {NESTING}"
+
+
+def names_say_something(house: Path) -> Iterator[str]:
+    """Any word of a module's name counts; of a class only the last, which says what it is."""
+    for source in sources(house):
+        for word in NAMES_THAT_SAY_NOTHING & set(words(source.module)):
+            yield f"{source.path}: the name says nothing: {word}"
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef) and words(node.name)[-1] in NAMES_THAT_SAY_NOTHING:
+                yield f"{source.path}:{node.lineno}: the name says nothing: class {node.name}"
+
+
+def every_handler_has_a_test_of_its_own(house: Path) -> Iterator[str]:
+    for source in sources(house):
+        folder, _, file = source.path.rpartition("/")
+        test = f"tests/{folder}/test_{file}"
+        if folder in HANDLER_FOLDERS and not file.startswith("_") and not (house / test).is_file():
+            yield f"{source.path}: its test {test} is missing"
+
+
+RULES: tuple[Rule, ...] = (
+    each_room_imports_only_what_lies_below_it,
+    a_function_imports_contract_errors_and_its_own_folder,
+    the_engine_is_pure,
+    imports_are_written_from_the_top,
+    no_import_leads_back,
+    a_file_is_no_longer_than_400_lines,
+    a_function_is_no_longer_than_50_lines,
+    functions_are_short,
+    blocks_stand_no_deeper_than_3,
+    names_say_something,
+    every_handler_has_a_test_of_its_own,
+)
+
+
+def room_of(path: str) -> str | None:
+    """The innermost room that a path lies in, or None for what is not ours."""
+    return max((room for room in ROOMS if path == room or path.startswith(f"{room}/")), key=len, default=None)
+
+
+def imports(source: Source) -> Iterator[tuple[int, str]]:
+    """Every dotted name that a file imports, wherever it does so, with the line; also by import_module("...")."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and _last_name(node.func) in ("import_module", "__import__"):
+            yield from ((node.lineno, name) for name in _strings(node.args[:1]))
+
+
+def length(function: Function) -> int:
+    """Lines from ``def`` to the end, without the docstring."""
+    first = function.body[0]
+    documented = ast.get_docstring(function, clean=False) is not None
+    return _span(function) - (_span(first) if documented else 0)
+
+
+def nesting(node: ast.AST, parent: ast.AST | None = None) -> int:
+    """How many blocks stand inside each other. An elif is no deeper than its if; a function inside starts anew."""
+    inside = (child for child in ast.iter_child_nodes(node) if not isinstance(child, SCOPES))
+    follows = isinstance(parent, ast.If) and isinstance(node, ast.If) and parent.orelse == [node]
+    own = int(isinstance(node, BLOCKS) and not follows)
+    return own + max((nesting(child, node) for child in inside), default=0)
+
+
+def words(name: str) -> list[str]:
+    """The words of a snake_case or CamelCase name, in lower case."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+
+
+def _source(house: Path, file: Path) -> Source:
+    text = file.read_text(encoding="utf-8")
+    path = file.relative_to(house).as_posix()
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return Source(path, module, len(text.splitlines()), ast.parse(text, path, feature_version=(3, 11)))
+
+
+def _impurities(source: Source) -> Iterator[tuple[int, str]]:
+    for line, name in imports(source):
+        if name not in PURE_ALL_THE_SAME and any(f"{name}.".startswith(f"{impure}.") for impure in IMPURE):
+            yield line, f"import of {name}"
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and node.attr in CLOCKS:
+            yield node.lineno, f".{node.attr}"
+        if isinstance(node, ast.Call) and _is_impure(node):
+            yield node.lineno, f"call of {_last_name(node.func)}"
+
+
+def _is_impure(call: ast.Call) -> bool:
+    """A Random that is given no seed takes one from the machine."""
+    name = _last_name(call.func)
+    return (name in IMPURE_CALLS and isinstance(call.func, ast.Name)) or (name == "Random" and not call.args)
+
+
+def _target(name: str, modules: dict[str, Source]) -> str:
+    """The module of ours that an import of this name runs, or "" when it is not ours."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _strings(nodes: list[ast.expr]) -> Iterator[str]:
+    return (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _span(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1

@@ -1,0 +1,144 @@
+"""The house keeps its rules; and each rule, shown a breach, goes red."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import house
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def lines(count: int, indent: str = "") -> str:
+    return f"{indent}pass\n" * count
+
+
+def function(count: int) -> str:
+    return f"def f():\n{lines(count - 1, '    ')}"
+
+
+BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
+    house.each_room_imports_only_what_lies_below_it: [
+        ("functions/api/a.py", "import runtime.executions", "a.py:1: functions may not import runtime.executions"),
+        ("functions/api/a.py", "from db import models", "may not import db.models"),
+        ("db/a.py", "from runtime.engine import jsontext", "db may not import runtime.engine.jsontext"),
+        ("db/a.py", "def f():\n    import runtime", "a.py:2"),
+        ("db/a.py", "import_module('runtime.app')", "may not import runtime.app"),
+        ("runtime/a.py", "from emulator import web", "runtime may not import emulator.web"),
+        ("runtime/a.py", "from tests import services", "may not import tests.services"),
+        ("runtime/engine/a.py", "import runtime.tasks", "runtime/engine may not import runtime.tasks"),
+        ("runtime/engine/a.py", "from functions import errors", "may not import functions.errors"),
+    ],
+    house.a_function_imports_contract_errors_and_its_own_folder: [
+        ("functions/api/a.py", "import functions.api.b", "functions.api._x; not functions.api.b"),
+        ("functions/api/a.py", "import functions", "not functions"),
+        ("functions/api/a.py", "from functions.steps._store import put", "not functions.steps._store.put"),
+        ("functions/steps/a.py", "from functions.steps import b", "not functions.steps.b"),
+        ("functions/contract.py", "from functions.api import _x", "not functions.api._x"),
+    ],
+    house.the_engine_is_pure: [
+        ("runtime/engine/states/a.py", "import time", "a.py:1: the engine is pure: no import of time"),
+        ("runtime/engine/a.py", "from os import path", "no import of os.path"),
+        ("runtime/engine/a.py", "import urllib.request", "no import of urllib.request"),
+        ("runtime/engine/a.py", "from random import random", "no import of random.random"),
+        ("runtime/engine/a.py", "from random import Random\nRandom()", "a.py:2: the engine is pure: no call of Random"),
+        ("runtime/engine/a.py", "at = datetime.now(UTC)", "no .now"),
+        ("runtime/engine/a.py", "f = field(default_factory=datetime.utcnow)", "no .utcnow"),
+        ("runtime/engine/a.py", "date.today()", "no .today"),
+        ("runtime/engine/a.py", "open('x')", "no call of open"),
+    ],
+    house.imports_are_written_from_the_top: [
+        ("db/a.py", "from . import b", "a.py:1: write the import from the top"),
+        ("db/a.py", "from ..runtime import b", "a.py:1: write the import from the top"),
+    ],
+    house.no_import_leads_back: [
+        ("db/a.py", "import db.b", "db.a -> db.b -> db.a"),
+        ("db/a.py", "def f():\n    from db.b import x", "db.a -> db.b -> db.a"),
+    ],
+    house.a_file_is_no_longer_than_400_lines: [("db/a.py", lines(401), "db/a.py: 401 lines")],
+    house.a_function_is_no_longer_than_50_lines: [
+        ("db/a.py", function(51), "db/a.py:1: f has 51 lines"),
+        ("db/a.py", f"async {function(51)}", "db/a.py:1: f has 51 lines"),
+    ],
+    house.functions_are_short: [
+        ("db/a.py", function(9), "the median function has 9 lines"),
+        ("db/a.py", function(2) * 9 + function(26), "one function in ten has 26 lines"),
+    ],
+    house.blocks_stand_no_deeper_than_3: [
+        ("db/a.py", "def f():\n for a in b:\n  with c:\n   try:\n    if d: pass\n   finally: pass", "f nests 4 deep"),
+    ],
+    house.names_say_something: [
+        ("runtime/task_utils.py", "", "runtime/task_utils.py: the name says nothing: utils"),
+        ("runtime/common/a.py", "", "the name says nothing: common"),
+        ("db/a.py", "class PoolManager: pass", "db/a.py:1: the name says nothing: class PoolManager"),
+        ("db/a.py", "class TaskINFO: pass", "class TaskINFO"),
+    ],
+    house.every_handler_has_a_test_of_its_own: [
+        ("functions/api/a.py", "", "functions/api/a.py: its test tests/functions/api/test_a.py is missing"),
+        ("functions/steps/a.py", "", "tests/functions/steps/test_a.py is missing"),
+    ],
+}
+
+ALLOWED = [
+    ("emulator/a.py", "from runtime.app import create_app\nfrom db import models\nimport functions.contract"),
+    (
+        "runtime/a.py",
+        "from runtime.engine import jsontext\nimport db.queries, time, os\nfrom functions.errors import E",
+    ),
+    ("runtime/engine/a.py", "from runtime.engine.states import b\nfrom random import Random\nRandom(7)"),
+    ("runtime/engine/a.py", "import json\nfrom urllib.parse import quote\nfrom datetime import datetime\nevent.at"),
+    ("functions/api/a.py", "from functions.api._x import y\nfrom functions import contract\nimport functions.errors"),
+    ("functions/api/_x.py", "import functions.contract"),
+    ("functions/api/__init__.py", ""),
+    ("functions/api/a.py", "import runtimes, tests_of_others, database"),
+    ("db/a.py", "def f():\n if a: pass\n elif b: pass\n elif c: pass\n elif d: pass\n elif e: pass"),
+    ("db/a.py", "def f():\n if a:\n  with b:\n   if c:\n    def g():\n     if d: pass"),
+    ("db/a.py", f"def f():\n    '''{lines(60)}'''\n"),
+    ("db/a.py", lines(400)),
+    ("db/a.py", function(2) * 9 + function(25)),
+    ("db/a.py", "class ServiceUnavailable(Exception): pass\nclass Information: pass"),
+    ("db/README.md", "from . import what_is_no_python"),
+]
+
+
+def plant(folder: Path, path: str, text: str) -> Path:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("rule", house.RULES, ids=lambda rule: rule.__name__)
+def test_the_house_keeps(rule: house.Rule) -> None:
+    breaches = list(rule(ROOT))
+    assert not breaches, "\n" + "\n".join(breaches)
+
+
+def test_the_house_is_not_empty() -> None:
+    assert {source.room for source in house.sources(ROOT)} == set(house.MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "text", "told"),
+    [
+        pytest.param(rule, *case, id=f"{rule.__name__}-{n}")
+        for rule, cases in BREACHES.items()
+        for n, case in enumerate(cases)
+    ],
+)
+def test_a_breach_is_told(rule: house.Rule, path: str, text: str, told: str, tmp_path: Path) -> None:
+    plant(tmp_path, "db/b.py", "import db.a")
+    (breach,) = rule(plant(tmp_path, path, text))
+    assert told in breach
+
+
+@pytest.mark.parametrize(("path", "text"), ALLOWED)
+def test_what_is_allowed_is_not_told(path: str, text: str, tmp_path: Path) -> None:
+    plant(tmp_path, "tests/functions/api/test_a.py", "")
+    plant(tmp_path, path, text)
+    assert [breach for rule in house.RULES for breach in rule(tmp_path)] == []
+
+
+def test_every_rule_was_seen_to_go_red() -> None:
+    assert BREACHES.keys() == set(house.RULES)
