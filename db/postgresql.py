@@ -33,7 +33,7 @@ line AS (
   SELECT mine.execution_id, e.history_count + 1, 'TaskStarted', {NOW}, mine.frame, mine.step,
     json_build_object('task', mine.number, 'attempt', mine.attempt)::text FROM mine, x e)
 SELECT mine.id, mine.execution_id, mine.number, mine.frame, mine.entry, mine.step, mine.function, mine.attempt,
-  mine.retries, mine.timeout_seconds, mine.input, {SHARED}, {ROOT}, {NOW}
+  mine.owner, mine.retries, mine.timeout_seconds, mine.input, {SHARED}, {ROOT}, {NOW}
 FROM mine, x e
 """
 

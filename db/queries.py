@@ -53,6 +53,7 @@ class Claimed:
     step: str
     function: str
     attempt: int
+    owner: str
     retries: int
     timeout_seconds: float | None
     input: str
@@ -216,8 +217,8 @@ def _prepared(name: str, values: Sequence[Any]) -> Any:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:11], row[11:18], row[18:25]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[25])
+    task, shared, root = row[:12], row[12:19], row[19:26]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[26])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

@@ -22,8 +22,8 @@ SELECT execution_id, ?, 'TaskStarted', {NOW}, frame, step, json_object('task', n
 FROM task WHERE id = ?
 """
 TAKEN = f"""
-SELECT t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.retries, t.timeout_seconds,
-  t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input, e.created_at,
+SELECT t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.owner, t.retries,
+  t.timeout_seconds, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input, e.created_at,
   e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, {NOW}
 FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?
 """

@@ -257,7 +257,7 @@ class Run:
             self._hold(frame, state, decision, error, cause)
             return True
         if isinstance(state, TaskState) and frame.waiting == execution.FOR_TASK:
-            self.commands.append(commands.FailTask(number_of(state, frame), error, cause))
+            self._settle_failed(commands.FailTask(number_of(state, frame), error, cause))
         catcher = retry.first_match(state.catchers, error)
         if catcher is None:
             return False
@@ -266,10 +266,16 @@ class Run:
         self.leave(frame, frame.input if path is None else self.placed(path, frame.input, caught), catcher.next)
         return True
 
+    def _settle_failed(self, command: commands.FailTask | commands.HoldTask) -> None:
+        """The task failed, even when its handler did not: what it returned could not be used."""
+        number = command.number
+        self.commands = [c for c in self.commands if not isinstance(c, commands.CompleteTask) or c.number != number]
+        self.commands.append(command)
+
     def _hold(self, frame: Frame, state: WorkState, decision: retry.Retry, error: str, cause: str | None) -> None:
         times = sum(decision.retries)
         if isinstance(state, TaskState):
-            self.commands.append(commands.HoldTask(number_of(state, frame), times, error, cause))
+            self._settle_failed(commands.HoldTask(number_of(state, frame), times, error, cause))
         self.commands.append(SetTimer(commands.RETRY, frame.path, frame.entry, times, decision.delay_seconds))
         self.put(frame, waiting=execution.FOR_RETRY, retries=decision.retries, open=0)
 

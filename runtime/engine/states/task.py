@@ -47,10 +47,10 @@ def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
         kind = "TaskTimedOut" if event.error == "States.Timeout" else "TaskFailed"
         run.record(kind, frame, task=number, error=event.error, cause=event.cause)
         return run.fail(frame, event.error, event.cause)
+    run.commands.append(CompleteTask(number, event.output))
     run.record("TaskSucceeded", frame, task=number)
     run.check_size(event.output, frame)
     run.complete(frame, state, event.output)
-    run.commands.append(CompleteTask(number, event.output))
 
 
 def _task(run: Run, frame: Frame) -> TaskState:

@@ -1,0 +1,91 @@
+"""``python -m emulator``: web, workers and rounds in one process; state in STEPWELL_HOME, kept across restarts."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from db.database import connect
+from db.migrate import migrate
+from runtime.app import create_app
+from runtime.catalog import CatalogError
+from runtime.context import Runtime, build
+from runtime.settings import Settings, SettingsError, read_settings
+from runtime.worker import EmbeddedConsumer, StepwellConsumer
+
+GRACE_SECONDS = 10
+
+WELCOME = """
+  Stepwell is running at {url}   (dashboard: {url}/queues, state: {home}, Ctrl-C ends it)
+
+  Try it:
+    curl -X POST {url}/workflows -H "Content-Type: application/json" \\
+         -d '{{"name":"hello_world","definition":{{"steps":[{{"taskName":"step1","data":{{}}}}]}}}}'
+    curl -X POST {url}/workflows/hello_world/execute
+
+"""
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Requests are answered, not logged; HTTP/1.1, so that clients keep their connections."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("huey").setLevel(logging.WARNING)
+    try:
+        settings = read_settings()
+        server, consumer = open_house(settings)
+    except (SettingsError, CatalogError) as fault:
+        return _refuse(str(fault))
+    except OSError as fault:
+        return _refuse(f"Port {settings.port} cannot be used: {fault.strerror}. Set PORT to another one.")
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    serving = threading.Thread(target=server.serve_forever, name="stepwell-web", daemon=True)
+    serving.start()
+    url = f"http://localhost:{server.port}"
+    sys.stdout.write(WELCOME.format(url=url, home=settings.home))
+    sys.stdout.flush()
+    ended.wait()
+    sys.stdout.write("\n  Finishing what runs ...\n")
+    server.shutdown()
+    serving.join()
+    server.server_close()
+    consumer.stop(graceful=True)
+    return 0
+
+
+def open_house(settings: Settings) -> tuple[BaseWSGIServer, StepwellConsumer]:
+    """Everything, ready to serve and working already. Raises OSError when the port is taken."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    connect(settings.database_url, synchronous=settings.sqlite_synchronous)
+    migrate()
+    runtime: Runtime = build(settings)
+    server = make_server(
+        "127.0.0.1", settings.port, create_app(settings, runtime), threaded=True, request_handler=QuietHandler
+    )
+    huey = runtime.become_worker()
+    huey.consumer_class = EmbeddedConsumer
+    consumer = huey.create_consumer(workers=settings.workers, shutdown_timeout=GRACE_SECONDS)
+    consumer.start()
+    return server, consumer
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"Stepwell does not start: {message}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

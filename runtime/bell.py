@@ -1,0 +1,154 @@
+"""The bell: how a worker learns that a task is waiting. A message is a task's id, as JSON, and nothing else.
+
+Redis in production, a queue inside the process in the emulator; both are Huey storages. Ringing may be lost, doubled
+or forged and costs time at most, for the database is the truth: when the queue is empty, silent or away, ``dequeue()``
+asks the database for a task that waits.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from huey.registry import Message
+from huey.storage import MemoryStorage, RedisStorage
+from redis import ConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from runtime.engine import jsontext
+from runtime.ids import is_id
+
+log = logging.getLogger("stepwell.bell")
+
+JOB = "runtime.worker.run"
+POP_SECONDS = 1
+PUSH_TIMEOUT = 0.5
+AWAY_PAUSE = 0.25
+
+Waiting = Callable[[int], Sequence[str]]
+"""Tells which tasks have been waiting for at least so many milliseconds."""
+
+
+def encode(task_id: str) -> bytes:
+    """The message that rings for a task."""
+    return json.dumps({"task": task_id}).encode()
+
+
+class MessageSerializer:
+    """Huey's messages as JSON. Never pickle: whoever can write to Redis must not own the workers."""
+
+    def serialize(self, message: Message) -> bytes:
+        return encode(message.args[0])
+
+    def deserialize(self, data: bytes) -> Message:
+        """The call that a message stands for. Raises ValueError for anything that is not exactly a task's id."""
+        body = jsontext.read(data)
+        if not isinstance(body, dict) or set(body) != {"task"} or not isinstance(body["task"], str):
+            raise ValueError("a message holds a task's id and nothing else")
+        if not is_id(body["task"]):
+            raise ValueError("a message's task is a UUID")
+        return Message(body["task"], JOB, args=(body["task"],), kwargs={}, retries=0, retry_delay=0)
+
+
+class Bell:
+    """Rings through a Huey storage. Never raises: a failure is counted, and the sweep makes up for it."""
+
+    def __init__(self, push: Callable[[list[bytes]], None]) -> None:
+        self._push = push
+        self.counters: Counter[str] = Counter()
+        self.wake_timers: Callable[[], None] = _nobody
+        self.drop_cancelled: Callable[[], None] = _nobody
+
+    def ring(self, task_ids: Sequence[str]) -> None:
+        """Tell the workers that these tasks wait."""
+        if not task_ids:
+            return
+        try:
+            self._push([encode(task_id) for task_id in task_ids])
+        except (RedisError, OSError) as fault:
+            self.counters["lost_rings"] += len(task_ids)
+            log.warning("could not ring for %s task(s): %s", len(task_ids), fault)
+
+
+class RedisBell(RedisStorage):
+    """A Redis list, with the database behind it."""
+
+    def __init__(self, name: str, url: str, waiting: Waiting, **kwargs: Any) -> None:
+        pool = ConnectionPool.from_url(url, socket_timeout=POP_SECONDS + 1, socket_connect_timeout=PUSH_TIMEOUT)
+        super().__init__(name, read_timeout=POP_SECONDS, connection_pool=pool, **kwargs)
+        self._push = Redis.from_url(url, socket_timeout=PUSH_TIMEOUT, socket_connect_timeout=PUSH_TIMEOUT)
+        self._waiting = waiting
+
+    def push(self, messages: list[bytes]) -> None:
+        """Put many messages on the list in one command."""
+        self._push.lpush(self.queue_key, *messages)
+
+    def enqueue(self, data: bytes, priority: int | None = None) -> None:
+        self.push([data])
+
+    def dequeue(self) -> bytes | None:
+        """The next message, or one made from the database; None when nothing waits."""
+        try:
+            popped = self.conn.brpop(self.queue_key, timeout=self.read_timeout)
+        except (RedisError, OSError):
+            return _from_database(self._waiting, 0) or _pause()
+        return popped[1] if popped else _from_database(self._waiting, POP_SECONDS * 1000)
+
+    def close(self) -> None:
+        self._push.close()
+        self.pool.disconnect()
+
+
+class MemoryBell(MemoryStorage):
+    """A queue in this process whose pop blocks, with the database behind it."""
+
+    blocking = True
+
+    def __init__(self, name: str, waiting: Waiting, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self._messages: deque[bytes] = deque()
+        self._arrived = threading.Condition()
+        self._waiting = waiting
+
+    def push(self, messages: list[bytes]) -> None:
+        """Put many messages on the queue."""
+        with self._arrived:
+            self._messages.extend(messages)
+            self._arrived.notify(len(messages))
+
+    def enqueue(self, data: bytes, priority: int | None = None) -> None:
+        self.push([data])
+
+    def dequeue(self) -> bytes | None:
+        """The next message, or one made from the database; None when nothing waits."""
+        with self._arrived:
+            if self._messages or self._arrived.wait_for(lambda: bool(self._messages), POP_SECONDS):
+                return self._messages.popleft()
+        return _from_database(self._waiting, POP_SECONDS * 1000)
+
+    def queue_size(self) -> int:
+        return len(self._messages)
+
+    def close(self) -> None:
+        with self._arrived:
+            self._messages.clear()
+
+
+def _from_database(waiting: Waiting, older_ms: int) -> bytes | None:
+    """One of the tasks that wait, by chance, so that idle workers do not all reach for the same one."""
+    found = waiting(older_ms)
+    return encode(random.choice(found)) if found else None
+
+
+def _pause() -> None:
+    time.sleep(AWAY_PAUSE)
+
+
+def _nobody() -> None:
+    """Nobody listens in this process."""

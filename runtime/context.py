@@ -1,0 +1,121 @@
+"""The one place where everything is put together: settings in, a running house out.
+
+The web process, the worker and the emulator each build the same rooms; a worker has the rounds and the slots besides.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from dataclasses import dataclass
+
+from peewee import PeeweeException
+
+from db import queries
+from db.database import connect, database
+from functions.contract import ApiContext
+from runtime import rooms
+from runtime.bell import Bell
+from runtime.catalog import Catalog
+from runtime.engine.limits import EngineLimits
+from runtime.executions import Executions
+from runtime.invoke import Invoker
+from runtime.rounds import Rounds
+from runtime.settings import Settings
+from runtime.tasks import Tasks
+from runtime.work import Work
+from runtime.worker import StepwellHuey, attach
+from runtime.workflows import Workflows
+
+log = logging.getLogger("stepwell.api")
+
+INVOICE_PDF = {
+    "steps": [
+        {"taskName": "fetch_invoice"},
+        {"taskName": "render_invoice_pdf"},
+        {"taskName": "deliver_invoice"},
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one call of an API handler is handed."""
+
+    request_id: str
+    executions: rooms.ExecutionRoom
+    workflows: rooms.WorkflowRoom
+    tasks: rooms.TaskRoom
+    functions: rooms.FunctionRoom
+    artifacts: rooms.ArtifactRoom
+    health: rooms.HealthRoom
+    log: logging.Logger
+
+
+class Runtime:
+    """A house with its rooms open. ``close`` ends its sandbox children and its connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.catalog = Catalog.load(settings.function_paths)
+        connect(settings.database_url, synchronous=settings.sqlite_synchronous)
+        limits = settings.limits
+        self.workflows = Workflows({name: self.catalog.defaults(name) for name in self.catalog.steps}, limits)
+        self.huey = StepwellHuey(settings, _waiting)
+        self.executions = Executions(
+            self.workflows,
+            Bell(self.huey.storage.push),
+            EngineLimits(limits.payload, limits.history),
+            settings.lease_seconds,
+        )
+        self.invoker = Invoker.from_settings(settings)
+        self._rooms = {
+            "executions": rooms.ExecutionRoom(self.executions, self.workflows),
+            "workflows": rooms.WorkflowRoom(self.workflows),
+            "tasks": rooms.TaskRoom(),
+            "functions": rooms.FunctionRoom(self.catalog, self.invoker),
+            "artifacts": rooms.ArtifactRoom(settings.artifacts_dir),
+            "health": rooms.HealthRoom(self.huey.storage.queue_size),
+        }
+
+    def api_context(self, request_id: str) -> ApiContext:
+        return Context(request_id=request_id, log=log, **self._rooms)
+
+    def seed(self) -> None:
+        """Store the workflows that ship with the house, where nobody has deleted them."""
+        self.workflows.seed("invoice_pdf", INVOICE_PDF)
+
+    def become_worker(self) -> StepwellHuey:
+        """Add the slots' work and the rounds; the Huey app to run."""
+        owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
+        tasks = Tasks(self.executions, self.catalog.steps, owner, self.settings)
+        work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
+        attach(self.huey, work, Rounds(tasks, self.executions, work, self.huey.storage.queue_size, self.settings))
+        self.huey.close = self.close
+        return self.huey
+
+    def close(self) -> None:
+        self.invoker.close()
+        self.huey.storage.close()
+        database.close_all()
+
+
+def build(settings: Settings) -> Runtime:
+    """The house of a web process, with the workflows that ship with it. Raises CatalogError."""
+    made = Runtime(settings)
+    try:
+        made.seed()
+    except PeeweeException as fault:
+        log.warning("the sample workflow was not stored: %s", fault)
+    return made
+
+
+def build_worker(settings: Settings) -> StepwellHuey:
+    """The Huey app of a worker process."""
+    return Runtime(settings).become_worker()
+
+
+def _waiting(older_ms: int) -> list[str]:
+    with database.connection_context():
+        return queries.queued_tasks(older_ms, limit=16)

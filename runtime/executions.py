@@ -1,0 +1,414 @@
+"""The one door by which an execution moves: start, advance, stop; each one transaction.
+
+Load the rows, let the core decide, write what it decided, commit, and only then tell anybody. A move that any guard
+refuses (a late result, a doubled message, a stale owner) changes nothing, is counted and logged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from db import queries
+from db.database import database, transaction
+from db.models import Execution, StartKey, Task
+from db.queries import Claimed, Finish, NextTask
+from functions.errors import Conflict, InvalidName, KeyReused, NameTaken, NotFound, PayloadTooLarge
+from runtime import rows
+from runtime.engine import commands, events, execution, jsontext, names
+from runtime.engine.definition import StateMachine
+from runtime.engine.limits import EngineLimits
+from runtime.engine.transition import Transition, transition
+from runtime.ids import is_id, new_execution_id, task_id
+from runtime.rows import Effects
+from runtime.workflows import Latest, Workflows
+
+log = logging.getLogger("stepwell.executions")
+
+Json = Any
+
+
+class Bell(Protocol):
+    """How others learn that there is something to do. Ringing may be lost; it never fails."""
+
+    def ring(self, task_ids: list[str]) -> None: ...
+    def wake_timers(self) -> None: ...
+    def drop_cancelled(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Which claim of a task a result belongs to: all of it must match, or the result is nobody's."""
+
+    task_id: str
+    attempt: int
+    owner: str | None
+    status: str = "IN_PROGRESS"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended, for the attempt's row."""
+
+    kind: str
+    error: str | None = None
+    cause: str | None = None
+    logs: str = ""
+
+
+class Executions:
+    def __init__(self, workflows: Workflows, bell: Bell, limits: EngineLimits, lease_seconds: float) -> None:
+        self.workflows = workflows
+        self.bell = bell
+        self.limits = limits
+        self.lease_ms = round(lease_seconds * 1000)
+        self.counters: Counter[str] = Counter()
+
+    # Start
+
+    def start(self, latest: Latest, given: Json, name: str | None = None, key: str | None = None) -> str:
+        """Start an execution of this version; its id. When this returns it is committed.
+
+        Raises PayloadTooLarge, InvalidName, NameTaken, and KeyReused when ``key`` has started something else.
+        """
+        text = self._checked(given, name)
+        body_hash = _hash(latest.name, text, name)
+        identity = new_execution_id()
+        with database.connection_context():
+            with transaction():
+                kept = key and _key_of_earlier(key, body_hash, identity)
+                effects = Effects() if kept else self._insert(identity, latest, given, text, name)
+            self._announce(effects)
+        return kept or identity
+
+    def _insert(self, identity: str, latest: Latest, given: Json, text: str, name: str | None) -> Effects:
+        at = queries.now()
+        machine = self.workflows.machine(latest.version_id)
+        before = execution.Execution(identity, name or identity, latest.name, given, at)
+        move = transition(machine, before, events.ExecutionStarted(at, _seed()), self.limits)
+        row = _new_row(identity, latest, text, name, at)
+        _insert_named(row)
+        rows.insert_plan(identity, machine.plan)
+        return rows.save(row, before, move)
+
+    def _checked(self, given: Json, name: str | None) -> str:
+        if name is not None and (fault := names.fault_of(name)):
+            raise InvalidName(f"The execution's name: {fault}.", path="$.name")
+        text = jsontext.write(given)
+        if jsontext.size(text) > self.limits.payload:
+            raise PayloadTooLarge(f"The input is larger than {self.limits.payload} bytes.", path="$.input")
+        return text
+
+    # Advance
+
+    def succeed(self, claim: Claimed, result: str, logs: str, may_go_on: Callable[[Claimed], bool]) -> Claimed | None:
+        """Take a task's result (JSON text). The claim of the next task, when it was taken in the same commit.
+
+        ``may_go_on`` says of the task that would follow whether this worker may take it at once.
+        """
+        output = json.loads(result)
+        quick = self._quickly(claim, output, result, logs, may_go_on) if claim.frame == "" else None
+        if quick is not None:
+            return quick.claim
+        self._settle(
+            claim, lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output), Outcome("COMPLETED", logs=logs)
+        )
+        return None
+
+    def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
+        """Take a task's failure: its Retry, its Catch or the execution's end follow."""
+        kind = "TIMED_OUT" if error in ("States.Timeout", "Sandbox.Timedout") else "FAILED"
+        outcome = Outcome(kind, error, cause, logs)
+        self._settle(claim, lambda at: events.TaskFailed(at, _seed(), *_place(claim), error, cause), outcome)
+
+    def fail_unclaimed(self, guard: Guard, execution_id: str, error: str, cause: str) -> bool:
+        """Fail a task on behalf of a worker that cannot: it is lost, late, or nowhere to be found."""
+
+        def event(at: int, task: Task | None) -> events.Event:
+            assert task is not None
+            return events.TaskFailed(at, _seed(), task.frame, task.entry, task.attempt, error, cause)
+
+        kind = "TIMED_OUT" if error == "States.Timeout" else "LOST"
+        return self._advance(execution_id, event, guard, Outcome(kind, error, cause))
+
+    def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:
+        """Let a due timer fire, once: whoever removes its row first."""
+
+        def event(at: int, task: Task | None) -> events.Event:
+            if kind == commands.EXECUTION:
+                return events.ExecutionTimedOut(at, _seed())
+            return events.TimerFired(at, _seed(), frame, entry, number)
+
+        return self._advance(execution_id, event, timer=(frame, entry, number, kind))
+
+    # Stop
+
+    def cancel(self, execution_id: str) -> None:
+        """End an execution as CANCELLED; one that has ended stays as it is. Raises NotFound, Conflict."""
+        if not self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed())):
+            self._refuse(execution_id, "cancelled")
+
+    def pause(self, execution_id: str) -> None:
+        """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""
+        self._set_paused(execution_id, True)
+
+    def resume(self, execution_id: str) -> None:
+        """Let a paused execution go on. Raises NotFound, Conflict."""
+        self._set_paused(execution_id, False)
+
+    def _set_paused(self, execution_id: str, paused: bool) -> None:
+        _check_id(execution_id)
+        with database.connection_context():
+            with transaction():
+                row = rows.locked(Execution, Execution.id == execution_id)
+                if row is not None and row.status == execution.IN_PROGRESS and row.paused != paused:
+                    Execution.update(paused=paused, revision=Execution.revision + 1).where(
+                        Execution.id == execution_id
+                    ).execute()
+                queued = _requeue(execution_id, paused)
+            if row is None or row.status != execution.IN_PROGRESS:
+                self._refuse(execution_id, "paused" if paused else "resumed")
+            self.bell.ring([] if paused else queued)
+
+    def _refuse(self, execution_id: str, verb: str) -> None:
+        with database.connection_context():
+            row = Execution.get_or_none(Execution.id == execution_id)
+        if row is None:
+            raise NotFound(f"There is no execution {execution_id}.")
+        raise Conflict(f"The execution is {row.status} and cannot be {verb}.")
+
+    # Inside
+
+    def _quickly(
+        self, claim: Claimed, output: Json, result: str, logs: str, may_go_on: Callable[[Claimed], bool]
+    ) -> _Quick | None:
+        """Finish in one statement, when the execution is nothing but its root frame and goes on plainly."""
+        machine = self.workflows.machine(claim.version_id)
+        before = rows.snapshot(claim)
+        event = events.TaskSucceeded(claim.now, _seed(), *_place(claim), output)
+        move = transition(machine, before, event, self.limits)
+        if move.execution is before or not _is_plain(machine, move):
+            return None
+        finish, following = self._finish(claim, move, result, logs, may_go_on)
+        with database.connection_context():
+            done = queries.finish(finish)
+        if done is None:
+            return None
+        return self._follow(finish, following, done)
+
+    def _finish(
+        self, claim: Claimed, move: Transition, result: str, logs: str, may_go_on: Callable[[Claimed], bool]
+    ) -> tuple[Finish, Claimed | None]:
+        after = move.execution
+        lines = rows.lines_of(move)
+        dispatch = next((one for one in move.commands if isinstance(one, commands.DispatchTask)), None)
+        following = None if dispatch is None else _next_claim(claim, after, dispatch)
+        claims = following is not None and may_go_on(following)
+        if following is not None and claims:
+            details = jsontext.write({"task": following.number, "attempt": following.attempt})
+            lines.append(queries.Line("TaskStarted", "", following.step, details))
+        finish = Finish(
+            execution_id=claim.execution_id,
+            revision=claim.revision,
+            history_count=claim.history_count,
+            task_id=claim.id,
+            attempt=claim.attempt,
+            owner=claim.owner,
+            result=result,
+            logs=logs,
+            root=rows.root_of(after),
+            status=after.status,
+            output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+            lines=lines,
+            next=None if following is None else _next_task(self.workflows.machine(claim.version_id), following, claims),
+            lease_ms=self.lease_ms,
+        )
+        return finish, following
+
+    def _follow(self, finish: Finish, following: Claimed | None, done: queries.Finished) -> _Quick:
+        if following is None or finish.next is None:
+            return _Quick(None)
+        if not finish.next.claim:
+            self.bell.ring([following.id])
+            return _Quick(None)
+        count = finish.history_count + len(finish.lines)
+        return _Quick(replace(following, attempt=done.attempt or 1, now=done.now, history_count=count))
+
+    def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:
+        guard = Guard(claim.id, claim.attempt, claim.owner)
+        if not self._advance(claim.execution_id, lambda at, task: make(at), guard, outcome):
+            self.counters["fenced_results"] += 1
+            log.warning("dropped a late result of task %s, attempt %s", claim.id, claim.attempt)
+
+    def _advance(
+        self,
+        execution_id: str,
+        make: Callable[[int, Task | None], events.Event],
+        guard: Guard | None = None,
+        outcome: Outcome | None = None,
+        timer: tuple[str, int, int, str] | None = None,
+    ) -> bool:
+        """Lock, load, decide, write, commit, tell. False when there was nothing that the event fits."""
+        _check_id(execution_id)
+        with database.connection_context():
+            with transaction():
+                effects = self._moved(execution_id, make, guard, outcome, timer)
+            if effects is not None:
+                self._announce(effects)
+        return effects is not None
+
+    def _moved(
+        self,
+        execution_id: str,
+        make: Callable[[int, Task | None], events.Event],
+        guard: Guard | None,
+        outcome: Outcome | None,
+        timer: tuple[str, int, int, str] | None,
+    ) -> Effects | None:
+        row = rows.locked(Execution, Execution.id == execution_id)
+        if timer is not None and not rows.take_timer(execution_id, timer):
+            return None
+        if row is None or row.status != execution.IN_PROGRESS:
+            return None
+        task = None if guard is None else _guarded(guard)
+        if guard is not None and task is None:
+            return None
+        event = make(queries.now(), task)
+        before = rows.load(row, getattr(event, "frame", ""), 0 if task is None else task.attempt)
+        move = transition(self.workflows.machine(row.version_id), before, event, self.limits)
+        if move.execution is before:
+            return None
+        if task is not None and outcome is not None:
+            rows.close_attempt(task, outcome.kind, error=outcome.error, cause=outcome.cause, logs=outcome.logs)
+        return rows.save(row, before, move)
+
+    def _announce(self, effects: Effects) -> None:
+        if effects.queued:
+            self.bell.ring(effects.queued)
+        if effects.timers:
+            self.bell.wake_timers()
+        if effects.cancelled:
+            self.bell.drop_cancelled()
+
+
+@dataclass(frozen=True)
+class _Quick:
+    """The quick way was taken; ``claim`` is the next task, when it was claimed too."""
+
+    claim: Claimed | None
+
+
+def _is_plain(machine: StateMachine, move: Transition) -> bool:
+    """Whether a move is: this task completed, and then the next task at once, or the end."""
+    settled, *following = move.commands
+    if not isinstance(settled, commands.CompleteTask) or set(move.execution.frames) != {""}:
+        return False
+    if move.execution.status == execution.COMPLETED:
+        return not following and machine.timeout_seconds is None
+    return len(following) == 1 and isinstance(following[0], commands.DispatchTask) and following[0].retry == 0
+
+
+def _next_claim(claim: Claimed, after: execution.Execution, dispatch: commands.DispatchTask) -> Claimed:
+    """The following task as if it were claimed already; attempt and time come with the commit."""
+    return replace(
+        claim,
+        id=task_id(claim.execution_id, dispatch.number),
+        number=dispatch.number,
+        entry=dispatch.entry,
+        step=dispatch.step,
+        function=dispatch.function,
+        attempt=1,
+        retries=0,
+        timeout_seconds=dispatch.timeout_seconds,
+        input=jsontext.write(dispatch.input),
+        revision=claim.revision + 1,
+        root=rows.root_of(after),
+    )
+
+
+def _next_task(machine: StateMachine, following: Claimed, claims: bool) -> NextTask:
+    return NextTask(
+        id=following.id,
+        number=following.number,
+        entry=following.entry,
+        step=following.step,
+        function=following.function,
+        input=following.input,
+        timeout_seconds=following.timeout_seconds,
+        is_new=not machine.plan,
+        claim=claims,
+    )
+
+
+def _place(claim: Claimed) -> tuple[str, int, int]:
+    return claim.frame, claim.entry, claim.attempt
+
+
+def _guarded(guard: Guard) -> Task | None:
+    return rows.locked(
+        Task,
+        Task.id == guard.task_id,
+        Task.attempt == guard.attempt,
+        Task.status == guard.status,
+        Task.owner.is_null() if guard.owner is None else Task.owner == guard.owner,
+    )
+
+
+def _requeue(execution_id: str, paused: bool) -> list[str]:
+    """Take an execution's queued tasks out of everybody's sight, or bring them back."""
+    queued = Task.update(queued_at=None if paused else rows.clock_sql()).where(
+        Task.execution_id == execution_id, Task.status == "QUEUED"
+    )
+    return [task.id for task in queued.returning(Task.id).execute()]
+
+
+def _new_row(identity: str, latest: Latest, text: str, name: str | None, at: int) -> Execution:
+    return Execution(
+        id=identity,
+        name=name,
+        workflow_id=latest.workflow_id,
+        workflow=latest.name,
+        version_id=latest.version_id,
+        version=latest.number,
+        status=execution.IN_PROGRESS,
+        input=text,
+        created_at=at,
+    )
+
+
+def _insert_named(row: Execution) -> None:
+    """Insert the row; the database decides whether its name is free."""
+    inserted = Execution.insert(**row.__data__).on_conflict_ignore().execute()
+    if row.name is not None and not Execution.select().where(Execution.id == row.id).exists():
+        raise NameTaken(f"Workflow {row.workflow} has an execution named {row.name!r} already.", path="$.name")
+    return inserted
+
+
+def _key_of_earlier(key: str, body_hash: str, identity: str) -> str | None:
+    """The execution that this key has started before; None when the key is new, and kept with this one then."""
+    StartKey.insert(
+        key=key, body_hash=body_hash, execution_id=identity, created_at=rows.clock_sql()
+    ).on_conflict_ignore().execute()
+    kept = StartKey.get(StartKey.key == key)
+    if kept.body_hash != body_hash:
+        raise KeyReused()
+    return None if kept.execution_id == identity else kept.execution_id
+
+
+def _hash(*parts: str | None) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _seed() -> int:
+    return secrets.randbits(64)
+
+
+def _check_id(execution_id: str) -> None:
+    if not is_id(execution_id):
+        raise NotFound(f"There is no execution {execution_id[:64]!r}.")

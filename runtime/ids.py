@@ -1,0 +1,40 @@
+"""Ids: UUIDs that sort by time, and a task's id made from its execution's.
+
+An execution's id leaves its low 20 bits zero; its task number n is the execution's id plus n. So nobody has to look a
+task's id up, the tasks of an execution lie side by side in the index, and an id tells which execution it belongs to.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+
+TASK_BITS = 20
+
+
+def new_id() -> str:
+    """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then chance."""
+    chance = int.from_bytes(os.urandom(10), "big")
+    value = (int(time.time() * 1000) & ((1 << 48) - 1)) << 80 | chance
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0x3 << 62) | 2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def new_execution_id() -> str:
+    """A UUID version 7 with room for the numbers of its tasks."""
+    return str(uuid.UUID(int=uuid.UUID(new_id()).int >> TASK_BITS << TASK_BITS))
+
+
+def task_id(execution_id: str, number: int) -> str:
+    """The id of an execution's task."""
+    return str(uuid.UUID(int=uuid.UUID(execution_id).int + number))
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is a UUID in the one form that Stepwell writes."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

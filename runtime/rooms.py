@@ -1,0 +1,271 @@
+"""What an API handler is handed: the rooms of ``functions/contract.py``, over the door, the rows and the sandbox."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from peewee import SQL
+
+from db.database import database
+from db.models import Attempt, Execution, History, Task, Version, Workflow
+from functions.contract import ExecutionView, FunctionView, HistoryView, Page, TaskView, WorkflowView
+from functions.errors import InvalidCursor, InvalidRequest, InvalidToken, NotFound, Unavailable
+from runtime import views
+from runtime.catalog import Catalog
+from runtime.engine import jsontext
+from runtime.executions import Executions
+from runtime.ids import is_id, new_id
+from runtime.invoke import InProcessInvoker, Invoker, Target
+from runtime.openapi import document
+from runtime.workflows import Workflows, machine_document
+
+Json = Any
+
+STATUSES = ("IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED")
+OPEN_TASKS = ("QUEUED", "IN_PROGRESS", "FAILED")
+COUNTED = 10_000
+
+
+class ExecutionRoom:
+    def __init__(self, executions: Executions, workflows: Workflows) -> None:
+        self._executions = executions
+        self._workflows = workflows
+
+    def start(
+        self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
+    ) -> ExecutionView:
+        latest = self._workflows.latest(workflow)
+        return self._summary(self._executions.start(latest, input, name, idempotency_key))
+
+    def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionView:
+        latest = self._workflows.create_flow(tree)
+        return self._summary(self._executions.start(latest, {}, None, idempotency_key))
+
+    def get(self, execution_id: str) -> ExecutionView:
+        with database.connection_context():
+            row = _execution(execution_id)
+            tasks = list(Task.select().where(Task.execution_id == row.id).order_by(Task.number))
+        return views.execution_view(row, [views.task_view(task, row.workflow) for task in tasks])
+
+    def list(self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None) -> Page[ExecutionView]:
+        query = Execution.select()
+        if status is not None:
+            query = query.where(Execution.status == _known_status(status))
+        with database.connection_context():
+            if workflow is not None:
+                named = Workflow.select(Workflow.id).where(Workflow.name == workflow)
+                query = query.where(Execution.workflow_id.in_(named))
+            return _newest_first(query, Execution.id, limit, cursor, views.execution_view)
+
+    def history(self, execution_id: str, *, after: int, limit: int) -> Page[HistoryView]:
+        with database.connection_context():
+            row = _execution(execution_id)
+            lines = list(
+                History.select()
+                .where(History.execution_id == row.id, History.id > after)
+                .order_by(History.id)
+                .limit(limit + 1)
+            )
+        following = str(lines[limit - 1].id) if len(lines) > limit else None
+        return Page([views.history_view(line) for line in lines[:limit]], following)
+
+    def cancel(self, execution_id: str) -> ExecutionView:
+        self._executions.cancel(execution_id)
+        return self._summary(execution_id)
+
+    def pause(self, execution_id: str) -> ExecutionView:
+        self._executions.pause(execution_id)
+        return self._summary(execution_id)
+
+    def resume(self, execution_id: str) -> ExecutionView:
+        self._executions.resume(execution_id)
+        return self._summary(execution_id)
+
+    def counts(self) -> Mapping[str, int]:
+        with database.connection_context():
+            return {status: _count(Execution, Execution.status == status) for status in STATUSES}
+
+    def _summary(self, execution_id: str) -> ExecutionView:
+        with database.connection_context():
+            return views.execution_view(_execution(execution_id))
+
+
+class WorkflowRoom:
+    def __init__(self, workflows: Workflows) -> None:
+        self._workflows = workflows
+
+    def create(self, name: str, definition: Json) -> WorkflowView:
+        return views.workflow_view(name, self._workflows.create(name, definition))
+
+    def get(self, name: str) -> WorkflowView:
+        return views.workflow_view(name, self._version(name))
+
+    def machine(self, name: str) -> Json:
+        return machine_document(self._version(name))
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[WorkflowView]:
+        query = (
+            Version.select(Version, Workflow.name.alias("named"))
+            .join(Workflow, on=(Workflow.id == Version.workflow_id))
+            .where(Workflow.deleted_at.is_null(), Version.number == Workflow.latest)
+        )
+        if cursor is not None:
+            query = query.where(Workflow.name > cursor)
+        with database.connection_context():
+            rows = list(query.order_by(Workflow.name).limit(limit + 1).objects())
+        following = rows[limit - 1].named if len(rows) > limit else None
+        return Page([views.workflow_view(row.named, row) for row in rows[:limit]], following)
+
+    def versions(self, name: str, *, limit: int, cursor: str | None) -> Page[WorkflowView]:
+        newest = self._version(name)
+        query = Version.select().where(Version.workflow_id == newest.workflow_id)
+        with database.connection_context():
+            return _newest_first(query, Version.number, limit, cursor, lambda row: views.workflow_view(name, row))
+
+    def delete(self, name: str) -> None:
+        self._workflows.delete(name)
+
+    def _version(self, name: str) -> Version:
+        latest = self._workflows.latest(name)
+        with database.connection_context():
+            return Version.get_by_id(latest.version_id)
+
+
+class TaskRoom:
+    def get(self, task_id: str) -> TaskView:
+        with database.connection_context():
+            task = Task.get_or_none(Task.id == task_id) if is_id(task_id) else None
+            if task is None:
+                raise NotFound(f"There is no task {task_id[:64]!r}.")
+            workflow = Execution.get_by_id(task.execution_id).workflow
+            ended = list(Attempt.select().where(Attempt.task_id == task.id).order_by(Attempt.attempt))
+        return views.task_view(task, workflow, views.attempt_views(task, ended))
+
+    def list(self, *, status: str | None, limit: int, cursor: str | None) -> Page[TaskView]:
+        query = Task.select(Task, Execution.workflow.alias("workflow")).join(
+            Execution, on=(Execution.id == Task.execution_id)
+        )
+        if status is not None:
+            query = query.where(Task.status == status)
+        with database.connection_context():
+            return _newest_first(
+                query.objects(), Task.id, limit, cursor, lambda row: views.task_view(row, row.workflow)
+            )
+
+    def counts(self) -> Mapping[str, int]:
+        with database.connection_context():
+            return {status: _count(Task, Task.status == SQL(f"'{status}'")) for status in OPEN_TASKS}
+
+    def succeed(self, token: str, output: Json) -> None:
+        _refuse_token(token)
+
+    def fail(self, token: str, error: str | None, cause: str | None) -> None:
+        _refuse_token(token)
+
+    def heartbeat(self, token: str) -> None:
+        _refuse_token(token)
+
+
+class FunctionRoom:
+    def __init__(self, catalog: Catalog, invoker: Invoker | InProcessInvoker) -> None:
+        self._catalog = catalog
+        self._invoker = invoker
+
+    def list(self) -> Sequence[FunctionView]:
+        return [function.view() for function in self._catalog.functions]
+
+    def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
+        function = self._catalog.steps.get(name)
+        if function is None:
+            raise NotFound(f"There is no step function {name[:80]!r}.")
+        target = Target(function.name, function.path, function.module, function.timeout_seconds)
+        identity = new_id()
+        outcome = self._invoker.run(
+            target, jsontext.write(event), timeout_seconds=None, key=identity, request_id=identity
+        )
+        ended = {"logs": outcome.logs, "seconds": outcome.seconds}
+        if outcome.error is not None:
+            return {"error": outcome.error, "cause": outcome.cause, **ended}
+        return {"result": json.loads(outcome.result or "null"), **ended}
+
+    def openapi(self) -> Mapping[str, Json]:
+        return document(self._catalog)
+
+
+class ArtifactRoom:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        root = self._directory.resolve()
+        try:
+            path = (root / key).resolve()
+            if not path.is_relative_to(root) or not path.is_file():
+                raise NotFound(f"There is no artifact {key[:200]!r}.")
+            return path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        except (OSError, ValueError):
+            raise NotFound(f"There is no artifact {key[:200]!r}.") from None
+
+
+class HealthRoom:
+    def __init__(self, queue_size: Callable[[], int]) -> None:
+        self._queue_size = queue_size
+
+    def ready(self) -> Mapping[str, str]:
+        """The database must answer; without the queue the work goes on, slower, and so that is said, not refused."""
+        with database.connection_context():
+            if not Workflow.table_exists():
+                raise Unavailable("The database has no tables yet: run python -m db.migrate.")
+        try:
+            self._queue_size()
+        except OSError:
+            return {"database": "ok", "queue": "away"}
+        return {"database": "ok", "queue": "ok"}
+
+
+def _execution(execution_id: str) -> Execution:
+    row = Execution.get_or_none(Execution.id == execution_id) if is_id(execution_id) else None
+    if row is None:
+        raise NotFound(f"There is no execution {execution_id[:64]!r}.")
+    return row
+
+
+def _newest_first(query: Any, key: Any, limit: int, cursor: str | None, view: Callable[[Any], Any]) -> Page[Any]:
+    """One page by a key that grows; the cursor is the last key of the page before."""
+    if cursor is not None:
+        query = query.where(key < _cursor_value(key, cursor))
+    rows = list(query.order_by(key.desc()).limit(limit + 1))
+    following = str(getattr(rows[limit - 1], key.name)) if len(rows) > limit else None
+    return Page([view(row) for row in rows[:limit]], following)
+
+
+def _cursor_value(key: Any, cursor: str) -> Any:
+    if key.name == "id" and is_id(cursor):
+        return cursor
+    if key.name != "id" and cursor.isascii() and cursor.isdigit() and len(cursor) < 10:
+        return int(cursor)
+    raise InvalidCursor()
+
+
+def _count(model: Any, where: Any) -> int:
+    """How many rows there are, counted no further than COUNTED: finished rows are never scanned."""
+    return model.select(SQL("1")).where(where).limit(COUNTED).count()
+
+
+def _known_status(status: str) -> str:
+    if status not in STATUSES:
+        raise InvalidRequest(f"status must be one of {', '.join(STATUSES)}.", path="$.status")
+    return status
+
+
+def _refuse_token(token: str) -> None:
+    raise InvalidToken(f"Invalid Token: {token[:64]!r}")
+
+
+def targets(catalog: Catalog) -> dict[str, Target]:
+    """Every step function as the sandbox wants it."""
+    return {name: Target(one.name, one.path, one.module, one.timeout_seconds) for name, one in catalog.steps.items()}

@@ -1,0 +1,338 @@
+"""Rows to the core's values and back: how an execution is loaded for an event, and how a transition is written.
+
+All of it runs inside the caller's transaction, which holds the execution's row locked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from peewee import SQL, fn
+
+from db.database import is_sqlite
+from db.models import Attempt, Execution, Frame, History, Task, Timer
+from db.queries import Claimed, Line, Root, clock
+from runtime.engine import commands, execution, jsontext
+from runtime.engine.definition import PlannedTask
+from runtime.engine.execution import FOR_CHILDREN, child_path, parent_of
+from runtime.engine.transition import Transition
+from runtime.ids import task_id
+
+OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
+BATCH = 100
+
+
+@dataclass
+class Effects:
+    """What is to be told to others once the transaction is committed."""
+
+    queued: list[str] = field(default_factory=list)
+    timers: bool = False
+    cancelled: bool = False
+
+
+def clock_sql() -> SQL:
+    """The database's present time, for use inside a Peewee query."""
+    return SQL(clock())
+
+
+def locked(model: Any, *where: Any) -> Any:
+    """The one row, locked until the transaction ends; None when there is none."""
+    query = model.select().where(*where)
+    return (query if is_sqlite() else query.for_update()).first()
+
+
+def load(row: Execution, path: str, attempt: int) -> execution.Execution:
+    """An execution as far as an event of the frame at ``path`` needs it.
+
+    That is the frame itself with the ``attempt`` whose result counts, its ancestors, and all the children of those
+    that have one child left open.
+    """
+    frames = {"": _frame("", row)} if row.state is not None else {}
+    for one in _rows_of(row.id, Frame.path.in_(list(_ancestors(path))) if path else None):
+        frames[one.path] = _frame(one.path, one)
+    for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN and one.open == 1]:
+        prefix = child_path(parent.path, parent.entry, 0)[:-1]
+        for one in _rows_of(row.id, fn.SUBSTR(Frame.path, 1, len(prefix)) == prefix):
+            frames.setdefault(one.path, _frame(one.path, one))
+    if path in frames:
+        frames[path] = replace(frames[path], attempt=attempt)
+    return _value(row, frames)
+
+
+def snapshot(claim: Claimed) -> execution.Execution:
+    """The execution that a claim of its root frame's task came with."""
+    root = replace(_frame("", claim.root), attempt=claim.attempt)
+    return execution.Execution(
+        id=claim.execution_id,
+        name=claim.name or claim.execution_id,
+        workflow=claim.workflow,
+        input=json.loads(claim.execution_input),
+        started_at=claim.created_at,
+        frames={"": root},
+        history_count=claim.history_count,
+    )
+
+
+def root_of(value: execution.Execution) -> Root:
+    """The root frame's columns."""
+    return Root(**_columns(value.frames[""]))
+
+
+def lines_of(move: Transition) -> list[Line]:
+    """The history of a transition as it is stored."""
+    return [Line(one.type, one.frame, one.step, jsontext.write(dict(one.details))) for one in move.history]
+
+
+def insert_plan(execution_id: str, plan: Iterable[PlannedTask]) -> None:
+    """The row per step of a step list, at the start of its execution."""
+    rows = [
+        {**_new_task(execution_id, one.number, one.step, one.function), "data": jsontext.write(one.data)}
+        for one in plan
+    ]
+    for first in range(0, len(rows), BATCH):
+        Task.insert_many(rows[first : first + BATCH]).execute()
+
+
+def save(row: Execution, before: execution.Execution, move: Transition) -> Effects:
+    """Write what a transition changed: first what ends, then what begins."""
+    effects = Effects()
+    after = move.execution
+    _save_execution(row, after)
+    save_history(row.id, before.history_count, lines_of(move))
+    for command in move.commands:
+        _settle(row.id, command)
+    if after.status != execution.IN_PROGRESS:
+        _cancel_below(row.id, None, effects)
+        return effects
+    for command in move.commands:
+        if isinstance(command, commands.CancelFrames):
+            _cancel_below(row.id, command.frame, effects)
+    _save_frames(row.id, before, after)
+    for command in move.commands:
+        _begin(row, command, effects)
+    return effects
+
+
+def save_history(execution_id: str, count: int, lines: Sequence[Line]) -> None:
+    """Append lines to the ledger; ``count`` is how many there are already."""
+    rows = [
+        {"execution_id": execution_id, "id": place, "at": clock_sql(), **vars(line)}
+        for place, line in enumerate(lines, start=count + 1)
+    ]
+    for first in range(0, len(rows), BATCH):
+        History.insert_many(rows[first : first + BATCH]).execute()
+
+
+def close_attempt(
+    task: Task, outcome: str, *, error: str | None = None, cause: str | None = None, logs: str = ""
+) -> None:
+    """Keep how a claim of a task ended, with what its handler printed."""
+    Attempt.insert(
+        task_id=task.id,
+        attempt=task.attempt,
+        owner=task.owner,
+        outcome=outcome,
+        error=error,
+        cause=cause,
+        logs=logs,
+        started_at=task.started_at,
+        finished_at=clock_sql(),
+    ).execute()
+
+
+def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
+    """Remove a timer's row; False when somebody else has."""
+    frame, entry, number, kind = timer
+    gone = Timer.delete().where(
+        Timer.execution_id == execution_id,
+        Timer.frame == frame,
+        Timer.entry == entry,
+        Timer.number == number,
+        Timer.kind == kind,
+    )
+    return bool(gone.execute())
+
+
+# Loading
+
+
+def _value(row: Execution, frames: dict[str, execution.Frame]) -> execution.Execution:
+    return execution.Execution(
+        id=row.id,
+        name=row.name or row.id,
+        workflow=row.workflow,
+        input=json.loads(row.input),
+        started_at=row.created_at,
+        status=row.status,
+        frames=frames,
+        history_count=row.history_count,
+    )
+
+
+def _frame(path: str, row: Any) -> execution.Frame:
+    output = getattr(row, "output", None) if path else None
+    return execution.Frame(
+        path=path,
+        state=row.state,
+        input=json.loads(row.data),
+        entry=row.entry,
+        entered_at=row.entered_at,
+        waiting=row.waiting,
+        retries=tuple(int(one) for one in row.retries.split(",") if one),
+        open=row.open,
+        output=None if output is None else json.loads(output),
+    )
+
+
+def _columns(frame: execution.Frame) -> dict[str, Any]:
+    return {
+        "state": frame.state,
+        "entry": frame.entry,
+        "entered_at": frame.entered_at,
+        "waiting": frame.waiting,
+        "retries": ",".join(str(one) for one in frame.retries),
+        "open": frame.open,
+        "data": jsontext.write(frame.input),
+    }
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = parent_of(path)
+
+
+def _rows_of(execution_id: str, which: Any) -> Iterable[Frame]:
+    return () if which is None else Frame.select().where(Frame.execution_id == execution_id, which)
+
+
+# Saving
+
+
+def _save_execution(row: Execution, after: execution.Execution) -> None:
+    ended = after.status != execution.IN_PROGRESS
+    root = _columns(after.frames[""]) if "" in after.frames else {}
+    Execution.update(
+        **root,
+        status=after.status,
+        revision=Execution.revision + 1,
+        history_count=after.history_count,
+        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        error=after.error,
+        cause=after.cause,
+        finished_at=clock_sql() if ended else None,
+    ).where(Execution.id == row.id).execute()
+
+
+def _settle(execution_id: str, command: commands.Command) -> None:
+    """What becomes of the task whose attempt has just ended."""
+    if isinstance(command, commands.CompleteTask):
+        changes = {"status": "COMPLETED", "result": jsontext.write(command.result), "finished_at": clock_sql()}
+    elif isinstance(command, commands.FailTask):
+        ended = {"error": command.error, "cause": command.cause}
+        changes = {"status": "FAILED", "finished_at": clock_sql(), **ended}
+    elif isinstance(command, commands.HoldTask):
+        ended = {"error": command.error, "cause": command.cause}
+        changes = {"status": "PENDING", "retries": command.retry, **ended}
+    else:
+        return
+    free = {"owner": None, "lease_until": None, "deadline_at": None}
+    Task.update(**changes, **free).where(Task.id == task_id(execution_id, command.number)).execute()
+
+
+def _cancel_below(execution_id: str, frame: str | None, effects: Effects) -> None:
+    """End all that is open below a frame, or (None) in the whole execution."""
+    tasks, timers, frames = (model.execution_id == execution_id for model in (Task, Timer, Frame))
+    if frame is not None:
+        tasks, timers, frames = (
+            mine & _is_below(path, frame)
+            for mine, path in ((tasks, Task.frame), (timers, Timer.frame), (frames, Frame.path))
+        )
+    running = Task.select(
+        Task.id, Task.attempt, Task.owner, SQL("'CANCELLED'"), SQL("''"), Task.started_at, clock_sql()
+    ).where(tasks, Task.status == "IN_PROGRESS")
+    kept = (Attempt.task_id, Attempt.attempt, Attempt.owner, Attempt.outcome, Attempt.logs, Attempt.started_at)
+    Attempt.insert_from(running, (*kept, Attempt.finished_at)).execute()
+    ended = Task.update(status="CANCELLED", finished_at=clock_sql(), owner=None, lease_until=None).where(
+        tasks, Task.status.in_(OPEN)
+    )
+    effects.cancelled |= bool(ended.execute())
+    Timer.delete().where(timers).execute()
+    Frame.delete().where(frames).execute()
+
+
+def _is_below(path: Any, frame: str) -> Any:
+    prefix = f"{frame}/"
+    return path != "" if frame == "" else fn.SUBSTR(path, 1, len(prefix)) == prefix
+
+
+def _save_frames(execution_id: str, before: execution.Execution, after: execution.Execution) -> None:
+    gone = [path for path in before.frames if path not in after.frames]
+    if gone:
+        Frame.delete().where(Frame.execution_id == execution_id, Frame.path.in_(gone)).execute()
+    changed = [one for path, one in after.frames.items() if path and one is not before.frames.get(path)]
+    rows = [
+        {
+            "execution_id": execution_id,
+            "path": one.path,
+            **_columns(one),
+            "output": jsontext.write(one.output) if one.waiting == execution.ENDED else None,
+        }
+        for one in changed
+    ]
+    for first in range(0, len(rows), BATCH):
+        _upsert_frames(rows[first : first + BATCH])
+
+
+def _upsert_frames(rows: list[dict[str, Any]]) -> None:
+    columns = [getattr(Frame, name) for name in rows[0] if name not in ("execution_id", "path")]
+    Frame.insert_many(rows).on_conflict(conflict_target=[Frame.execution_id, Frame.path], preserve=columns).execute()
+
+
+def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
+    if isinstance(command, commands.DispatchTask):
+        identity = _dispatch(row, command)
+        if not row.paused:
+            effects.queued.append(identity)
+    elif isinstance(command, commands.SetTimer):
+        effects.timers = True
+        Timer.insert(
+            execution_id=row.id,
+            frame=command.frame,
+            entry=command.entry,
+            number=command.number,
+            kind=command.kind,
+            due_at=SQL(f"{clock()} + {round(command.delay_seconds * 1000)}"),
+        ).execute()
+
+
+def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
+    """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
+    identity = task_id(row.id, command.number)
+    queued = {
+        "status": "QUEUED",
+        "frame": command.frame,
+        "entry": command.entry,
+        "input": jsontext.write(command.input),
+        "timeout_seconds": command.timeout_seconds,
+        "queued_at": None if row.paused else clock_sql(),
+    }
+    made = {**_new_task(row.id, command.number, command.step, command.function), **queued}
+    Task.insert(**made).on_conflict(conflict_target=[Task.id], update=queued).execute()
+    return identity
+
+
+def _new_task(execution_id: str, number: int, step: str, function: str) -> dict[str, Any]:
+    return {
+        "id": task_id(execution_id, number),
+        "execution_id": execution_id,
+        "number": number,
+        "step": step,
+        "function": function,
+        "status": "PENDING",
+        "created_at": clock_sql(),
+    }

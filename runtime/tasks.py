@@ -1,0 +1,124 @@
+"""Tasks as workers hold them: claimed, leased, given back, lost; each change guarded by attempt, owner and status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from peewee import fn
+
+from db import queries
+from db.database import database, transaction
+from db.models import Task
+from db.queries import Claimed
+from runtime import rows
+from runtime.executions import Executions, Guard
+from runtime.ids import is_id
+from runtime.rows import clock_sql
+from runtime.settings import Settings
+
+log = logging.getLogger("stepwell.tasks")
+
+MOST_LOSSES = 3
+LOSS_DELAYS_MS = (0, 5_000, 30_000)
+MISSING_RETRY_MS = 5_000
+MISSING_FOR_MS = 5 * 60_000
+OVERDUE_GRACE_MS = 2_000
+RING_AFTER_MS = 5_000
+
+
+class Tasks:
+    """What one process does with tasks, under its own owner name, new at each start."""
+
+    def __init__(self, executions: Executions, functions: Collection[str], owner: str, settings: Settings) -> None:
+        self.executions = executions
+        self.functions = sorted(functions)
+        self.owner = owner
+        self.lease_ms = round(settings.lease_seconds * 1000)
+
+    def claim(self, task_id: str) -> Claimed | None:
+        """Take a queued task for this process; None when there is nothing to take, whatever the reason."""
+        if not is_id(task_id):
+            return None
+        with database.connection_context():
+            claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions)
+        if claim is None:
+            self._note_missing(task_id)
+        return claim
+
+    def heartbeat(self) -> dict[str, int]:
+        """Ask for longer, for all this process holds: the task ids still its own, each with its attempt."""
+        with database.connection_context():
+            return queries.heartbeat(self.owner, self.lease_ms)
+
+    def give_back(self, claim: Claimed, logs: str = "") -> bool:
+        """Let somebody else run it: from IN_PROGRESS to QUEUED, no loss and no retry counted. False when not ours."""
+        with database.connection_context(), transaction():
+            task = rows.locked(Task, *_is_ours(claim.id, claim.attempt, self.owner))
+            if task is None:
+                return False
+            rows.close_attempt(task, "RETURNED", logs=logs)
+            _queue_again(task, 0)
+        self.executions.bell.ring([claim.id])
+        return True
+
+    def sweep(self) -> None:
+        """One round: lost leases, tasks past their time-out, tasks nobody has claimed."""
+        with database.connection_context():
+            lost = queries.lost_tasks()
+            overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
+        for task_id, execution_id, attempt, owner in lost:
+            self._lose(task_id, execution_id, attempt, owner)
+        for task_id, execution_id, attempt, owner in overdue:
+            self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
+
+    def unclaimed(self, limit: int = 1000) -> list[str]:
+        """Tasks that have been waiting for a claim for long enough that their message may be lost."""
+        with database.connection_context():
+            return queries.queued_tasks(RING_AFTER_MS, limit)
+
+    def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
+        """A worker has let its lease run out: queue the task again, or fail it after too many losses."""
+        with database.connection_context(), transaction():
+            task = rows.locked(Task, *_is_ours(task_id, attempt, owner), Task.lease_until < clock_sql())
+            if task is None:
+                return
+            losses = task.losses + 1
+            if losses < MOST_LOSSES:
+                rows.close_attempt(task, "LOST")
+                _queue_again(task, LOSS_DELAYS_MS[losses - 1], losses=losses)
+            else:
+                Task.update(losses=losses).where(Task.id == task_id).execute()
+        log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
+        if losses < MOST_LOSSES:
+            self.executions.bell.ring([task_id] if not LOSS_DELAYS_MS[losses - 1] else [])
+            return
+        cause = f"WorkerLost: {losses} workers were lost while they ran this task"
+        self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.TaskFailed", cause)
+
+    def _note_missing(self, task_id: str) -> None:
+        """Tell a task whose function this process lacks from one that is simply gone; see to it later, then fail it."""
+        with database.connection_context():
+            task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED")
+            if task is None or task.function in self.functions:
+                return
+            with transaction():
+                Task.update(
+                    missing_since=fn.COALESCE(Task.missing_since, clock_sql()), queued_at=clock_sql() + MISSING_RETRY_MS
+                ).where(Task.id == task_id, Task.status == "QUEUED", Task.attempt == task.attempt).execute()
+            waited = 0 if task.missing_since is None else queries.now() - task.missing_since
+        log.warning("task %s needs the function %r, which this worker does not have", task_id, task.function)
+        if waited > MISSING_FOR_MS:
+            guard = Guard(task_id, task.attempt, task.owner, "QUEUED")
+            cause = f"FunctionMissing: no worker has the function {task.function!r}"
+            self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
+
+
+def _is_ours(task_id: str, attempt: int, owner: str) -> tuple[object, ...]:
+    return Task.id == task_id, Task.attempt == attempt, Task.owner == owner, Task.status == "IN_PROGRESS"
+
+
+def _queue_again(task: Task, delay_ms: int, **changes: object) -> None:
+    Task.update(
+        status="QUEUED", owner=None, lease_until=None, deadline_at=None, queued_at=clock_sql() + delay_ms, **changes
+    ).where(Task.id == task.id, Task.attempt == task.attempt, Task.status == "IN_PROGRESS").execute()

@@ -1,0 +1,106 @@
+"""Rows as the frozen views of ``functions/contract.py``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from db.models import Attempt, Execution, History, Task, Version
+from functions.contract import AttemptView, ExecutionView, HistoryView, TaskView, WorkflowView
+from runtime.ids import task_id
+
+Json = Any
+
+
+def workflow_view(name: str, version: Version) -> WorkflowView:
+    return WorkflowView(
+        id=version.workflow_id,
+        name=name,
+        version=version.number,
+        definition=json.loads(version.definition),
+        created_at=_time(version.created_at),
+    )
+
+
+def execution_view(row: Execution, tasks: Sequence[TaskView] = ()) -> ExecutionView:
+    return ExecutionView(
+        id=row.id,
+        name=row.name,
+        workflow=row.workflow,
+        version=row.version,
+        status=row.status,
+        paused=row.paused,
+        input=json.loads(row.input),
+        output=_json(row.output),
+        error=row.error,
+        cause=row.cause,
+        started_at=_time(row.created_at),
+        finished_at=_time_or_none(row.finished_at),
+        tasks=tasks,
+    )
+
+
+def task_view(row: Task, workflow: str, log: Sequence[AttemptView] = ()) -> TaskView:
+    return TaskView(
+        id=row.id,
+        execution_id=row.execution_id,
+        workflow=workflow,
+        name=row.function,
+        step=row.step,
+        status=row.status,
+        attempts=row.attempt,
+        retries=row.retries,
+        losses=row.losses,
+        data=json.loads(row.data),
+        input=_json(row.input),
+        result=_json(row.result),
+        error=row.error,
+        cause=row.cause,
+        created_at=_time(row.created_at),
+        started_at=_time_or_none(row.started_at),
+        finished_at=_time_or_none(row.finished_at),
+        log=log,
+    )
+
+
+def attempt_views(task: Task, ended: Sequence[Attempt]) -> list[AttemptView]:
+    """The attempts of a task that have ended, and the one that runs."""
+    views = [
+        AttemptView(
+            attempt=row.attempt,
+            outcome=row.outcome,
+            error=row.error,
+            cause=row.cause,
+            logs=row.logs,
+            started_at=_time_or_none(row.started_at),
+            finished_at=_time(row.finished_at),
+        )
+        for row in ended
+    ]
+    if task.status == "IN_PROGRESS":
+        views.append(AttemptView(task.attempt, None, None, None, "", _time_or_none(task.started_at), None))
+    return views
+
+
+def history_view(row: History) -> HistoryView:
+    """A line of history; where it speaks of a task, by the task's id."""
+    details = json.loads(row.details)
+    if row.step is not None:
+        details = {"step": row.step, **details}
+    if "task" in details:
+        details["task"] = task_id(row.execution_id, details["task"])
+    return HistoryView(id=row.id, type=row.type, at=_time(row.at), details=details)
+
+
+def _time(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC)
+
+
+def _time_or_none(at: int | None) -> datetime | None:
+    return None if at is None else _time(at)
+
+
+def _json(text: str | None) -> Json:
+    return None if text is None else json.loads(text)

@@ -1,0 +1,116 @@
+"""The Huey app. ``huey_consumer runtime.worker.huey -k thread -w 8 -g TERM -t 25 -n`` runs it.
+
+Huey carries the bell and runs the slots; it keeps nothing. Its retries, its schedule and its results are not used.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from huey import Huey
+from huey.api import Task as HueyTask
+from huey.consumer import Consumer
+
+from runtime.bell import JOB, MemoryBell, MessageSerializer, RedisBell, Waiting
+from runtime.rounds import Rounds
+from runtime.settings import Settings, read_settings
+from runtime.work import Work
+
+log = logging.getLogger("stepwell.worker")
+
+QUEUE = "stepwell"
+
+
+class StepwellConsumer(Consumer):
+    """Huey's consumer with our rounds beside its workers: it starts them first, and drains before it ends.
+
+    Hooks would not do: Huey's on_startup runs once in each worker thread and only logs its errors, and its on_shutdown
+    never runs in a worker that is busy.
+    """
+
+    huey: StepwellHuey
+
+    def start(self) -> None:
+        self.huey.rounds.start()
+        super().start()
+
+    def stop(self, graceful: bool = False) -> None:
+        """Claim nothing more, let the handlers finish until the grace time is over, hand the rest to others."""
+        self.huey.work.draining.set()
+        super().stop(graceful=graceful)
+        self.huey.work.hand_back()
+        self.huey.rounds.stop()
+        self.huey.close()
+
+
+class EmbeddedConsumer(StepwellConsumer):
+    """The same inside another process, which keeps its own signal handlers."""
+
+    def _set_signal_handlers(self) -> None:
+        pass
+
+
+class StepwellHuey(Huey):
+    """A Huey that is a bell: JSON messages, no results, no revoke look-ups, and no word about each task."""
+
+    consumer_class: type[StepwellConsumer] = StepwellConsumer
+
+    def __init__(self, settings: Settings, waiting: Waiting) -> None:
+        kind = {"storage_class": RedisBell, "url": settings.redis_url} if settings.redis_url else {}
+        super().__init__(
+            QUEUE,
+            results=False,
+            serializer=MessageSerializer(),
+            **({"storage_class": MemoryBell} | kind),
+            waiting=waiting,
+        )
+        self.work: Work
+        self.rounds: Rounds
+        self.close = _nothing
+
+    def create_consumer(self, **options: Any) -> StepwellConsumer:
+        return self.consumer_class(self, **{**options, "periodic": False})
+
+    def dequeue(self) -> HueyTask | None:
+        """The next message. One that is no task's id is dropped, with a line in the log."""
+        data = self.storage.dequeue()
+        try:
+            return None if data is None else self.deserialize_task(data)
+        except ValueError as fault:
+            log.warning("dropped a message: %s", fault)
+            return None
+
+    def execute(self, task: HueyTask, timestamp: Any = None) -> None:
+        """Run the job; what it means is written by the job itself."""
+        task.execute()
+
+    def read_schedule(self, timestamp: Any = None) -> list[HueyTask]:
+        """Nothing is ever scheduled here: due times are rows in the database."""
+        return []
+
+
+def attach(huey: StepwellHuey, work: Work, rounds: Rounds) -> None:
+    """Give the app its one job."""
+    huey.work = work
+    huey.rounds = rounds
+    module, _, name = JOB.rpartition(".")
+
+    def run(task_id: str) -> None:
+        work.run(task_id)
+
+    run.__module__ = module
+    huey.task(name=name)(run)
+
+
+def __getattr__(name: str) -> Any:
+    """``runtime.worker.huey`` is made when huey_consumer asks for it; importing this module makes nothing."""
+    if name != "huey":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from runtime.context import build_worker
+
+    return build_worker(read_settings())
+
+
+def _nothing() -> None:
+    """There is nothing to close."""

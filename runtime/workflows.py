@@ -1,0 +1,152 @@
+"""Workflows and their versions: a definition is checked and compiled once, stored for ever, loaded once per process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from db.database import database, transaction
+from db.models import Version, Workflow
+from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
+from runtime.engine import flow, jsontext, names, steplist, validate
+from runtime.engine.definition import PlannedTask, StateMachine, load
+from runtime.engine.steplist import Compiled, FunctionDefaults
+from runtime.engine.validate import Fault
+from runtime.ids import new_id
+from runtime.rows import clock_sql
+from runtime.settings import Limits
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The version that a start uses."""
+
+    workflow_id: str
+    name: str
+    version_id: str
+    number: int
+
+
+class Workflows:
+    """Knows the step types' names and constants; the definitions are in the database."""
+
+    def __init__(self, defaults: Mapping[str, FunctionDefaults], limits: Limits) -> None:
+        self.defaults = defaults
+        self.limits = limits
+        self._machine = lru_cache(maxsize=512)(_load)
+
+    def machine(self, version_id: str) -> StateMachine:
+        """The state machine of a version, loaded once. Raises NotFound."""
+        return self._machine(version_id)
+
+    def create(self, name: str, definition: Json) -> Version:
+        """Store the newest version of ``name``. Raises InvalidName, InvalidDefinition, PayloadTooLarge."""
+        if fault := names.fault_of(name):
+            raise InvalidName(f"The workflow's name: {fault}.", path="$.name")
+        return self._store(name, definition, self.compiled(definition, "$.definition"))
+
+    def seed(self, name: str, definition: Json) -> None:
+        """Store a workflow that ships with the house, unless there is one, or was one that somebody deleted."""
+        with database.connection_context():
+            known = Workflow.select().where(Workflow.name == name).exists()
+        if not known:
+            self._store(name, definition, self.compiled(definition, "$"), is_seed=True)
+
+    def create_flow(self, tree: Json) -> Latest:
+        """The workflow ``flow:<name>`` for a tree: a new version only when the tree is not the newest one."""
+        _refuse(validate.flow(tree, self.defaults, self.limits.steps), "$")
+        name = f"flow:{tree['name']}"
+        with database.connection_context():
+            newest = _newest(name)
+        if newest is None or newest.definition != jsontext.write(tree):
+            self._store(name, tree, flow.compile(tree, self.defaults))
+        return self.latest(name)
+
+    def compiled(self, definition: Json, place: str) -> Compiled:
+        """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
+        _refuse(validate.workflow(definition, self.defaults, self.limits.steps), place)
+        if validate.is_step_list(definition):
+            return steplist.compile(definition, self.defaults)
+        return Compiled(definition, ())
+
+    def latest(self, name: str) -> Latest:
+        """The newest version of a workflow. Raises NotFound."""
+        with database.connection_context():
+            version = _newest(name)
+        if version is None:
+            raise NotFound(f"There is no workflow {name[:80]!r}.")
+        return Latest(version.workflow_id, name, version.id, version.number)
+
+    def delete(self, name: str) -> None:
+        """Let a workflow be gone; its executions go on with the versions they have. Raises NotFound."""
+        gone = Workflow.update(deleted_at=clock_sql()).where(Workflow.name == name, Workflow.deleted_at.is_null())
+        with database.connection_context(), transaction():
+            if not gone.execute():
+                raise NotFound(f"There is no workflow {name[:80]!r}.")
+
+    def _store(self, name: str, definition: Json, made: Compiled, *, is_seed: bool = False) -> Version:
+        text = jsontext.write(definition)
+        if jsontext.size(text) > self.limits.definition:
+            raise PayloadTooLarge(f"The definition is larger than {self.limits.definition} bytes.", path="$.definition")
+        compiled = json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan]})
+        with database.connection_context(), transaction():
+            workflow = _named(name, is_seed)
+            if workflow is None:
+                return _newest(name)
+            identity = new_id()
+            Version.insert(
+                id=identity,
+                workflow_id=workflow.id,
+                number=workflow.latest,
+                definition=text,
+                compiled=compiled,
+                created_at=clock_sql(),
+            ).execute()
+            return Version.get_by_id(identity)
+
+
+def machine_document(version: Version) -> Json:
+    """The state machine that a version was compiled to, in Amazon States Language."""
+    return json.loads(version.compiled)["machine"]
+
+
+def _load(version_id: str) -> StateMachine:
+    with database.connection_context():
+        version = Version.get_or_none(Version.id == version_id)
+    if version is None:
+        raise NotFound("The workflow's version is gone.")
+    compiled = json.loads(version.compiled)
+    return load(compiled["machine"], tuple(PlannedTask(**one) for one in compiled["plan"]))
+
+
+def _newest(name: str) -> Version | None:
+    return (
+        Version.select()
+        .join(Workflow, on=(Workflow.id == Version.workflow_id))
+        .where(Workflow.name == name, Workflow.deleted_at.is_null(), Version.number == Workflow.latest)
+        .first()
+    )
+
+
+def _named(name: str, is_seed: bool) -> Workflow | None:
+    """The workflow's row with its number raised; a seed finds None when the name was ever used."""
+    row = Workflow.insert(id=new_id(), name=name, latest=1, created_at=clock_sql())
+    if is_seed:
+        row = row.on_conflict_ignore()
+    else:
+        raised = {Workflow.latest: Workflow.latest + 1, Workflow.deleted_at: None}
+        row = row.on_conflict(conflict_target=[Workflow.name], update=raised)
+    return next(iter(row.returning(Workflow).execute()), None)
+
+
+def _refuse(faults: Sequence[Fault], place: str) -> None:
+    """Raise the first fault, and say how many more there are."""
+    if faults:
+        first, more = faults[0], len(faults) - 1
+        message = f"{first.message}{f' (and {more} more)' if more else ''}"
+        raise InvalidDefinition(message, path=place + first.path[1:], hint=first.hint)
