@@ -147,4 +147,5 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except ValueError as fault:
-        raise SettingsError(f"{name}={text!r}: {fault}") from None
+        shown = name if name.endswith("_URL") else f"{name}={text!r}"  # a URL may hold a password
+        raise SettingsError(f"{shown}: {fault}") from None

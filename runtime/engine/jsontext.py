@@ -13,7 +13,10 @@ from typing import Any
 Json = Any
 
 DEPTH = 64
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The closing quote is optional: a string without an end is taken whole, else each of its quotes would be tried in turn.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NUL = "\x00"
+_UNFIT = re.compile(f"[{_NUL}\ud800-\udfff]")
 _INT_LIMIT = 1 << 63
 
 
@@ -25,6 +28,8 @@ def read(text: bytes | str, depth: int = DEPTH) -> Json:
     """The value that a JSON text stands for. Raises NotJson."""
     if isinstance(text, bytes):
         text = _decode(text)
+    if text.startswith("\ufeff"):
+        raise NotJson("the text begins with a byte order mark")
     _check_depth(text, depth)
     try:
         value = _DECODER.decode(text)
@@ -40,16 +45,22 @@ def read(text: bytes | str, depth: int = DEPTH) -> Json:
 
 
 def write(value: Json) -> str:
-    """The compact JSON text of a value. Raises NotJson for what is no JSON value, or would not be read back."""
+    """The compact JSON text of a value. Raises NotJson for what is no JSON value, and for strings that read() refuses.
+
+    Any depth is written, and any integer: a value may be wrapped once more after it was read.
+    """
     try:
-        return _ENCODER.encode(value)
+        text = _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError) as fault:
         raise NotJson(str(fault)) from None
+    if "\\u0000" in text or not text.isascii():
+        _check_strings(value)
+    return text
 
 
 def size(text: str) -> int:
     """The length of a text in bytes of UTF-8, the unit of every payload limit."""
-    return len(text) if text.isascii() else len(text.encode())
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _decode(raw: bytes) -> str:
@@ -100,15 +111,17 @@ def _check_strings(value: Json) -> None:
     while waiting:
         one = waiting.pop()
         if isinstance(one, str):
-            if "\x00" in one:
-                raise NotJson("a string holds the character NUL")
-            if any("\ud800" <= character <= "\udfff" for character in one):
-                raise NotJson("a string holds half a surrogate pair")
+            _check_string(one)
         elif isinstance(one, dict):
             waiting.extend(one.keys())
             waiting.extend(one.values())
-        elif isinstance(one, list):
+        elif isinstance(one, list | tuple):
             waiting.extend(one)
+
+
+def _check_string(text: str) -> None:
+    if found := _UNFIT.search(text):
+        raise NotJson(f"a string holds {'the character NUL' if found.group() == _NUL else 'half a surrogate pair'}")
 
 
 _DECODER = json.JSONDecoder(
