@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import fastjsonschema
 
 from functions.errors import InvalidRequest
+from runtime.engine.rules import did_you_mean
 
 Json = Any
 
 _PLAIN = re.compile(r"[A-Za-z_]\w*")
+_SHOWN = 80
 
 
 class BodySchema:
@@ -37,16 +38,10 @@ def json_path(names: Iterable[str]) -> str:
     return "$" + "".join(_step(name) for name in names)
 
 
-def near_miss(name: str, known: Iterable[str]) -> str | None:
-    """A hint for a name that was probably meant to be one of those known."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean '{found[0]}'?" if found else None
-
-
 def _step(name: str) -> str:
     if name.isdecimal():
         return f"[{name}]"
-    return f".{name}" if _PLAIN.fullmatch(name) else f"[{name!r}]"
+    return f".{name}" if _PLAIN.fullmatch(name) and len(name) <= _SHOWN else f"[{_shown(name)}]"
 
 
 def _refusal(fault: fastjsonschema.JsonSchemaValueException, body: Json) -> InvalidRequest:
@@ -56,19 +51,22 @@ def _refusal(fault: fastjsonschema.JsonSchemaValueException, body: Json) -> Inva
     known = fault.definition.get("properties", {})
     if fault.rule == "additionalProperties":
         extra = next(name for name in fault.value if name not in known)
-        return _refuse(f"{_shown(extra)} is not known here", [*where, extra], near_miss(extra, known))
+        return _refuse(f"{_shown(extra)} is not known here", [*where, extra], did_you_mean(extra, known))
     if fault.rule == "required":
         missing = next(name for name in fault.rule_definition if name not in fault.value)
-        given = difflib.get_close_matches(missing, [name for name in fault.value if name not in known], n=1)
-        hint = f"did you mean '{missing}' by '{given[0]}'?" if given else None
-        return _refuse(f"'{missing}' is required", [*where, missing], hint)
+        return _refuse(f"{missing!r} is required", where, _misspelt(missing, fault.value, known))
     return _refuse(fault.message.removeprefix(fault.name).strip(), where, None)
 
 
 def _refuse(message: str, where: Iterable[str], hint: str | None) -> InvalidRequest:
-    path = json_path(where)
-    return InvalidRequest(f"{path}: {message}", path=path, hint=hint)
+    return InvalidRequest(message, path=json_path(where), hint=hint)
+
+
+def _misspelt(missing: str, given: Mapping[str, Json], known: Mapping[str, Json]) -> str | None:
+    """A hint when what is missing seems to be there by a wrong name."""
+    near = [name for name in given if name not in known and did_you_mean(name, [missing])]
+    return f"did you mean {missing!r} by {_shown(near[0])}?" if near else None
 
 
 def _shown(name: str) -> str:
-    return repr(name if len(name) <= 80 else name[:80] + "...")
+    return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "...")

@@ -7,13 +7,14 @@ twice, a route that stands twice: the process does not start, and the message na
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from functions.contract import FunctionView
+from runtime.engine import jsontext, names, rules
+from runtime.engine.steplist import FunctionDefaults
 from runtime.function_source import CatalogError, Source, read_source
 from runtime.routes import Route, parse_route
 from runtime.settings import ROOT
@@ -27,7 +28,6 @@ Json = Any
 ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard"}
 USERS_ROOMS = {"steps": "step", "api": "api"}
 BODY_LIMITS = ("body", "definition_body")
-_NAME = re.compile(r"""[^\s.<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}""")
 _STATUSES = range(200, 600)
 
 
@@ -48,7 +48,7 @@ class Function:
     body: Json = None
     body_limit: str = "body"
     answers: Mapping[int, Json] = field(default_factory=dict)
-    retry: Mapping[str, float] | None = None
+    retry: Mapping[str, Json] | None = None
     timeout_seconds: float | None = None
 
     def view(self) -> FunctionView:
@@ -83,11 +83,10 @@ class Catalog:
         log.info("%d step types, %d routes", len(catalog.steps), len(catalog.routes))
         return catalog
 
-    def defaults(self, name: str) -> dict[str, Json]:
-        """The ``retry`` and ``timeoutSeconds`` that a step type's file names: what a workflow version freezes."""
+    def defaults(self, name: str) -> FunctionDefaults:
+        """What a step type's file says of its retry and its time-out: what a workflow version freezes."""
         step = self.steps[name]
-        named = {"retry": step.retry, "timeoutSeconds": step.timeout_seconds}
-        return {member: value for member, value in named.items() if value is not None}
+        return FunctionDefaults(retry=step.retry, timeout_seconds=step.timeout_seconds)
 
 
 def _room_by_room(root: Path, house: Path, rooms: Mapping[str, str], *, builtin: bool) -> Iterator[Function]:
@@ -99,10 +98,10 @@ def _room_by_room(root: Path, house: Path, rooms: Mapping[str, str], *, builtin:
 
 def _function(source: Source, kind: str, root: Path, builtin: bool) -> Function:
     name = source.path.stem
-    if not _NAME.fullmatch(name):
-        raise CatalogError(source.path, 1, f"{name!r} is no name of a function")
-    if kind != "step" and "ROUTE" not in source.literals:
-        raise CatalogError(source.path, 1, "has no ROUTE")
+    if fault := "a function's name has no dot" if "." in name else names.fault_of(name):
+        raise CatalogError(source.path, 1, fault)
+    if (kind == "step") == ("ROUTE" in source.literals):
+        raise CatalogError(source.path, 1, "has a ROUTE, but is a step type" if kind == "step" else "has no ROUTE")
     members = {_MEMBERS[constant][0]: _checked(source, constant) for constant in source.literals}
     return Function(
         name=name,
@@ -157,19 +156,20 @@ def _route_key(value: Any) -> str:
 def _schema(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"must be a JSON Schema, not {value!r}")
+    jsontext.write(value)
     return value
 
 
 def _query(value: Any) -> Any:
-    if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
+    if not isinstance(value, dict):
         raise ValueError("must map the names of query parameters to JSON Schemas")
-    return value
+    return {str(name): _schema(one) for name, one in value.items()}
 
 
 def _answers(value: Any) -> Any:
     if not isinstance(value, dict) or not all(type(status) is int and status in _STATUSES for status in value):
         raise ValueError("must map statuses from 200 to 599 to JSON Schemas, or to None where there is no body")
-    return value
+    return {status: one if one is None else _schema(one) for status, one in value.items()}
 
 
 def _body_limit(value: Any) -> str:
@@ -179,33 +179,22 @@ def _body_limit(value: Any) -> str:
 
 
 def _seconds(value: Any) -> float:
-    if not _is_number(value) or not 0 < value < 1e9:
-        raise ValueError(f"must be a number above 0, not {value!r}")
+    _refuse_faults(rules.SECONDS(value, "it"))
     return float(value)
 
 
-def _retry(value: Any) -> Mapping[str, float]:
-    if not isinstance(value, dict):
-        raise ValueError(f"must be a dict, not {value!r}")
-    for member, given in value.items():
-        if member not in _RETRY:
-            raise ValueError(f"has no member {member!r}; known: {', '.join(_RETRY)}")
-        lowest, whole = _RETRY[member]
-        if not _is_number(given) or not lowest <= given < 1e9 or (whole and type(given) is not int):
-            raise ValueError(f"{member} must be a {'whole ' if whole else ''}number from {lowest} on, not {given!r}")
+def _retry(value: Any) -> Any:
+    if isinstance(value, dict) and not all(isinstance(member, str) for member in value):
+        raise ValueError("has a member whose name is no string")
+    _refuse_faults(rules.check(value, "it", rules.RETRY, "a retry"))
     return value
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float)
+def _refuse_faults(faults: Iterator[rules.Fault]) -> None:
+    for fault in faults:
+        hint = f" ({fault.hint})" if fault.hint else ""
+        raise ValueError(f"{fault.path.removeprefix('it.')}: {fault.message}{hint}".removeprefix("it: "))
 
-
-_RETRY = {
-    "maxAttempts": (1, True),
-    "intervalSeconds": (0, False),
-    "backoffRate": (1, False),
-    "maxDelaySeconds": (0, False),
-}
 
 _MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "ROUTE": ("route", _route_key),

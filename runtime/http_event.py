@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from functions.errors import InvalidRequest
 from runtime.routes import Match
 
-LONGEST_TARGET = 8192
+LONGEST_TARGET = 8000
 MOST_PARAMETERS = 1000
 TEXT_TYPES = frozenset({"application/json", "application/xml", "application/javascript"})
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))

@@ -114,14 +114,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
     "Flow": _object(
         {
-            "name": {"type": "string", "minLength": 1, "maxLength": 80, "description": "a step type"},
+            "name": {**_TEXT, "description": "a step type"},
             "data": _ANY,
             "opts": _object(
                 {
                     "attempts": {"type": "integer", "minimum": 1, "maximum": 1000},
                     "backoff": _object(
-                        {"type": {"enum": ["fixed", "exponential"]}, "delay": {"type": "number", "minimum": 0}},
-                        optional=("delay",),
+                        {
+                            "type": {"enum": ["fixed", "exponential"]},
+                            "delay": {"type": "number", "minimum": 0, "description": "milliseconds"},
+                        }
                     ),
                     "delay": {"type": "number", "minimum": 0, "description": "milliseconds"},
                 },
