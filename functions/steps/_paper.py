@@ -29,7 +29,7 @@ LINE: Color = (214, 219, 225)
 ACCENT: Color = (22, 78, 99)
 PALE: Color = (240, 245, 247)
 WHITE: Color = (255, 255, 255)
-COLUMNS = (("Description", 78, "L"), ("Quantity", 22, "R"), ("Unit price", 27, "R"), ("Tax", 17, "R"), ("Net", 30, "R"))
+COLUMNS = (("Description", 73, "L"), ("Quantity", 22, "R"), ("Unit price", 27, "R"), ("Tax", 17, "R"), ("Net", 35, "R"))
 
 
 def render(invoice: dict[str, Json]) -> tuple[bytes, list[str]]:
