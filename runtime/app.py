@@ -10,6 +10,7 @@ import flask
 
 from functions.contract import ApiContext
 from runtime.catalog import Catalog
+from runtime.context import build
 from runtime.gateway import Gateway, Invoker
 from runtime.http_event import Request, joined
 from runtime.settings import Settings, read_settings
@@ -18,9 +19,10 @@ from runtime.settings import Settings, read_settings
 class Rooms(Protocol):
     """What the web process stands on; ``runtime.context.build`` makes the real one."""
 
-    catalog: Catalog
-    invoker: Invoker
-
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def invoker(self) -> Invoker: ...
     def api_context(self, request_id: str) -> ApiContext: ...
     def close(self) -> None: ...
 
@@ -48,10 +50,7 @@ class _Answer(flask.Response):
 
 
 def _real_rooms(settings: Settings) -> Rooms:
-    # Imported late: an application on rooms of its own needs no database driver, no queue and no sandbox.
-    from runtime.context import build
-
-    rooms: Rooms = build(settings)
+    rooms = build(settings)
     atexit.register(rooms.close)
     return rooms
 

@@ -55,7 +55,7 @@ def _refusal(fault: fastjsonschema.JsonSchemaValueException, body: Json) -> Inva
     if fault.rule == "required":
         missing = next(name for name in fault.rule_definition if name not in fault.value)
         return _refuse(f"{missing!r} is required", where, _misspelt(missing, fault.value, known))
-    return _refuse(fault.message.removeprefix(fault.name).strip(), where, None)
+    return _refuse(fault.message.removeprefix(fault.name or "").strip(), where, None)
 
 
 def _refuse(message: str, where: Iterable[str], hint: str | None) -> InvalidRequest:

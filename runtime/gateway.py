@@ -133,6 +133,7 @@ class Users:
             request_id=request_id,
         )
         if outcome.error in _TIMED_OUT:
+            log.warning("%s timed out (request %s)", self._function.path, request_id)
             return json_response(503, {"message": "Service Unavailable"})
         try:
             return response_of(_result(outcome))

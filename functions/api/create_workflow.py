@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from functions.api import _shapes
 from functions.contract import ApiContext, Event, Response, body_of, reply
-from functions.errors import InvalidDefinition
 
 ROUTE = "POST /workflows"
 BODY = {
@@ -24,14 +23,5 @@ ANSWERS = {201: {"$ref": "#/components/schemas/Workflow"}}
 
 def handler(event: Event, context: ApiContext) -> Response:
     body = body_of(event)
-    try:
-        stored = context.workflows.create(body["name"], body["definition"])
-    except InvalidDefinition as fault:
-        raise _placed(fault) from None
+    stored = context.workflows.create(body["name"], body["definition"])
     return reply(_shapes.workflow(stored), 201, {"location": f"/workflows/{quote(stored.name, safe='')}"})
-
-
-def _placed(fault: InvalidDefinition) -> InvalidDefinition:
-    """The fault with its path counted from the body, of which the definition is only a part."""
-    path = "$.definition" + (fault.path or "$").removeprefix("$")
-    return type(fault)(fault.message, path=path, hint=fault.hint)

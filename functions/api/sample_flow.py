@@ -6,7 +6,7 @@ from functions.api import _shapes
 from functions.contract import ApiContext, Event, Response, reply
 
 ROUTE = "GET /tasks/sample-flow"
-ANSWERS = {201: {"$ref": "#/components/schemas/Started"}}
+ANSWERS = {200: {"$ref": "#/components/schemas/Started"}}
 
 TREE = {
     "name": "step2",
@@ -19,5 +19,4 @@ TREE = {
 
 
 def handler(event: Event, context: ApiContext) -> Response:
-    execution = context.executions.start_flow(TREE)
-    return reply(_shapes.started(execution), 201, {"location": f"/executions/{execution.id}"})
+    return reply(_shapes.started(context.executions.start_flow(TREE)))

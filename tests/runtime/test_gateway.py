@@ -279,9 +279,10 @@ def test_a_handler_that_fails_is_answered_for_as_behind_api_gateway(users, outco
 
 
 @pytest.mark.parametrize("error", ["States.Timeout", "Sandbox.Timedout"])
-def test_a_handler_out_of_time_is_unavailable(users, error):
+def test_a_handler_out_of_time_is_unavailable(users, error, caplog):
     reply = answered(users, Outcome(error=error))
     assert (reply.status, reply.json) == (503, {"message": "Service Unavailable"})
+    assert "timed out" in caplog.text
 
 
 def test_a_users_handler_takes_any_body(users):

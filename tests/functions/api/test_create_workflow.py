@@ -28,24 +28,8 @@ def test_shows_what_was_stored():
     }
 
 
-@pytest.mark.parametrize(
-    ("inside", "outside"),
-    [("$.steps[0].taskNmae", "$.definition.steps[0].taskNmae"), ("$", "$.definition"), (None, "$.definition")],
-)
-def test_a_fault_in_the_definition_is_placed_in_the_body(inside, outside):
-    fault = InvalidDefinition("unknown", path=inside, hint="did you mean 'taskName'?")
-    with pytest.raises(InvalidDefinition) as refused:
+@pytest.mark.parametrize("fault", [InvalidDefinition("unknown", path="$.definition.steps[0].taskNmae"), InvalidName()])
+def test_a_fault_is_passed_on(fault):
+    with pytest.raises(type(fault)) as refused:
         create_workflow.handler(event(body=BODY), FakeContext(workflows=Room(create=fault)))
-    assert refused.value.to_dict() == {
-        "error": {
-            "code": "InvalidDefinition",
-            "message": "unknown",
-            "path": outside,
-            "hint": "did you mean 'taskName'?",
-        }
-    }
-
-
-def test_a_bad_name_is_passed_on():
-    with pytest.raises(InvalidName):
-        create_workflow.handler(event(body=BODY), FakeContext(workflows=Room(create=InvalidName())))
+    assert refused.value is fault
