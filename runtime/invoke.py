@@ -1,4 +1,4 @@
-"""Runs one step handler and says what became of it in the words of Step Functions: a result, or an Error and a Cause."""
+"""Runs one step handler and says what became of it in Step Functions' words: a result, or an Error and a Cause."""
 
 from __future__ import annotations
 
@@ -204,10 +204,12 @@ def _service_error(kind: str, message: str) -> Outcome:
 
 @contextlib.contextmanager
 def _imported_anew(module: str) -> Iterator[None]:
-    """Forget the module afterwards, unless it was there before: another file may come under its name."""
-    known = module in sys.modules
+    """Import from the source and forget it afterwards, unless it was there before: the name may come to be another's."""
+    known, writes_no_code = module in sys.modules, sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_no_code
         if not known:
             sys.modules.pop(module, None)

@@ -213,6 +213,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [*roots, *(entry for entry in sys.path if entry != here)]
+    sys.argv[:] = [""]
     watch = SourceWatch(roots)
     sys.modules["__main__"] = types.ModuleType("__main__")  # multiprocessing must not import this file in its children
     sys.meta_path.insert(sys.meta_path.index(PathFinder), watch)

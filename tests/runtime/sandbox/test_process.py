@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from runtime.sandbox.process import Child, Gone, describe_exit
+
+
+@pytest.mark.parametrize(
+    ("returncode", "said"),
+    [
+        (0, None),
+        (1, "exit status 1"),
+        (255, "exit status 255"),
+        (-9, "signal: killed"),
+        (-11, "signal: segmentation fault"),
+        (-6, "signal: aborted"),
+        (-15, "signal: terminated"),
+    ],
+)
+def test_an_exit_is_described_as_lambda_does(returncode: int, said: str | None):
+    assert describe_exit(returncode) == said
+
+
+def received(data: bytes) -> Child:
+    child = Child.__new__(Child)
+    child._received = bytearray(data)
+    return child
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0", b"\0\0\0\2", b'\0\0\0\x0e{"result":"1"'])
+def test_an_answer_is_awaited_until_it_is_whole(data: bytes):
+    assert received(data)._answer() is None
+
+
+def test_a_whole_answer_is_taken_once():
+    child = received(b'\0\0\0\x0e{"result":"1"}')
+    assert child._answer() == {"result": "1"}
+    assert child._answer() is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xff\xff\xff", b"\0\0\0\2{}x", b"\0\0\0\2[]", b"\0\0\0\1{", b"\0\0\0\2\xff\xff", b"\0\1\0\0" + b"[" * 65536],
+    ids=["endless", "more than one", "no object", "no json", "no text", "too deep"],
+)
+def test_what_cannot_be_an_answer_is_the_end_of_the_child(data: bytes):
+    with pytest.raises(Gone):
+        received(data)._answer()

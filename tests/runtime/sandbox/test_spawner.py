@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from runtime.sandbox.output import Output
+from runtime.sandbox.process import Child
+from runtime.sandbox.spawner import Spawner
+from tests.runtime.sandbox.bench import ENOUGH_SECONDS, gone, wait_until
+
+HOLDER = """
+import sys
+from pathlib import Path
+from runtime.sandbox.pool import Call, Pool
+from tests.runtime.sandbox.bench import CONTEXT
+
+root = Path(sys.argv[1])
+pool = Pool({}, [root], 1000)
+pool.call(Call("busy", root / "busy.py", "null", CONTEXT), key="1", timeout_seconds=3600)
+"""
+
+
+def open_descriptors() -> set[str]:
+    return set(os.listdir("/dev/fd"))
+
+
+@pytest.fixture
+def spawner(tmp_path: Path):
+    spawner = Spawner({"GIVEN": "yes"}, [tmp_path])
+    yield spawner
+    spawner.close()
+
+
+def test_a_child_outlives_the_thread_that_asked_for_it(spawner: Spawner, tmp_path: Path):
+    children: list[Child] = []
+    thread = threading.Thread(target=lambda: children.append(spawner.start(tmp_path)))
+    thread.start()
+    thread.join()
+    child = children[0]
+    request = {
+        "module": "here",
+        "path": str(tmp_path / "here.py"),
+        "handler": "handler",
+        "event": "null",
+        "context": dict.fromkeys(
+            (
+                "aws_request_id",
+                "function_name",
+                "function_version",
+                "memory_limit_in_mb",
+                "invoked_function_arn",
+                "log_group_name",
+            ),
+            "x",
+        )
+        | {"remaining_ms": 1000},
+    }
+    (tmp_path / "here.py").write_text("def handler(event, context): return 'here'")
+    assert child.ask(request, time.monotonic() + ENOUGH_SECONDS, Output(0)) == {"result": '"here"'}
+    child.end(Output(0))
+    assert gone(child.pid)
+
+
+def test_an_ended_child_leaves_no_descriptor_behind(spawner: Spawner, tmp_path: Path):
+    spawner.start(tmp_path).end(Output(0))
+    before = open_descriptors()
+    spawner.start(tmp_path).end(Output(0))
+    assert open_descriptors() == before
+
+
+def test_a_start_that_fails_leaves_no_descriptor_behind(spawner: Spawner, tmp_path: Path):
+    before = open_descriptors()
+    with pytest.raises(OSError):
+        spawner.start(tmp_path / "missing")
+    assert open_descriptors() == before
+
+
+def test_a_child_leads_a_group_of_its_own(spawner: Spawner, tmp_path: Path):
+    child = spawner.start(tmp_path)
+    assert os.getpgid(child.pid) == os.getsid(child.pid) == child.pid
+    child.end(Output(0))
+
+
+def test_a_sandbox_is_refused_after_a_fork(spawner: Spawner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(RuntimeError, match="fork"):
+        spawner.start(tmp_path)
+
+
+def test_a_busy_child_dies_with_a_parent_that_was_killed(tmp_path: Path):
+    pid_file = tmp_path / "pid"
+    (tmp_path / "busy.py").write_text(
+        f"import os\ndef handler(event, context):\n"
+        f"    with open('pid.part', 'w') as file: file.write(str(os.getpid()))\n"
+        f"    os.rename('pid.part', {str(pid_file)!r})\n    while True: pass"
+    )
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)]) as holder:
+        try:
+            wait_until(pid_file.exists)
+            child = int(pid_file.read_text())
+            assert not gone(child)
+        finally:
+            holder.kill()
+    wait_until(lambda: gone(child))
+
+
+def test_an_idle_child_dies_when_its_pipe_closes(spawner: Spawner, tmp_path: Path):
+    child = spawner.start(tmp_path)
+    os.close(child._requests)
+    wait_until(lambda: gone(child.pid))
+    child._requests = os.open(os.devnull, os.O_WRONLY)
+    child.end(Output(0))
