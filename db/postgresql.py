@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from db.values import values_of
+
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 
 ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data"
@@ -53,7 +55,8 @@ n AS MATERIALIZED (
 go AS MATERIALIZED (
   SELECT x.history_count FROM x, cur WHERE $22 IS NULL OR $29 OR EXISTS (SELECT FROM n)),
 done AS (
-  UPDATE task t SET status = 'COMPLETED', result = $7, finished_at = {NOW}, owner = NULL, lease_until = NULL
+  UPDATE task t SET status = 'COMPLETED', result = $7, error = NULL, cause = NULL, finished_at = {NOW},
+    owner = NULL, lease_until = NULL
   FROM go WHERE t.id = $4),
 tried AS (
   INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
@@ -84,7 +87,78 @@ lines AS (
 SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT attempt FROM made), {NOW}
 """
 
-PREPARE = {"claim": CLAIM, "finish": FINISH}
+# psycopg2 writes a list as ARRAY[...]: of strings, or of nothing but nulls, that is a text[]. Hence the casts in START.
+START = f"""
+PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, text, text, text,
+  text, text, text, bigint,
+  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[],
+  text[], text[], int[], bigint[], text[], text[], int[], text[], text[],
+  text[], int[], int[], text[], bigint[],
+  text[], text[], text[], text[]) AS
+WITH kept AS (
+  INSERT INTO start_key (key, body_hash, execution_id, created_at)
+  SELECT $20, $21, $1, $22 WHERE $20 IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
+begun AS (
+  INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
+    state, entry, entered_at, waiting, retries, open, data, input, output, error, cause, created_at, finished_at)
+  SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $22,
+    CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
+  WHERE $20 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
+tasks AS (
+  INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
+    queued_at, data, input, timeout_seconds, created_at)
+  SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
+    CASE WHEN u.status = 'QUEUED' THEN {NOW} END, u.data, u.input, u.seconds::double precision, $22
+  FROM begun, unnest($23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+    u(id, number, frame, entry, step, function, status, data, input, seconds)),
+frames AS (
+  INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output)
+  SELECT begun.id, u.* FROM begun, unnest($33, $34, $35, $36, $37, $38, $39, $40, $41)
+    u(path, state, entry, entered_at, waiting, retries, open, data, output)),
+timers AS (
+  INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
+  SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay
+  FROM begun, unnest($42, $43, $44, $45, $46) u(frame, entry, number, kind, delay)),
+lines AS (
+  INSERT INTO history (execution_id, id, type, at, frame, step, details)
+  SELECT begun.id, u.place, u.type, {NOW}, u.frame, u.step, u.details
+  FROM begun, unnest($47, $48, $49, $50) WITH ORDINALITY u(type, frame, step, details, place))
+SELECT EXISTS (SELECT FROM begun)
+"""
+
+PREPARE = {"start": START, "claim": CLAIM, "finish": FINISH}
+
+
+def start_values(start: Any) -> Sequence[Any]:
+    """The parameters of ``start``, in the order of its numbers."""
+    row, root = start.execution, start.root
+    return (
+        row.id,
+        row.name,
+        row.workflow_id,
+        row.workflow,
+        row.version_id,
+        row.version,
+        row.status,
+        len(start.lines),
+        *values_of(root),
+        row.input,
+        row.output,
+        row.error,
+        row.cause,
+        row.key,
+        row.body_hash,
+        row.created_at,
+        *_columns(start.tasks, 10),
+        *_columns(start.frames, 9),
+        *_columns(start.timers, 5),
+        *_columns(start.lines, 4),
+    )
+
+
+def _columns(rows: Sequence[Any], width: int) -> list[list[Any]]:
+    """Rows turned into one array a column, as unnest() takes them."""
+    return [list(column) for column in zip(*map(values_of, rows), strict=True)] or [[]] * width
 
 
 def finish_values(move: Any) -> Sequence[Any]:
@@ -113,19 +187,10 @@ def finish_values(move: Any) -> Sequence[Any]:
         move.owner,
         move.result,
         move.logs,
-        root.state,
-        root.entry,
-        root.entered_at,
-        root.waiting,
-        root.retries,
-        root.open,
-        root.data,
+        *values_of(root),
         move.status,
         move.output,
-        [line.type for line in lines],
-        [line.frame for line in lines],
-        [line.step for line in lines],
-        [line.details for line in lines],
+        *_columns(lines, 4),
         *given,
         *flags,
         move.lease_ms,

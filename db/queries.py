@@ -42,6 +42,74 @@ class Root:
 
 
 @dataclass(frozen=True)
+class NewExecution:
+    """An execution's own columns at its start. ``key`` is its Idempotency-Key, ``body_hash`` what was asked with it."""
+
+    id: str
+    name: str | None
+    workflow_id: str
+    workflow: str
+    version_id: str
+    version: int
+    status: str
+    input: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    key: str | None
+    body_hash: str
+    created_at: int
+
+
+@dataclass(frozen=True)
+class NewTask:
+    id: str
+    number: int
+    frame: str
+    entry: int
+    step: str
+    function: str
+    status: str
+    data: str
+    input: str | None
+    timeout_seconds: float | None
+
+
+@dataclass(frozen=True)
+class NewFrame:
+    path: str
+    state: str
+    entry: int
+    entered_at: int
+    waiting: str
+    retries: str
+    open: int
+    data: str
+    output: str | None
+
+
+@dataclass(frozen=True)
+class NewTimer:
+    frame: str
+    entry: int
+    number: int
+    kind: str
+    delay_ms: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """All that a start writes."""
+
+    execution: NewExecution
+    root: Root
+    tasks: Sequence[NewTask]
+    frames: Sequence[NewFrame]
+    timers: Sequence[NewTimer]
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True)
 class Claimed:
     """A task that is ours now, and its execution as it stood in that moment. ``now`` is the database's time."""
 
@@ -119,6 +187,17 @@ def now() -> int:
 def clock() -> str:
     """The SQL expression for the present time. Never ``clock_timestamp()``: no index can be used with it."""
     return sqlite.NOW if is_sqlite() else postgresql.NOW
+
+
+def start(begin: Start) -> bool:
+    """Write a new execution with all it begins with, in one commit. False when its Idempotency-Key is taken.
+
+    Raises IntegrityError when its name is taken.
+    """
+    if not is_sqlite():
+        return bool(_prepared("start", postgresql.start_values(begin))[0])
+    with transaction():
+        return sqlite.start(database, begin)
 
 
 def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str]) -> Claimed | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from db.values import values_of
+
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 CLAIMABLE = """
@@ -33,7 +35,8 @@ WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PRO
   AND t.id = ? AND t.attempt = ? AND t.owner = ? AND t.status = 'IN_PROGRESS'
 """
 DONE = f"""
-UPDATE task SET status = 'COMPLETED', result = ?, finished_at = {NOW}, owner = NULL, lease_until = NULL WHERE id = ?
+UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW}, owner = NULL,
+  lease_until = NULL WHERE id = ?
 """
 TRIED = f"""
 INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
@@ -53,7 +56,44 @@ UPDATE execution SET state = ?1, entry = ?2, entered_at = ?3, waiting = ?4, retr
   status = ?8, output = ?9, revision = revision + 1, history_count = history_count + ?10,
   finished_at = CASE WHEN ?8 <> 'IN_PROGRESS' THEN {NOW} END WHERE id = ?11
 """
+KEEP = """
+INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
+"""
+BEGIN = f"""
+INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
+  state, entry, entered_at, waiting, retries, open, data, input, output, error, cause, created_at, finished_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+  CASE WHEN ?7 <> 'IN_PROGRESS' THEN {NOW} END)
+"""
+NEW_TASK = f"""
+INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
+  data, input, timeout_seconds, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {NOW} END, ?9, ?10, ?11, {NOW})
+"""
+NEW_FRAME = """
+INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+NEW_TIMER = f"""
+INSERT INTO timer (execution_id, frame, entry, number, kind, due_at) VALUES (?, ?, ?, ?, ?, {NOW} + ?)
+"""
 LINE = f"INSERT INTO history (execution_id, id, type, at, frame, step, details) VALUES (?, ?, ?, {NOW}, ?, ?, ?)"
+
+
+def start(database: Any, begin: Any) -> bool:
+    """Whether the execution was written: not when its key is taken."""
+    row = begin.execution
+    kept = (row.key, row.body_hash, row.id, row.created_at)
+    if row.key is not None and database.execute_sql(KEEP, kept).fetchone() is None:
+        return False
+    own = (row.id, row.name, row.workflow_id, row.workflow, row.version_id, row.version, row.status)
+    rest = (row.input, row.output, row.error, row.cause, row.created_at)
+    database.execute_sql(BEGIN, (*own, len(begin.lines), *values_of(begin.root), *rest))
+    for statement, rows in ((NEW_TASK, begin.tasks), (NEW_FRAME, begin.frames), (NEW_TIMER, begin.timers)):
+        for one in rows:
+            database.execute_sql(statement, (row.id, *values_of(one)))
+    _write_lines(database, row.id, 0, begin.lines)
+    return True
 
 
 def claim(database: Any, task_id: str, owner: str, lease_ms: int, functions: Sequence[str]) -> Any:
@@ -110,8 +150,10 @@ def _follow(database: Any, move: Any, following: Any) -> int | None:
 
 
 def _move(database: Any, move: Any) -> None:
-    root = move.root
-    values = (root.state, root.entry, root.entered_at, root.waiting, root.retries, root.open, root.data)
-    database.execute_sql(MOVE, (*values, move.status, move.output, len(move.lines), move.execution_id))
-    for place, line in enumerate(move.lines, start=move.history_count + 1):
-        database.execute_sql(LINE, (move.execution_id, place, line.type, line.frame, line.step, line.details))
+    database.execute_sql(MOVE, (*values_of(move.root), move.status, move.output, len(move.lines), move.execution_id))
+    _write_lines(database, move.execution_id, move.history_count, move.lines)
+
+
+def _write_lines(database: Any, execution_id: str, count: int, lines: Sequence[Any]) -> None:
+    for place, line in enumerate(lines, start=count + 1):
+        database.execute_sql(LINE, (execution_id, place, *values_of(line)))

@@ -15,7 +15,7 @@ from runtime.app import create_app
 from runtime.catalog import CatalogError
 from runtime.context import Runtime, build
 from runtime.settings import Settings, SettingsError, read_settings
-from runtime.worker import EmbeddedConsumer, StepwellConsumer
+from runtime.worker import EmbeddedConsumer, StepwellConsumer, StepwellHuey
 
 GRACE_SECONDS = 10
 
@@ -75,7 +75,7 @@ def open_house(settings: Settings) -> tuple[BaseWSGIServer, StepwellConsumer]:
     server = make_server(
         "127.0.0.1", settings.port, create_app(settings, runtime), threaded=True, request_handler=QuietHandler
     )
-    huey = runtime.become_worker()
+    huey = StepwellHuey(runtime)
     huey.consumer_class = EmbeddedConsumer
     consumer = huey.create_consumer(workers=settings.workers, shutdown_timeout=GRACE_SECONDS)
     consumer.start()

@@ -26,6 +26,7 @@ from runtime.ids import is_id
 
 log = logging.getLogger("stepwell.bell")
 
+QUEUE = "stepwell"
 JOB = "runtime.worker.run"
 POP_SECONDS = 1
 PUSH_TIMEOUT = 0.5
@@ -138,6 +139,11 @@ class MemoryBell(MemoryStorage):
     def close(self) -> None:
         with self._arrived:
             self._messages.clear()
+
+
+def open_bell(redis_url: str | None, waiting: Waiting) -> RedisBell | MemoryBell:
+    """The queue of this process: in Redis when there is one, else inside the process."""
+    return RedisBell(QUEUE, redis_url, waiting) if redis_url else MemoryBell(QUEUE, waiting)
 
 
 def _from_database(waiting: Waiting, older_ms: int) -> bytes | None:

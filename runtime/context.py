@@ -16,7 +16,7 @@ from db import queries
 from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
-from runtime.bell import Bell
+from runtime.bell import Bell, open_bell
 from runtime.catalog import Catalog
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
@@ -25,7 +25,6 @@ from runtime.rounds import Rounds
 from runtime.settings import Settings
 from runtime.tasks import Tasks
 from runtime.work import Work
-from runtime.worker import StepwellHuey, attach
 from runtime.workflows import Workflows
 
 log = logging.getLogger("stepwell.api")
@@ -62,10 +61,10 @@ class Runtime:
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
         self.workflows = Workflows({name: self.catalog.defaults(name) for name in self.catalog.steps}, limits)
-        self.huey = StepwellHuey(settings, _waiting)
+        self.storage = open_bell(settings.redis_url, _waiting)
         self.executions = Executions(
             self.workflows,
-            Bell(self.huey.storage.push),
+            Bell(self.storage.push),
             EngineLimits(limits.payload, limits.history),
             settings.lease_seconds,
         )
@@ -76,7 +75,7 @@ class Runtime:
             "tasks": rooms.TaskRoom(),
             "functions": rooms.FunctionRoom(self.catalog, self.invoker),
             "artifacts": rooms.ArtifactRoom(settings.artifacts_dir),
-            "health": rooms.HealthRoom(self.huey.storage.queue_size),
+            "health": rooms.HealthRoom(self.storage.queue_size),
         }
 
     def api_context(self, request_id: str) -> ApiContext:
@@ -86,18 +85,16 @@ class Runtime:
         """Store the workflows that ship with the house, where nobody has deleted them."""
         self.workflows.seed("invoice_pdf", INVOICE_PDF)
 
-    def become_worker(self) -> StepwellHuey:
-        """Add the slots' work and the rounds; the Huey app to run."""
+    def worker(self) -> tuple[Work, Rounds]:
+        """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         tasks = Tasks(self.executions, self.catalog.steps, owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
-        attach(self.huey, work, Rounds(tasks, self.executions, work, self.huey.storage.queue_size, self.settings))
-        self.huey.close = self.close
-        return self.huey
+        return work, Rounds(tasks, self.executions, work, self.storage.queue_size, self.settings)
 
     def close(self) -> None:
         self.invoker.close()
-        self.huey.storage.close()
+        self.storage.close()
         database.close_all()
 
 
@@ -109,11 +106,6 @@ def build(settings: Settings) -> Runtime:
     except PeeweeException as fault:
         log.warning("the sample workflow was not stored: %s", fault)
     return made
-
-
-def build_worker(settings: Settings) -> StepwellHuey:
-    """The Huey app of a worker process."""
-    return Runtime(settings).become_worker()
 
 
 def _waiting(older_ms: int) -> list[str]:

@@ -12,26 +12,26 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
+
+from peewee import IntegrityError
 
 from db import queries
 from db.database import database, transaction
 from db.models import Execution, StartKey, Task
-from db.queries import Claimed, Finish, NextTask
+from db.queries import Claimed, Finish, NewExecution
 from functions.errors import Conflict, InvalidName, KeyReused, NameTaken, NotFound, PayloadTooLarge
-from runtime import rows
+from runtime import hotpath, rows
 from runtime.engine import commands, events, execution, jsontext, names
-from runtime.engine.definition import StateMachine
+from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
 from runtime.engine.transition import Transition, transition
-from runtime.ids import is_id, new_execution_id, task_id
+from runtime.ids import is_id, new_execution_id
 from runtime.rows import Effects
 from runtime.workflows import Latest, Workflows
 
 log = logging.getLogger("stepwell.executions")
-
-Json = Any
 
 
 class Bell(Protocol):
@@ -78,24 +78,24 @@ class Executions:
         Raises PayloadTooLarge, InvalidName, NameTaken, and KeyReused when ``key`` has started something else.
         """
         text = self._checked(given, name)
-        body_hash = _hash(latest.name, text, name)
-        identity = new_execution_id()
-        with database.connection_context():
-            with transaction():
-                kept = key and _key_of_earlier(key, body_hash, identity)
-                effects = Effects() if kept else self._insert(identity, latest, given, text, name)
-            self._announce(effects)
-        return kept or identity
-
-    def _insert(self, identity: str, latest: Latest, given: Json, text: str, name: str | None) -> Effects:
-        at = queries.now()
         machine = self.workflows.machine(latest.version_id)
-        before = execution.Execution(identity, name or identity, latest.name, given, at)
-        move = transition(machine, before, events.ExecutionStarted(at, _seed()), self.limits)
-        row = _new_row(identity, latest, text, name, at)
-        _insert_named(row)
-        rows.insert_plan(identity, machine.plan)
-        return rows.save(row, before, move)
+        identity = new_execution_id()
+        before = execution.Execution(identity, name or identity, latest.name, given, latest.now)
+        move = transition(machine, before, events.ExecutionStarted(latest.now, _seed()), self.limits)
+        own = _new_execution(identity, latest, text, name, key, move)
+        begin = rows.beginning(own, machine.plan, move)
+        with database.connection_context():
+            try:
+                started = queries.start(begin)
+            except IntegrityError:
+                if name is None:
+                    raise
+                taken = f"Workflow {latest.name} has an execution named {name!r} already."
+                raise NameTaken(taken, path="$.name") from None
+            if not started:
+                return _started_before(own)
+        self._announce(Effects([one.id for one in begin.tasks if one.status == "QUEUED"], bool(begin.timers)))
+        return identity
 
     def _checked(self, given: Json, name: str | None) -> str:
         if name is not None and (fault := names.fault_of(name)):
@@ -113,9 +113,13 @@ class Executions:
         ``may_go_on`` says of the task that would follow whether this worker may take it at once.
         """
         output = json.loads(result)
-        quick = self._quickly(claim, output, result, logs, may_go_on) if claim.frame == "" else None
-        if quick is not None:
-            return quick.claim
+        move = hotpath.decide(claim, output, self.workflows.machine(claim.version_id), _seed(), self.limits)
+        if move is not None:
+            finish = hotpath.finish(move, result, logs, may_go_on, self.lease_ms)
+            with database.connection_context():
+                done = queries.finish(finish)
+            if done is not None:
+                return self._go_on(finish, move, done)
         self._settle(
             claim, lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output), Outcome("COMPLETED", logs=logs)
         )
@@ -185,60 +189,11 @@ class Executions:
 
     # Inside
 
-    def _quickly(
-        self, claim: Claimed, output: Json, result: str, logs: str, may_go_on: Callable[[Claimed], bool]
-    ) -> _Quick | None:
-        """Finish in one statement, when the execution is nothing but its root frame and goes on plainly."""
-        machine = self.workflows.machine(claim.version_id)
-        before = rows.snapshot(claim)
-        event = events.TaskSucceeded(claim.now, _seed(), *_place(claim), output)
-        move = transition(machine, before, event, self.limits)
-        if move.execution is before or not _is_plain(machine, move):
-            return None
-        finish, following = self._finish(claim, move, result, logs, may_go_on)
-        with database.connection_context():
-            done = queries.finish(finish)
-        if done is None:
-            return None
-        return self._follow(finish, following, done)
-
-    def _finish(
-        self, claim: Claimed, move: Transition, result: str, logs: str, may_go_on: Callable[[Claimed], bool]
-    ) -> tuple[Finish, Claimed | None]:
-        after = move.execution
-        lines = rows.lines_of(move)
-        dispatch = next((one for one in move.commands if isinstance(one, commands.DispatchTask)), None)
-        following = None if dispatch is None else _next_claim(claim, after, dispatch)
-        claims = following is not None and may_go_on(following)
-        if following is not None and claims:
-            details = jsontext.write({"task": following.number, "attempt": following.attempt})
-            lines.append(queries.Line("TaskStarted", "", following.step, details))
-        finish = Finish(
-            execution_id=claim.execution_id,
-            revision=claim.revision,
-            history_count=claim.history_count,
-            task_id=claim.id,
-            attempt=claim.attempt,
-            owner=claim.owner,
-            result=result,
-            logs=logs,
-            root=rows.root_of(after),
-            status=after.status,
-            output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
-            lines=lines,
-            next=None if following is None else _next_task(self.workflows.machine(claim.version_id), following, claims),
-            lease_ms=self.lease_ms,
-        )
-        return finish, following
-
-    def _follow(self, finish: Finish, following: Claimed | None, done: queries.Finished) -> _Quick:
-        if following is None or finish.next is None:
-            return _Quick(None)
-        if not finish.next.claim:
-            self.bell.ring([following.id])
-            return _Quick(None)
-        count = finish.history_count + len(finish.lines)
-        return _Quick(replace(following, attempt=done.attempt or 1, now=done.now, history_count=count))
+    def _go_on(self, finish: Finish, move: hotpath.Move, done: queries.Finished) -> Claimed | None:
+        """What this worker does after a move in one statement: the claim that came with it, if one did."""
+        if finish.next is not None and not finish.next.claim:
+            self.bell.ring([finish.next.id])
+        return hotpath.next_claim(finish, move, done)
 
     def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:
         guard = Guard(claim.id, claim.attempt, claim.owner)
@@ -297,55 +252,6 @@ class Executions:
             self.bell.drop_cancelled()
 
 
-@dataclass(frozen=True)
-class _Quick:
-    """The quick way was taken; ``claim`` is the next task, when it was claimed too."""
-
-    claim: Claimed | None
-
-
-def _is_plain(machine: StateMachine, move: Transition) -> bool:
-    """Whether a move is: this task completed, and then the next task at once, or the end."""
-    settled, *following = move.commands
-    if not isinstance(settled, commands.CompleteTask) or set(move.execution.frames) != {""}:
-        return False
-    if move.execution.status == execution.COMPLETED:
-        return not following and machine.timeout_seconds is None
-    return len(following) == 1 and isinstance(following[0], commands.DispatchTask) and following[0].retry == 0
-
-
-def _next_claim(claim: Claimed, after: execution.Execution, dispatch: commands.DispatchTask) -> Claimed:
-    """The following task as if it were claimed already; attempt and time come with the commit."""
-    return replace(
-        claim,
-        id=task_id(claim.execution_id, dispatch.number),
-        number=dispatch.number,
-        entry=dispatch.entry,
-        step=dispatch.step,
-        function=dispatch.function,
-        attempt=1,
-        retries=0,
-        timeout_seconds=dispatch.timeout_seconds,
-        input=jsontext.write(dispatch.input),
-        revision=claim.revision + 1,
-        root=rows.root_of(after),
-    )
-
-
-def _next_task(machine: StateMachine, following: Claimed, claims: bool) -> NextTask:
-    return NextTask(
-        id=following.id,
-        number=following.number,
-        entry=following.entry,
-        step=following.step,
-        function=following.function,
-        input=following.input,
-        timeout_seconds=following.timeout_seconds,
-        is_new=not machine.plan,
-        claim=claims,
-    )
-
-
 def _place(claim: Claimed) -> tuple[str, int, int]:
     return claim.frame, claim.entry, claim.attempt
 
@@ -368,37 +274,34 @@ def _requeue(execution_id: str, paused: bool) -> list[str]:
     return [task.id for task in queued.returning(Task.id).execute()]
 
 
-def _new_row(identity: str, latest: Latest, text: str, name: str | None, at: int) -> Execution:
-    return Execution(
+def _new_execution(
+    identity: str, latest: Latest, text: str, name: str | None, key: str | None, move: Transition
+) -> NewExecution:
+    after = move.execution
+    return NewExecution(
         id=identity,
         name=name,
         workflow_id=latest.workflow_id,
         workflow=latest.name,
         version_id=latest.version_id,
         version=latest.number,
-        status=execution.IN_PROGRESS,
+        status=after.status,
         input=text,
-        created_at=at,
+        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        error=after.error,
+        cause=after.cause,
+        key=key,
+        body_hash=_hash(latest.name, text, name),
+        created_at=latest.now,
     )
 
 
-def _insert_named(row: Execution) -> None:
-    """Insert the row; the database decides whether its name is free."""
-    inserted = Execution.insert(**row.__data__).on_conflict_ignore().execute()
-    if row.name is not None and not Execution.select().where(Execution.id == row.id).exists():
-        raise NameTaken(f"Workflow {row.workflow} has an execution named {row.name!r} already.", path="$.name")
-    return inserted
-
-
-def _key_of_earlier(key: str, body_hash: str, identity: str) -> str | None:
-    """The execution that this key has started before; None when the key is new, and kept with this one then."""
-    StartKey.insert(
-        key=key, body_hash=body_hash, execution_id=identity, created_at=rows.clock_sql()
-    ).on_conflict_ignore().execute()
-    kept = StartKey.get(StartKey.key == key)
-    if kept.body_hash != body_hash:
+def _started_before(own: NewExecution) -> str:
+    """The execution that this key has started. Raises KeyReused when it was for something else."""
+    kept = StartKey.get(StartKey.key == own.key)
+    if kept.body_hash != own.body_hash:
         raise KeyReused()
-    return None if kept.execution_id == identity else kept.execution_id
+    return str(kept.execution_id)
 
 
 def _hash(*parts: str | None) -> str:

@@ -204,7 +204,7 @@ def _service_error(kind: str, message: str) -> Outcome:
 
 @contextlib.contextmanager
 def _imported_anew(module: str) -> Iterator[None]:
-    """Import from the source and forget it afterwards, unless it was there before: the name may come to be another's."""
+    """Import from the source, and forget it afterwards unless it was there before: the name may become another's."""
     known, writes_no_code = module in sys.modules, sys.dont_write_bytecode
     sys.dont_write_bytecode = True
     try:

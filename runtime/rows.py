@@ -14,7 +14,7 @@ from peewee import SQL, fn
 
 from db.database import is_sqlite
 from db.models import Attempt, Execution, Frame, History, Task, Timer
-from db.queries import Claimed, Line, Root, clock
+from db.queries import Claimed, Line, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock
 from runtime.engine import commands, execution, jsontext
 from runtime.engine.definition import PlannedTask
 from runtime.engine.execution import FOR_CHILDREN, child_path, parent_of
@@ -87,14 +87,20 @@ def lines_of(move: Transition) -> list[Line]:
     return [Line(one.type, one.frame, one.step, jsontext.write(dict(one.details))) for one in move.history]
 
 
-def insert_plan(execution_id: str, plan: Iterable[PlannedTask]) -> None:
-    """The row per step of a step list, at the start of its execution."""
-    rows = [
-        {**_new_task(execution_id, one.number, one.step, one.function), "data": jsontext.write(one.data)}
-        for one in plan
-    ]
-    for first in range(0, len(rows), BATCH):
-        Task.insert_many(rows[first : first + BATCH]).execute()
+def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) -> Start:
+    """What a start writes: the execution, the row per step of a step list, and what the first transition asks for."""
+    after = move.execution
+    dispatched = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
+    idle = "PENDING" if after.status == execution.IN_PROGRESS else "CANCELLED"
+    planned = [_planned_task(own.id, one, dispatched.pop(one.number, None), idle) for one in plan]
+    return Start(
+        execution=own,
+        root=root_of(after),
+        tasks=planned + [_dispatched_task(own.id, one, "null") for one in dispatched.values()],
+        frames=[NewFrame(path, **_columns(one), output=_ended(one)) for path, one in after.frames.items() if path],
+        timers=[_new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
+        lines=lines_of(move),
+    )
 
 
 def save(row: Execution, before: execution.Execution, move: Transition) -> Effects:
@@ -200,6 +206,10 @@ def _columns(frame: execution.Frame) -> dict[str, Any]:
     }
 
 
+def _ended(frame: execution.Frame) -> str | None:
+    return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
+
+
 def _ancestors(path: str) -> Iterator[str]:
     while path:
         yield path
@@ -231,15 +241,15 @@ def _save_execution(row: Execution, after: execution.Execution) -> None:
 def _settle(execution_id: str, command: commands.Command) -> None:
     """What becomes of the task whose attempt has just ended."""
     if isinstance(command, commands.CompleteTask):
-        changes = {"status": "COMPLETED", "result": jsontext.write(command.result), "finished_at": clock_sql()}
+        changes = {"status": "COMPLETED", "result": jsontext.write(command.result), "error": None, "cause": None}
     elif isinstance(command, commands.FailTask):
-        ended = {"error": command.error, "cause": command.cause}
-        changes = {"status": "FAILED", "finished_at": clock_sql(), **ended}
+        changes = {"status": "FAILED", "error": command.error, "cause": command.cause}
     elif isinstance(command, commands.HoldTask):
-        ended = {"error": command.error, "cause": command.cause}
-        changes = {"status": "PENDING", "retries": command.retry, **ended}
+        changes = {"status": "PENDING", "error": command.error, "cause": command.cause, "retries": command.retry}
     else:
         return
+    if changes["status"] != "PENDING":
+        changes["finished_at"] = clock_sql()
     free = {"owner": None, "lease_until": None, "deadline_at": None}
     Task.update(**changes, **free).where(Task.id == task_id(execution_id, command.number)).execute()
 
@@ -280,7 +290,7 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
             "execution_id": execution_id,
             "path": one.path,
             **_columns(one),
-            "output": jsontext.write(one.output) if one.waiting == execution.ENDED else None,
+            "output": _ended(one),
         }
         for one in changed
     ]
@@ -300,39 +310,42 @@ def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
             effects.queued.append(identity)
     elif isinstance(command, commands.SetTimer):
         effects.timers = True
-        Timer.insert(
-            execution_id=row.id,
-            frame=command.frame,
-            entry=command.entry,
-            number=command.number,
-            kind=command.kind,
-            due_at=SQL(f"{clock()} + {round(command.delay_seconds * 1000)}"),
-        ).execute()
+        timer = vars(_new_timer(command))
+        Timer.insert(execution_id=row.id, due_at=clock_sql() + timer.pop("delay_ms"), **timer).execute()
+
+
+def _new_timer(command: commands.SetTimer) -> NewTimer:
+    delay_ms = round(command.delay_seconds * 1000)
+    return NewTimer(command.frame, command.entry, command.number, command.kind, delay_ms)
 
 
 def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
-    identity = task_id(row.id, command.number)
-    queued = {
-        "status": "QUEUED",
-        "frame": command.frame,
-        "entry": command.entry,
-        "input": jsontext.write(command.input),
-        "timeout_seconds": command.timeout_seconds,
-        "queued_at": None if row.paused else clock_sql(),
-    }
-    made = {**_new_task(row.id, command.number, command.step, command.function), **queued}
-    Task.insert(**made).on_conflict(conflict_target=[Task.id], update=queued).execute()
-    return identity
+    made = vars(_dispatched_task(row.id, command, "null"))
+    queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds")}
+    queued["queued_at"] = None if row.paused else clock_sql()
+    given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
+    Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
+    return str(made["id"])
 
 
-def _new_task(execution_id: str, number: int, step: str, function: str) -> dict[str, Any]:
-    return {
-        "id": task_id(execution_id, number),
-        "execution_id": execution_id,
-        "number": number,
-        "step": step,
-        "function": function,
-        "status": "PENDING",
-        "created_at": clock_sql(),
-    }
+def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: str) -> NewTask:
+    return NewTask(
+        id=task_id(execution_id, command.number),
+        number=command.number,
+        frame=command.frame,
+        entry=command.entry,
+        step=command.step,
+        function=command.function,
+        status="QUEUED",
+        data=data,
+        input=jsontext.write(command.input),
+        timeout_seconds=command.timeout_seconds,
+    )
+
+
+def _planned_task(execution_id: str, one: PlannedTask, first: commands.DispatchTask | None, idle: str) -> NewTask:
+    data = jsontext.write(one.data)
+    if first is not None and idle == "PENDING":
+        return _dispatched_task(execution_id, first, data)
+    return NewTask(task_id(execution_id, one.number), one.number, "", 0, one.step, one.function, idle, data, None, None)

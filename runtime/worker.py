@@ -12,14 +12,11 @@ from huey import Huey
 from huey.api import Task as HueyTask
 from huey.consumer import Consumer
 
-from runtime.bell import JOB, MemoryBell, MessageSerializer, RedisBell, Waiting
-from runtime.rounds import Rounds
-from runtime.settings import Settings, read_settings
-from runtime.work import Work
+from runtime.bell import JOB, QUEUE, MemoryBell, MessageSerializer, RedisBell
+from runtime.context import Runtime
+from runtime.settings import read_settings
 
 log = logging.getLogger("stepwell.worker")
-
-QUEUE = "stepwell"
 
 
 class StepwellConsumer(Consumer):
@@ -56,18 +53,20 @@ class StepwellHuey(Huey):
 
     consumer_class: type[StepwellConsumer] = StepwellConsumer
 
-    def __init__(self, settings: Settings, waiting: Waiting) -> None:
-        kind = {"storage_class": RedisBell, "url": settings.redis_url} if settings.redis_url else {}
-        super().__init__(
-            QUEUE,
-            results=False,
-            serializer=MessageSerializer(),
-            **({"storage_class": MemoryBell} | kind),
-            waiting=waiting,
-        )
-        self.work: Work
-        self.rounds: Rounds
-        self.close = _nothing
+    def __init__(self, runtime: Runtime) -> None:
+        self._bell = runtime.storage
+        super().__init__(QUEUE, results=False, serializer=MessageSerializer())
+        self.work, self.rounds = runtime.worker()
+        self.close = runtime.close
+
+        @self.task()
+        def run(task_id: str) -> None:
+            self.work.run(task_id)
+
+        assert self._registry.string_to_task(JOB)
+
+    def create_storage(self) -> RedisBell | MemoryBell:
+        return self._bell
 
     def create_consumer(self, **options: Any) -> StepwellConsumer:
         return self.consumer_class(self, **{**options, "periodic": False})
@@ -90,27 +89,8 @@ class StepwellHuey(Huey):
         return []
 
 
-def attach(huey: StepwellHuey, work: Work, rounds: Rounds) -> None:
-    """Give the app its one job."""
-    huey.work = work
-    huey.rounds = rounds
-    module, _, name = JOB.rpartition(".")
-
-    def run(task_id: str) -> None:
-        work.run(task_id)
-
-    run.__module__ = module
-    huey.task(name=name)(run)
-
-
 def __getattr__(name: str) -> Any:
     """``runtime.worker.huey`` is made when huey_consumer asks for it; importing this module makes nothing."""
     if name != "huey":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from runtime.context import build_worker
-
-    return build_worker(read_settings())
-
-
-def _nothing() -> None:
-    """There is nothing to close."""
+    return StepwellHuey(Runtime(read_settings()))

@@ -30,6 +30,8 @@ class Latest:
     name: str
     version_id: str
     number: int
+    now: int
+    """The database's time when it was looked up."""
 
 
 class Workflows:
@@ -80,7 +82,7 @@ class Workflows:
             version = _newest(name)
         if version is None:
             raise NotFound(f"There is no workflow {name[:80]!r}.")
-        return Latest(version.workflow_id, name, version.id, version.number)
+        return Latest(version.workflow_id, name, version.id, version.number, version.now)
 
     def delete(self, name: str) -> None:
         """Let a workflow be gone; its executions go on with the versions they have. Raises NotFound."""
@@ -126,7 +128,7 @@ def _load(version_id: str) -> StateMachine:
 
 def _newest(name: str) -> Version | None:
     return (
-        Version.select()
+        Version.select(Version, clock_sql().alias("now"))
         .join(Workflow, on=(Workflow.id == Version.workflow_id))
         .where(Workflow.name == name, Workflow.deleted_at.is_null(), Version.number == Workflow.latest)
         .first()
