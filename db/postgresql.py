@@ -66,14 +66,14 @@ taken AS (
     attempt = t.attempt + $30::int, owner = CASE WHEN $30 THEN $6 END, entry = $24, input = $27,
     lease_until = CASE WHEN $30 THEN {NOW} + $31 END, started_at = CASE WHEN $30 THEN {NOW} END, queued_at = {NOW},
     timeout_seconds = $28, deadline_at = CASE WHEN $30 THEN {NOW} + ($28 * 1000)::bigint END
-  FROM go WHERE t.id = $22 AND NOT $29 RETURNING t.attempt),
+  FROM go WHERE t.id = $22 AND NOT $29 RETURNING CASE WHEN $30 THEN t.attempt END AS attempt),
 made AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, owner,
     lease_until, deadline_at, timeout_seconds, queued_at, data, input, created_at, started_at)
   SELECT $22, $1, $23, '', $24, $25, $26, CASE WHEN $30 THEN 'IN_PROGRESS' ELSE 'QUEUED' END, $30::int, 0, 0,
     CASE WHEN $30 THEN $6 END, CASE WHEN $30 THEN {NOW} + $31 END,
     CASE WHEN $30 THEN {NOW} + ($28 * 1000)::bigint END, $28, {NOW}, 'null', $27, {NOW}, CASE WHEN $30 THEN {NOW} END
-  FROM go WHERE $22 IS NOT NULL AND $29 RETURNING attempt),
+  FROM go WHERE $22 IS NOT NULL AND $29 RETURNING CASE WHEN $30 THEN attempt END AS attempt),
 moved AS (
   UPDATE execution v SET state = $9, entry = $10, entered_at = $11, waiting = $12, retries = $13, open = $14,
     data = $15, status = $16, output = $17, revision = v.revision + 1,
