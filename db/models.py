@@ -115,7 +115,7 @@ class Task(Table):
     """One unit of work. ``attempt`` is the fencing token: it grows with each claim. ``data`` is the step's own.
 
     ``queued_at`` is when it may be rung for, null while its execution is paused; ``missing_since`` when a worker first
-    found that it has no such function.
+    found that it has no such function; ``token`` is what answers it when its handler does not.
     """
 
     id = IdField(primary_key=True)
@@ -135,6 +135,7 @@ class Task(Table):
     timeout_seconds = FloatField(null=True)
     queued_at = BigIntegerField(null=True)
     missing_since = BigIntegerField(null=True)
+    token = TextField(null=True)
     data = TextField(default="null")
     input = TextField(null=True)
     result = TextField(null=True)

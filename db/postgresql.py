@@ -35,7 +35,7 @@ line AS (
   SELECT mine.execution_id, e.history_count + 1, 'TaskStarted', {NOW}, mine.frame, mine.step,
     json_build_object('task', mine.number, 'attempt', mine.attempt)::text FROM mine, x e)
 SELECT mine.id, mine.execution_id, mine.number, mine.frame, mine.entry, mine.step, mine.function, mine.attempt,
-  mine.owner, mine.retries, mine.timeout_seconds, mine.input, {SHARED}, {ROOT}, {NOW}
+  mine.owner, mine.retries, mine.timeout_seconds, mine.token, mine.input, {SHARED}, {ROOT}, {NOW}
 FROM mine, x e
 """
 
@@ -91,7 +91,7 @@ SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT atte
 START = f"""
 PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, text, text, text,
   text, text, text, bigint,
-  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[],
+  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[],
   text[], text[], int[], bigint[], text[], text[], int[], text[], text[],
   text[], int[], int[], text[], bigint[],
   text[], text[], text[], text[]) AS
@@ -106,23 +106,23 @@ begun AS (
   WHERE $20 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
-    queued_at, data, input, timeout_seconds, created_at)
+    queued_at, data, input, timeout_seconds, token, created_at)
   SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
-    CASE WHEN u.status = 'QUEUED' THEN {NOW} END, u.data, u.input, u.seconds::double precision, $22
-  FROM begun, unnest($23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
-    u(id, number, frame, entry, step, function, status, data, input, seconds)),
+    CASE WHEN u.status = 'QUEUED' THEN {NOW} END, u.data, u.input, u.seconds::double precision, u.token, $22
+  FROM begun, unnest($23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+    u(id, number, frame, entry, step, function, status, data, input, seconds, token)),
 frames AS (
   INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output)
-  SELECT begun.id, u.* FROM begun, unnest($33, $34, $35, $36, $37, $38, $39, $40, $41)
+  SELECT begun.id, u.* FROM begun, unnest($34, $35, $36, $37, $38, $39, $40, $41, $42)
     u(path, state, entry, entered_at, waiting, retries, open, data, output)),
 timers AS (
   INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
   SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay
-  FROM begun, unnest($42, $43, $44, $45, $46) u(frame, entry, number, kind, delay)),
+  FROM begun, unnest($43, $44, $45, $46, $47) u(frame, entry, number, kind, delay)),
 lines AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
   SELECT begun.id, u.place, u.type, {NOW}, u.frame, u.step, u.details
-  FROM begun, unnest($47, $48, $49, $50) WITH ORDINALITY u(type, frame, step, details, place))
+  FROM begun, unnest($48, $49, $50, $51) WITH ORDINALITY u(type, frame, step, details, place))
 SELECT EXISTS (SELECT FROM begun)
 """
 
@@ -149,7 +149,7 @@ def start_values(start: Any) -> Sequence[Any]:
         row.key,
         row.body_hash,
         row.created_at,
-        *_columns(start.tasks, 10),
+        *_columns(start.tasks, 11),
         *_columns(start.frames, 9),
         *_columns(start.timers, 5),
         *_columns(start.lines, 4),

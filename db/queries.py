@@ -73,6 +73,7 @@ class NewTask:
     data: str
     input: str | None
     timeout_seconds: float | None
+    token: str | None
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ class Claimed:
     owner: str
     retries: int
     timeout_seconds: float | None
+    token: str | None
     input: str
     name: str | None
     workflow: str
@@ -296,8 +298,8 @@ def _prepared(name: str, values: Sequence[Any]) -> Any:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:12], row[12:19], row[19:26]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[26])
+    task, shared, root = row[:13], row[13:20], row[20:27]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[27])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

@@ -25,8 +25,8 @@ FROM task WHERE id = ?
 """
 TAKEN = f"""
 SELECT t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.owner, t.retries,
-  t.timeout_seconds, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input, e.created_at,
-  e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, {NOW}
+  t.timeout_seconds, t.token, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input,
+  e.created_at, e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, {NOW}
 FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?
 """
 IS_CURRENT = """
@@ -67,8 +67,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 
 """
 NEW_TASK = f"""
 INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
-  data, input, timeout_seconds, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {NOW} END, ?9, ?10, ?11, {NOW})
+  data, input, timeout_seconds, token, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {NOW} END, ?9, ?10, ?11, ?12, {NOW})
 """
 NEW_FRAME = """
 INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
 import threading
 
@@ -44,11 +45,10 @@ def main() -> int:
     logging.getLogger("huey").setLevel(logging.WARNING)
     try:
         settings = read_settings()
-        server, consumer = open_house(settings)
-    except (SettingsError, CatalogError) as fault:
+        listening = listen(settings.port)
+        server, consumer = open_house(settings, listening)
+    except (SettingsError, CatalogError, PortTaken) as fault:
         return _refuse(str(fault))
-    except OSError as fault:
-        return _refuse(f"Port {settings.port} cannot be used: {fault.strerror}. Set PORT to another one.")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
@@ -66,14 +66,32 @@ def main() -> int:
     return 0
 
 
-def open_house(settings: Settings) -> tuple[BaseWSGIServer, StepwellConsumer]:
-    """Everything, ready to serve and working already. Raises OSError when the port is taken."""
+class PortTaken(Exception):
+    """The port cannot be listened on."""
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on this machine only. Raises PortTaken, which Werkzeug would turn into an exit of its own."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as fault:
+        listening.close()
+        raise PortTaken(f"port {port} cannot be used ({fault.strerror}); set PORT to another one") from None
+    listening.listen(128)
+    return listening
+
+
+def open_house(settings: Settings, listening: socket.socket) -> tuple[BaseWSGIServer, StepwellConsumer]:
+    """Everything, ready to serve and working already."""
     settings.home.mkdir(parents=True, exist_ok=True)
     connect(settings.database_url, synchronous=settings.sqlite_synchronous)
     migrate()
     runtime: Runtime = build(settings)
+    app = create_app(settings, runtime)
     server = make_server(
-        "127.0.0.1", settings.port, create_app(settings, runtime), threaded=True, request_handler=QuietHandler
+        "127.0.0.1", settings.port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
     )
     huey = StepwellHuey(runtime)
     huey.consumer_class = EmbeddedConsumer

@@ -72,7 +72,7 @@ class Runtime:
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
-            "tasks": rooms.TaskRoom(),
+            "tasks": rooms.TaskRoom(self.executions),
             "functions": rooms.FunctionRoom(self.catalog, self.invoker),
             "artifacts": rooms.ArtifactRoom(settings.artifacts_dir),
             "health": rooms.HealthRoom(self.storage.queue_size),

@@ -20,14 +20,23 @@ from peewee import IntegrityError
 from db import queries
 from db.database import database, transaction
 from db.models import Execution, StartKey, Task
-from db.queries import Claimed, Finish, NewExecution
-from functions.errors import Conflict, InvalidName, KeyReused, NameTaken, NotFound, PayloadTooLarge
+from db.queries import Claimed, Finish, Line, NewExecution
+from functions.errors import (
+    Conflict,
+    InvalidName,
+    InvalidToken,
+    KeyReused,
+    NameTaken,
+    NotFound,
+    PayloadTooLarge,
+    TaskClosed,
+)
 from runtime import hotpath, rows
 from runtime.engine import commands, events, execution, jsontext, names
 from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
 from runtime.engine.transition import Transition, transition
-from runtime.ids import is_id, new_execution_id
+from runtime.ids import is_id, new_execution_id, task_id
 from runtime.rows import Effects
 from runtime.workflows import Latest, Workflows
 
@@ -60,6 +69,15 @@ class Outcome:
     error: str | None = None
     cause: str | None = None
     logs: str = ""
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """What a task token is answered with: an output, or an error."""
+
+    output: Json = None
+    error: str | None = None
+    cause: str | None = None
 
 
 class Executions:
@@ -112,6 +130,8 @@ class Executions:
 
         ``may_go_on`` says of the task that would follow whether this worker may take it at once.
         """
+        if claim.token is not None:
+            return self._await_answer(claim, logs)
         output = json.loads(result)
         move = hotpath.decide(claim, output, self.workflows.machine(claim.version_id), _seed(), self.limits)
         if move is not None:
@@ -124,6 +144,30 @@ class Executions:
             claim, lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output), Outcome("COMPLETED", logs=logs)
         )
         return None
+
+    def answer(self, token: str, outcome: TokenAnswer) -> None:
+        """Take the answer of whoever holds a task token. Raises InvalidToken, TaskClosed."""
+        with database.connection_context():
+            task = _task_of_token(token)
+        if task.status != "IN_PROGRESS":
+            raise TaskClosed()
+
+        def event(at: int, task: Task | None) -> events.Event:
+            assert task is not None
+            place = (task.frame, task.entry, task.attempt)
+            if outcome.error is None:
+                return events.TaskSucceeded(at, _seed(), *place, outcome.output)
+            return events.TaskFailed(at, _seed(), *place, outcome.error, outcome.cause)
+
+        held = None if task.owner is None else Outcome("COMPLETED")
+        if not self._advance(task.execution_id, event, Guard(task.id, task.attempt, task.owner), held):
+            raise TaskClosed()
+
+    def check_token(self, token: str) -> None:
+        """Whether a task token still waits for its answer. Raises InvalidToken, TaskClosed."""
+        with database.connection_context():
+            if _task_of_token(token).status != "IN_PROGRESS":
+                raise TaskClosed()
 
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
         """Take a task's failure: its Retry, its Catch or the execution's end follow."""
@@ -150,6 +194,20 @@ class Executions:
             return events.TimerFired(at, _seed(), frame, entry, number)
 
         return self._advance(execution_id, event, timer=(frame, entry, number, kind))
+
+    def _await_answer(self, claim: Claimed, logs: str) -> None:
+        """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
+        guard = Guard(claim.id, claim.attempt, claim.owner)
+        with database.connection_context(), transaction():
+            row = rows.locked(Execution, Execution.id == claim.execution_id)
+            task = None if row is None else _guarded(guard)
+            if task is None:
+                return self._drop(claim)
+            rows.close_attempt(task, "COMPLETED", logs=logs)
+            Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
+            details = jsontext.write({"task": claim.number})
+            rows.save_history(row.id, row.history_count, [Line("TaskSubmitted", claim.frame, claim.step, details)])
+            Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()
 
     # Stop
 
@@ -198,8 +256,11 @@ class Executions:
     def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:
         guard = Guard(claim.id, claim.attempt, claim.owner)
         if not self._advance(claim.execution_id, lambda at, task: make(at), guard, outcome):
-            self.counters["fenced_results"] += 1
-            log.warning("dropped a late result of task %s, attempt %s", claim.id, claim.attempt)
+            self._drop(claim)
+
+    def _drop(self, claim: Claimed) -> None:
+        self.counters["fenced_results"] += 1
+        log.warning("dropped a late result of task %s, attempt %s", claim.id, claim.attempt)
 
     def _advance(
         self,
@@ -264,6 +325,16 @@ def _guarded(guard: Guard) -> Task | None:
         Task.status == guard.status,
         Task.owner.is_null() if guard.owner is None else Task.owner == guard.owner,
     )
+
+
+def _task_of_token(token: str) -> Task:
+    """The task that a token was given out for. Raises InvalidToken."""
+    execution_id, number = [*token.split("."), ""][:2]
+    if token.isascii() and is_id(execution_id) and number.isdigit() and len(number) < 7:
+        task = Task.get_or_none(Task.id == task_id(execution_id, int(number)))
+        if task is not None and task.token is not None and secrets.compare_digest(task.token, token):
+            return task
+    raise InvalidToken(f"Invalid Token: '{token[:64]}'")
 
 
 def _requeue(execution_id: str, paused: bool) -> list[str]:

@@ -31,7 +31,7 @@ class Move:
 
 def decide(claim: Claimed, output: Json, machine: StateMachine, seed: int, limits: EngineLimits) -> Move | None:
     """The plain move that this success makes; None when it is not that simple."""
-    if claim.frame != "":
+    if claim.frame != "" or claim.token is not None:
         return None
     before = rows.snapshot(claim)
     event = events.TaskSucceeded(claim.now, seed, claim.frame, claim.entry, claim.attempt, output)
@@ -79,7 +79,9 @@ def _is_plain(machine: StateMachine, made: Transition) -> bool:
         return False
     if made.execution.status == execution.COMPLETED:
         return not following and machine.timeout_seconds is None
-    return len(following) == 1 and isinstance(following[0], commands.DispatchTask) and following[0].retry == 0
+    if len(following) != 1 or not isinstance(following[0], commands.DispatchTask):
+        return False
+    return following[0].retry == 0 and following[0].token is None
 
 
 def _following(claim: Claimed, after: execution.Execution, dispatch: commands.DispatchTask) -> Claimed:

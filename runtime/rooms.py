@@ -13,11 +13,11 @@ from peewee import SQL
 from db.database import database
 from db.models import Attempt, Execution, History, Task, Version, Workflow
 from functions.contract import ExecutionView, FunctionView, HistoryView, Page, TaskView, WorkflowView
-from functions.errors import InvalidCursor, InvalidRequest, InvalidToken, NotFound, Unavailable
+from functions.errors import InvalidCursor, InvalidRequest, NotFound, Unavailable
 from runtime import views
 from runtime.catalog import Catalog
 from runtime.engine import jsontext
-from runtime.executions import Executions
+from runtime.executions import Executions, TokenAnswer
 from runtime.ids import is_id, new_id
 from runtime.invoke import InProcessInvoker, Invoker, Target
 from runtime.openapi import document
@@ -136,6 +136,9 @@ class WorkflowRoom:
 
 
 class TaskRoom:
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+
     def get(self, task_id: str) -> TaskView:
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id) if is_id(task_id) else None
@@ -161,13 +164,13 @@ class TaskRoom:
             return {status: _count(Task, Task.status == SQL(f"'{status}'")) for status in OPEN_TASKS}
 
     def succeed(self, token: str, output: Json) -> None:
-        _refuse_token(token)
+        self._executions.answer(token, TokenAnswer(output))
 
     def fail(self, token: str, error: str | None, cause: str | None) -> None:
-        _refuse_token(token)
+        self._executions.answer(token, TokenAnswer(error=error or "States.TaskFailed", cause=cause))
 
     def heartbeat(self, token: str) -> None:
-        _refuse_token(token)
+        self._executions.check_token(token)
 
 
 class FunctionRoom:
@@ -260,10 +263,6 @@ def _known_status(status: str) -> str:
     if status not in STATUSES:
         raise InvalidRequest(f"status must be one of {', '.join(STATUSES)}.", path="$.status")
     return status
-
-
-def _refuse_token(token: str) -> None:
-    raise InvalidToken(f"Invalid Token: {token[:64]!r}")
 
 
 def targets(catalog: Catalog) -> dict[str, Target]:

@@ -322,7 +322,7 @@ def _new_timer(command: commands.SetTimer) -> NewTimer:
 def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
     made = vars(_dispatched_task(row.id, command, "null"))
-    queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds")}
+    queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds", "token")}
     queued["queued_at"] = None if row.paused else clock_sql()
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
@@ -341,6 +341,7 @@ def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: st
         data=data,
         input=jsontext.write(command.input),
         timeout_seconds=command.timeout_seconds,
+        token=command.token,
     )
 
 
@@ -348,4 +349,16 @@ def _planned_task(execution_id: str, one: PlannedTask, first: commands.DispatchT
     data = jsontext.write(one.data)
     if first is not None and idle == "PENDING":
         return _dispatched_task(execution_id, first, data)
-    return NewTask(task_id(execution_id, one.number), one.number, "", 0, one.step, one.function, idle, data, None, None)
+    return NewTask(
+        id=task_id(execution_id, one.number),
+        number=one.number,
+        frame="",
+        entry=0,
+        step=one.step,
+        function=one.function,
+        status=idle,
+        data=data,
+        input=None,
+        timeout_seconds=None,
+        token=None,
+    )

@@ -115,6 +115,7 @@ def task_tables(Table):
         timeout_seconds = FloatField(null=True)
         queued_at = BigIntegerField(null=True)
         missing_since = BigIntegerField(null=True)
+        token = TextField(null=True)
         data = TextField()
         input = TextField(null=True)
         result = TextField(null=True)

@@ -20,6 +20,8 @@ class DispatchTask:
     input: Json
     retry: int
     timeout_seconds: float | None
+    token: str | None = None
+    """What answers the task when it is not its handler's return that does."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ Json = Any
 
 ROOT = parse("$")
 
+WITH_TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+"""The resource whose handler is given a task token, ``$$.Task.Token``, and whose result is what answers it."""
+
 
 @dataclass(frozen=True)
 class Retrier:
@@ -89,6 +92,8 @@ class TaskState(WorkState):
     function: str = ""
     resource: str = ""
     timeout_seconds: float | None = None
+    waits_for_token: bool = False
+    """Whether the handler's return ends nothing: whoever holds the task token answers later."""
     number: int | None = None
     """Which of the execution's planned tasks this is; None when a visit makes a task of its own."""
 
@@ -153,10 +158,18 @@ def _pass(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str
 
 
 def _task(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
+    waits = body["Resource"] == WITH_TOKEN
+    if waits:
+        body = {
+            **body,
+            "Parameters": body["Parameters"].get("Payload", {}),
+            "Function": body["Parameters"]["FunctionName"],
+        }
     return TaskState(
         **common,
         **_work(body),
-        function=function_of(body["Resource"]),
+        function=function_of(body.get("Function", body["Resource"])),
+        waits_for_token=waits,
         resource=body["Resource"],
         timeout_seconds=body.get("TimeoutSeconds"),
         number=numbers.get(common["name"]),

@@ -230,6 +230,8 @@ _WORK: Table = {
     "Catch": Field(list_of(object_of(CATCHER, "a catcher"))),
 }
 
+TOKEN_PARAMETERS: Table = {"FunctionName": Field(text, required=True), "Payload": Field(template)}
+
 STATES: Mapping[str, Table] = {
     "Pass": {
         **_ANY,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 from runtime.engine import commands, execution, jsontext, retry
@@ -184,6 +185,11 @@ class Run:
             },
             "StateMachine": {"Id": before.workflow, "Name": before.workflow},
         }
+
+    def token(self, frame: Frame, number: int) -> str:
+        """A task token: which task it answers, and a secret of this try's own."""
+        salt = f"{self.event.seed}/{frame.path}/{frame.entry}/{sum(frame.retries)}/token"
+        return f"{self.before.id}.{number}.{blake2b(salt.encode(), digest_size=16).hexdigest()}"
 
     def taken(self, path: Path | None, document: Json, context: dict[str, Json]) -> Json:
         """The part of a document that InputPath or OutputPath takes; an empty object when it is null."""

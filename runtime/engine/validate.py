@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from runtime.engine import rules
-from runtime.engine.definition import function_of
+from runtime.engine.definition import WITH_TOKEN, function_of
 from runtime.engine.rules import Fault, check, did_you_mean, named
 
 Json = Any
@@ -121,10 +121,20 @@ def _state(state: Json, path: str, siblings: Mapping[str, Json], functions: Coll
     yield from check(state, path, rules.STATES[kind], f"a {kind} state")
     yield from _exits(state, path, kind, siblings)
     if kind == "Task" and isinstance(state.get("Resource"), str):
-        yield from _known(function_of(state["Resource"]), f"{path}.Resource", functions)
+        yield from _resource(state, path, functions)
     if kind == "Parallel" and isinstance(state.get("Branches"), list):
         for index, branch in enumerate(state["Branches"]):
             yield from _machine(branch, f"{path}.Branches[{index}]", rules.BRANCH, functions)
+
+
+def _resource(state: Mapping[str, Json], path: str, functions: Collection[str]) -> Iterator[Fault]:
+    if state["Resource"] != WITH_TOKEN:
+        yield from _known(function_of(state["Resource"]), f"{path}.Resource", functions)
+        return
+    parameters = state.get("Parameters", {})
+    yield from check(parameters, f"{path}.Parameters", rules.TOKEN_PARAMETERS, "a call with a task token")
+    if isinstance(parameters, dict) and isinstance(parameters.get("FunctionName"), str):
+        yield from _known(function_of(parameters["FunctionName"]), f"{path}.Parameters.FunctionName", functions)
 
 
 def _bad_type(state: Json, kind: Json, path: str) -> Iterator[Fault]:

@@ -17,12 +17,13 @@ def enter(run: Run, frame: Frame, state: TaskState) -> None:
 def dispatch(run: Run, frame: Frame) -> None:
     """Hand the work out: for the first time, or again after a retry's delay."""
     state = _task(run, frame)
-    context = run.context(frame)
+    number = number_of(state, frame)
+    token = run.token(frame, number) if state.waits_for_token else None
+    context = run.context(frame) | ({"Task": {"Token": token}} if token else {})
     value = run.taken(state.input_path, frame.input, context)
     if state.parameters is not None:
         value = run.render(state.parameters, value, context)
     run.check_size(value, frame)
-    number = number_of(state, frame)
     run.record("TaskScheduled", frame, task=number, resource=state.resource, timeoutInSeconds=state.timeout_seconds)
     run.put(frame, waiting=execution.FOR_TASK, attempt=0)
     run.commands.append(
@@ -35,6 +36,7 @@ def dispatch(run: Run, frame: Frame) -> None:
             input=value,
             retry=sum(frame.retries),
             timeout_seconds=state.timeout_seconds,
+            token=token,
         )
     )
 
