@@ -101,6 +101,13 @@ class RedisBell(RedisStorage):
             return _from_database(self._waiting, 0) or _pause()
         return popped[1] if popped else _from_database(self._waiting, POP_SECONDS * 1000)
 
+    def depth(self) -> int | None:
+        """How many messages wait; None when Redis cannot be asked."""
+        try:
+            return int(self._push.llen(self.queue_key))
+        except (RedisError, OSError):
+            return None
+
     def close(self) -> None:
         self._push.close()
         self.pool.disconnect()
@@ -133,7 +140,8 @@ class MemoryBell(MemoryStorage):
                 return self._messages.popleft()
         return _from_database(self._waiting, POP_SECONDS * 1000)
 
-    def queue_size(self) -> int:
+    def depth(self) -> int:
+        """How many messages wait."""
         return len(self._messages)
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from runtime.invoke import Invoker
 from runtime.rounds import Rounds
 from runtime.settings import Settings
 from runtime.tasks import Tasks
+from runtime.timers import Timers
 from runtime.work import Work
 from runtime.workflows import Workflows
 
@@ -68,6 +69,7 @@ class Runtime:
             EngineLimits(limits.payload, limits.history),
             settings.lease_seconds,
         )
+        self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
@@ -75,7 +77,7 @@ class Runtime:
             "tasks": rooms.TaskRoom(self.executions),
             "functions": rooms.FunctionRoom(self.catalog, self.invoker),
             "artifacts": rooms.ArtifactRoom(settings.artifacts_dir),
-            "health": rooms.HealthRoom(self.storage.queue_size),
+            "health": rooms.HealthRoom(self.storage.depth),
         }
 
     def api_context(self, request_id: str) -> ApiContext:
@@ -90,17 +92,19 @@ class Runtime:
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         tasks = Tasks(self.executions, self.catalog.steps, owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
-        return work, Rounds(tasks, self.executions, work, self.storage.queue_size, self.settings)
+        return work, Rounds(tasks, work, self.timers, self.storage.depth, self.settings)
 
     def close(self) -> None:
+        self.timers.stop()
         self.invoker.close()
         self.storage.close()
         database.close_all()
 
 
 def build(settings: Settings) -> Runtime:
-    """The house of a web process, with the workflows that ship with it. Raises CatalogError."""
+    """The house of a web process: its timer thread runs, and it has the sample workflow. Raises CatalogError."""
     made = Runtime(settings)
+    made.timers.start()
     try:
         made.seed()
     except PeeweeException as fault:

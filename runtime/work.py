@@ -8,13 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TypeVar
-
-from peewee import InterfaceError, OperationalError
-from playhouse.pool import MaxConnectionsExceeded
+from collections.abc import Mapping
 
 from db.queries import Claimed
+from runtime.away import patiently
 from runtime.executions import Executions
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
@@ -22,16 +19,8 @@ from runtime.tasks import Tasks
 
 log = logging.getLogger("stepwell.work")
 
-Answer = TypeVar("Answer")
-
 SLICE_SECONDS = 0.1
 """How long a worker goes on with one execution before it lets the others have a turn."""
-
-AWAY = (OperationalError, InterfaceError, MaxConnectionsExceeded)
-"""What the database raises while it cannot be reached."""
-
-PATIENCE = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
-"""The pauses between tries to report a result: about a lease, after which it is somebody else's."""
 
 
 class Work:
@@ -111,18 +100,3 @@ class Work:
 def _key(claim: Claimed) -> str:
     """What an invocation is known by: the task, and which attempt."""
     return f"{claim.id}/{claim.attempt}"
-
-
-def patiently(act: Callable[[], Answer]) -> Answer | None:
-    """Do it, again after a pause while the database is away; None when it stays away, or refuses, for too long.
-
-    Every act is guarded in its statement, so doing it twice is doing it once.
-    """
-    for pause in PATIENCE:
-        try:
-            return act()
-        except AWAY as fault:
-            log.warning("the database is away (%s): again in %s s", type(fault).__name__, pause)
-            time.sleep(pause)
-    log.error("the database stays away: the task is left to its lease")
-    return None
