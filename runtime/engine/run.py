@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from runtime.engine import commands, execution, jsontext, retry
-from runtime.engine.commands import CancelFrames, Command, SetTimer
+from runtime.engine.commands import CancelFrames, Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
 from runtime.engine.definition import ParallelState, State, StateMachine, TaskState, WorkState
 from runtime.engine.events import Event
 from runtime.engine.execution import Execution, Frame, HistoryEvent, branch_of, is_below, parent_of
@@ -108,7 +108,8 @@ class Run:
             return None
         kind = type(self.state_of(frame)).__name__
         self.record(f"{kind}Entered", frame, **({} if self._follows(frame) else {"input": frame.input}))
-        return self.put(frame, entry=self.count, entered_at=self.event.at, retries=(), attempt=0)
+        fresh = Frame(frame.path, frame.state, frame.input, entry=self.count, entered_at=self.event.at)
+        return self.put(fresh)
 
     def leave(self, frame: Frame, output: Json, next: str | None = None) -> None:
         """End the state with this output; ``next`` overrides where it goes, as a catcher does."""
@@ -134,15 +135,18 @@ class Run:
         while True:
             state = self.state_of(frame)
             self._cancel_children(frame)
-            if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause):
-                return
+            try:
+                if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause):
+                    return
+            except StateFault as fault:  # of the catcher, which does not catch itself
+                error, cause = fault.error, fault.cause
             if frame.path == "":
                 return self.end(execution.FAILED, error=error, cause=cause)
             frame = self.frames[parent_of(frame.path)]
             self.record("ParallelStateFailed", frame, error=error, cause=cause)
 
     def end(self, status: str, **ending: Json) -> None:
-        """End the execution. The room for this last line of history is always kept."""
+        """End the execution; nothing is begun any more. The room for this last line of history is always kept."""
         types = {
             execution.COMPLETED: "ExecutionSucceeded",
             execution.FAILED: "ExecutionFailed",
@@ -152,6 +156,7 @@ class Run:
         self.status = status
         self.ending = ending
         self.entering.clear()
+        self.commands = [one for one in self.commands if isinstance(one, CompleteTask | FailTask)]
         self._write(types[status], None, {name: value for name, value in ending.items() if name != "output"})
 
     @contextmanager
@@ -249,9 +254,9 @@ class Run:
         self.complete(parent, state, results)
 
     def _cancel_children(self, frame: Frame) -> None:
-        below = [path for path in self.frames if is_below(path, frame.path)]
-        for path in below:
+        for path in [path for path in self.frames if is_below(path, frame.path)]:
             del self.frames[path]
+        self.commands = [one for one in self.commands if not _begins_below(one, frame.path)]
         if frame.waiting == execution.FOR_CHILDREN:
             self.commands.append(CancelFrames(frame.path))
             self.put(frame, open=0)
@@ -262,8 +267,8 @@ class Run:
         if decision is not None:
             self._hold(frame, state, decision, error, cause)
             return True
-        if isinstance(state, TaskState) and frame.waiting == execution.FOR_TASK:
-            self._settle_failed(commands.FailTask(number_of(state, frame), error, cause))
+        if isinstance(state, TaskState):
+            self._settle_failed(FailTask(number_of(state, frame), error, cause))
         catcher = retry.first_match(state.catchers, error)
         if catcher is None:
             return False
@@ -272,18 +277,22 @@ class Run:
         self.leave(frame, frame.input if path is None else self.placed(path, frame.input, caught), catcher.next)
         return True
 
-    def _settle_failed(self, command: commands.FailTask | commands.HoldTask) -> None:
+    def _settle_failed(self, command: FailTask | HoldTask) -> None:
         """The task failed, even when its handler did not: what it returned could not be used."""
         number = command.number
-        self.commands = [c for c in self.commands if not isinstance(c, commands.CompleteTask) or c.number != number]
+        self.commands = [c for c in self.commands if not isinstance(c, CompleteTask) or c.number != number]
         self.commands.append(command)
 
     def _hold(self, frame: Frame, state: WorkState, decision: retry.Retry, error: str, cause: str | None) -> None:
         times = sum(decision.retries)
         if isinstance(state, TaskState):
-            self._settle_failed(commands.HoldTask(number_of(state, frame), times, error, cause))
+            self._settle_failed(HoldTask(number_of(state, frame), times, error, cause))
         self.commands.append(SetTimer(commands.RETRY, frame.path, frame.entry, times, decision.delay_seconds))
         self.put(frame, waiting=execution.FOR_RETRY, retries=decision.retries, open=0)
+
+
+def _begins_below(command: Command, frame: str) -> bool:
+    return isinstance(command, DispatchTask | SetTimer) and is_below(command.frame, frame)
 
 
 def number_of(state: TaskState, frame: Frame) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runtime.engine import events, execution
-from runtime.engine.commands import Command, CompleteTask, FailTask
+from runtime.engine.commands import Command
 from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution, Frame, HistoryEvent
 from runtime.engine.limits import LIMITS, EngineLimits
@@ -39,7 +39,6 @@ def transition(
             return Transition(before)
         _enter_all(run)
     except QuotaExceeded as fault:
-        run.commands = [one for one in run.commands if isinstance(one, CompleteTask | FailTask)]
         run.end(execution.FAILED, error="States.Runtime", cause=str(fault))
     return Transition(run.result(), tuple(run.commands), tuple(run.history))
 
