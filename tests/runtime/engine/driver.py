@@ -1,0 +1,176 @@
+"""Plays an execution with no database: tasks are answered from a script, timers fire in due order on a virtual clock.
+
+Nothing is taken back: what a cancelled branch had asked for arrives all the same, late, as it may in the real world.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import Any
+
+from runtime.engine import commands, events
+from runtime.engine.commands import Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
+from runtime.engine.definition import StateMachine
+from runtime.engine.execution import IN_PROGRESS, Execution, HistoryEvent
+from runtime.engine.limits import LIMITS, EngineLimits
+from runtime.engine.transition import Transition, transition
+
+Json = Any
+Make = Callable[[int], events.Event]
+Watch = Callable[[Execution, events.Event, Transition], None]
+
+BEGIN = 1_795_489_200_000
+"""2026-11-24T03:00:00Z, when every play begins."""
+
+SETTLED = {CompleteTask: "COMPLETED", FailTask: "FAILED", HoldTask: "PENDING"}
+
+
+class Unscripted(AssertionError):
+    """A task was dispatched for which the script has no answer (left)."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler does when it is called: after so many seconds it returns ``result``, or raises ``error``."""
+
+    result: Json = None
+    error: str | None = None
+    cause: str | None = None
+    after: float = 0
+
+
+@dataclass
+class Play:
+    """All that has happened. ``tasks``: step -> status, as its row would say."""
+
+    execution: Execution
+    history: list[HistoryEvent] = field(default_factory=list)
+    dispatched: list[DispatchTask] = field(default_factory=list)
+    timers: list[SetTimer] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    tasks: dict[str, str] = field(default_factory=dict)
+    milliseconds: int = 0
+
+    @property
+    def inputs(self) -> dict[str, list[Json]]:
+        """What each step's handler was called with, call by call."""
+        found: dict[str, list[Json]] = defaultdict(list)
+        for task in self.dispatched:
+            found[task.step].append(task.input)
+        return dict(found)
+
+
+class Driver:
+    def __init__(
+        self,
+        machine: StateMachine,
+        given: Json,
+        answer: Callable[[DispatchTask], Answer],
+        *,
+        seed: int = 0,
+        limits: EngineLimits = LIMITS,
+        watch: Watch = lambda before, event, move: None,
+    ) -> None:
+        self.machine = machine
+        self.answer = answer
+        self.chance = Random(seed)
+        self.limits = limits
+        self.watch = watch
+        self.play = Play(Execution("e-1", "e-1", "w", given, BEGIN))
+        self.due: list[tuple[int, int, Make]] = []
+        self.order = count()
+        self.attempts: Counter[int] = Counter()
+
+    def run(self, cancel_after: float | None = None) -> Play:
+        """Start, and let happen what is due until nothing is left."""
+        if cancel_after is not None:
+            self._plan(BEGIN, cancel_after, lambda at: events.ExecutionCancelled(at, self._seed()))
+        self.deliver(events.ExecutionStarted(BEGIN, self._seed()))
+        while self.due:
+            at, _, make = heappop(self.due)
+            self.deliver(make(at))
+        return self.play
+
+    def deliver(self, event: events.Event) -> None:
+        """Let one event happen, and do what the core asks for."""
+        before = self.play.execution
+        move = transition(self.machine, before, event, self.limits)
+        self.watch(before, event, move)
+        self.play.execution = move.execution
+        self.play.history.extend(move.history)
+        if move.execution is not before:
+            self.play.milliseconds = event.at - BEGIN
+        for command in move.commands:
+            self._obey(command, event.at)
+
+    def _obey(self, command: Command, at: int) -> None:
+        match command:
+            case DispatchTask():
+                self._call(command, at)
+            case SetTimer():
+                self.play.timers.append(command)
+                self._plan(at, command.delay_seconds, lambda now: self._fired(command, now))
+            case commands.CancelFrames():
+                self.play.cancelled.append(command.frame)
+            case CompleteTask() | FailTask() | HoldTask():
+                step = next((one.step for one in self.play.dispatched if one.number == command.number), None)
+                self.play.tasks[step or f"task {command.number}"] = SETTLED[type(command)]
+
+    def _call(self, task: DispatchTask, at: int) -> None:
+        """Claim the task, as a worker would, and let its handler's end be an event to come."""
+        self.play.dispatched.append(task)
+        self.play.tasks[task.step] = "QUEUED"
+        self.attempts[task.number] += 1
+        attempt = self.attempts[task.number]
+        self._claim(task.frame, attempt)
+        given = self.answer(task)
+        if task.timeout_seconds is not None and given.after > task.timeout_seconds:
+            given = Answer(error="States.Timeout", after=task.timeout_seconds)
+        self._plan(at, given.after, lambda now: self._ended(task, attempt, given, now))
+
+    def _claim(self, path: str, attempt: int) -> None:
+        execution = self.play.execution
+        claimed = {path: replace(execution.frames[path], attempt=attempt)}
+        self.play.execution = replace(execution, frames={**execution.frames, **claimed})
+
+    def _ended(self, task: DispatchTask, attempt: int, given: Answer, at: int) -> events.Event:
+        place = (at, self._seed(), task.frame, task.entry, attempt)
+        if given.error is not None:
+            return events.TaskFailed(*place, given.error, given.cause)
+        return events.TaskSucceeded(*place, given.result)
+
+    def _fired(self, timer: SetTimer, at: int) -> events.Event:
+        if timer.kind == commands.EXECUTION:
+            return events.ExecutionTimedOut(at, self._seed())
+        return events.TimerFired(at, self._seed(), timer.frame, timer.entry, timer.number)
+
+    def _plan(self, at: int, seconds: float, make: Make) -> None:
+        heappush(self.due, (at + round(seconds * 1000), next(self.order), make))
+
+    def _seed(self) -> int:
+        return self.chance.getrandbits(64)
+
+
+class Script:
+    """The answers of each step, call by call; a call too many is a fault of the case, and so is one too few."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Mapping[str, Json]]]) -> None:
+        self.left = {step: [Answer(**one) for one in calls] for step, calls in answers.items()}
+
+    def __call__(self, task: DispatchTask) -> Answer:
+        if not self.left.get(task.step):
+            raise Unscripted(f"{task.step} is called, retry {task.retry}, and the script has no answer left")
+        return self.left[task.step].pop(0)
+
+    @property
+    def unused(self) -> list[str]:
+        return [step for step, answers in self.left.items() if answers]
+
+
+def is_over(play: Play) -> bool:
+    return play.execution.status != IN_PROGRESS
