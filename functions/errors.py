@@ -62,6 +62,13 @@ class InvalidToken(InvalidRequest):
     code = "InvalidToken"
 
 
+class CrossSite(StepwellError):
+    """A page of another site may not change anything here."""
+
+    status = 403
+    code = "CrossSite"
+
+
 class NotFound(StepwellError):
     """There is nothing here."""
 

@@ -13,12 +13,10 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
-import peewee
-from playhouse.pool import MaxConnectionsExceeded
-
 from functions.api._schemas import SCHEMAS
 from functions.contract import ApiContext
-from functions.errors import StepwellError, Unavailable
+from functions.errors import CrossSite, StepwellError, Unavailable
+from runtime.away import AWAY
 from runtime.body_schema import BodySchema
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext
@@ -30,7 +28,7 @@ from runtime.settings import Limits
 
 log = logging.getLogger("stepwell.http")
 
-DATABASE_AWAY = (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded)
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 USERS_TIMEOUT_SECONDS = 30.0
 _TIMED_OUT = ("States.Timeout", "Sandbox.Timedout")
 
@@ -107,6 +105,8 @@ class BuiltIn:
         self._make_context = make_context
 
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+        if request.method not in SAFE_METHODS and event["headers"].get("sec-fetch-site") == "cross-site":
+            raise CrossSite()
         if self._takes_json:
             value = json_of(request, body, self._depth)
             if self._schema:
@@ -150,7 +150,7 @@ def _result(outcome: Outcome) -> Any:
 
 def _told(fault: Exception, request: Request, request_id: str) -> StepwellError:
     """What the caller is told of a fault; what is our own fault goes to the log, whole."""
-    if isinstance(fault, DATABASE_AWAY):
+    if isinstance(fault, AWAY):
         log.warning(
             "%s %.200r: the database is away (request %s): %s", request.method, request.target, request_id, fault
         )

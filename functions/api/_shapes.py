@@ -135,7 +135,8 @@ def _attempt(view: AttemptView) -> Shape:
 
 
 def _history_event(view: HistoryView) -> Shape:
-    return {**view.details, "id": view.id, "type": view.type, "at": instant(view.at)}
+    line = {"id": view.id, "type": view.type, "at": instant(view.at)}
+    return {**line, **view.details, **line}
 
 
 def _instant_or_none(at: datetime | None) -> str | None:

@@ -289,3 +289,12 @@ def test_a_users_handler_takes_any_body(users):
     body, headers = b"\xff{not json", {"content-type": "application/json"}
     assert ask("POST", "/mine/a", body, headers, catalog=users, outcome=Outcome(result="1")).status == 200
     assert ask("POST", "/mine/a", b"x" * ((1 << 20) + 1), catalog=users, outcome=Outcome(result="1")).status == 413
+
+
+def test_a_page_of_another_site_may_look_but_not_change_anything():
+    executions = Room(start=EXECUTION, list=Page([]))
+    for site, status in (("cross-site", 403), ("same-origin", 201), ("none", 201)):
+        reply = ask("POST", "/workflows/a/execute", headers={"sec-fetch-site": site}, executions=executions)
+        assert reply.status == status
+    assert [name for name, *_ in executions.calls] == ["start", "start"]
+    assert ask("GET", "/executions", headers={"sec-fetch-site": "cross-site"}, executions=executions).status == 200
