@@ -226,13 +226,14 @@ def finish(move: Finish) -> Finished | None:
     return None if row is None or not row[0] else Finished(row[1], row[2])
 
 
-def heartbeat(owner: str, lease_ms: int) -> dict[str, int]:
-    """Ask for more time for all that ``owner`` holds: the ids still its own, each with its attempt."""
+def heartbeat(owner: str, lease_ms: int, task_ids: Sequence[str]) -> dict[str, int]:
+    """Ask for more time for these tasks of ``owner``: the ids still its own, each with its attempt."""
+    places = ", ".join(["{0}"] * len(task_ids))
     sql = (
         f"UPDATE task SET lease_until = {clock()} + {{0}} WHERE owner = {{0}} AND status = 'IN_PROGRESS' "
-        "RETURNING id, attempt"
+        f"AND id IN ({places}) RETURNING id, attempt"
     )
-    rows = _all(sql, (lease_ms, owner))
+    rows = _all(sql, (lease_ms, owner, *task_ids))
     return {str(task_id): attempt for task_id, attempt in rows}
 
 

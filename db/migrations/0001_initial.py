@@ -131,7 +131,10 @@ def task_tables(Table):
     Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_queued"))
     Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
     Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_failed"))
+    return (Task, *attempt_tables(Table))
 
+
+def attempt_tables(Table):
     class Attempt(Table):
         task_id = IdField()
         attempt = IntegerField()
@@ -146,7 +149,7 @@ def task_tables(Table):
         class Meta:
             primary_key = CompositeKey("task_id", "attempt")
 
-    return (Task, Attempt)
+    return (Attempt,)
 
 
 def ledger_tables(Table):
