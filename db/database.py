@@ -7,9 +7,11 @@ inside ``database.connection_context()``, which takes a connection for the threa
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from peewee import Database, DatabaseProxy
@@ -21,6 +23,7 @@ _writing = threading.RLock()
 """SQLite has one writer at a time. Queueing for it here is fair; inside SQLite a thread can starve."""
 
 CONNECTIONS = 40
+RESTED_SECONDS = 1.0
 SESSION = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s"
 
 
@@ -47,6 +50,22 @@ def transaction() -> Iterator[None]:
         yield
 
 
+class _Pool(PooledPostgresqlDatabase):
+    """A pool that asks a connection whether it lives only when it has rested: the question is a round trip."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._given_back: dict[int, float] = {}
+
+    def _close(self, conn: Any, close_conn: bool = False) -> None:
+        self._given_back[id(conn)] = time.monotonic()
+        super()._close(conn, close_conn)
+
+    def _is_closed(self, conn: Any) -> bool:
+        rested = time.monotonic() - self._given_back.pop(id(conn), 0.0)
+        return bool(conn.closed) if rested < RESTED_SECONDS else bool(super()._is_closed(conn))
+
+
 def _sqlite(url: str, synchronous: str) -> PooledSqliteDatabase:
     path = Path(unquote(urlsplit(url).path.removeprefix("/")))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,11 +73,9 @@ def _sqlite(url: str, synchronous: str) -> PooledSqliteDatabase:
     return PooledSqliteDatabase(str(path), pragmas=pragmas, timeout=10, max_connections=None, check_same_thread=False)
 
 
-def _postgresql(url: str, connections: int) -> PooledPostgresqlDatabase:
+def _postgresql(url: str, connections: int) -> _Pool:
     parts = parse_url(url, unquote_password=True, unquote_user=True)
     name = parts.pop("database")
     given = f"{parts.pop('options', '')} {SESSION}".strip()
     parts.setdefault("connect_timeout", 5)
-    return PooledPostgresqlDatabase(
-        name, max_connections=connections, stale_timeout=3600, timeout=10, options=given, **parts
-    )
+    return _Pool(name, max_connections=connections, stale_timeout=3600, timeout=10, options=given, **parts)
