@@ -54,8 +54,7 @@ class Rounds:
         while not self._stop.is_set():
             self._beat_now.wait(self._settings.heartbeat_seconds)
             self._beat_now.clear()
-            if self._work.running():
-                round_of("heartbeat", lambda: self._work.keep_only(self._tasks.heartbeat()))
+            round_of("heartbeat", self._work.heartbeat)
 
     def _sweeps(self) -> None:
         while not self._stop.wait(self._settings.sweep_seconds):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from peewee import fn
 
@@ -46,10 +46,15 @@ class Tasks:
             self._note_missing(task_id)
         return claim
 
-    def heartbeat(self) -> dict[str, int]:
-        """Ask for longer, for all this process holds: the task ids still its own, each with its attempt."""
+    def heartbeat(self, held: Sequence[Claimed]) -> dict[str, int]:
+        """Ask for longer, for what this process works on: the task ids still its own, each with its attempt.
+
+        What it claimed and no longer works on is not asked for: its lease runs out, and others take it.
+        """
+        if not held:
+            return {}
         with database.connection_context():
-            return queries.heartbeat(self.owner, self.lease_ms)
+            return queries.heartbeat(self.owner, self.lease_ms, [claim.id for claim in held])
 
     def give_back(self, claim: Claimed, logs: str = "") -> bool:
         """Let somebody else run it: from IN_PROGRESS to QUEUED, no loss and no retry counted. False when not ours."""

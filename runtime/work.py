@@ -52,9 +52,14 @@ class Work:
         with self._lock:
             return list(self._running.values())
 
-    def keep_only(self, ours: Mapping[str, int]) -> None:
-        """Stop the handlers of tasks that are no longer ours, as the heartbeat's answer tells."""
-        for claim in self.running():
+    def heartbeat(self) -> None:
+        """Ask for longer for what runs now, and stop the handlers of tasks that are no longer ours.
+
+        What is claimed meanwhile is not in the answer, and not judged by it.
+        """
+        held = self.running()
+        ours = self.tasks.heartbeat(held)
+        for claim in held:
             if ours.get(claim.id) != claim.attempt:
                 log.warning("task %s, attempt %s, is no longer ours: its handler is stopped", claim.id, claim.attempt)
                 self.invoker.kill(_key(claim))
@@ -68,7 +73,7 @@ class Work:
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
         with self._lock:
-            self._running[claim.id] = claim
+            self._running[_key(claim)] = claim
         try:
             outcome = self.invoker.run(
                 self.targets[claim.function],
@@ -79,7 +84,7 @@ class Work:
             )
         finally:
             with self._lock:
-                self._running.pop(claim.id, None)
+                self._running.pop(_key(claim), None)
         if outcome.killed:
             return None
         return self._report(claim, outcome, began)

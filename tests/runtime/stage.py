@@ -1,0 +1,256 @@
+"""A house for one test: a real database, the bell inside the process, and handlers that do what the test says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+from db import queries
+from db.database import connect, database
+from db.migrate import migrate
+from db.models import Attempt, Execution, Frame, History, Task, Timer
+from db.queries import Claimed
+from runtime.context import Runtime
+from runtime.invoke import Outcome, Target
+from runtime.settings import Settings
+from runtime.tasks import Tasks
+from runtime.work import Work
+
+Json = Any
+
+SECOND = 1000
+LONG_AGO = 1
+
+
+def returns(value: Json) -> Outcome:
+    return Outcome(result=json.dumps(value))
+
+
+def raises(error: str, cause: str | None = None) -> Outcome:
+    return Outcome(error=error, cause=cause)
+
+
+def steps(*names: str, **fields: Json) -> Json:
+    """A step list of these step types; the fields are every step's."""
+    return {"steps": [{"taskName": name, **fields} for name in names]}
+
+
+def machine(**states: Json) -> Json:
+    """A state machine that begins with the first state and goes through them in their order."""
+    names = list(states)
+    for name, following in zip(names, [*names[1:], None], strict=True):
+        ends = states[name]["Type"] in ("Succeed", "Fail") or "Next" in states[name]
+        states[name].update({} if ends else {"Next": following} if following else {"End": True})
+    return {"StartAt": names[0], "States": states}
+
+
+def task(function: str, **fields: Json) -> Json:
+    return {"Type": "Task", "Resource": function, **fields}
+
+
+def parallel(*branches: Json, **fields: Json) -> Json:
+    return {"Type": "Parallel", "Branches": list(branches), **fields}
+
+
+class Script:
+    """An invoker whose handlers are told what to do; each returns its own name unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Callable[[Json], Outcome]] = {}
+        self.events: list[tuple[str, Json]] = []
+        self.killed: list[str] = []
+
+    def let(self, function: str, *outcomes: Outcome | Callable[[Json], Outcome]) -> None:
+        """What a function does at its first call, its second, ..., and from its last one on."""
+        waiting = list(outcomes)
+
+        def part(event: Json) -> Outcome:
+            act = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            return act if isinstance(act, Outcome) else act(event)
+
+        self.parts[function] = part
+
+    def run(
+        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
+    ) -> Outcome:
+        event = json.loads(event_json)
+        self.events.append((target.name, event))
+        part = self.parts.get(target.name)
+        return part(event) if part else returns(target.name)
+
+    def kill(self, key: str) -> bool:
+        self.killed.append(key)
+        return True
+
+    def close(self) -> None:
+        """Nothing is kept here."""
+
+
+class Stage:
+    def __init__(self, runtime: Runtime, script: Script) -> None:
+        self.runtime = runtime
+        self.script = script
+        self.executions = runtime.executions
+        self.workflows = runtime.workflows
+        self.bell = runtime.storage
+        self.work, self.rounds = runtime.worker()
+        self.tasks: Tasks = self.work.tasks
+
+    def another_worker(self) -> Work:
+        """The work of one more process, under an owner name of its own."""
+        return self.runtime.worker()[0]
+
+    def start(self, definition: Json, input: Json = None, *, workflow: str = "play", **options: Any) -> str:
+        """The id of a fresh execution of this definition."""
+        self.workflows.create(workflow, definition)
+        return self.executions.start(self.workflows.latest(workflow), input or {}, **options)
+
+    def rung(self) -> list[str]:
+        """The tasks that the bell has rung for since somebody looked; they are taken off the queue."""
+        return [json.loads(self.bell.dequeue())["task"] for _ in range(self.bell.depth())]
+
+    def run(self, work: Work | None = None) -> None:
+        """Let a worker do what the bell rings for, and fire timers as if their time had come, until all is silent."""
+        while True:
+            for task_id in self.rung():
+                (work or self.work).run(task_id)
+            if not self.bell.depth() and not self.fire_timers():
+                return
+
+    def fire_timers(self) -> int:
+        """Fire every timer there is, due or not; how many there were."""
+        with database.connection_context():
+            Timer.update(due_at=LONG_AGO).execute()
+            due = queries.due_timers()
+        return sum(self.executions.fire(*timer) for timer in due)
+
+    def claim(self, execution_id: str, number: int = 1, work: Work | None = None) -> Claimed:
+        """A claim of an execution's queued task."""
+        claim = (work or self.work).tasks.claim(self.task(execution_id, number).id)
+        assert claim is not None, f"task {number} of {execution_id} cannot be claimed"
+        return claim
+
+    def claim_all(self, execution_id: str) -> list[Claimed]:
+        """A claim of each queued task, in the order of their numbers."""
+        return [self.claim(execution_id, one.number) for one in self.rows(execution_id) if one.status == "QUEUED"]
+
+    def succeed(self, claim: Claimed, result: Json = None, *, goes_on: bool = False) -> Claimed | None:
+        return self.executions.succeed(claim, json.dumps(result), "", lambda following: goes_on)
+
+    def succeed_slowly(self, claim: Claimed, result: Json = None) -> None:
+        """Take a result by the general path, as if the hot one did not suit."""
+        with self.general_path():
+            self.succeed(claim, result)
+
+    @contextmanager
+    def general_path(self) -> Iterator[None]:
+        """Inside, the hot path's statement refuses every move."""
+        finish, queries.finish = queries.finish, lambda move: None
+        try:
+            yield
+        finally:
+            queries.finish = finish
+
+    # What the rows say
+
+    def execution(self, execution_id: str) -> Execution:
+        with database.connection_context():
+            return Execution.get_by_id(execution_id)
+
+    def status(self, execution_id: str) -> str:
+        return self.execution(execution_id).status
+
+    def output(self, execution_id: str) -> Json:
+        return json.loads(self.execution(execution_id).output)
+
+    def task(self, execution_id: str, number: int) -> Task:
+        with database.connection_context():
+            return Task.get(Task.execution_id == execution_id, Task.number == number)
+
+    def rows(self, execution_id: str) -> list[Task]:
+        with database.connection_context():
+            return list(Task.select().where(Task.execution_id == execution_id).order_by(Task.number))
+
+    def statuses(self, execution_id: str) -> list[str]:
+        return [one.status for one in self.rows(execution_id)]
+
+    def attempts(self, execution_id: str) -> list[tuple[int, int, str]]:
+        """(number of the task, attempt, outcome), in that order."""
+        numbers = {one.id: one.number for one in self.rows(execution_id)}
+        with database.connection_context():
+            found = list(Attempt.select().where(Attempt.task_id.in_(list(numbers))))
+        return sorted((numbers[one.task_id], one.attempt, one.outcome) for one in found)
+
+    def history(self, execution_id: str) -> list[str]:
+        """The types of the ledger's lines. They are numbered from 1 without a gap, and the execution counts them."""
+        with database.connection_context():
+            lines = list(History.select().where(History.execution_id == execution_id).order_by(History.id))
+        assert [line.id for line in lines] == list(range(1, len(lines) + 1))
+        assert self.execution(execution_id).history_count == len(lines)
+        return [line.type for line in lines]
+
+    def left_open(self, execution_id: str) -> list[Any]:
+        """Rows that an ended execution must not have: open tasks, timers, frames."""
+        with database.connection_context():
+            tasks = Task.select().where(Task.execution_id == execution_id, Task.status.in_(OPEN))
+            return [
+                *tasks,
+                *(row for one in (Timer, Frame) for row in one.select() if row.execution_id == execution_id),
+            ]
+
+    def everything(self, execution_id: str) -> Json:
+        """Every row of an execution, to be compared with itself later."""
+        with database.connection_context():
+            mine = Task.select(Task.id).where(Task.execution_id == execution_id)
+            return {
+                "execution": list(Execution.select().where(Execution.id == execution_id).dicts()),
+                "attempts": _sorted(Attempt.select().where(Attempt.task_id.in_(mine))),
+                **{
+                    model.__name__: _sorted(model.select().where(model.execution_id == execution_id))
+                    for model in (Task, Frame, Timer, History)
+                },
+            }
+
+    def set(self, row: Task, **columns: Any) -> None:
+        """Change a task's row behind everybody's back."""
+        with database.connection_context():
+            Task.update(**columns).where(Task.id == row.id).execute()
+
+
+OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
+
+
+@contextmanager
+def staged(url: str, home: Path, **settings: Any) -> Iterator[Stage]:
+    """A stage on an empty database, with the settings of a quick test."""
+    connect(url)
+    migrate()
+    script = Script()
+    runtime = Runtime(Settings(home=home, database_url=url, artifacts_dir=home, outbox_dir=home, **settings))
+    runtime.invoker.close()
+    runtime.invoker = script  # type: ignore[assignment]
+    try:
+        yield Stage(runtime, script)
+    finally:
+        runtime.close()
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What these return when threads of their own begin them in the same moment."""
+    gate = Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        gate.wait()
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def _sorted(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return sorted(rows.dicts(), key=lambda row: [str(value) for value in row.values()])

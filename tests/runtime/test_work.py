@@ -1,0 +1,170 @@
+"""The job, with handlers that do what the test says."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+import pytest
+from peewee import OperationalError
+
+from db import queries
+from runtime import away
+from runtime.invoke import Outcome
+from tests.runtime.stage import LONG_AGO, Stage, returns, steps
+
+FIVE = steps(*["step1"] * 5)
+
+
+def test_a_worker_goes_on_with_what_follows(house: Stage):
+    identity = house.start(FIVE)
+    house.work.run(*house.rung())
+    assert (house.status(identity), house.output(identity)) == ("COMPLETED", "step1")
+    assert house.rung() == []
+
+
+def test_a_slice_that_is_over_leaves_the_next_task_to_others(house: Stage, monkeypatch):
+    monkeypatch.setattr("runtime.work.SLICE_SECONDS", 0)
+    identity = house.start(FIVE)
+    house.work.run(*house.rung())
+    assert house.statuses(identity) == ["COMPLETED", "QUEUED", "PENDING", "PENDING", "PENDING"]
+    assert house.rung() == [house.task(identity, 2).id]
+
+
+def test_a_drained_worker_claims_nothing_and_passes_the_message_on(house: Stage):
+    identity = house.start(FIVE)
+    (waiting,) = house.rung()
+    house.work.draining.set()
+    house.work.run(waiting)
+    assert house.rung() == [waiting] and house.statuses(identity)[0] == "QUEUED"
+
+
+def test_a_worker_that_drains_while_a_handler_runs_does_not_go_on(house: Stage):
+    house.script.let("step1", lambda event: house.work.draining.set() or returns(1))
+    identity = house.start(FIVE)
+    house.work.run(*house.rung())
+    assert house.statuses(identity)[:2] == ["COMPLETED", "QUEUED"]
+    assert house.rung() == [house.task(identity, 2).id]
+
+
+def test_what_runs_is_handed_back_and_stopped(house: Stage):
+    identity = house.start(FIVE)
+    task = house.task(identity, 1)
+
+    def handler(event: object) -> Outcome:
+        house.work.hand_back()
+        return Outcome(killed=True)
+
+    house.script.let("step1", handler)
+    house.work.run(*house.rung())
+    assert house.script.killed == [f"{task.id}/1"]
+    assert house.attempts(identity) == [(1, 1, "RETURNED")]
+    back = house.task(identity, 1)
+    assert (back.status, back.owner, back.losses, back.retries) == ("QUEUED", None, 0, 0)
+    assert house.rung() == [task.id]
+
+
+def test_a_heartbeat_asks_for_longer_for_what_runs(house: Stage):
+    identity = house.start(steps("step1"))
+    task = house.task(identity, 1)
+
+    def handler(event: object) -> Outcome:
+        house.set(task, lease_until=LONG_AGO)
+        house.work.heartbeat()
+        assert house.task(identity, 1).lease_until > LONG_AGO
+        return returns(1)
+
+    house.script.let("step1", handler)
+    house.work.run(*house.rung())
+    assert house.status(identity) == "COMPLETED" and house.script.killed == []
+
+
+@pytest.mark.parametrize("taken", ["lost", "cancelled"])
+def test_a_heartbeat_stops_the_handler_of_a_task_that_is_gone(house: Stage, taken: str):
+    identity = house.start(FIVE)
+    task = house.task(identity, 1)
+
+    def handler(event: object) -> Outcome:
+        if taken == "cancelled":
+            house.executions.cancel(identity)
+        else:
+            house.set(task, lease_until=LONG_AGO)
+            house.another_worker().tasks.sweep()
+        house.work.heartbeat()
+        return Outcome(killed=True)
+
+    house.script.let("step1", handler)
+    house.work.run(*house.rung()[:1])
+    assert house.script.killed == [f"{task.id}/1"]
+    assert house.task(identity, 1).status == ("CANCELLED" if taken == "cancelled" else "QUEUED")
+
+
+def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_answer(house: Stage, monkeypatch):
+    house.start(steps("step1"))
+    other = house.start(steps("step2"), workflow="other")
+    heartbeat, claimed, judged = queries.heartbeat, Event(), Event()
+
+    def asks(*args: object) -> dict[str, int]:
+        answer = heartbeat(*args)
+        beside.start()
+        assert claimed.wait(30)
+        return answer
+
+    def runs_beside(event: object) -> Outcome:
+        claimed.set()
+        assert judged.wait(30)
+        return returns(2)
+
+    beside = Thread(target=house.work.run, args=(house.task(other, 1).id,))
+    monkeypatch.setattr(queries, "heartbeat", asks)
+    house.script.let("step1", lambda event: house.work.heartbeat() or returns(1))
+    house.script.let("step2", runs_beside)
+    house.work.run(house.rung()[0])
+    judged.set()
+    beside.join()
+    assert house.script.killed == []
+    assert house.status(other) == "COMPLETED"
+
+
+def test_a_task_nobody_works_on_any_more_is_left_to_its_lease(house: Stage):
+    """A claim whose report failed for good must not be kept alive by the handlers beside it."""
+    orphan = house.start(FIVE)
+    house.claim(orphan)
+    beside = house.start(FIVE, workflow="other")
+    lease = house.task(orphan, 1).lease_until
+    house.set(house.task(orphan, 1), lease_until=lease - 1)
+    house.script.let("step1", lambda event: house.work.heartbeat() or returns(1))
+    house.work.run(house.task(beside, 1).id)
+    assert house.task(orphan, 1).lease_until == lease - 1
+
+
+def test_a_result_is_reported_again_while_the_database_is_away(house: Stage, monkeypatch):
+    monkeypatch.setattr(away, "PATIENCE", (0, 0, 0))
+    finish, failures = queries.finish, [OperationalError("away"), OperationalError("away")]
+
+    def shaky(move: object) -> object:
+        if failures:
+            raise failures.pop()
+        return finish(move)
+
+    monkeypatch.setattr(queries, "finish", shaky)
+    identity = house.start(steps("step1"))
+    house.work.run(*house.rung())
+    assert house.status(identity) == "COMPLETED"
+
+
+def test_a_result_whose_commit_was_not_heard_of_is_taken_once(house: Stage, monkeypatch):
+    monkeypatch.setattr(away, "PATIENCE", (0, 0, 0))
+    finish, deaf = queries.finish, [True]
+
+    def deaf_once(move: object) -> object:
+        done = finish(move)
+        if deaf:
+            deaf.pop()
+            raise OperationalError("the connection broke after the commit")
+        return done
+
+    monkeypatch.setattr(queries, "finish", deaf_once)
+    identity = house.start(steps("step1", "step2"))
+    house.work.run(*house.rung())
+    assert house.attempts(identity)[0] == (1, 1, "COMPLETED")
+    assert house.executions.counters["fenced_results"] == 1
