@@ -140,7 +140,12 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values.setdefault("artifacts_dir", home / "artifacts")
     values.setdefault("outbox_dir", home / "outbox")
     values.setdefault("url", f"http://127.0.0.1:{values.get('port', Settings.port)}")
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.heartbeat_seconds >= settings.lease_seconds:
+        raise SettingsError(
+            "STEPWELL_HEARTBEAT_SECONDS must be less than STEPWELL_LEASE_SECONDS: a lease would run out"
+        )
+    return settings
 
 
 def _read(name: str, read: Callable[[str], Any], text: str) -> Any:

@@ -158,3 +158,9 @@ def test_a_handler_is_given_where_to_write_and_no_secrets(monkeypatch: pytest.Mo
 
 def test_a_handler_is_told_of_no_mail_server_where_there_is_none() -> None:
     assert "SMTP_URL" not in read_settings({}).child_environment()
+
+
+def test_a_heartbeat_comes_before_its_lease_runs_out() -> None:
+    assert read_settings({"STEPWELL_LEASE_SECONDS": "5", "STEPWELL_HEARTBEAT_SECONDS": "4.9"}).lease_seconds == 5
+    with pytest.raises(SettingsError, match="STEPWELL_HEARTBEAT_SECONDS must be less than STEPWELL_LEASE_SECONDS"):
+        read_settings({"STEPWELL_LEASE_SECONDS": "5"})
