@@ -11,15 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.paths import Path, PathSyntax, parse
+from runtime.engine.paths import Path, PathSyntax, scan
 
 Json = Any
 
+DEEPEST = 10
+"""How deep calls may stand in calls: AWS's own limit."""
+
+_SPACE = re.compile(r"\s*+")
 _NAME = re.compile(r"States\.[A-Za-z0-9]+")
-_TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-_PATH = re.compile(r"\$[^,()\s]*?(?:\['(?:[^'\\]|\\.)*'\][^,()\s]*?)*(?=\s*[,)])")
-_WORDS: Mapping[str, Json] = {"true": True, "false": False, "null": None}
+_TEXT = re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_WORD = re.compile(r"(?:true|false|null)\b")
+_ESCAPED = re.compile(r"\\(['\\{}])")
+_ESCAPED_OR_PLACE = re.compile(r"\\(['\\{}])|\{\}")
 
 
 class IntrinsicSyntax(ValueError):
@@ -39,7 +44,7 @@ class Call:
 
     def value(self, document: Json, context: Mapping[str, Json]) -> Json:
         """What the call gives. Raises IntrinsicFault, PathMissing."""
-        return FUNCTIONS[self.name](*(_evaluate(one, document, context) for one in self.arguments))
+        return FUNCTIONS[self.name].apply(*(_evaluate(one, document, context) for one in self.arguments))
 
 
 @dataclass(frozen=True)
@@ -47,62 +52,113 @@ class Literal:
     value: Json
 
 
+@dataclass(frozen=True)
+class Intrinsic:
+    """A function, and how many arguments it takes; ``most`` is None for any number."""
+
+    apply: Callable[..., Json]
+    least: int
+    most: int | None
+
+
 def parse_call(text: str) -> Call:
     """The call that a text spells. Raises IntrinsicSyntax."""
-    call, rest = _call(text.strip(), text)
-    if rest.strip():
-        raise IntrinsicSyntax(f"{text!r}: what is {rest.strip()!r} after the call?")
+    reader = _Reader(text)
+    call = reader.call(1)
+    if reader.at < len(text):
+        raise reader.fault(f"what is {reader.rest!r} after the call?")
     return call
 
 
-def _call(rest: str, text: str) -> tuple[Call, str]:
-    match = _NAME.match(rest)
-    if match is None or match.group() not in FUNCTIONS:
-        known = ", ".join(sorted(FUNCTIONS))
-        raise IntrinsicSyntax(f"{text!r}: there is no intrinsic function {rest.split('(')[0]!r}. Known: {known}")
-    arguments: list[Any] = []
-    rest = _expect(rest[match.end() :], "(", text)
-    while not rest.startswith(")"):
-        argument, rest = _argument(rest, text)
-        arguments.append(argument)
-        rest = rest.lstrip()
-        if not rest.startswith(")"):
-            rest = _expect(rest, ",", text)
-    return Call(match.group(), tuple(arguments)), rest[1:]
+class _Reader:
+    """Reads a text once, from left to right; ``at`` is how far it has come."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.take(_SPACE)
 
-def _expect(rest: str, character: str, text: str) -> str:
-    rest = rest.lstrip()
-    if not rest.startswith(character):
-        raise IntrinsicSyntax(f"{text!r}: {character!r} is missing")
-    return rest[1:].lstrip()
+    @property
+    def rest(self) -> str:
+        """The beginning of what is still to be read, for messages."""
+        return self.text[self.at : self.at + 40]
 
+    def fault(self, message: str) -> IntrinsicSyntax:
+        return IntrinsicSyntax(f"{self.text[:80]!r}: {message}")
 
-def _argument(rest: str, text: str) -> tuple[Any, str]:
-    if rest.startswith("States."):
-        return _call(rest, text)
-    if match := _TEXT.match(rest):
-        return Literal(re.sub(r"\\(['\\{}])", _unescape, match.group(1))), rest[match.end() :]
-    if match := _PATH.match(rest):
-        return _path(match.group(), text), rest[match.end() :]
-    if match := _NUMBER.match(rest):
-        return Literal(jsontext.read(match.group())), rest[match.end() :]
-    for word, value in _WORDS.items():
-        if rest.startswith(word):
-            return Literal(value), rest[len(word) :]
-    raise IntrinsicSyntax(f"{text!r}: what is {rest[:40]!r}?")
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """What stands next, when it is this, and the white space behind it."""
+        match = pattern.match(self.text, self.at)
+        if match is not None:
+            self._move(match.end())
+        return match
 
+    def takes(self, character: str) -> bool:
+        found = self.text.startswith(character, self.at)
+        if found:
+            self._move(self.at + 1)
+        return found
 
-def _unescape(match: re.Match[str]) -> str:
-    """``\\'`` and ``\\\\`` are themselves; ``\\{`` and ``\\}`` stay escaped for States.Format to read."""
-    return match.group() if match.group(1) in "{}" else match.group(1)
+    def call(self, depth: int) -> Call:
+        begin = self.at
+        match = self.take(_NAME)
+        if match is None or match.group() not in FUNCTIONS:
+            word = self.text[begin:].split("(", 1)[0][:40]
+            raise self.fault(f"there is no intrinsic function {word!r}. Known: {', '.join(sorted(FUNCTIONS))}")
+        if depth > DEEPEST:
+            raise self.fault(f"calls stand in calls deeper than {DEEPEST}")
+        if not self.takes("("):
+            raise self.fault("'(' is missing")
+        arguments = self.arguments(depth, is_template=match.group() == "States.Format")
+        self._check_count(match.group(), len(arguments))
+        return Call(match.group(), arguments)
 
+    def arguments(self, depth: int, *, is_template: bool) -> tuple[Any, ...]:
+        """The arguments up to the closing parenthesis. States.Format reads the escapes of its template itself."""
+        found: list[Any] = []
+        if self.takes(")"):
+            return ()
+        while True:
+            found.append(self.argument(depth, keep_escapes=is_template and not found))
+            if self.takes(")"):
+                return tuple(found)
+            if not self.takes(","):
+                raise self.fault("',' is missing" if self.rest else "')' is missing")
 
-def _path(text: str, whole: str) -> Path:
-    try:
-        return parse(text)
-    except PathSyntax as fault:
-        raise IntrinsicSyntax(f"{whole!r}: {fault}") from None
+    def argument(self, depth: int, *, keep_escapes: bool) -> Any:
+        if self.text.startswith("States.", self.at):
+            return self.call(depth + 1)
+        if self.text.startswith("$", self.at):
+            return self._path()
+        if match := self.take(_TEXT):
+            return Literal(match.group(1) if keep_escapes else _ESCAPED.sub(r"\1", match.group(1)))
+        if match := self.take(_NUMBER) or self.take(_WORD):
+            return Literal(self._read(match.group()))
+        raise self.fault(f"what is {self.rest!r}?")
+
+    def _path(self) -> Path:
+        try:
+            path, end = scan(self.text, self.at)
+        except PathSyntax as fault:
+            raise self.fault(str(fault)) from None
+        self._move(end)
+        return path
+
+    def _read(self, text: str) -> Json:
+        try:
+            return jsontext.read(text)
+        except jsontext.NotJson as fault:
+            raise self.fault(str(fault)) from None
+
+    def _check_count(self, name: str, count: int) -> None:
+        least, most = FUNCTIONS[name].least, FUNCTIONS[name].most
+        if count < least or (most is not None and count > most):
+            wanted = f"{least}" if most == least else f"{least} or more"
+            raise self.fault(f"{name} takes {wanted} arguments, not {count}")
+
+    def _move(self, to: int) -> None:
+        match = _SPACE.match(self.text, to)
+        self.at = match.end() if match else to
 
 
 def _evaluate(argument: Any, document: Json, context: Mapping[str, Json]) -> Json:
@@ -116,12 +172,11 @@ def _evaluate(argument: Any, document: Json, context: Mapping[str, Json]) -> Jso
 def _format(template: Json, *values: Json) -> str:
     if not isinstance(template, str):
         raise IntrinsicFault("States.Format: the template must be a string")
-    parts = re.split(r"(?<!\\)\{\}", template)
-    if len(parts) != len(values) + 1:
-        raise IntrinsicFault(f"States.Format: {len(parts) - 1} places for {len(values)} values")
-    texts = [value if isinstance(value, str) else jsontext.write(value) for value in values]
-    whole = parts[0] + "".join(text + part for text, part in zip(texts, parts[1:], strict=True))
-    return re.sub(r"\\([{}])", r"\1", whole)
+    places = sum(match.group() == "{}" for match in _ESCAPED_OR_PLACE.finditer(template))
+    if places != len(values):
+        raise IntrinsicFault(f"States.Format: {places} places for {len(values)} values")
+    texts = iter([value if isinstance(value, str) else jsontext.write(value) for value in values])
+    return _ESCAPED_OR_PLACE.sub(lambda match: next(texts) if match.group() == "{}" else match.group(1), template)
 
 
 def _string_to_json(text: Json) -> Json:
@@ -141,8 +196,8 @@ def _json_merge(first: Json, second: Json, deep: Json) -> Json:
     return {**first, **second}
 
 
-FUNCTIONS: Mapping[str, Callable[..., Json]] = {
-    "States.Format": _format,
-    "States.JsonMerge": _json_merge,
-    "States.StringToJson": _string_to_json,
+FUNCTIONS: Mapping[str, Intrinsic] = {
+    "States.Format": Intrinsic(_format, 1, None),
+    "States.JsonMerge": Intrinsic(_json_merge, 3, 3),
+    "States.StringToJson": Intrinsic(_string_to_json, 1, 1),
 }

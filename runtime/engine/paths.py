@@ -14,8 +14,11 @@ from typing import Any
 
 Json = Any
 
-_STEP = re.compile(r"\.([^\s.\[\]'\"$@(),:?*]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\[\"((?:[^\"\\]|\\.)*)\"\]")
-_ESCAPED = re.compile(r"\\(.)")
+MOST_STEPS = 64
+_STEP = re.compile(
+    r"""\.([^\s.\[\]'"$@(),:?*]+)|\[([0-9]{1,9})\]|\['((?:[^'\\]|\\.)*+)'\]|\["((?:[^"\\]|\\.)*+)"\]""", re.DOTALL
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _MISSING = object()
 
 
@@ -52,17 +55,25 @@ class Path:
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Path:
     """The reference path that a text spells. Raises PathSyntax."""
-    rest, of_context = (text[2:], True) if text.startswith("$$") else (text[1:], False)
-    if not text.startswith("$"):
-        raise PathSyntax(f"{text!r} does not begin with $")
+    path, end = scan(text)
+    if end < len(text):
+        raise PathSyntax(f"{text[:80]!r} is not a reference path: what is {text[end : end + 40]!r}?")
+    return path
+
+
+def scan(text: str, start: int = 0) -> tuple[Path, int]:
+    """The longest reference path that a text holds at ``start``, and where it ends. Raises PathSyntax."""
+    if not text.startswith("$", start):
+        raise PathSyntax(f"{text[start : start + 80]!r} does not begin with $")
+    of_context = text.startswith("$$", start)
     steps: list[str | int] = []
-    while rest:
-        match = _STEP.match(rest)
-        if match is None:
-            raise PathSyntax(f"{text!r} is not a reference path: what is {rest!r}?")
+    end = start + (2 if of_context else 1)
+    while match := _STEP.match(text, end):
         steps.append(_step(match))
-        rest = rest[match.end() :]
-    return Path(text, tuple(steps), of_context)
+        end = match.end()
+        if len(steps) > MOST_STEPS:
+            raise PathSyntax(f"{text[start : start + 80]!r} has more than {MOST_STEPS} steps")
+    return Path(text[start:end], tuple(steps), of_context), end
 
 
 def spell(*steps: str) -> str:

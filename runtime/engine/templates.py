@@ -5,6 +5,7 @@ Source: the Amazon States Language specification, section "Payload Template".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class _Items:
 
 
 def compile(template: Json) -> Template:
-    """The compiled form of a template. Raises PathSyntax, IntrinsicSyntax, ValueError for a value that is no text."""
+    """The compiled form of a template. Raises PathSyntax, IntrinsicSyntax, or ValueError for a wrong member."""
     return Template(_compile(template))
 
 
@@ -53,6 +54,7 @@ def expression(text: Json) -> Path | Call:
 def _compile(node: Json) -> Any:
     if isinstance(node, dict):
         members = [_member(name, value) for name, value in node.items()]
+        _refuse_doubled([name for name, _ in members])
         if all(not _is_live(value) for _, value in members):
             return dict(members)
         live = tuple((name, value) for name, value in members if _is_live(value))
@@ -66,6 +68,12 @@ def _compile(node: Json) -> Any:
 
 def _member(name: str, value: Json) -> tuple[str, Any]:
     return (name[:-2], expression(value)) if name.endswith(".$") else (name, _compile(value))
+
+
+def _refuse_doubled(names: list[str]) -> None:
+    twice, times = Counter(names).most_common(1)[0] if names else ("", 0)
+    if times > 1:
+        raise ValueError(f"the member {twice!r} is given twice, once as {twice + '.$'!r}")
 
 
 def _is_live(node: Any) -> bool:
