@@ -30,7 +30,7 @@ def read(text: bytes | str, depth: int = DEPTH) -> Json:
         text = _decode(text)
     if text.startswith("\ufeff"):
         raise NotJson("the text begins with a byte order mark")
-    _check_depth(text, depth)
+    check_depth(text, depth)
     try:
         value = _DECODER.decode(text)
     except NotJson:
@@ -70,7 +70,8 @@ def _decode(raw: bytes) -> str:
         raise NotJson(f"not UTF-8 at byte {fault.start}") from None
 
 
-def _check_depth(text: str, limit: int) -> None:
+def check_depth(text: str, limit: int) -> None:
+    """Raises NotJson for a JSON text that is nested deeper than ``limit``."""
     if text.count("[") + text.count("{") <= limit:
         return
     deep = 0

@@ -220,8 +220,15 @@ class Run:
             raise StateFault("States.IntrinsicFailure", str(fault)) from None
 
     def check_size(self, value: Json, frame: Frame) -> None:
-        """Refuse what is larger than a payload may be, as AWS does."""
-        if isinstance(value, dict | list | str) and jsontext.size(jsontext.write(value)) > self.limits.payload:
+        """Refuse what is larger than a payload may be, as AWS does; and what could not be stored."""
+        if not isinstance(value, dict | list | str):
+            return
+        try:
+            text = jsontext.write(value)
+            jsontext.check_depth(text, self.limits.depth)
+        except jsontext.NotJson as fault:
+            raise StateFault("States.Runtime", f"The state/task '{frame.state}' returned no JSON: {fault}") from None
+        if jsontext.size(text) > self.limits.payload:
             raise StateFault(
                 "States.DataLimitExceeded",
                 f"The state/task '{frame.state}' returned a result with a size exceeding the maximum number of "
