@@ -61,7 +61,7 @@ def _delay(retrier: Retrier, before: int, chance: float) -> float:
     try:
         delay = retrier.interval_seconds * retrier.backoff_rate**before
     except OverflowError:
-        delay = float("inf")
+        delay = float("inf") if retrier.interval_seconds else 0.0
     longest = retrier.max_delay_seconds if retrier.max_delay_seconds is not None else LONGEST
     delay = min(delay, longest)
     return delay * chance if retrier.full_jitter else delay
