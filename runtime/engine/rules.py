@@ -100,10 +100,12 @@ def number(least: float, most: float, *, whole: bool = False, above: bool = Fals
     """A number between two bounds; ``above``: the least one itself is not allowed."""
 
     def kind(value: Json, path: str) -> Iterator[Fault]:
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             yield Fault(path, f"must be a {'whole ' if whole else ''}number, not {named(value)}")
+        elif whole and not isinstance(value, int):
+            yield Fault(path, f"must be a whole number, not {value}")
         elif value > most or value < least or (above and value == least):
-            yield Fault(path, f"must be {'above' if above else 'at least'} {least:g} and at most {most:g}")
+            yield Fault(path, f"must be {'above' if above else 'at least'} {least} and at most {most}")
 
     return kind
 
@@ -193,7 +195,7 @@ FLOW_OPTIONS: Table = {
 
 RETRIER: Table = {
     "ErrorEquals": Field(list_of(text, least=1), required=True),
-    "IntervalSeconds": Field(number(0, 99999999, above=True)),
+    "IntervalSeconds": Field(number(0, 99999999)),
     "MaxAttempts": Field(number(0, 99999999, whole=True)),
     "BackoffRate": Field(number(1, 1000)),
     "MaxDelaySeconds": Field(number(0, 31622400, above=True)),

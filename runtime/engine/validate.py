@@ -1,8 +1,9 @@
-"""What is wrong with a definition: every fault at once, each with its place. An empty list means it can be run."""
+"""What is wrong with a definition: the faults at once, each with its place. An empty list means it can be run."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from runtime.engine import rules
@@ -11,17 +12,21 @@ from runtime.engine.rules import Fault, check, did_you_mean, named
 
 Json = Any
 
+MOST_FAULTS = 100
+
 
 def workflow(definition: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:
     """The faults of a definition in either notation. ``functions``: the step types that exist; ``steps``: the most."""
     if isinstance(definition, dict) and "StartAt" in definition and "steps" not in definition:
-        return list(_machine(definition, "$", rules.MACHINE, functions))
-    return list(_step_list(definition, functions, steps))
+        faults = chain(_machine(definition, "$", rules.MACHINE, functions), _named_twice(definition, "$", {}))
+    else:
+        faults = chain(_step_list(definition, functions, steps))
+    return list(islice(faults, MOST_FAULTS))
 
 
 def flow(tree: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:
     """The faults of a BullMQ-style tree."""
-    faults = list(_node(tree, "$", functions))
+    faults = list(islice(_node(tree, "$", functions), MOST_FAULTS))
     return faults or list(_too_many(_nodes(tree), steps, "$"))
 
 
@@ -113,6 +118,24 @@ def _machine(document: Json, path: str, table: rules.Table, functions: Collectio
     yield from _reach(document, path, states)
 
 
+def _named_twice(document: Json, path: str, seen: dict[str, str]) -> Iterator[Fault]:
+    """A state's name stands for one place only, also across branches."""
+    states = document.get("States") if isinstance(document, dict) else None
+    for name, state in states.items() if isinstance(states, dict) else ():
+        place = f"{path}.States.{name}"
+        if name in seen:
+            yield Fault(place, f"the name {name!r} is taken by {seen[name]}")
+        seen.setdefault(name, place)
+        for index, branch in enumerate(_listed(state, "Branches")):
+            yield from _named_twice(branch, f"{place}.Branches[{index}]", seen)
+
+
+def _listed(state: Json, field: str) -> list[Json]:
+    """The list in a field of a state; an empty one when there is none."""
+    found = state.get(field) if isinstance(state, dict) else None
+    return found if isinstance(found, list) else []
+
+
 def _state(state: Json, path: str, siblings: Mapping[str, Json], functions: Collection[str]) -> Iterator[Fault]:
     kind = state.get("Type") if isinstance(state, dict) else None
     if not isinstance(kind, str) or kind not in rules.STATES:
@@ -122,8 +145,10 @@ def _state(state: Json, path: str, siblings: Mapping[str, Json], functions: Coll
     yield from _exits(state, path, kind, siblings)
     if kind == "Task" and isinstance(state.get("Resource"), str):
         yield from _resource(state, path, functions)
-    if kind == "Parallel" and isinstance(state.get("Branches"), list):
-        for index, branch in enumerate(state["Branches"]):
+    for field in ("Retry", "Catch"):
+        yield from _wildcards(_listed(state, field), f"{path}.{field}")
+    if kind == "Parallel":
+        for index, branch in enumerate(_listed(state, "Branches")):
             yield from _machine(branch, f"{path}.Branches[{index}]", rules.BRANCH, functions)
 
 
@@ -151,10 +176,17 @@ def _exits(state: Mapping[str, Json], path: str, kind: str, siblings: Mapping[st
     if kind not in ("Succeed", "Fail") and ("Next" in state) == (state.get("End") is True):
         yield Fault(path, "needs either 'Next' or 'End': true")
     yield from _target(state.get("Next"), f"{path}.Next", siblings)
-    catchers = state.get("Catch")
-    for index, catcher in enumerate(catchers if isinstance(catchers, list) else ()):
+    for index, catcher in enumerate(_listed(state, "Catch")):
         if isinstance(catcher, dict):
             yield from _target(catcher.get("Next"), f"{path}.Catch[{index}].Next", siblings)
+
+
+def _wildcards(entries: list[Json], path: str) -> Iterator[Fault]:
+    """``States.ALL`` stands alone in its list, and in the last entry: whatever followed would never be reached."""
+    for index, entry in enumerate(entries):
+        errors = _listed(entry, "ErrorEquals")
+        if "States.ALL" in errors and (len(errors) > 1 or index < len(entries) - 1):
+            yield Fault(f"{path}[{index}].ErrorEquals", "'States.ALL' must stand alone, and in the last entry")
 
 
 def _target(name: Json, path: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
@@ -171,9 +203,8 @@ def _reach(document: Mapping[str, Json], path: str, states: Mapping[str, Json]) 
         if not isinstance(name, str) or name in reached or not isinstance(states.get(name), dict):
             continue
         reached.add(name)
-        catchers = states[name].get("Catch")
         waiting.append(states[name].get("Next"))
-        waiting.extend(one.get("Next") for one in catchers or () if isinstance(one, dict))
+        waiting.extend(one.get("Next") for one in _listed(states[name], "Catch") if isinstance(one, dict))
     for name in sorted(states.keys() - reached):
         yield Fault(f"{path}.States.{name}", "no state leads here")
     if reached and all(_goes_on(states[name]) for name in reached):
