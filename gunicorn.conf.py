@@ -1,0 +1,53 @@
+"""How gunicorn serves the web process.
+
+The environment has a say in where it listens (``BIND``, ``PORT``) and in how many processes (``WEB_CONCURRENCY``);
+gunicorn's own options on the command line come before this file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+from functions.errors import InvalidRequest, StepwellError
+
+
+class JsonWorker(ThreadWorker):
+    """Gunicorn's worker of many threads; what it refuses before our gateway sees it is refused in our error form."""
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        super().handle_error(req, Refusal(client, exc), addr, exc)
+
+
+class Refusal:
+    """A client's socket for gunicorn to write its HTML page to: the status stays, the body becomes JSON."""
+
+    def __init__(self, client: socket.socket, reason: Exception) -> None:
+        self._client = client
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, page: bytes) -> None:
+        status_line = page.partition(b"\r\n")[0]
+        is_ours = status_line.split()[1] == b"500"
+        error = StepwellError() if is_ours else InvalidRequest(str(self._reason))
+        body = json.dumps(error.to_dict()).encode()
+        headers = f"Connection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._client.sendall(status_line + b"\r\n" + headers.encode() + body)
+
+
+bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '3000')}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 8
+worker_class = JsonWorker
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a container's disk can stall the heartbeat
+preload_app = False  # each worker opens its own database, queue and sandbox; none of them outlives a fork
+graceful_timeout = 4  # honcho kills what is left 5 s after SIGTERM
+limit_request_line = 8190
+control_socket_disable = True

@@ -1,0 +1,245 @@
+"""The ways to run: Procfile, image and compose file say the same; what they say runs, and ends when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+
+from runtime.settings import READERS, read_settings
+from tests.services import free_port, until
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+OURS = {name: one for name, one in SERVICES.items() if one.get("image") == "stepwell"}
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+FOR_GUNICORN = frozenset(re.findall(r"environ\.get\([\"'](\w+)", (ROOT / "gunicorn.conf.py").read_text()))
+FOR_PYTHON = frozenset({"PYTHONUNBUFFERED"})
+GRACE_OPTIONS = ("-t", "--graceful-timeout")
+
+
+def procfile() -> dict[str, list[str]]:
+    """Each process type's command, as words."""
+    lines = (line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    return {name: shlex.split(command.removeprefix("exec ")) for name, command in lines}
+
+
+def without(options: tuple[str, ...], command: list[str]) -> list[str]:
+    """The command without these options and their values."""
+    left = list(command)
+    for option in set(options).intersection(left):
+        at = left.index(option)
+        del left[at : at + 2]
+    return left
+
+
+def instructions(name: str) -> list[str]:
+    return re.findall(rf"^{name} (.*)$", DOCKERFILE, re.MULTILINE)
+
+
+def image_environment() -> dict[str, str]:
+    return dict(re.findall(r"(\w+)=(\S+)", " ".join(instructions("ENV"))))
+
+
+# What the files say
+
+
+@pytest.mark.parametrize(("service", "process"), [("web", "web"), ("worker", "worker"), ("migrate", "release")])
+def test_compose_runs_what_the_procfile_runs(service: str, process: str) -> None:
+    command = SERVICES[service]["command"]
+    assert without(GRACE_OPTIONS, command) == without(GRACE_OPTIONS, procfile()[process])
+
+
+def test_the_image_runs_the_web_process_unless_told() -> None:
+    (command,) = (json.loads(text) for text in instructions("CMD"))
+    assert command == SERVICES["web"]["command"]
+
+
+def test_what_runs_is_given_less_time_than_the_container() -> None:
+    for name in ("web", "worker"):
+        command = SERVICES[name]["command"]
+        (option,) = set(GRACE_OPTIONS).intersection(command)
+        assert int(command[command.index(option) + 1]) + 5 <= int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+
+
+def test_every_name_in_an_environment_is_known() -> None:
+    composed = {name for service in OURS.values() for name in service["environment"]}
+    example = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert composed | example | image_environment().keys() <= READERS.keys() | FOR_GUNICORN | FOR_PYTHON
+
+
+def test_the_environments_are_understood() -> None:
+    for service in OURS.values():
+        settings = read_settings({**image_environment(), **service["environment"]})
+        assert settings.database_url == "postgresql://postgres:postgres@postgres:5432/stepwell"
+        assert str(settings.artifacts_dir) in mounted(service)
+        assert str(settings.outbox_dir) in mounted(service)
+
+
+def mounted(service: dict[str, Any]) -> set[str]:
+    return {volume.split(":")[1] for volume in service["volumes"]}
+
+
+def test_what_is_copied_into_the_image_exists_and_is_not_ignored() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    for source in (words.split()[0] for words in instructions("COPY")):
+        assert (ROOT / source).exists()
+        assert f"!{source}" in rules
+    assert rules[0] == "*"
+
+
+@pytest.mark.parametrize("secret", [".env", ".git", ".stepwell", "tests", "Makefile"])
+def test_nothing_else_enters_the_image(secret: str) -> None:
+    assert f"!{secret}" not in (ROOT / ".dockerignore").read_text().splitlines()
+    assert not any(fnmatch(secret, words.split()[0]) for words in instructions("COPY"))
+
+
+def test_the_image_s_python_is_one_we_support_and_its_user_is_not_root() -> None:
+    (version,) = re.findall(r"^FROM python:3\.(\d+)-slim$", DOCKERFILE, re.MULTILINE)
+    least = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert int(version) >= int(least.removeprefix(">=3."))
+    assert instructions("USER") == ["stepwell"]
+    assert DOCKERFILE.index("useradd") < DOCKERFILE.index("USER stepwell") < DOCKERFILE.index("\nCMD")
+
+
+def test_web_and_worker_wait_for_the_schema() -> None:
+    for name in ("web", "worker"):
+        assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert SERVICES["migrate"]["restart"] == "no"
+
+
+def test_more_workers_can_be_had() -> None:
+    assert not {"ports", "container_name", "hostname"}.intersection(SERVICES["worker"])
+
+
+def test_every_published_port_is_this_machine_s_alone() -> None:
+    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    assert published == {
+        "web": ["127.0.0.1:3000:3000"],
+        "postgres": ["127.0.0.1:5432:5432"],
+        "redis": ["127.0.0.1:6379:6379"],
+    }
+
+
+def test_every_volume_is_declared_and_every_server_says_whether_it_is_well() -> None:
+    used = {volume.split(":")[0] for one in SERVICES.values() for volume in one.get("volumes", ())}
+    assert used == COMPOSE["volumes"].keys()
+    assert all("test" in SERVICES[name]["healthcheck"] for name in ("postgres", "redis"))
+
+
+# What they start
+
+
+@pytest.fixture
+def environment(postgres_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PORT": str(free_port()),
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": redis_url,
+        "STEPWELL_HOME": str(tmp_path),
+    }
+
+
+@contextmanager
+def started(process: str, environment: dict[str, str], grace: str = "4") -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the Procfile; whatever the test does, it is gone afterwards."""
+    command = [grace if word == "4" else word for word in procfile()[process]]
+    log = Path(environment["STEPWELL_HOME"]) / f"{process}.log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def api(environment: dict[str, str]) -> Callable[..., Any]:
+    def ask(path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        address = f"http://127.0.0.1:{environment['PORT']}{path}"
+        with urlopen(Request(address, data, {"content-type": "application/json"}), timeout=30) as answer:
+            return json.load(answer)
+
+    return ask
+
+
+def is_up(ask: Callable[..., Any]) -> bool:
+    with suppress(URLError, ConnectionError):
+        return bool(ask("/ready") == {"database": "ok", "queue": "ok"})
+    return False
+
+
+def told_to_end(child: subprocess.Popen[bytes]) -> int:
+    child.send_signal(signal.SIGTERM)
+    return child.wait(60)
+
+
+def begin(ask: Callable[..., Any], name: str, seconds: float) -> str:
+    """Start an execution that sleeps; its task's id once it runs."""
+    ask("/workflows", {"name": name, "definition": {"steps": [{"taskName": "sleep", "data": {"seconds": seconds}}]}})
+    execution = ask(f"/workflows/{name}/execute", {})["executionId"]
+    until(lambda: ask(f"/executions/{execution}")["tasks"][0]["status"] != "QUEUED", f"{name} is claimed")
+    return str(ask(f"/executions/{execution}")["tasks"][0]["id"])
+
+
+def test_sigterm_lets_short_work_finish_and_hands_long_work_back(environment: dict[str, str]) -> None:
+    subprocess.run(procfile()["release"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    ask = api(environment)
+    with started("web", environment) as web, started("worker", environment, grace="2") as worker:
+        until(lambda: is_up(ask), "the web process is ready")
+        long, short = begin(ask, "long", 900), begin(ask, "short", 0.5)
+        assert told_to_end(worker) == 0
+        handed_back, finished = ask(f"/tasks/{long}"), ask(f"/tasks/{short}")
+        assert (handed_back["status"], handed_back["losses"]) == ("QUEUED", 0)
+        assert [attempt["outcome"] for attempt in handed_back["attempts"]] == ["RETURNED"]
+        assert finished["status"] == "COMPLETED"
+        assert told_to_end(web) == 0
+
+
+MALFORMED = {
+    "no request line": (b"NONSENSE\r\n\r\n", 400, "InvalidRequest"),
+    "a length that is no number": (b"GET /health HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "InvalidRequest"),
+    "a line that is too long": (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 414, "InvalidRequest"),
+    "headers that are too large": (b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431, "InvalidRequest"),
+}
+
+
+def test_what_gunicorn_itself_refuses_is_refused_in_our_form(environment: dict[str, str]) -> None:
+    subprocess.run(procfile()["release"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    ask = api(environment)
+    with started("web", environment) as web:
+        until(lambda: is_up(ask), "the web process is ready")
+        answers = {name: answer_to(sent, environment) for name, (sent, _, _) in MALFORMED.items()}
+        assert told_to_end(web) == 0
+    assert answers == {name: (status, "application/json", code) for name, (_, status, code) in MALFORMED.items()}
+    assert "HTML" not in (Path(environment["STEPWELL_HOME"]) / "web.log").read_text()
+
+
+def answer_to(sent: bytes, environment: dict[str, str]) -> tuple[int, str, str]:
+    """The status, the media type and the error's code that these bytes are answered with."""
+    with closing(socket.create_connection(("127.0.0.1", int(environment["PORT"])), timeout=30)) as client:
+        client.sendall(sent)
+        with client.makefile("rb") as file:
+            head, _, body = file.read().decode().partition("\r\n\r\n")
+    (media_type,) = re.findall(r"^Content-Type: (.*)\r?$", head, re.MULTILINE)
+    return int(head.split()[1]), media_type.strip(), json.loads(body)["error"]["code"]
