@@ -1,0 +1,73 @@
+"""Show one execution: what went in and came out, its steps with their attempts and logs, its history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.contract import ApiContext, Event, HistoryView, Json, Response, TaskView, path_of
+from functions.dashboard import _excerpts, _page, _query
+
+ROUTE = "GET /queues/executions/{id}"
+QUERY = {
+    "skip": {"type": "integer", "minimum": 0, "description": "how many steps stand on the pages before"},
+    "after": {"type": "integer", "minimum": 0, "description": "the id of the last event on the page before"},
+}
+
+STEPS = 50
+EVENTS = 100
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event of the history; ``rest`` is what it says besides where it was and what went wrong."""
+
+    id: int
+    type: str
+    at: datetime
+    step: str | None
+    failure: _excerpts.Failure | None
+    rest: Mapping[str, Json]
+
+
+@_page.with_refusals
+def handler(event: Event, context: ApiContext) -> Response:
+    identity = path_of(event, "id")
+    skip, after = _query.whole(event, "skip"), _query.whole(event, "after")
+    execution = context.executions.get(identity)
+    history = context.executions.history(identity, after=after, limit=EVENTS)
+    return _page.show(
+        event,
+        "execution.html",
+        refresh=_page.LIVE_SECONDS if execution.finished_at is None else _page.STILL_SECONDS,
+        execution=execution,
+        completed=sum(task.status == "COMPLETED" for task in execution.tasks),
+        steps=_with_logs(execution.tasks[skip : skip + STEPS], context),
+        skip=skip,
+        steps_a_page=STEPS,
+        attempts_shown=ATTEMPTS,
+        history=[_line(one) for one in history.items],
+        after=after,
+        next_after=history.next,
+    )
+
+
+def _with_logs(tasks: Sequence[TaskView], context: ApiContext) -> list[TaskView]:
+    """The tasks, those that were ever claimed with their attempts."""
+    return [context.tasks.get(task.id) if task.attempts else task for task in tasks]
+
+
+def _line(event: HistoryView) -> Line:
+    details = dict(event.details)
+    error, cause = details.pop("error", None), details.pop("cause", None)
+    failed = error is not None or cause is not None
+    return Line(
+        id=event.id,
+        type=event.type,
+        at=event.at,
+        step=details.pop("step", None),
+        failure=_excerpts.failure(error, cause) if failed else None,
+        rest=details,
+    )

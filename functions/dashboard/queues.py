@@ -1,0 +1,37 @@
+"""Show what the house is doing: counts, the latest executions and tasks, the workflows."""
+
+from __future__ import annotations
+
+from functions.contract import ApiContext, Event, Response
+from functions.dashboard import _page, _query
+
+ROUTE = "GET /queues"
+QUERY = {
+    "workflow": {"type": "string", "description": "only executions of this workflow"},
+    "status": {"enum": ["IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"]},
+    "cursor": {"type": "string", "description": "executions older than the page before"},
+    "tasks": {"enum": ["PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"]},
+}
+
+ROWS = 25
+WORKFLOWS = 100
+
+
+@_page.with_refusals
+def handler(event: Event, context: ApiContext) -> Response:
+    workflow = _query.text(event, "workflow")
+    status = _query.one_of(event, "status", _query.EXECUTION_STATUSES)
+    tasks = _query.one_of(event, "tasks", _query.TASK_STATUSES)
+    cursor = _query.text(event, "cursor")
+    return _page.show(
+        event,
+        "queues.html",
+        asked={"workflow": workflow, "status": status, "tasks": tasks},
+        cursor=cursor,
+        statuses=_query.EXECUTION_STATUSES,
+        execution_counts=context.executions.counts(),
+        task_counts=context.tasks.counts(),
+        executions=context.executions.list(workflow=workflow, status=status, limit=ROWS, cursor=cursor),
+        tasks=context.tasks.list(status=tasks, limit=ROWS, cursor=None),
+        workflows=context.workflows.list(limit=WORKFLOWS, cursor=None),
+    )

@@ -1,0 +1,25 @@
+"""Show one workflow: its definition, its versions, its latest executions, and how to start it."""
+
+from __future__ import annotations
+
+from functions.contract import ApiContext, Event, Response, path_of
+from functions.dashboard import _page, _query
+
+ROUTE = "GET /queues/workflows/{name}"
+QUERY = {"cursor": {"type": "string", "description": "versions older than the page before"}}
+
+EXECUTIONS = 10
+VERSIONS = 10
+
+
+@_page.with_refusals
+def handler(event: Event, context: ApiContext) -> Response:
+    name, cursor = path_of(event, "name"), _query.text(event, "cursor")
+    return _page.show(
+        event,
+        "workflow.html",
+        workflow=context.workflows.get(name),
+        versions=context.workflows.versions(name, limit=VERSIONS, cursor=cursor),
+        cursor=cursor,
+        executions=context.executions.list(workflow=name, status=None, limit=EXECUTIONS, cursor=None),
+    )
