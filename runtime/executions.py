@@ -159,8 +159,8 @@ class Executions:
                 return events.TaskSucceeded(at, _seed(), *place, outcome.output)
             return events.TaskFailed(at, _seed(), *place, outcome.error, outcome.cause)
 
-        held = None if task.owner is None else Outcome("COMPLETED")
-        if not self._advance(task.execution_id, event, Guard(task.id, task.attempt, task.owner), held):
+        guard = Guard(task.id, task.attempt, task.owner)
+        if not self._advance(task.execution_id, event, guard, Outcome("COMPLETED")):
             raise TaskClosed()
 
     def check_token(self, token: str) -> None:

@@ -136,7 +136,9 @@ def save_history(execution_id: str, count: int, lines: Sequence[Line]) -> None:
 def close_attempt(
     task: Task, outcome: str, *, error: str | None = None, cause: str | None = None, logs: str = ""
 ) -> None:
-    """Keep how a claim of a task ended, with what its handler printed."""
+    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it."""
+    if task.owner is None:
+        return
     Attempt.insert(
         task_id=task.id,
         attempt=task.attempt,
@@ -264,7 +266,7 @@ def _cancel_below(execution_id: str, frame: str | None, effects: Effects) -> Non
         )
     running = Task.select(
         Task.id, Task.attempt, Task.owner, SQL("'CANCELLED'"), SQL("''"), Task.started_at, clock_sql()
-    ).where(tasks, Task.status == "IN_PROGRESS")
+    ).where(tasks, Task.status == "IN_PROGRESS", Task.owner.is_null(False))
     kept = (Attempt.task_id, Attempt.attempt, Attempt.owner, Attempt.outcome, Attempt.logs, Attempt.started_at)
     Attempt.insert_from(running, (*kept, Attempt.finished_at)).execute()
     ended = Task.update(status="CANCELLED", finished_at=clock_sql(), owner=None, lease_until=None).where(

@@ -9,7 +9,7 @@ from peewee import fn
 
 from db import queries
 from db.database import database, transaction
-from db.models import Task
+from db.models import Execution, Task
 from db.queries import Claimed
 from runtime import rows
 from runtime.executions import Executions, Guard
@@ -59,11 +59,11 @@ class Tasks:
     def give_back(self, claim: Claimed, logs: str = "") -> bool:
         """Let somebody else run it: from IN_PROGRESS to QUEUED, no loss and no retry counted. False when not ours."""
         with database.connection_context(), transaction():
-            task = rows.locked(Task, *_is_ours(claim.id, claim.attempt, self.owner))
+            execution, task = _held(claim.execution_id, claim.id, claim.attempt, self.owner)
             if task is None:
                 return False
             rows.close_attempt(task, "RETURNED", logs=logs)
-            _queue_again(task, 0)
+            _queue_again(task, execution, 0)
         self.executions.bell.ring([claim.id])
         return True
 
@@ -85,13 +85,13 @@ class Tasks:
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
         """A worker has let its lease run out: queue the task again, or fail it after too many losses."""
         with database.connection_context(), transaction():
-            task = rows.locked(Task, *_is_ours(task_id, attempt, owner), Task.lease_until < clock_sql())
-            if task is None:
+            execution, task = _held(execution_id, task_id, attempt, owner)
+            if task is None or task.lease_until >= queries.now():
                 return
             losses = task.losses + 1
             if losses < MOST_LOSSES:
                 rows.close_attempt(task, "LOST")
-                _queue_again(task, LOSS_DELAYS_MS[losses - 1], losses=losses)
+                _queue_again(task, execution, LOSS_DELAYS_MS[losses - 1], losses=losses)
             else:
                 Task.update(losses=losses).where(Task.id == task_id).execute()
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
@@ -104,13 +104,13 @@ class Tasks:
     def _note_missing(self, task_id: str) -> None:
         """Tell a task whose function this process lacks from one that is simply gone; see to it later, then fail it."""
         with database.connection_context():
-            task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED")
+            task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED", Task.queued_at.is_null(False))
             if task is None or task.function in self.functions:
                 return
             with transaction():
                 Task.update(
                     missing_since=fn.COALESCE(Task.missing_since, clock_sql()), queued_at=clock_sql() + MISSING_RETRY_MS
-                ).where(Task.id == task_id, Task.status == "QUEUED", Task.attempt == task.attempt).execute()
+                ).where(Task.id == task_id, Task.status == "QUEUED", Task.queued_at == task.queued_at).execute()
             waited = 0 if task.missing_since is None else queries.now() - task.missing_since
         log.warning("task %s needs the function %r, which this worker does not have", task_id, task.function)
         if waited > MISSING_FOR_MS:
@@ -119,11 +119,19 @@ class Tasks:
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
 
 
-def _is_ours(task_id: str, attempt: int, owner: str) -> tuple[object, ...]:
-    return Task.id == task_id, Task.attempt == attempt, Task.owner == owner, Task.status == "IN_PROGRESS"
+def _held(execution_id: str, task_id: str, attempt: int, owner: str) -> tuple[Execution, Task | None]:
+    """An execution and its task, both locked, the task None when this claim of it no longer holds."""
+    execution = rows.locked(Execution, Execution.id == execution_id)
+    claim = (Task.id == task_id, Task.attempt == attempt, Task.owner == owner, Task.status == "IN_PROGRESS")
+    return execution, rows.locked(Task, *claim)
 
 
-def _queue_again(task: Task, delay_ms: int, **changes: object) -> None:
+def _queue_again(task: Task, execution: Execution, delay_ms: int, **changes: object) -> None:
     Task.update(
-        status="QUEUED", owner=None, lease_until=None, deadline_at=None, queued_at=clock_sql() + delay_ms, **changes
-    ).where(Task.id == task.id, Task.attempt == task.attempt, Task.status == "IN_PROGRESS").execute()
+        status="QUEUED",
+        owner=None,
+        lease_until=None,
+        deadline_at=None,
+        queued_at=None if execution.paused else clock_sql() + delay_ms,
+        **changes,
+    ).where(Task.id == task.id).execute()

@@ -129,15 +129,16 @@ class Stage:
             due = queries.due_timers()
         return sum(self.executions.fire(*timer) for timer in due)
 
-    def claim(self, execution_id: str, number: int = 1, work: Work | None = None) -> Claimed:
-        """A claim of an execution's queued task."""
-        claim = (work or self.work).tasks.claim(self.task(execution_id, number).id)
-        assert claim is not None, f"task {number} of {execution_id} cannot be claimed"
-        return claim
+    def claim(self, execution_id: str, work: Work | None = None) -> Claimed:
+        """A claim of an execution's first queued task."""
+        return self.claim_all(execution_id, work)[0]
 
-    def claim_all(self, execution_id: str) -> list[Claimed]:
-        """A claim of each queued task, in the order of their numbers."""
-        return [self.claim(execution_id, one.number) for one in self.rows(execution_id) if one.status == "QUEUED"]
+    def claim_all(self, execution_id: str, work: Work | None = None) -> list[Claimed]:
+        """A claim of each queued task, in the order of the tasks' numbers."""
+        queued = [one.id for one in self.rows(execution_id) if one.status == "QUEUED"]
+        claims = [(work or self.work).tasks.claim(one) for one in queued]
+        assert claims and None not in claims, f"of {execution_id} cannot be claimed: {queued}"
+        return claims
 
     def succeed(self, claim: Claimed, result: Json = None, *, goes_on: bool = False) -> Claimed | None:
         return self.executions.succeed(claim, json.dumps(result), "", lambda following: goes_on)
@@ -168,9 +169,9 @@ class Stage:
     def output(self, execution_id: str) -> Json:
         return json.loads(self.execution(execution_id).output)
 
-    def task(self, execution_id: str, number: int) -> Task:
-        with database.connection_context():
-            return Task.get(Task.execution_id == execution_id, Task.number == number)
+    def task(self, execution_id: str, place: int = 1) -> Task:
+        """The task in this place, from 1: of a step list that is its number."""
+        return self.rows(execution_id)[place - 1]
 
     def rows(self, execution_id: str) -> list[Task]:
         with database.connection_context():
@@ -180,11 +181,11 @@ class Stage:
         return [one.status for one in self.rows(execution_id)]
 
     def attempts(self, execution_id: str) -> list[tuple[int, int, str]]:
-        """(number of the task, attempt, outcome), in that order."""
-        numbers = {one.id: one.number for one in self.rows(execution_id)}
+        """(place of the task, attempt, outcome), in that order."""
+        places = {one.id: place for place, one in enumerate(self.rows(execution_id), start=1)}
         with database.connection_context():
-            found = list(Attempt.select().where(Attempt.task_id.in_(list(numbers))))
-        return sorted((numbers[one.task_id], one.attempt, one.outcome) for one in found)
+            found = list(Attempt.select().where(Attempt.task_id.in_(list(places))))
+        return sorted((places[one.task_id], one.attempt, one.outcome) for one in found)
 
     def history(self, execution_id: str) -> list[str]:
         """The types of the ledger's lines. They are numbered from 1 without a gap, and the execution counts them."""
