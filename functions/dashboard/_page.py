@@ -34,7 +34,8 @@ FILTERS: tuple[Callable[..., Any], ...] = (
     *(_excerpts.beginning, _excerpts.ending, _excerpts.failure, _excerpts.in_one_line, _excerpts.of_json),
     _excerpts.size,
 )
-_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# What a page may not hold, and what would turn the text around it.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 
@@ -73,7 +74,7 @@ def link(*segments: str, **query: str | int | None) -> str:
 
 
 def visible(value: Any) -> Any:
-    """A value as it is printed: a control character, which a page may not hold, by its picture; None as nothing."""
+    """A value as it is printed: what cannot or must not be seen as it is by a picture; None as nothing."""
     if value is None:
         return ""
     if isinstance(value, Markup) or not isinstance(value, str):

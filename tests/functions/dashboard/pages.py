@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 BEGUN = NOW - timedelta(minutes=3)
 ENDED = BEGUN + timedelta(milliseconds=340)
 HOSTILE = """</pre></script><script>alert("x")</script><img src=x onerror='y'>"'`&amp;{{ 7*7 }} é漢\x1b[31m\x07\u202e"""
-SHOWN = HOSTILE.replace("\x1b", "␛").replace("\x07", "␇")
+SHOWN = HOSTILE.replace("\x1b", "␛").replace("\x07", "␇").replace("\u202e", "\ufffd")
 VOID = {"meta", "link", "input", "path"}
 CAUSE = (
     '{"errorType": "Boom", "errorMessage": "it broke", "requestId": "r-1", '

@@ -76,7 +76,14 @@ def test_link(segments, query, path):
 
 @pytest.mark.parametrize(
     ("value", "seen"),
-    [(None, ""), (0, 0), ("a\tb\n", "a\tb\n"), ("\x00\x1b\x7f", "␀␛␡"), ("\ud800", "\ufffd"), ("é漢", "é漢")],
+    [
+        (None, ""),
+        (0, 0),
+        ("a\tb\n", "a\tb\n"),
+        ("\x00\x1b\x7f", "␀␛␡"),
+        ("\ud800\u202e\u2066", "\ufffd" * 3),
+        ("é漢", "é漢"),
+    ],
 )
 def test_visible(value, seen):
     assert _page.visible(value) == seen

@@ -62,6 +62,16 @@ def test_the_next_page_keeps_the_filters():
     assert "/queues?cursor=c2&workflow=a%26b&status=FAILED#executions" in page.links
 
 
+def test_one_list_is_filtered_without_disturbing_the_other():
+    page = read(queues, event(query={"workflow": "orders", "status": "FAILED", "tasks": "QUEUED"}), rooms())
+    assert {
+        "/queues?status=COMPLETED&tasks=QUEUED",
+        "/queues?tasks=QUEUED",
+        "/queues?workflow=orders&status=FAILED#tasks",
+    } <= set(page.links)
+    assert {"type": "hidden", "name": "tasks", "value": "QUEUED"} in page.all("input")
+
+
 def test_the_last_page_leads_back_only():
     page = read(queues, event(query={"cursor": "c1"}), rooms())
     assert "/queues#executions" in page.links
