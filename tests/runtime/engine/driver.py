@@ -16,13 +16,13 @@ from typing import Any
 from runtime.engine import commands, events
 from runtime.engine.commands import Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
 from runtime.engine.definition import StateMachine
-from runtime.engine.execution import IN_PROGRESS, Execution, HistoryEvent
+from runtime.engine.execution import Execution, HistoryEvent
 from runtime.engine.limits import LIMITS, EngineLimits
 from runtime.engine.transition import Transition, transition
 
 Json = Any
 Make = Callable[[int], events.Event]
-Watch = Callable[[Execution, events.Event, Transition], None]
+Decide = Callable[[StateMachine, Execution, events.Event, EngineLimits], Transition]
 
 BEGIN = 1_795_489_200_000
 """2026-11-24T03:00:00Z, when every play begins."""
@@ -74,13 +74,15 @@ class Driver:
         *,
         seed: int = 0,
         limits: EngineLimits = LIMITS,
-        watch: Watch = lambda before, event, move: None,
+        decide: Decide = transition,
+        in_order: bool = True,
     ) -> None:
         self.machine = machine
         self.answer = answer
         self.chance = Random(seed)
         self.limits = limits
-        self.watch = watch
+        self.decide = decide
+        self.in_order = in_order
         self.play = Play(Execution("e-1", "e-1", "w", given, BEGIN))
         self.due: list[tuple[int, int, Make]] = []
         self.order = count()
@@ -92,21 +94,27 @@ class Driver:
             self._plan(BEGIN, cancel_after, lambda at: events.ExecutionCancelled(at, self._seed()))
         self.deliver(events.ExecutionStarted(BEGIN, self._seed()))
         while self.due:
-            at, _, make = heappop(self.due)
+            at, make = self._next()
             self.deliver(make(at))
         return self.play
 
     def deliver(self, event: events.Event) -> None:
         """Let one event happen, and do what the core asks for."""
         before = self.play.execution
-        move = transition(self.machine, before, event, self.limits)
-        self.watch(before, event, move)
+        move = self.decide(self.machine, before, event, self.limits)
         self.play.execution = move.execution
         self.play.history.extend(move.history)
         if move.execution is not before:
             self.play.milliseconds = event.at - BEGIN
         for command in move.commands:
             self._obey(command, event.at)
+
+    def _next(self) -> tuple[int, Make]:
+        """What is due first; or, when time does not count, any one."""
+        if not self.in_order:
+            self.chance.shuffle(self.due)
+        at, _, make = heappop(self.due) if self.in_order else self.due.pop()
+        return at, make
 
     def _obey(self, command: Command, at: int) -> None:
         match command:
@@ -170,7 +178,3 @@ class Script:
     @property
     def unused(self) -> list[str]:
         return [step for step, answers in self.left.items() if answers]
-
-
-def is_over(play: Play) -> bool:
-    return play.execution.status != IN_PROGRESS

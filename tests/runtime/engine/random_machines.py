@@ -1,0 +1,147 @@
+"""Definitions, inputs and answers that a seed makes up: valid ones, but otherwise as odd as they come."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+from runtime.engine.commands import DispatchTask
+from tests.runtime.engine.driver import Answer
+
+Json = Any
+
+FUNCTIONS = ("step1", "step2", "fetch", "flaky", "send")
+ERRORS = ("E1", "E2", "States.Timeout", "States.Runtime", "States.TaskFailed", "ValueError")
+LEAVES = (None, True, False, 0, 1, -1.5, 10**15, "", "text", "it's", '"', "\\", "{}", "\\{", "$.x", "é日😀", "a\nb")
+KEYS = ("a", "b.$", "it's", "x y", "", "é", "$", "\\", "States.ALL")
+
+
+class Maker:
+    """Makes things up, the same ones from the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = Random(seed)
+        self.names = 0
+
+    def value(self, depth: int = 3) -> Json:
+        kind = self.dice.random()
+        if depth and kind < 0.25:
+            return {self.dice.choice(KEYS): self.value(depth - 1) for _ in range(self.dice.randrange(4))}
+        if depth and kind < 0.4:
+            return [self.value(depth - 1) for _ in range(self.dice.randrange(4))]
+        return self.dice.choice(LEAVES)
+
+    def likely(self, chance: float) -> bool:
+        return self.dice.random() < chance
+
+    # State machines
+
+    def machine(self, depth: int = 3) -> Json:
+        """States one after another, and now and then one that only a catcher leads to."""
+        names = [self.name() for _ in range(self.dice.randint(1, 4))]
+        states = {name: self.state(depth) for name in names}
+        for name, following in pairwise(names):
+            states[name]["Next"] = following
+        if states[names[-1]]["Type"] not in ("Succeed", "Fail"):
+            states[names[-1]]["End"] = True
+        if self.likely(0.4):
+            states[names[-1]] = {"Type": self.dice.choice(("Succeed", "Fail"))}
+        self._catch(states, names)
+        return {"StartAt": names[0], "States": states}
+
+    def name(self) -> str:
+        self.names += 1
+        return f"S{self.names}"
+
+    def state(self, depth: int) -> Json:
+        kind = self.dice.choice(("Pass", "Task", "Task", "Wait", "Parallel" if depth else "Task"))
+        state = {"Type": kind, **self._data(kind)}
+        if kind == "Wait":
+            state["Seconds"] = self.dice.choice((0, 1, 2.5))
+        if kind == "Task":
+            state["Resource"] = self.dice.choice(FUNCTIONS)
+        if kind == "Parallel":
+            state["Branches"] = [self.machine(depth - 1) for _ in range(self.dice.randint(1, 3))]
+        if kind in ("Task", "Parallel") and self.likely(0.4):
+            state["Retry"] = [self._retrier() for _ in range(self.dice.randint(1, 2))]
+        return state
+
+    def _data(self, kind: str) -> Json:
+        data: dict[str, Json] = {}
+        if self.likely(0.1):
+            data["InputPath"] = self.dice.choice((None, "$", "$.a", "$$.Execution.Input"))
+        if kind != "Wait" and self.likely(0.3):
+            data["ResultPath"] = self.dice.choice((None, "$", "$.a", "$.b.c"))
+        if kind != "Wait" and self.likely(0.2):
+            data["Parameters"] = self.dice.choice(({"a.$": "$"}, {"b": 1, "c.$": "$$.State.Name"}, {"x.$": "$.nope"}))
+        return data
+
+    def _retrier(self) -> Json:
+        retrier: dict[str, Json] = {"ErrorEquals": [self.dice.choice(ERRORS)], "MaxAttempts": self.dice.randrange(3)}
+        if self.likely(0.3):
+            retrier["JitterStrategy"] = "FULL"
+        return retrier
+
+    def _catch(self, states: dict[str, Json], names: list[str]) -> None:
+        """Give some states catchers, which lead anywhere: back, too."""
+        for state in [state for state in states.values() if state["Type"] in ("Task", "Parallel")]:
+            if self.likely(0.4):
+                rescue = self.name()
+                states[rescue] = {"Type": "Pass", "Next": self.dice.choice(names)}
+                catcher = {"ErrorEquals": ["States.ALL"], "Next": rescue}
+                state["Catch"] = [{**catcher, "ResultPath": self.dice.choice((None, "$", "$.e"))}]
+
+    # Step lists and flows
+
+    def step_list(self) -> Json:
+        return {"steps": [self.step_or_group(2) for _ in range(self.dice.randint(1, 5))]}
+
+    def step_or_group(self, depth: int) -> Json:
+        if depth and self.likely(0.3):
+            return {"parallel": [self.step_or_group(depth - 1) for _ in range(self.dice.randint(1, 3))]}
+        return self.step()
+
+    def step(self) -> Json:
+        step: dict[str, Json] = {"taskName": self.dice.choice(FUNCTIONS)}
+        if self.likely(0.6):
+            step["data"] = self.value()
+        if self.likely(0.3):
+            step["name"] = self.dice.choice((f"it's.{self.name()}", f"{step['taskName']}-{self._number()}", "日本"))
+        if self.likely(0.4):
+            step["retry"] = {"maxAttempts": self.dice.randint(1, 3), "intervalSeconds": self.dice.choice((0, 0.5, 3))}
+        if self.likely(0.2):
+            step["timeoutSeconds"] = self.dice.choice((0.5, 30))
+        return step
+
+    def _number(self) -> int:
+        return self.dice.randint(2, 4)
+
+    def flow(self, depth: int = 3) -> Json:
+        node: dict[str, Json] = {"name": self.dice.choice(FUNCTIONS)}
+        if self.likely(0.6):
+            node["data"] = self.value()
+        if self.likely(0.4):
+            node["opts"] = {"attempts": self.dice.randint(1, 3), "delay": self.dice.choice((0, 1, 1500.5))}
+        if depth and self.likely(0.8):
+            node["children"] = [self.flow(depth - 1) for _ in range(self.dice.randrange(4))]
+        return node
+
+    # Answers
+
+    def answer(self, task: DispatchTask) -> Answer:
+        after = self.dice.choice((0, 0, 1, 2, 5))
+        if self.likely(0.3):
+            return Answer(error=self.dice.choice(ERRORS), cause=self.dice.choice((None, "why")), after=after)
+        return Answer(result=self.value(), after=after)
+
+
+def unnamed_twice(definition: Json) -> bool:
+    """Whether no name is written at two steps."""
+    names = [step["name"] for step in steps_of(definition["steps"]) if "name" in step]
+    return len(names) == len(set(names))
+
+
+def steps_of(items: list[Json]) -> list[Json]:
+    """Every step of a step list, those of groups too, in their order."""
+    return [step for item in items for step in (steps_of(item["parallel"]) if "parallel" in item else [item])]

@@ -1,0 +1,267 @@
+"""What holds after every transition, whatever the machine, whatever happens and in whatever order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from runtime.engine import commands, events, flow, steplist, validate
+from runtime.engine.commands import DispatchTask, SetTimer
+from runtime.engine.definition import ParallelState, StateMachine, load
+from runtime.engine.execution import ENDED, FOR_CHILDREN, IN_PROGRESS, Execution, Frame, child_path, is_below, parent_of
+from runtime.engine.limits import LIMITS, EngineLimits
+from runtime.engine.transition import Transition, transition
+from tests.runtime.engine.driver import BEGIN, Answer, Driver, Play
+from tests.runtime.engine.random_machines import FUNCTIONS, Maker, unnamed_twice
+
+Json = Any
+
+TIGHT = EngineLimits(payload=4000, history=150)
+
+
+def state_machine(maker: Maker) -> StateMachine:
+    document = {**maker.machine(), **({"TimeoutSeconds": 8} if maker.likely(0.2) else {})}
+    assert validate.workflow(document, FUNCTIONS) == []
+    return load(document)
+
+
+def step_list(maker: Maker) -> StateMachine:
+    definition = next(one for one in iter(maker.step_list, None) if unnamed_twice(one))
+    assert validate.workflow(definition, FUNCTIONS) == []
+    compiled = steplist.compile(definition, {})
+    return load(compiled.machine, compiled.plan)
+
+
+def job_tree(maker: Maker) -> StateMachine:
+    tree = maker.flow()
+    assert validate.flow(tree, FUNCTIONS) == []
+    compiled = flow.compile(tree, {})
+    return load(compiled.machine, compiled.plan)
+
+
+class Checked:
+    """``transition``, with all its promises checked at every call."""
+
+    def __init__(self) -> None:
+        self.past: list[events.Event] = []
+        self.moves = 0
+
+    def __call__(
+        self, machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits
+    ) -> Transition:
+        given = repr((machine, before))
+        move = transition(machine, before, event, limits)
+        assert repr((machine, before)) == given, "what was given is not written to"
+        assert repr(transition(machine, before, event, limits)) == repr(move), "the same event gives the same result"
+        if move.execution is before:
+            assert not move.commands and not move.history
+            return move
+        check_ledger(before, move)
+        check_commands(move)
+        check_frames(machine, move.execution)
+        check_cut(machine, before, event, limits, move)
+        self.check_repeats(machine, move.execution, event, limits)
+        self.moves += 1
+        return move
+
+    def check_repeats(self, machine: StateMachine, after: Execution, event: events.Event, limits: EngineLimits) -> None:
+        """What has happened once changes nothing when it comes again, now or later."""
+        self.past.append(event)
+        for old in self.past[-12:]:
+            assert transition(machine, after, old, limits).execution is after, f"{old} came twice"
+            stale = replace(old, seed=1, at=event.at + 1)
+            assert transition(machine, after, stale, limits).execution is after, f"{stale} came late"
+
+
+def check_ledger(before: Execution, move: Transition) -> None:
+    assert move.execution.history_count == before.history_count + len(move.history)
+    ends = [one for one in move.history if one.type.startswith("Execution") and one.type != "ExecutionStarted"]
+    assert len(ends) == (move.execution.status != IN_PROGRESS)
+    assert not ends or move.history[-1] is ends[0], "the end is the last line"
+
+
+def check_commands(move: Transition) -> None:
+    """Nothing is begun that does not stand, and nothing at all once it is over."""
+    begun = [one for one in move.commands if isinstance(one, DispatchTask | SetTimer)]
+    assert not begun or move.execution.status == IN_PROGRESS
+    for one in begun:
+        if not (isinstance(one, SetTimer) and one.kind == commands.EXECUTION):
+            assert move.execution.frames[one.frame].entry == one.entry
+    for settled in (commands.CompleteTask, commands.FailTask, commands.HoldTask, DispatchTask):
+        numbers = [one.number for one in move.commands if isinstance(one, settled)]
+        assert len(numbers) == len(set(numbers)), f"{settled.__name__} twice for one task"
+
+
+def check_frames(machine: StateMachine, after: Execution) -> None:
+    frames = after.frames
+    assert all(parent_of(path) in frames for path in frames if path), "a frame below none"
+    if after.status != IN_PROGRESS:
+        return
+    for path, frame in frames.items():
+        assert frame.path == path and 0 < frame.entry <= after.history_count
+        children = children_of(frame, frames)
+        assert frame.open == sum(child.waiting != ENDED for child in children)
+        assert (frame.waiting == FOR_CHILDREN) == (frame.open > 0), "who has children open waits for them, no other"
+        if frame.waiting == FOR_CHILDREN:
+            assert len(children) == branches_of(machine, frame, frames)
+        else:
+            assert not any(is_below(other, path) for other in frames)
+        assert frame.waiting != ENDED or frames[parent_of(path)].waiting == FOR_CHILDREN
+    assert frames[""].waiting != ENDED
+
+
+def children_of(frame: Frame, frames: Any) -> list[Frame]:
+    first = child_path(frame.path, frame.entry, 0)[:-1]
+    return [one for path, one in frames.items() if path.startswith(first) and parent_of(path) == frame.path]
+
+
+def branches_of(machine: StateMachine, frame: Frame, frames: Any) -> int:
+    trail = [frame]
+    while trail[-1].path:
+        trail.append(frames[parent_of(trail[-1].path)])
+    for one, child in zip(reversed(trail), [*list(reversed(trail))[1:], None], strict=True):
+        state = machine.states[one.state]
+        assert isinstance(state, ParallelState)
+        if child is not None:
+            machine = state.branches[int(child.path.rpartition(".")[2])]
+    return len(state.branches)
+
+
+def check_cut(
+    machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits, whole: Transition
+) -> None:
+    """What the loader gives (``runtime/rows.py``) is enough: written back, it is what the whole would have been."""
+    cut = replace(before, frames=loaded(before.frames, getattr(event, "frame", "")))
+    move = transition(machine, cut, event, limits)
+    assert repr((move.commands, move.history)) == repr((whole.commands, whole.history))
+    assert repr(replace(move.execution, frames={})) == repr(replace(whole.execution, frames={}))
+    if whole.execution.status == IN_PROGRESS:
+        assert saved(before.frames, cut.frames, move) == whole.execution.frames
+
+
+def loaded(frames: Any, path: str) -> dict[str, Frame]:
+    """A frame, its ancestors, and all children of those that have one left open."""
+    found = {other: one for other, one in frames.items() if other in ("", path) or is_below(path, other)}
+    for parent in [one for one in found.values() if one.waiting == FOR_CHILDREN and one.open == 1]:
+        found.update({child.path: child for child in children_of(parent, frames)})
+    return found
+
+
+def saved(rows: Any, given: Any, move: Transition) -> dict[str, Frame]:
+    """The frames' rows once a move is written: what is cancelled or gone goes, what changed comes."""
+    ended = [one.frame for one in move.commands if isinstance(one, commands.CancelFrames)]
+    kept = {path: one for path, one in rows.items() if not any(is_below(path, frame) for frame in ended)}
+    for path in given:
+        kept.pop(path, None)
+    return {**kept, **move.execution.frames}
+
+
+@pytest.mark.parametrize("make", [state_machine, step_list, job_tree], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("in_order", [True, False], ids=["in order", "in any order"])
+@pytest.mark.parametrize("first", range(0, 100, 20))
+def test_the_promises_hold(make: Callable[[Maker], StateMachine], in_order: bool, first: int) -> None:
+    moves = 0
+    for seed in range(first, first + 20):
+        maker, checked = Maker(seed), Checked()
+        limits = TIGHT if seed % 4 == 0 else replace(LIMITS, history=1000)
+        machine = make(maker)
+        driver = Driver(
+            machine, maker.value(), maker.answer, seed=seed, limits=limits, decide=checked, in_order=in_order
+        )
+        played = driver.run(cancel_after=4 if seed % 10 == 9 else None)
+        check_end(played)
+        moves += checked.moves
+    assert moves > 20
+
+
+def check_end(played: Play) -> None:
+    """When nothing is left to happen, the execution has ended: none is forgotten."""
+    assert played.execution.status != IN_PROGRESS
+    assert len(played.history) == played.execution.history_count
+
+
+def test_what_fits_nothing_changes_nothing() -> None:
+    machine = load({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "step1", "End": True}}})
+    driver = Driver(machine, {}, lambda task: Answer())
+    driver.deliver(events.ExecutionStarted(BEGIN, 0))
+    now = driver.play.execution
+    entry = now.frames[""].entry
+    wrong = [
+        events.TaskSucceeded(BEGIN, 0, "", entry + 1, 1, None),
+        events.TaskSucceeded(BEGIN, 0, "", entry - 1, 1, None),
+        events.TaskSucceeded(BEGIN, 0, "", entry, 0, None),
+        events.TaskSucceeded(BEGIN, 0, "", entry, 2, None),
+        events.TaskSucceeded(BEGIN, 0, "2.0", entry, 1, None),
+        events.TaskFailed(BEGIN, 0, "", entry, 2, "E", None),
+        events.TimerFired(BEGIN, 0, "", entry, 0),
+        events.TimerFired(BEGIN, 0, "nowhere", entry, 0),
+        events.ExecutionStarted(BEGIN, 0),
+    ]
+    for event in wrong:
+        assert transition(machine, now, event).execution is now, event
+    assert transition(machine, now, events.TaskSucceeded(BEGIN, 0, "", entry, 1, None)).execution is not now
+
+
+def test_what_is_no_event_is_refused() -> None:
+    machine = load({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+    with pytest.raises(TypeError, match="Event is no event of the core"):
+        transition(machine, Execution("e", "e", "w", {}, BEGIN), events.Event(BEGIN, 0))
+
+
+def test_ten_thousand_states_in_one_transition() -> None:
+    names = [f"S{number}" for number in range(10_000)]
+    states = {name: {"Type": "Pass", "Next": f"S{number + 1}"} for number, name in enumerate(names)}
+    states[names[-1]] = {"Type": "Succeed"}
+    move = transition(load({"StartAt": "S0", "States": states}), Execution("e", "e", "w", 7, BEGIN), start())
+    assert (move.execution.status, move.execution.output, len(move.history)) == ("COMPLETED", 7, 20_002)
+
+
+def test_a_thousand_branches_that_end_in_any_order() -> None:
+    branches = [{"StartAt": f"S{n}", "States": {f"S{n}": task()}} for n in range(1000)]
+    machine = load({"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": branches, "End": True}}})
+    driver = Driver(machine, {}, lambda one: Answer(one.step), seed=3, in_order=False)
+    played = driver.run()
+    assert played.execution.output == [f"S{n}" for n in range(1000)]
+
+
+def test_a_value_that_grows_too_deep_fails_its_state_and_not_the_core() -> None:
+    names = [f"S{number}" for number in range(2000)]
+    states: dict[str, Json] = {
+        name: {"Type": "Pass", "Parameters": {"a.$": "$"}, "Next": f"S{number + 1}"}
+        for number, name in enumerate(names)
+    }
+    states["S2000"] = {"Type": "Succeed"}
+    move = transition(load({"StartAt": "S0", "States": states}), Execution("e", "e", "w", 7, BEGIN), start())
+    assert (move.execution.status, move.execution.error) == ("FAILED", "States.Runtime")
+    assert "nested deeper than 256" in (move.execution.cause or "")
+
+
+@pytest.mark.parametrize("result", ["\ud800", {"a\x00": 1}], ids=["half a surrogate pair", "NUL"])
+def test_a_result_that_could_not_be_stored_fails_its_state(result: Json) -> None:
+    machine = load({"StartAt": "A", "States": {"A": task()}})
+    played = Driver(machine, {}, lambda one: Answer(result)).run()
+    assert (played.execution.error, played.tasks) == ("States.Runtime", {"A": "FAILED"})
+
+
+def test_full_jitter_comes_from_the_events_seed() -> None:
+    retry = [{"ErrorEquals": ["E"], "IntervalSeconds": 8, "JitterStrategy": "FULL", "MaxAttempts": 3}]
+    machine = load({"StartAt": "A", "States": {"A": {**task(), "Retry": retry}}})
+
+    def delays(seed: int) -> list[float]:
+        played = Driver(machine, {}, lambda one: Answer(error="E"), seed=seed).run()
+        return [timer.delay_seconds for timer in played.timers]
+
+    assert delays(1) == delays(1) != delays(2)
+    assert all(0 <= delay < most for delay, most in zip(delays(1), (8, 16, 32), strict=True))
+
+
+def task() -> Json:
+    return {"Type": "Task", "Resource": "step1", "End": True}
+
+
+def start() -> events.ExecutionStarted:
+    return events.ExecutionStarted(BEGIN, Random(0).getrandbits(64))
