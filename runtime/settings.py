@@ -140,11 +140,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values.setdefault("artifacts_dir", home / "artifacts")
     values.setdefault("outbox_dir", home / "outbox")
     values.setdefault("url", f"http://127.0.0.1:{values.get('port', Settings.port)}")
+    values.setdefault("heartbeat_seconds", values.get("lease_seconds", Settings.lease_seconds) / 3)
     settings = Settings(**values)
     if settings.heartbeat_seconds >= settings.lease_seconds:
-        raise SettingsError(
-            "STEPWELL_HEARTBEAT_SECONDS must be less than STEPWELL_LEASE_SECONDS: a lease would run out"
-        )
+        raise SettingsError("STEPWELL_HEARTBEAT_SECONDS must be less than STEPWELL_LEASE_SECONDS")
     return settings
 
 

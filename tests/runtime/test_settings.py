@@ -161,6 +161,6 @@ def test_a_handler_is_told_of_no_mail_server_where_there_is_none() -> None:
 
 
 def test_a_heartbeat_comes_before_its_lease_runs_out() -> None:
-    assert read_settings({"STEPWELL_LEASE_SECONDS": "5", "STEPWELL_HEARTBEAT_SECONDS": "4.9"}).lease_seconds == 5
+    assert read_settings({"STEPWELL_LEASE_SECONDS": "6"}).heartbeat_seconds == 2
     with pytest.raises(SettingsError, match="STEPWELL_HEARTBEAT_SECONDS must be less than STEPWELL_LEASE_SECONDS"):
-        read_settings({"STEPWELL_LEASE_SECONDS": "5"})
+        read_settings({"STEPWELL_LEASE_SECONDS": "5", "STEPWELL_HEARTBEAT_SECONDS": "5"})
