@@ -56,7 +56,7 @@ go AS MATERIALIZED (
   SELECT x.history_count FROM x, cur WHERE $22 IS NULL OR $29 OR EXISTS (SELECT FROM n)),
 done AS (
   UPDATE task t SET status = 'COMPLETED', result = $7, error = NULL, cause = NULL, finished_at = {NOW},
-    owner = NULL, lease_until = NULL
+    owner = NULL, lease_until = NULL, deadline_at = NULL
   FROM go WHERE t.id = $4),
 tried AS (
   INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)

@@ -36,7 +36,7 @@ WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PRO
 """
 DONE = f"""
 UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW}, owner = NULL,
-  lease_until = NULL WHERE id = ?
+  lease_until = NULL, deadline_at = NULL WHERE id = ?
 """
 TRIED = f"""
 INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)

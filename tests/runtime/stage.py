@@ -16,6 +16,7 @@ from db.migrate import migrate
 from db.models import Attempt, Execution, Frame, History, Task, Timer
 from db.queries import Claimed
 from runtime.context import Runtime
+from runtime.engine import jsontext
 from runtime.invoke import Outcome, Target
 from runtime.settings import Settings
 from runtime.tasks import Tasks
@@ -28,7 +29,7 @@ LONG_AGO = 1
 
 
 def returns(value: Json) -> Outcome:
-    return Outcome(result=json.dumps(value))
+    return Outcome(result=jsontext.write(value))
 
 
 def raises(error: str, cause: str | None = None) -> Outcome:
@@ -141,7 +142,7 @@ class Stage:
         return claims
 
     def succeed(self, claim: Claimed, result: Json = None, *, goes_on: bool = False) -> Claimed | None:
-        return self.executions.succeed(claim, json.dumps(result), "", lambda following: goes_on)
+        return self.executions.succeed(claim, jsontext.write(result), "", lambda following: goes_on)
 
     def succeed_slowly(self, claim: Claimed, result: Json = None) -> None:
         """Take a result by the general path, as if the hot one did not suit."""
