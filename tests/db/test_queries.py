@@ -1,0 +1,144 @@
+"""No statement that workers repeat reads finished rows: PostgreSQL's own plans say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db import postgresql, queries
+from db.database import database
+from runtime import hotpath
+from runtime.ids import new_id
+from runtime.rooms import ExecutionRoom, TaskRoom
+from tests.runtime.stage import Stage, staged, steps
+
+FINISHED = 4000
+
+FILL = (
+    """
+    INSERT INTO execution (id, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
+      entry, entered_at, waiting, retries, open, data, input, created_at)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'old', gen_random_uuid(), 1, 'COMPLETED', false, 9, 9,
+      0, 0, 'ended', '', 0, 'null', '{}', n FROM generate_series(1, %(rows)s) n
+    """,
+    """
+    INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, data,
+      created_at, started_at, finished_at)
+    SELECT gen_random_uuid(), id, 1, '', 0, 's', 'step1', 'COMPLETED', 1, 0, 0, 'null', 1, 1, 1 FROM execution
+    """,
+    """
+    INSERT INTO history (execution_id, id, type, at, frame, details)
+    SELECT id, n, 'PassStateEntered', 1, '', '{}' FROM execution, generate_series(1, 3) n
+    """,
+    """
+    INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
+    SELECT gen_random_uuid(), '', 1, 0, 'wait', 9000000000000 + n FROM generate_series(1, %(rows)s) n
+    """,
+    "ANALYZE",
+)
+
+
+@pytest.fixture
+def old_house(postgres_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """A house with thousands of executions that have ended and timers that are far off."""
+    with staged(postgres_url, tmp_path / "home") as stage:
+        with database.connection_context():
+            for statement in FILL:
+                database.execute_sql(statement, {"rows": FINISHED})
+        yield stage
+
+
+def plans_of(act: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The plans of all that an act asks the database."""
+    asked: list[tuple[str, Any]] = []
+    execute = database.obj.execute_sql
+
+    def record(sql: str, params: Any = None, *args: Any) -> Any:
+        asked.append((sql, params))
+        return execute(sql, params, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database.obj, "execute_sql", record)
+        act()
+    assert asked
+    return "\n".join(explained(sql, params) for sql, params in asked if not sql.startswith(("BEGIN", "COMMIT")))
+
+
+def explained(sql: str, params: Any = None) -> str:
+    with database.connection_context():
+        return "\n".join(line for (line,) in database.execute_sql(f"EXPLAIN {sql}", params).fetchall())
+
+
+REPEATED: dict[str, Callable[[Stage], Any]] = {
+    "heartbeat": lambda house: queries.heartbeat("somebody", 1, [new_id() for _ in range(8)]),
+    "lost leases": lambda house: queries.lost_tasks(),
+    "overdue tasks": lambda house: queries.overdue_tasks(0),
+    "due timers": lambda house: queries.due_timers(),
+    "the next timer": lambda house: queries.next_timer_ms(),
+    "queued tasks": lambda house: queries.queued_tasks(0, 16),
+    "counts of tasks": lambda house: TaskRoom(house.executions).counts(),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_what_every_round_asks_scans_no_table(old_house: Stage, monkeypatch, name: str):
+    old_house.claim(old_house.start(steps("step1")))
+    with database.connection_context():
+        plans = plans_of(lambda: REPEATED[name](old_house), monkeypatch)
+    assert "Index" in plans and "Seq Scan" not in plans, plans
+
+
+def test_a_move_by_the_general_path_scans_no_table(old_house: Stage, monkeypatch):
+    def play() -> None:
+        identity = old_house.start(steps("step1", "step2"))
+        old_house.succeed_slowly(old_house.claim(identity))
+        old_house.executions.pause(identity)
+        old_house.executions.resume(identity)
+        old_house.tasks.give_back(old_house.claim(identity))
+        old_house.executions.cancel(identity)
+
+    plans = plans_of(play, monkeypatch)
+    tables = [line for line in plans.splitlines() if "Seq Scan on" in line]
+    assert not any(name in line for line in tables for name in ("execution", "task", "history", "timer")), plans
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_a_claim_and_a_finish_scan_no_table(old_house: Stage, mode: str):
+    identity = old_house.start(steps("step1", "step2"))
+    waiting = old_house.task(identity).id
+    claim = old_house.claim(identity)
+    move = hotpath.decide(claim, 1, old_house.workflows.machine(claim.version_id), 0, old_house.executions.limits)
+    finish = hotpath.finish(move, "1", "", lambda following: True, 1000)
+    values = {"claim": (waiting, "me", 1000, ["step1"]), "finish": postgresql.finish_values(finish)}
+    with database.connection_context():
+        database.execute_sql(f"DEALLOCATE ALL; SET plan_cache_mode = {mode}")
+        for name, given in values.items():
+            database.execute_sql(postgresql.PREPARE[name])
+            plan = explained(f"EXECUTE {name}({', '.join(['%s'] * len(given))})", given)
+            assert "Index Scan" in plan and "Seq Scan" not in plan, plan
+
+
+def test_a_page_of_a_listing_scans_no_table(old_house: Stage, monkeypatch):
+    room = ExecutionRoom(old_house.executions, old_house.workflows)
+    identity = old_house.start(steps("step1"))
+    for act in (
+        lambda: room.list(workflow=None, status=None, limit=20, cursor=None),
+        lambda: room.list(workflow=None, status="IN_PROGRESS", limit=20, cursor=None),
+        lambda: room.history(identity, after=0, limit=20),
+        lambda: room.get(identity),
+        lambda: TaskRoom(old_house.executions).list(status=None, limit=20, cursor=None),
+    ):
+        plans = plans_of(act, monkeypatch)
+        assert "Seq Scan on execution" not in plans and "Seq Scan on task" not in plans, plans
+        assert "Seq Scan on history" not in plans, plans
+
+
+def test_a_connection_that_was_reset_prepares_its_statements_again(postgres_url: str, tmp_path: Path):
+    with staged(postgres_url, tmp_path / "home") as house:
+        house.claim(house.start(steps("step1")))
+        with database.connection_context():
+            database.execute_sql("DEALLOCATE ALL")
+        assert house.claim(house.start(steps("step1"))).attempt == 1
