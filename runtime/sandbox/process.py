@@ -119,7 +119,7 @@ class Child:
     def _wait(self, seconds: float, output: Output) -> None:
         for fd, _ in self._poller.poll(seconds * 1000):
             if fd == self._requests:
-                self._send()
+                self._send_rest()
             elif fd == self._answers:
                 self._receive()
             else:
@@ -130,10 +130,13 @@ class Child:
             while self._unsent:
                 self._unsent = self._unsent[os.write(self._requests, self._unsent) :]
         except BlockingIOError:
-            return
+            pass  # the pipe is full: go on when the poller says so
         except BrokenPipeError:
             raise Gone from None
-        with contextlib.suppress(KeyError):
+
+    def _send_rest(self) -> None:
+        self._send()
+        if not self._unsent:
             self._poller.unregister(self._requests)
 
     def _receive(self) -> None:
@@ -156,11 +159,11 @@ class Child:
             self._poller.unregister(self._output)
 
     def _answer(self) -> dict[str, Any] | None:
-        """The answer once it is there, whole and alone. Raises Gone for what cannot be one."""
+        """The answer once all of it is there. Raises Gone for what cannot be one, such as an answer and more."""
         if len(self._received) < _LENGTH.size:
             return None
         whole = _LENGTH.size + _LENGTH.unpack_from(self._received)[0]
-        if whole > ANSWER_BYTES or len(self._received) > whole:
+        if whole > ANSWER_BYTES:
             raise Gone
         if len(self._received) < whole:
             return None

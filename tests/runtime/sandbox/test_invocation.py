@@ -65,6 +65,15 @@ def test_a_failed_import_is_named_and_printed(error, capsys: pytest.CaptureFixtu
     assert "line 1, in <module>" in capsys.readouterr().err
 
 
+def test_a_failed_import_is_tried_again(tmp_path: Path):
+    path = tmp_path / "app.py"
+    path.write_text("raise ValueError('early')\n")
+    request = {"module": "sandboxed", "path": str(path), "handler": "handler", "event": "1", "context": CONTEXT}
+    functions = Functions(SourceWatch(()))
+    assert [perform(functions, request)["error"]["errorType"] for _ in range(2)] == ["ValueError", "ValueError"]
+    assert "sandboxed" not in sys.modules
+
+
 def test_a_missing_file_is_a_failed_import():
     request = {"module": "gone", "path": "/nowhere/gone.py", "handler": "handler", "event": "1", "context": CONTEXT}
     found = perform(Functions(SourceWatch(())), request)["error"]

@@ -19,7 +19,7 @@ BUSY = {
     "waiting": "subprocess.run(['/bin/sleep', '3600'])",
     "flooding": "while True: print('x' * 1000)",
 }
-STARTED = "import os, time; open(event, 'x').close(); print(os.getpid(), flush=True)\n"
+STARTED = "import os, subprocess, time; print(os.getpid(), flush=True); open(event, 'x').close()\n"
 
 
 def start(bench: Bench, workers: ThreadPoolExecutor, mark: Path, key: str, body: str = BUSY["python"]):
@@ -95,6 +95,7 @@ def test_a_kill_while_the_child_starts_is_not_lost(bench: Bench, monkeypatch: py
 def test_close_kills_what_runs_and_refuses_what_comes(bench: Bench, workers: ThreadPoolExecutor, tmp_path: Path):
     running = [start(bench, workers, tmp_path / f"run{n}", f"{n}") for n in range(3)]
     bench.pool.close()
+    assert not bench.pool._runs
     for call in running:
         assert call.result().how is How.KILLED
         assert gone(int(call.result().logs))

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from runtime.sandbox.output import Output
 from runtime.sandbox.process import Child, Gone, describe_exit
+from tests.runtime.sandbox.bench import Bench
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,19 @@ def test_a_whole_answer_is_taken_once():
 def test_what_cannot_be_an_answer_is_the_end_of_the_child(data: bytes):
     with pytest.raises(Gone):
         received(data)._answer()
+
+
+def test_an_endless_flood_of_output_is_left_at_some_point():
+    child = Child.__new__(Child)
+    child._output = os.open("/dev/zero", os.O_RDONLY)
+    output = Output(0)
+    child.drain(output)
+    os.close(child._output)
+    assert output.text() == f"\n... {1 << 20} bytes dropped ...\n"
+
+
+def test_output_that_was_closed_is_not_asked_for_again(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    taken: list[bytes] = []
+    monkeypatch.setattr(Output, "add", lambda self, data: taken.append(data))
+    bench.run("import os, time\nos.close(1)\nos.close(2)\ntime.sleep(0.05)")
+    assert taken.count(b"") <= 1

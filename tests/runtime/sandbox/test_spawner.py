@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime.sandbox.output import Output
 from runtime.sandbox.process import Child
 from runtime.sandbox.spawner import Spawner
-from tests.runtime.sandbox.bench import ENOUGH_SECONDS, gone, wait_until
+from tests.runtime.sandbox.bench import CONTEXT, ENOUGH_SECONDS, gone, wait_until
 
 HOLDER = """
 import sys
@@ -38,33 +40,31 @@ def spawner(tmp_path: Path):
 
 
 def test_a_child_outlives_the_thread_that_asked_for_it(spawner: Spawner, tmp_path: Path):
+    (tmp_path / "here.py").write_text("def handler(event, context): return 'here'")
     children: list[Child] = []
-    thread = threading.Thread(target=lambda: children.append(spawner.start(tmp_path)))
+
+    def ask_for_one() -> None:
+        children.append(spawner.start(tmp_path))
+        ask(children[0], tmp_path)
+
+    thread = threading.Thread(target=ask_for_one)
     thread.start()
     thread.join()
-    child = children[0]
+    for _ in range(50):
+        assert ask(children[0], tmp_path) == {"result": '"here"'}
+    children[0].end(Output(0))
+    assert gone(children[0].pid)
+
+
+def ask(child: Child, root: Path) -> dict[str, Any]:
     request = {
         "module": "here",
-        "path": str(tmp_path / "here.py"),
+        "path": str(root / "here.py"),
         "handler": "handler",
         "event": "null",
-        "context": dict.fromkeys(
-            (
-                "aws_request_id",
-                "function_name",
-                "function_version",
-                "memory_limit_in_mb",
-                "invoked_function_arn",
-                "log_group_name",
-            ),
-            "x",
-        )
-        | {"remaining_ms": 1000},
+        "context": {**CONTEXT, "remaining_ms": 1000},
     }
-    (tmp_path / "here.py").write_text("def handler(event, context): return 'here'")
-    assert child.ask(request, time.monotonic() + ENOUGH_SECONDS, Output(0)) == {"result": '"here"'}
-    child.end(Output(0))
-    assert gone(child.pid)
+    return child.ask(request, time.monotonic() + ENOUGH_SECONDS, Output(0))
 
 
 def test_an_ended_child_leaves_no_descriptor_behind(spawner: Spawner, tmp_path: Path):
@@ -107,7 +107,11 @@ def test_a_busy_child_dies_with_a_parent_that_was_killed(tmp_path: Path):
             assert not gone(child)
         finally:
             holder.kill()
-    wait_until(lambda: gone(child))
+    try:
+        wait_until(lambda: gone(child))
+    finally:
+        if not gone(child):
+            os.kill(child, signal.SIGKILL)
 
 
 def test_an_idle_child_dies_when_its_pipe_closes(spawner: Spawner, tmp_path: Path):
