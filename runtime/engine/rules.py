@@ -119,6 +119,13 @@ def choice(*allowed: str) -> Kind:
     return kind
 
 
+def query_language(value: Json, path: str) -> Iterator[Fault]:
+    if value == "JSONata":
+        yield Fault(path, "JSONata cannot be evaluated yet")
+    else:
+        yield from choice("JSONPath")(value, path)
+
+
 def object_of(table: Table, what: str) -> Kind:
     def kind(value: Json, path: str) -> Iterator[Fault]:
         yield from check(value, path, table, what)
@@ -216,12 +223,12 @@ MACHINE: Table = {
     "Comment": Field(text),
     "TimeoutSeconds": Field(number(0, 99999999, above=True)),
     "Version": Field(choice("1.0")),
-    "QueryLanguage": Field(choice("JSONPath")),
+    "QueryLanguage": Field(query_language),
 }
 
 BRANCH: Table = {name: MACHINE[name] for name in ("StartAt", "States", "Comment")}
 
-_ANY: Table = {"Type": Field(text, required=True), "Comment": Field(text), "QueryLanguage": Field(choice("JSONPath"))}
+_ANY: Table = {"Type": Field(text, required=True), "Comment": Field(text), "QueryLanguage": Field(query_language)}
 _GOES_ON: Table = {"Next": Field(text), "End": Field(flag)}
 _INPUT_OUTPUT: Table = {"InputPath": Field(path_or_null), "OutputPath": Field(path_or_null)}
 _WORK: Table = {
