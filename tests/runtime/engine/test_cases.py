@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def line(event: HistoryEvent) -> str:
     return event.type if event.step is None else f"{event.type} {event.step}"
 
 
-SEEN = {
+SEEN: dict[str, Callable[[Play], Json]] = {
     "status": lambda played: played.execution.status,
     "output": lambda played: played.execution.output,
     "error": lambda played: played.execution.error,

@@ -12,7 +12,17 @@ import pytest
 from runtime.engine import commands, events, flow, steplist, validate
 from runtime.engine.commands import DispatchTask, SetTimer
 from runtime.engine.definition import ParallelState, StateMachine, load
-from runtime.engine.execution import ENDED, FOR_CHILDREN, IN_PROGRESS, Execution, Frame, child_path, is_below, parent_of
+from runtime.engine.execution import (
+    ENDED,
+    FOR_CHILDREN,
+    IN_PROGRESS,
+    Execution,
+    Frame,
+    branch_of,
+    child_path,
+    is_below,
+    parent_of,
+)
 from runtime.engine.limits import LIMITS, EngineLimits
 from runtime.engine.transition import Transition, transition
 from tests.runtime.engine.driver import BEGIN, Answer, Driver, Play
@@ -120,15 +130,18 @@ def children_of(frame: Frame, frames: Any) -> list[Frame]:
 
 
 def branches_of(machine: StateMachine, frame: Frame, frames: Any) -> int:
-    trail = [frame]
-    while trail[-1].path:
-        trail.append(frames[parent_of(trail[-1].path)])
-    for one, child in zip(reversed(trail), [*list(reversed(trail))[1:], None], strict=True):
-        state = machine.states[one.state]
-        assert isinstance(state, ParallelState)
-        if child is not None:
-            machine = state.branches[int(child.path.rpartition(".")[2])]
+    state = machine_at(machine, frame.path, frames).states[frame.state]
+    assert isinstance(state, ParallelState)
     return len(state.branches)
+
+
+def machine_at(machine: StateMachine, path: str, frames: Any) -> StateMachine:
+    if path == "":
+        return machine
+    parent = frames[parent_of(path)]
+    state = machine_at(machine, parent.path, frames).states[parent.state]
+    assert isinstance(state, ParallelState)
+    return state.branches[branch_of(path)]
 
 
 def check_cut(

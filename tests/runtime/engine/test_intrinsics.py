@@ -1,0 +1,183 @@
+"""Intrinsic functions: how calls are read, and what they give."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from runtime.engine import jsontext
+from runtime.engine.intrinsics import Call, IntrinsicFault, IntrinsicSyntax, Literal, parse_call
+from runtime.engine.paths import PathMissing, parse
+from runtime.engine.steplist import literal
+from runtime.engine.templates import compile as compile_template
+from tests.runtime.engine.random_machines import Maker
+
+Json = Any
+
+DOCUMENT = {
+    "a": "A",
+    "n": 1.5,
+    "b": {"x": [1]},
+    "it's": {"a, (b)": "deep"},
+    "t": "{}-{}",
+    "j": '{"k":[null]}',
+    "z": None,
+}
+CONTEXT = {"State": {"Name": "S"}}
+
+GIVEN: list[tuple[str, Json]] = [
+    ("States.Format('plain')", "plain"),
+    ("States.Format('')", ""),
+    ("States.Format('{}', $.a)", "A"),
+    ("States.Format('{}{}', $.a, $.a)", "AA"),
+    ("States.Format('{} and {}', 'x', 'y')", "x and y"),
+    ("States.Format('{}', 1)", "1"),
+    ("States.Format('{}', -2.50)", "-2.5"),
+    ("States.Format('{}', 1e3)", "1000.0"),
+    ("States.Format('{}|{}|{}', true, false, null)", "true|false|null"),
+    ("States.Format('{}', $.b)", '{"x":[1]}'),
+    ("States.Format('{}', $.z)", "null"),
+    ("States.Format('{}', $)", jsontext.write(DOCUMENT)),
+    ("States.Format('{}', $$.State.Name)", "S"),
+    ("  States.Format ( '{}' , $.a )  ", "A"),
+    ("States.Format('{}',$.a)", "A"),
+    ("States.Format('a, b (c) [d] $.a')", "a, b (c) [d] $.a"),
+    ("States.Format('{}', 'a, (b) $.c')", "a, (b) $.c"),
+    ("States.Format('{}', $['it\\'s']['a, (b)'])", "deep"),
+    ('States.Format(\'{}\', $["it\'s"]["a, (b)"])', "deep"),
+    ("States.Format('it\\'s')", "it's"),
+    ("States.Format('\\{\\}')", "{}"),
+    ("States.Format('\\{{}\\}', $.a)", "{A}"),
+    ("States.Format('{{}}', $.a)", "{A}"),
+    ("States.Format('\\\\')", "\\"),
+    ("States.Format('\\\\{}', $.a)", "\\A"),
+    ("States.Format('\\\\\\{}')", "\\{}"),
+    ("States.Format('{')", "{"),
+    ("States.Format('}{')", "}{"),
+    ("States.Format('\\n')", "\\n"),
+    ("States.Format('{}', '{}')", "{}"),
+    ("States.Format('{}', '\\{\\}')", "{}"),
+    ("States.Format($.t, 1, $.a)", "1-A"),
+    ("States.Format(States.Format('{}', $.t), 1, 2)", "1-2"),
+    ("States.Format('{}', States.Format('<{}>', States.Format('{}', $.a)))", "<A>"),
+    ("States.Format('zeile\nzwei')", "zeile\nzwei"),
+    ("States.Format('日本{}😀', 'é')", "日本é😀"),
+    ("States.StringToJson('[1, \\{\"a\": null\\}]')", [1, {"a": None}]),
+    ("States.StringToJson('7')", 7),
+    ("States.StringToJson($.j)", {"k": [None]}),
+    ("States.StringToJson('\"it\\'s\"')", "it's"),
+    ("States.StringToJson('\"\\\\n\"')", "\n"),
+    ("States.JsonMerge($.b, $['it\\'s'], false)", {"x": [1], "a, (b)": "deep"}),
+    ('States.JsonMerge(States.StringToJson(\'{"x":1,"y":2}\'), $.b, false)', {"x": [1], "y": 2}),
+]
+
+UNREADABLE = [
+    *("", "x", "States", "States.", "States.Format", "States.Format(", "States.Format('a'", "States.Format('a' 'b')"),
+    *(
+        "States.Format()",
+        "States.Format('a',)",
+        "States.Format(,'a')",
+        "States.Format('a',,'b')",
+        "States.Format('a'))",
+    ),
+    *("States.Format('a') x", "States.Format('a", "States.Format(a)", 'States.Format("a")', "States.Format($.)"),
+    *("States.Format($..a)", "States.Format($.a.)", "States.Format($.a b)", "States.Format($['a)", "States.Format(01)"),
+    *("States.Format(1.)", "States.Format(-)", "States.Format(1e999)", "States.Format(9223372036854775808)"),
+    *("States.Format(trueish)", "States.Format(True)", "States.Format(nul)", "States.format('a')", "States.Nope('a')"),
+    *("States.StringToJson()", "States.StringToJson('1', '2')", "States.JsonMerge($, $)", "States.JsonMerge($)"),
+    *(
+        "States.JsonMerge($, $, false, 1)",
+        "Format('a')",
+        "States.Format('a'); States.Format('b')",
+        "xStates.Format('a')",
+    ),
+]
+
+FAULTS = [
+    ("States.Format('{}')", "1 places for 0 values"),
+    ("States.Format('x', 1)", "0 places for 1 values"),
+    ("States.Format('\\{}', 1)", "0 places for 1 values"),
+    ("States.Format('{}', 1, 2)", "1 places for 2 values"),
+    ("States.Format($.n, 1)", "the template must be a string"),
+    ("States.StringToJson('{')", "States.StringToJson: Expecting property name"),
+    ("States.StringToJson($.b)", "the argument must be a string"),
+    ("States.StringToJson('NaN')", "NaN is not JSON"),
+    ("States.JsonMerge($.a, $.b, false)", "both values must be objects"),
+    ("States.JsonMerge($.b, $.z, false)", "both values must be objects"),
+    ("States.JsonMerge($.b, $.b, true)", "must be false"),
+    ("States.JsonMerge($.b, $.b, 0)", "must be false"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), GIVEN)
+def test_a_call_gives(text: str, value: Json) -> None:
+    given = parse_call(text).value(DOCUMENT, CONTEXT)
+    assert (given, type(given)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_what_is_no_call(text: str) -> None:
+    with pytest.raises(IntrinsicSyntax):
+        parse_call(text)
+
+
+@pytest.mark.parametrize(("text", "words"), FAULTS)
+def test_a_call_that_cannot_take_its_arguments(text: str, words: str) -> None:
+    call = parse_call(text)
+    with pytest.raises(IntrinsicFault, match=words):
+        call.value(DOCUMENT, CONTEXT)
+
+
+def test_a_missing_path_is_told_as_that() -> None:
+    with pytest.raises(PathMissing):
+        parse_call("States.Format('{}', $.nope)").value(DOCUMENT, CONTEXT)
+
+
+def test_a_call_is_a_value() -> None:
+    arguments = (Literal("{}"), parse("$.a"))
+    assert parse_call("States.Format('{}', $.a)") == Call("States.Format", arguments)
+
+
+def test_an_unknown_function_is_told_with_the_known_ones() -> None:
+    with pytest.raises(IntrinsicSyntax, match=r"no intrinsic function 'States.Sum'\. Known: States\.Format, "):
+        parse_call("States.Sum(1, 2)")
+
+
+def nested(depth: int) -> str:
+    return "States.Format('{}', " * (depth - 1) + "States.Format('x')" + ")" * (depth - 1)
+
+
+def test_calls_stand_in_calls_no_deeper_than_aws_allows() -> None:
+    assert parse_call(nested(10)).value({}, {}) == "x"
+    with pytest.raises(IntrinsicSyntax, match="deeper than 10"):
+        parse_call(nested(11))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "States.Format(" * 50_000,
+        "States.Format(" + "$['a']" * 60 + " x)",
+        "States.Format('" + "\\'" * 300_000,
+        "States.Format(''" + " " * 300_000 + "x)",
+        "States.Format(''" + ",1" * 100_000,
+        "States.Format(" + "9" * 300_000 + ")",
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_hostile_text_is_refused_in_time_that_grows_with_its_length(text: str) -> None:
+    with pytest.raises(IntrinsicSyntax) as fault:
+        parse_call(text)
+    assert len(str(fault.value)) < 400
+
+
+def test_any_data_travels_as_a_literal() -> None:
+    """What a step list writes for data that looks like a template gives exactly that data."""
+    dice = Random(1)
+    for seed in range(300):
+        data = {"evil.$": Maker(seed).value(5), "".join(dice.choices("'\\{}\"$.é\n", k=6)): seed}
+        template = literal("data", data)
+        assert template.keys() == {"data.$"}
+        assert jsontext.write(compile_template(template).render({}, {})) == jsontext.write({"data": data})

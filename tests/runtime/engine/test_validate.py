@@ -1,0 +1,352 @@
+"""Every fault of a definition is told: where, what, and what was probably meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runtime.engine import validate
+from tests.runtime.engine.random_machines import FUNCTIONS
+
+Json = Any
+Wrong = tuple[Json, str, str, str | None]
+"""A definition, and where its only fault is, with which words and, when there is one, which hint."""
+
+STEP = {"taskName": "step1"}
+
+
+def steps(*items: Json) -> Json:
+    return {"steps": list(items)}
+
+
+def retry(**fields: Json) -> Json:
+    return steps({**STEP, "retry": fields})
+
+
+def asl(**states: Json) -> Json:
+    """A machine that begins with the state that stands first."""
+    return {"StartAt": next(iter(states), ""), "States": states}
+
+
+def ending(kind: Json, **fields: Json) -> Json:
+    return {"Type": kind, **fields, "End": True}
+
+
+def task(**fields: Json) -> Json:
+    return ending("Task", Resource="step1", **fields)
+
+
+PASS = ending("Pass")
+
+STEP_LISTS: list[Wrong] = [
+    (None, "$", "must be an object with steps, or a state machine, not null", None),
+    ([], "$", "not a list", None),
+    ("steps", "$", "not a string", None),
+    (True, "$", "not a boolean", None),
+    (1, "$", "not a number", None),
+    ({}, "$", "a step list needs the field 'steps'", None),
+    ({"step": []}, "$.step", "a step list has no field 'step'", "did you mean 'steps'?"),
+    ({"steps": {}}, "$.steps", "must be a list, not an object", None),
+    (steps(), "$.steps", "needs at least 1", None),
+    ({**steps(STEP), "name": "x"}, "$.name", "has no field 'name'", None),
+    ({**steps(STEP), "StartAt": "A"}, "$.StartAt", "a step list has no field 'StartAt'", None),
+    (steps(7), "$.steps[0]", "a step must be an object, not a number", None),
+    (steps(STEP, {}), "$.steps[1]", "a step needs the field 'taskName'", None),
+    (steps({"taskName": "fetsh"}), "$.steps[0].taskName", "there is no step type 'fetsh'", "did you mean 'fetch'?"),
+    (steps({"taskName": "Step1"}), "$.steps[0].taskName", "there is no step type 'Step1'", "did you mean 'step1'?"),
+    (steps({"taskName": "qwertz"}), "$.steps[0].taskName", "there is no step type 'qwertz'", None),
+    (steps({"taskName": 1}), "$.steps[0].taskName", "must be a string, not a number", None),
+    (steps({**STEP, "taskname": "x"}), "$.steps[0].taskname", "has no field", "did you mean 'taskName'?"),
+    (steps({**STEP, "timeout": 1}), "$.steps[0].timeout", "has no field 'timeout'", None),
+    (steps({**STEP, "timeoutseconds": 1}), "$.steps[0].timeoutseconds", "no field", "did you mean 'timeoutSeconds'?"),
+    (steps({**STEP, "timeoutSeconds": 0}), "$.steps[0].timeoutSeconds", "must be above 0 and at most 31622400", None),
+    (steps({**STEP, "timeoutSeconds": True}), "$.steps[0].timeoutSeconds", "a number, not a boolean", None),
+    (steps({**STEP, "timeoutSeconds": "9"}), "$.steps[0].timeoutSeconds", "a number, not a string", None),
+    (steps({**STEP, "timeoutSeconds": None}), "$.steps[0].timeoutSeconds", "a number, not null", None),
+    (steps({**STEP, "name": ""}), "$.steps[0].name", "must not be empty", None),
+    (steps({**STEP, "name": None}), "$.steps[0].name", "must be a string", None),
+    (steps({**STEP, "name": "a b"}), "$.steps[0].name", "the character ' ' is not allowed", None),
+    (steps({**STEP, "name": "x" * 81}), "$.steps[0].name", "at most 80 characters, this one 81", None),
+    (steps({**STEP, "name": "a"}, {**STEP, "name": "a"}), "$.steps[1].name", "'a' is taken by $.steps[0]", None),
+    (
+        steps({**STEP, "name": "a"}, {"parallel": [STEP, {"parallel": [{**STEP, "name": "a"}]}]}),
+        "$.steps[1].parallel[1].parallel[0].name",
+        "the name 'a' is taken by $.steps[0]",
+        None,
+    ),
+    (steps({"parallel": []}), "$.steps[0].parallel", "needs at least 1", None),
+    (steps({"parallel": STEP}), "$.steps[0].parallel", "must be a list, not an object", None),
+    (steps({"parallel": [STEP], **STEP}), "$.steps[0].taskName", "a parallel group has no field 'taskName'", None),
+    (steps({"parallel": [STEP], "name": "g"}), "$.steps[0].name", "a parallel group has no field 'name'", None),
+    (steps({"parallel": [STEP, {"taskName": "x"}]}), "$.steps[0].parallel[1].taskName", "no step type 'x'", None),
+    (steps({"paralel": [STEP]}), "$.steps[0].paralel", "a step has no field 'paralel'", None),
+    (steps(*[STEP] * 1001), "$.steps", "has 1001 steps; the limit is 1000", None),
+    (steps({"parallel": [STEP] * 500}, *[STEP] * 501), "$.steps", "has 1001 steps", None),
+    (steps({**STEP, "retry": 3}), "$.steps[0].retry", "a retry must be an object, not a number", None),
+    (steps({**STEP, "retry": None}), "$.steps[0].retry", "not null", None),
+    (retry(maxAttempts=0), "$.steps[0].retry.maxAttempts", "at least 1 and at most 1000", None),
+    (retry(maxAttempts=1001), "$.steps[0].retry.maxAttempts", "at least 1 and at most 1000", None),
+    (retry(maxAttempts=2.5), "$.steps[0].retry.maxAttempts", "must be a whole number, not 2.5", None),
+    (retry(maxAttempts=True), "$.steps[0].retry.maxAttempts", "must be a whole number, not a boolean", None),
+    (retry(intervalSeconds=-1), "$.steps[0].retry.intervalSeconds", "at least 0", None),
+    (retry(backoffRate=0.5), "$.steps[0].retry.backoffRate", "at least 1 and at most 100", None),
+    (retry(backoffRate=101), "$.steps[0].retry.backoffRate", "at least 1 and at most 100", None),
+    (retry(maxDelaySeconds=0), "$.steps[0].retry.maxDelaySeconds", "above 0", None),
+    (retry(attempts=3), "$.steps[0].retry.attempts", "a retry has no field", "did you mean 'maxAttempts'?"),
+]
+
+CATCH = {"ErrorEquals": ["E"], "Next": "A"}
+
+MACHINES: list[Wrong] = [
+    ({"StartAt": "A"}, "$", "a state machine needs the field 'States'", None),
+    ({"StartAt": "A", "States": []}, "$.States", "must be an object, not a list", None),
+    ({"StartAt": "A", "States": {}}, "$.StartAt", "there is no state 'A' here", None),
+    ({"StartAt": 1, "States": {"A": PASS}}, "$.StartAt", "must be a string, not a number", None),
+    ({"StartAt": "a", "States": {"A": PASS}}, "$.StartAt", "there is no state 'a' here", "did you mean 'A'?"),
+    ({**asl(A=PASS), "Version": "2.0"}, "$.Version", "must be one of 1.0", None),
+    ({**asl(A=PASS), "QueryLanguage": "JSONata"}, "$.QueryLanguage", "JSONata cannot be evaluated yet", None),
+    ({**asl(A=PASS), "QueryLanguage": "JsonPath"}, "$.QueryLanguage", "one of JSONPath", "did you mean 'JSONPath'?"),
+    ({**asl(A=PASS), "TimeoutSeconds": 0}, "$.TimeoutSeconds", "above 0 and at most 99999999", None),
+    ({**asl(A=PASS), "startAt": "A"}, "$.startAt", "has no field 'startAt'", "did you mean 'StartAt'?"),
+    (asl(A="Pass"), "$.States.A", "a state must be an object, not a string", None),
+    (asl(A={"End": True}), "$.States.A.Type", "must be one of Pass, Task, Wait, Parallel, Succeed, Fail", None),
+    (asl(A=ending("pass")), "$.States.A.Type", "must be one of", "did you mean 'Pass'?"),
+    (asl(A=ending("Tsk")), "$.States.A.Type", "must be one of", "did you mean 'Task'?"),
+    (asl(A=ending(["Pass"])), "$.States.A.Type", "must be one of", None),
+    (asl(A=ending("Choice", Choices=[])), "$.States.A.Type", "Choice states cannot be run yet", None),
+    (asl(A=ending("Map", Iterator={})), "$.States.A.Type", "Map states cannot be run yet", None),
+    (asl(**{"": PASS}), "$.States.", "a state's name has 1 to 80 characters", None),
+    (asl(**{"x" * 81: PASS}), f"$.States.{'x' * 81}", "a state's name has 1 to 80 characters", None),
+    (asl(A={"Type": "Pass"}), "$.States.A", "needs either 'Next' or 'End': true", None),
+    (asl(A={"Type": "Pass", "End": False}), "$.States.A", "needs either 'Next' or 'End': true", None),
+    (asl(A=ending("Pass", Next="A")), "$.States.A", "needs either 'Next' or 'End': true", None),
+    (asl(A=ending("Pass", Next=None)), "$.States.A.Next", "must be a string, not null", None),
+    (asl(A={"Type": "Pass", "Next": "B"}), "$.States.A.Next", "there is no state 'B' here", None),
+    (asl(A={"Type": "Succeed", "Next": "A"}), "$.States.A.Next", "a Succeed state has no field 'Next'", None),
+    (asl(A=ending("Fail")), "$.States.A.End", "a Fail state has no field 'End'", None),
+    (asl(A=PASS, B=PASS), "$.States.B", "no state leads here", None),
+    (asl(A={"Type": "Pass", "Next": "A"}), "$", "no state ends this machine", None),
+    (
+        asl(A=ending("Parallel", Branches=[asl(B={"Type": "Pass", "Next": "B"})])),
+        "$.States.A.Branches[0]",
+        "no state ends this machine",
+        None,
+    ),
+    (asl(A=ending("Pass", Catch=[])), "$.States.A.Catch", "a Pass state has no field 'Catch'", None),
+    (asl(A=ending("Pass", result=1)), "$.States.A.result", "has no field 'result'", "did you mean 'Result'?"),
+    (asl(A=ending("Pass", InputPath="a")), "$.States.A.InputPath", "does not begin with $", None),
+    (asl(A=ending("Pass", InputPath="$.a b")), "$.States.A.InputPath", "is not a reference path", None),
+    (asl(A=ending("Pass", InputPath="$..a")), "$.States.A.InputPath", "is not a reference path", None),
+    (asl(A=ending("Pass", InputPath="$.a[*]")), "$.States.A.InputPath", "is not a reference path", None),
+    (asl(A=ending("Pass", InputPath=1)), "$.States.A.InputPath", "must be a string, not a number", None),
+    (asl(A=ending("Pass", InputPath="$" + ".a" * 65)), "$.States.A.InputPath", "has more than 64 steps", None),
+    (
+        asl(A=ending("Pass", ResultPath="$$.a")),
+        "$.States.A.ResultPath",
+        "nothing can be written into the context",
+        None,
+    ),
+    (asl(A=ending("Pass", OutputPath=[])), "$.States.A.OutputPath", "must be a string, not a list", None),
+    (asl(A=ending("Pass", Parameters={"a.$": 1})), "$.States.A.Parameters", "must be a path or an intrinsic", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "x"})), "$.States.A.Parameters", "no intrinsic function 'x'", None),
+    (asl(A=ending("Pass", Parameters=[{"a.$": "$.["}])), "$.States.A.Parameters", "is not a reference path", None),
+    (asl(A=ending("Pass", Parameters={"a": 1, "a.$": "$"})), "$.States.A.Parameters", "'a' is given twice", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "States.Nope()"})), "$.States.A.Parameters", "'States.Nope'", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "States.Format("})), "$.States.A.Parameters", "what is ''", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "States.JsonMerge($)"})), "$.States.A.Parameters", "takes 3 arg", None),
+    (asl(A=ending("Task")), "$.States.A", "a Task state needs the field 'Resource'", None),
+    (asl(A=ending("Task", Resource="step3")), "$.States.A.Resource", "no step type 'step3'", "did you mean 'step2'?"),
+    (asl(A=ending("Task", Resource=[])), "$.States.A.Resource", "must be a string, not a list", None),
+    (
+        asl(A=ending("Task", Resource="arn:aws:lambda:eu-west-1:000000000000:function:fetsh")),
+        "$.States.A.Resource",
+        "there is no step type 'fetsh'",
+        "did you mean 'fetch'?",
+    ),
+    (asl(A=task(TimeoutSeconds="9")), "$.States.A.TimeoutSeconds", "must be a number, not a string", None),
+    (asl(A=task(HeartbeatSeconds=9)), "$.States.A.HeartbeatSeconds", "has no field", None),
+    (asl(A=task(Retry={})), "$.States.A.Retry", "must be a list, not an object", None),
+    (asl(A=task(Retry=[{}])), "$.States.A.Retry[0]", "a retrier needs the field 'ErrorEquals'", None),
+    (asl(A=task(Retry=[{"ErrorEquals": []}])), "$.States.A.Retry[0].ErrorEquals", "needs at least 1", None),
+    (asl(A=task(Retry=[{"ErrorEquals": ["E", 1]}])), "$.States.A.Retry[0].ErrorEquals[1]", "must be a string", None),
+    (
+        asl(A=task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": -1}])),
+        "$.States.A.Retry[0].MaxAttempts",
+        "must be at least 0 and at most 99999999",
+        None,
+    ),
+    (
+        asl(A=task(Retry=[{"ErrorEquals": ["E"], "JitterStrategy": "full"}])),
+        "$.States.A.Retry[0].JitterStrategy",
+        "must be one of FULL, NONE",
+        "did you mean 'FULL'?",
+    ),
+    (
+        asl(A=task(Retry=[{"ErrorEquals": ["E"], "maxAttempts": 1}])),
+        "$.States.A.Retry[0].maxAttempts",
+        "a retrier has no field",
+        "did you mean 'MaxAttempts'?",
+    ),
+    (asl(A=task(Retry=[{"ErrorEquals": ["States.ALL", "E"]}])), "$.States.A.Retry[0].ErrorEquals", "stand alone", None),
+    (
+        asl(A=task(Retry=[{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}])),
+        "$.States.A.Retry[0].ErrorEquals",
+        "must stand alone, and in the last entry",
+        None,
+    ),
+    (asl(A=task(Catch=5)), "$.States.A.Catch", "must be a list, not a number", None),
+    (asl(A=task(Catch=[5])), "$.States.A.Catch[0]", "a catcher must be an object, not a number", None),
+    (asl(A=task(Catch=[{"ErrorEquals": ["E"]}])), "$.States.A.Catch[0]", "a catcher needs the field 'Next'", None),
+    (asl(A=task(Catch=[{**CATCH, "Next": "B"}])), "$.States.A.Catch[0].Next", "there is no state 'B' here", None),
+    (asl(A=task(Catch=[{**CATCH, "ResultPath": "e"}])), "$.States.A.Catch[0].ResultPath", "begin with $", None),
+    (
+        asl(A=task(Catch=[{**CATCH, "ErrorEquals": ["States.ALL"]}, CATCH])),
+        "$.States.A.Catch[0].ErrorEquals",
+        "must stand alone",
+        None,
+    ),
+    (asl(A=ending("Wait")), "$.States.A", "a Wait state needs the field 'Seconds'", None),
+    (asl(A=ending("Wait", Seconds=-1)), "$.States.A.Seconds", "at least 0 and at most 31622400", None),
+    (asl(A=ending("Wait", Seconds=False)), "$.States.A.Seconds", "must be a number, not a boolean", None),
+    (asl(A=ending("Wait", Timestamp="2026-01-01T00:00:00Z")), "$.States.A.Timestamp", "has no field", None),
+    (asl(A={"Type": "Fail", "Error": "x" * 257}), "$.States.A.Error", "has at most 256 characters", None),
+    (asl(A={"Type": "Fail", "Cause": 1}), "$.States.A.Cause", "must be a string, not a number", None),
+    (asl(A=ending("Parallel")), "$.States.A", "a Parallel state needs the field 'Branches'", None),
+    (asl(A=ending("Parallel", Branches=[])), "$.States.A.Branches", "needs at least 1", None),
+    (asl(A=ending("Parallel", Branches=[7])), "$.States.A.Branches[0]", "a branch must be an object", None),
+    (
+        asl(A=ending("Parallel", Branches=[{**asl(B=PASS), "TimeoutSeconds": 5}])),
+        "$.States.A.Branches[0].TimeoutSeconds",
+        "a branch has no field 'TimeoutSeconds'",
+        None,
+    ),
+    (
+        asl(A=ending("Parallel", Branches=[asl(B={"Type": "Pass", "Next": "A"})])),
+        "$.States.A.Branches[0].States.B.Next",
+        "there is no state 'A' here",
+        None,
+    ),
+    (
+        asl(A=ending("Parallel", Branches=[asl(B=PASS), asl(B=PASS)])),
+        "$.States.A.Branches[1].States.B",
+        "the name 'B' is taken by $.States.A.Branches[0].States.B",
+        None,
+    ),
+]
+
+
+def job(**fields: Json) -> Json:
+    return {"name": "step1", **fields}
+
+
+def backoff(**fields: Json) -> Json:
+    return job(opts={"backoff": fields})
+
+
+FLOWS: list[Wrong] = [
+    (None, "$", "a job must be an object, not null", None),
+    ([], "$", "a job must be an object, not a list", None),
+    ({}, "$", "a job needs the field 'name'", None),
+    ({"name": "stp1"}, "$.name", "there is no step type 'stp1'", "did you mean 'step1'?"),
+    ({"name": ["step1"]}, "$.name", "must be a string, not a list", None),
+    (job(queueName="q"), "$.queueName", "a job has no field 'queueName'", None),
+    (job(childs=[]), "$.childs", "a job has no field", "did you mean 'children'?"),
+    (job(children={}), "$.children", "must be a list, not an object", None),
+    (job(children=None), "$.children", "must be a list, not null", None),
+    (job(children=[job(), {}]), "$.children[1]", "a job needs the field 'name'", None),
+    (job(children=[job(children=[{"name": "x"}])]), "$.children[0].children[0].name", "no step type 'x'", None),
+    (job(opts=[]), "$.opts", "opts must be an object, not a list", None),
+    (job(opts={"priority": 1}), "$.opts.priority", "opts has no field 'priority'", None),
+    (job(opts={"attempt": 1}), "$.opts.attempt", "opts has no field", "did you mean 'attempts'?"),
+    (job(opts={"attempts": -1}), "$.opts.attempts", "at least 1 and at most 1000", None),
+    (job(opts={"attempts": 0}), "$.opts.attempts", "at least 1 and at most 1000", None),
+    (job(opts={"attempts": True}), "$.opts.attempts", "must be a whole number, not a boolean", None),
+    (job(opts={"delay": -1}), "$.opts.delay", "at least 0 and at most 31622400000", None),
+    (job(opts={"backoff": 1000}), "$.opts.backoff", "a backoff must be an object, not a number", None),
+    (backoff(type="fixed"), "$.opts.backoff", "a backoff needs the field 'delay'", None),
+    (backoff(delay=1), "$.opts.backoff", "a backoff needs the field 'type'", None),
+    (backoff(type="exponentail", delay=1), "$.opts.backoff.type", "one of fixed, exp", "did you mean 'exponential'?"),
+    (backoff(type="fixed", delay=1, jitter=1), "$.opts.backoff.jitter", "a backoff has no field 'jitter'", None),
+    (job(children=[job()] * 1000), "$", "has 1001 steps; the limit is 1000", None),
+]
+
+
+def params(rows: list[Wrong]) -> list[Any]:
+    return [pytest.param(*row, id=f"{number} {row[1][:40]} {row[2]}") for number, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(("definition", "path", "words", "hint"), params(STEP_LISTS + MACHINES))
+def test_a_wrong_definition(definition: Json, path: str, words: str, hint: str | None) -> None:
+    found = [(one.path, one.hint) for one in validate.workflow(definition, FUNCTIONS) if words in one.message]
+    assert (path, hint) in found, validate.workflow(definition, FUNCTIONS)
+
+
+@pytest.mark.parametrize(("tree", "path", "words", "hint"), params(FLOWS))
+def test_a_wrong_flow(tree: Json, path: str, words: str, hint: str | None) -> None:
+    found = [(one.path, one.hint) for one in validate.flow(tree, FUNCTIONS) if words in one.message]
+    assert (path, hint) in found, validate.flow(tree, FUNCTIONS)
+
+
+def nested(levels: int) -> Json:
+    item: Json = STEP
+    for _ in range(levels):
+        item = {"parallel": [item]}
+    return steps(item)
+
+
+def deep_flow(levels: int) -> Json:
+    tree = job()
+    for _ in range(levels):
+        tree = job(children=[tree])
+    return tree
+
+
+def test_right_ones_have_no_fault() -> None:
+    right = [
+        steps(*[STEP] * 1000),
+        steps({"parallel": [STEP] * 1000}),
+        nested(30),
+        steps({**STEP, "data": None, "name": "it's.fine-日本", "timeoutSeconds": 0.5, "retry": {}}),
+        retry(maxAttempts=1, intervalSeconds=0, backoffRate=1, maxDelaySeconds=0.1),
+        retry(maxAttempts=1000, intervalSeconds=31622400, backoffRate=100, maxDelaySeconds=31622400),
+        {**asl(A=PASS), "Comment": "c", "Version": "1.0", "QueryLanguage": "JSONPath", "TimeoutSeconds": 0.5},
+        asl(A={"Type": "Pass", "Next": "B"}, B={"Type": "Succeed", "Comment": "c", "InputPath": None}),
+        asl(A=task(Catch=[{"ErrorEquals": ["E"], "Next": "B"}, {"ErrorEquals": ["States.ALL"], "Next": "A"}]), B=PASS),
+        asl(A=ending("Pass", Result={"b.$": 1}, Parameters={"c": {"d.$": "States.Format('{}', $$.State.Name)"}})),
+        asl(A=ending("Parallel", Branches=[asl(B={"Type": "Fail"})])),
+    ]
+    assert [validate.workflow(one, FUNCTIONS) for one in right] == [[]] * len(right)
+
+
+def test_right_flows_have_no_fault() -> None:
+    right = [
+        job(),
+        job(data=None, children=[], opts={}),
+        job(opts={"attempts": 1, "delay": 0.5, "backoff": {"type": "fixed", "delay": 0}}),
+        job(children=[job()] * 999),
+        deep_flow(30),
+    ]
+    assert [validate.flow(one, FUNCTIONS) for one in right] == [[]] * len(right)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    faults = validate.workflow(steps({"taskName": 1}, {**STEP, "retry": {"maxAttempts": 0, "x": 1}}), FUNCTIONS)
+    places = ["$.steps[0].taskName", "$.steps[1].retry.x", "$.steps[1].retry.maxAttempts"]
+    assert [one.path for one in faults] == places
+
+
+def test_but_no_more_than_a_hundred() -> None:
+    assert len(validate.workflow(steps(*[{"taskName": "stepp"}] * 50_000), FUNCTIONS)) == 100
+    assert len(validate.workflow(asl(**{f"S{n}": {} for n in range(5000)}), FUNCTIONS)) == 100
+    assert len(validate.flow(job(children=[{"name": "stepp"}] * 50_000), FUNCTIONS)) == 100
+
+
+def test_the_limit_of_steps_can_be_set() -> None:
+    assert validate.workflow(steps(STEP, STEP), FUNCTIONS, 2) == []
+    assert [one.path for one in validate.workflow(steps(STEP, STEP), FUNCTIONS, 1)] == ["$.steps"]
+    assert [one.path for one in validate.flow(job(children=[job()]), FUNCTIONS, 1)] == ["$"]
+
+
+def test_which_notation() -> None:
+    assert validate.is_step_list(steps(STEP)) and not validate.is_step_list(asl(A=PASS))
