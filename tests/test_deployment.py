@@ -87,7 +87,8 @@ def test_every_name_in_an_environment_is_known() -> None:
 
 def test_the_environments_are_understood() -> None:
     for service in OURS.values():
-        settings = read_settings({**image_environment(), **service["environment"]})
+        environment = {name: str(value) for name, value in service["environment"].items()}
+        settings = read_settings({**image_environment(), **environment})
         assert settings.database_url == "postgresql://postgres:postgres@postgres:5432/stepwell"
         assert str(settings.artifacts_dir) in mounted(service)
         assert str(settings.outbox_dir) in mounted(service)
@@ -95,6 +96,13 @@ def test_the_environments_are_understood() -> None:
 
 def mounted(service: dict[str, Any]) -> set[str]:
     return {volume.split(":")[1] for volume in service["volumes"]}
+
+
+def test_every_slot_of_a_worker_keeps_a_warm_sandbox() -> None:
+    command = SERVICES["worker"]["command"]
+    slots = int(command[command.index("-w") + 1])
+    assert SERVICES["worker"]["environment"]["STEPWELL_WORKERS"] == slots
+    assert f"\nSTEPWELL_WORKERS={slots}\n" in (ROOT / ".env.example").read_text()
 
 
 def test_what_is_copied_into_the_image_exists_and_is_not_ignored() -> None:
@@ -160,12 +168,11 @@ def environment(postgres_url: str, redis_url: str, tmp_path: Path) -> dict[str, 
 
 
 @contextmanager
-def started(process: str, environment: dict[str, str], grace: str = "4") -> Iterator[subprocess.Popen[bytes]]:
+def started(process: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the Procfile; whatever the test does, it is gone afterwards."""
-    command = [grace if word == "4" else word for word in procfile()[process]]
     log = Path(environment["STEPWELL_HOME"]) / f"{process}.log"
     with log.open("wb") as output:
-        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        child = subprocess.Popen(procfile()[process], cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
         yield child
     finally:
@@ -205,7 +212,7 @@ def begin(ask: Callable[..., Any], name: str, seconds: float) -> str:
 def test_sigterm_lets_short_work_finish_and_hands_long_work_back(environment: dict[str, str]) -> None:
     subprocess.run(procfile()["release"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     ask = api(environment)
-    with started("web", environment) as web, started("worker", environment, grace="2") as worker:
+    with started("web", environment) as web, started("worker", environment) as worker:
         until(lambda: is_up(ask), "the web process is ready")
         long, short = begin(ask, "long", 900), begin(ask, "short", 0.5)
         assert told_to_end(worker) == 0
