@@ -21,6 +21,7 @@ from huey.storage import MemoryStorage, RedisStorage
 from redis import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
+from runtime.away import AWAY
 from runtime.engine import jsontext
 from runtime.ids import is_id
 
@@ -156,7 +157,12 @@ def open_bell(redis_url: str | None, waiting: Waiting) -> RedisBell | MemoryBell
 
 def _from_database(waiting: Waiting, older_ms: int) -> bytes | None:
     """One of the tasks that wait, by chance, so that idle workers do not all reach for the same one."""
-    found = waiting(older_ms)
+    try:
+        found = waiting(older_ms)
+    except AWAY as fault:
+        log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
+        _pause()
+        return None
     return encode(random.choice(found)) if found else None
 
 
