@@ -32,6 +32,7 @@ PAGES = sorted(
     path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )
 CATALOG = Catalog.load(())
+STATE_TYPES = {"Task", "Parallel", "Map", "Pass", "Wait", "Choice", "Succeed", "Fail"}
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -213,6 +214,11 @@ def test_the_states_and_functions_that_run_are_documented() -> None:
     text = (DOCS / "workflows.md").read_text()
     assert rules.STATES.keys() <= rows(DOCS / "workflows.md").keys()
     assert set(re.findall(r"`(States\.\w+)`", text)) == intrinsics.FUNCTIONS.keys()
+
+
+def test_the_readme_says_which_states_do_not_run_yet() -> None:
+    refused = " ".join(re.findall(r"^- (.*?) states and JSONata are refused", README.read_text(), re.MULTILINE))
+    assert {name for name in STATE_TYPES if name in refused.split()} == STATE_TYPES - rules.STATES.keys()
 
 
 def test_every_word_of_the_glossary_is_used() -> None:
