@@ -1,0 +1,127 @@
+"""Workflows and their versions, on both databases."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+
+from db.database import database
+from db.models import Version, Workflow
+from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
+from runtime.ids import new_id
+from runtime.workflows import machine_document
+from tests.runtime.stage import Stage, at_once, machine, steps, task
+
+ONE = steps("step1")
+TREE = {"name": "step2", "children": [{"name": "step1"}, {"name": "step1"}]}
+
+
+def test_each_change_is_a_version_and_none_is_forgotten(house: Stage):
+    first = house.workflows.create("w", ONE)
+    second = house.workflows.create("w", steps("step2"))
+    assert (first.number, second.number, first.workflow_id) == (1, 2, second.workflow_id)
+    assert house.workflows.latest("w").version_id == second.id
+    assert list(house.workflows.machine(first.id).states) == ["step1"]
+
+
+def test_a_definition_is_given_back_as_it_came(house: Stage):
+    definition = {"steps": [{"taskName": "step1", "data": {"z": 1.5, "a": "é", "B": None, "big": 2**62}}]}
+    stored = house.workflows.create("w", definition)
+    assert json.loads(stored.definition) == definition
+    assert list(json.loads(stored.definition)["steps"][0]["data"]) == ["z", "a", "B", "big"]
+    assert machine_document(stored)["StartAt"] == "step1"
+
+
+def test_many_at_once_make_as_many_versions(house: Stage):
+    made = at_once(*[partial(house.workflows.create, "w", ONE)] * 8)
+    assert sorted(one.number for one in made) == list(range(1, 9))
+    assert house.workflows.latest("w").number == 8
+
+
+def test_an_execution_keeps_the_version_it_began_with(house: Stage):
+    identity = house.start(steps("step1", "step1"), workflow="w")
+    house.workflows.create("w", steps("step2"))
+    house.run()
+    assert [row.function for row in house.rows(identity)] == ["step1", "step1"]
+    assert house.execution(identity).version == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "definition", "error", "path"),
+    [
+        ("a b", ONE, InvalidName, "$.name"),
+        ("w", steps("nobody"), InvalidDefinition, "$.definition.steps[0].taskName"),
+        ("w", {"steps": []}, InvalidDefinition, "$.definition.steps"),
+        ("w", [], InvalidDefinition, "$.definition"),
+        ("w", steps("step1", data="x" * (1 << 20)), PayloadTooLarge, "$.definition"),
+    ],
+)
+def test_what_cannot_be_run_is_not_stored(house: Stage, name: str, definition: object, error: type, path: str):
+    with pytest.raises(error) as caught:
+        house.workflows.create(name, definition)
+    assert caught.value.path == path
+    with database.connection_context():
+        assert (Workflow.select().count(), Version.select().count()) == (0, 0)
+
+
+def test_the_functions_own_retry_and_time_out_are_frozen_in(house: Stage):
+    state = machine_document(house.workflows.create("w", steps("flaky")))["States"]["flaky"]
+    assert (state["TimeoutSeconds"], state["Retry"][0]["MaxAttempts"]) == (30, 4)
+
+
+def test_a_deleted_workflow_is_gone_and_its_executions_go_on(house: Stage):
+    identity = house.start(steps("step1", "step2"), workflow="w")
+    house.workflows.delete("w")
+    for act in (house.workflows.latest, house.workflows.delete):
+        with pytest.raises(NotFound):
+            act("w")
+    house.workflows._machine.cache_clear()
+    house.run()
+    assert house.status(identity) == "COMPLETED"
+    assert house.workflows.create("w", ONE).number == 2
+
+
+def test_a_seed_is_stored_once_and_stays_deleted(house: Stage):
+    house.workflows.seed("sample", ONE)
+    house.workflows.seed("sample", steps("step2"))
+    assert house.workflows.latest("sample").number == 1
+    house.workflows.delete("sample")
+    house.workflows.seed("sample", ONE)
+    with pytest.raises(NotFound):
+        house.workflows.latest("sample")
+
+
+def test_many_seeds_at_once_make_one_version(house: Stage):
+    at_once(*[partial(house.workflows.seed, "sample", ONE)] * 8)
+    with database.connection_context():
+        assert Version.select().count() == 1
+
+
+def test_a_flow_makes_a_version_only_when_its_tree_is_new(house: Stage):
+    first = house.workflows.create_flow(TREE)
+    assert (first.name, first.number) == ("flow:step2", 1)
+    assert house.workflows.create_flow(TREE).version_id == first.version_id
+    assert house.workflows.create_flow({**TREE, "data": 1}).number == 2
+    with pytest.raises(InvalidDefinition) as caught:
+        house.workflows.create_flow({"name": "step2", "children": [{"name": "nobody"}]})
+    assert caught.value.path == "$.children[0].name"
+
+
+def test_a_flow_runs_its_children_before_their_parent(house: Stage):
+    identity = house.executions.start(house.workflows.create_flow(TREE), {})
+    house.run()
+    assert house.status(identity) == "COMPLETED"
+    assert [name for name, _ in house.script.events] == ["step1", "step1", "step2"]
+    assert house.script.events[-1][1]["children"] == [{"name": "step1", "result": "step1"}] * 2
+
+
+def test_a_machine_of_a_version_that_is_gone_is_not_found(house: Stage):
+    with pytest.raises(NotFound):
+        house.workflows.machine(new_id())
+
+
+def test_a_machine_is_loaded_once(house: Stage):
+    stored = house.workflows.create("w", machine(a=task("step1")))
+    assert house.workflows.machine(stored.id) is house.workflows.machine(stored.id)
