@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from peewee import InterfaceError, OperationalError
@@ -49,3 +49,17 @@ def round_of(name: str, act: Callable[[], Answer]) -> Answer | None:
         log.exception("%s: the round failed", name)
     time.sleep(BREATH)
     return None
+
+
+def one_by_one(name: str, acts: Iterable[Callable[[], object]]) -> bool:
+    """Do all of these, whatever goes wrong in one of them; whether nothing did. Raises AWAY, which all would meet."""
+    failures = 0
+    for act in acts:
+        try:
+            act()
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("%s: one of them failed", name)
+            failures += 1
+    return not failures

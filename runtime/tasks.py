@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from peewee import fn
 
@@ -12,6 +13,7 @@ from db.database import database, transaction
 from db.models import Execution, Task
 from db.queries import Claimed
 from runtime import rows
+from runtime.away import one_by_one
 from runtime.executions import Executions, Guard
 from runtime.ids import is_id
 from runtime.rows import clock_sql
@@ -72,10 +74,8 @@ class Tasks:
         with database.connection_context():
             lost = queries.lost_tasks()
             overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
-        for task_id, execution_id, attempt, owner in lost:
-            self._lose(task_id, execution_id, attempt, owner)
-        for task_id, execution_id, attempt, owner in overdue:
-            self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
+        one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
+        one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
 
     def unclaimed(self, limit: int = 1000) -> list[str]:
         """Tasks that have been waiting for a claim for long enough that their message may be lost."""
@@ -100,6 +100,9 @@ class Tasks:
             return
         cause = f"WorkerLost: {losses} workers were lost while they ran this task"
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.TaskFailed", cause)
+
+    def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
+        self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
 
     def _note_missing(self, task_id: str) -> None:
         """Tell a task whose function this process lacks from one that is simply gone; see to it later, then fail it."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 
 from db import queries
 from db.database import database
-from runtime.away import round_of
+from runtime.away import one_by_one, round_of
 from runtime.executions import Executions
 
 log = logging.getLogger("stepwell.timers")
@@ -48,11 +49,11 @@ class Timers:
             self._set.wait(LONGEST_SLEEP if pause is None else min(pause, LONGEST_SLEEP))
 
     def _fire_due(self) -> float | None:
-        """Fire what is due; how long, in seconds, until the next timer is."""
+        """Fire what is due; how long, in seconds, until the next timer is, None when there is none or one failed."""
         with database.connection_context():
             due = queries.due_timers()
-        for timer in due:
-            self._executions.fire(*timer)
+        if not one_by_one("timers", [partial(self._executions.fire, *timer) for timer in due]):
+            return None
         with database.connection_context():
             left = queries.next_timer_ms()
         return None if left is None else max(left, 0) / 1000

@@ -44,10 +44,11 @@ def steps(*names: str, **fields: Json) -> Json:
 def machine(**states: Json) -> Json:
     """A state machine that begins with the first state and goes through them in their order."""
     names = list(states)
-    for name, following in zip(names, [*names[1:], None], strict=True):
-        ends = states[name]["Type"] in ("Succeed", "Fail") or "Next" in states[name]
-        states[name].update({} if ends else {"Next": following} if following else {"End": True})
-    return {"StartAt": names[0], "States": states}
+    chained = {
+        name: states[name] | ({} if _is_exit(states[name]) else {"Next": following} if following else {"End": True})
+        for name, following in zip(names, [*names[1:], None], strict=True)
+    }
+    return {"StartAt": names[0], "States": chained}
 
 
 def task(function: str, **fields: Json) -> Json:
@@ -252,6 +253,10 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
+
+
+def _is_exit(state: Json) -> bool:
+    return state["Type"] in ("Succeed", "Fail") or "Next" in state
 
 
 def _sorted(rows: Iterable[Any]) -> list[dict[str, Any]]:
