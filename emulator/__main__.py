@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from db.database import connect
 from db.migrate import migrate
+from runtime import logs
 from runtime.app import create_app
 from runtime.catalog import CatalogError
 from runtime.context import Runtime, build
@@ -41,7 +42,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(logging.WARNING)
     logging.getLogger("huey").setLevel(logging.WARNING)
     try:
         settings = read_settings()

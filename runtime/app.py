@@ -9,6 +9,7 @@ from urllib.parse import quote
 import flask
 
 from functions.contract import ApiContext
+from runtime import logs
 from runtime.catalog import Catalog
 from runtime.context import build
 from runtime.gateway import Gateway, Invoker
@@ -50,6 +51,7 @@ class _Answer(flask.Response):
 
 
 def _real_rooms(settings: Settings) -> Rooms:
+    logs.configure()
     rooms = build(settings)
     atexit.register(rooms.close)
     return rooms

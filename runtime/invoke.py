@@ -60,8 +60,13 @@ class Invoker:
     def from_settings(cls, settings: Settings) -> Invoker:
         """An invoker with a pool of its own, which ``close`` ends."""
         roots = (ROOT, *settings.function_paths)
-        idle_limit = settings.workers * len(roots)
-        return cls(Pool(settings.child_environment(), roots, settings.limits.logs, idle_limit), settings)
+        invoker = cls(Pool(settings.child_environment(), roots, settings.limits.logs), settings)
+        invoker.keep_warm(settings.workers)
+        return invoker
+
+    def keep_warm(self, slots: int) -> None:
+        """Let as many children wait for work as so many worker slots may have used, whatever they ran."""
+        self._pool.keep_idle(slots)
 
     def run(
         self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str

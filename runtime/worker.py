@@ -12,6 +12,7 @@ from huey import Huey
 from huey.api import Task as HueyTask
 from huey.consumer import Consumer
 
+from runtime import logs
 from runtime.bell import JOB, QUEUE, MemoryBell, MessageSerializer, RedisBell
 from runtime.context import Runtime
 from runtime.settings import read_settings
@@ -55,6 +56,7 @@ class StepwellHuey(Huey):
 
     def __init__(self, runtime: Runtime) -> None:
         self._bell = runtime.storage
+        self._invoker = runtime.invoker
         super().__init__(QUEUE, results=False, serializer=MessageSerializer())
         self.work, self.rounds = runtime.worker()
         self.close = runtime.close
@@ -69,6 +71,7 @@ class StepwellHuey(Huey):
         return self._bell
 
     def create_consumer(self, **options: Any) -> StepwellConsumer:
+        self._invoker.keep_warm(options.get("workers", 1))
         return self.consumer_class(self, **{**options, "periodic": False})
 
     def dequeue(self) -> HueyTask | None:
@@ -93,4 +96,5 @@ def __getattr__(name: str) -> Any:
     """``runtime.worker.huey`` is made when huey_consumer asks for it; importing this module makes nothing."""
     if name != "huey":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    logs.configure()
     return StepwellHuey(Runtime(read_settings()))

@@ -99,13 +99,6 @@ def mounted(service: dict[str, Any]) -> set[str]:
     return {volume.split(":")[1] for volume in service["volumes"]}
 
 
-def test_every_slot_of_a_worker_keeps_a_warm_sandbox() -> None:
-    command = SERVICES["worker"]["command"]
-    slots = int(command[command.index("-w") + 1])
-    assert SERVICES["worker"]["environment"]["STEPWELL_WORKERS"] == slots
-    assert f"\nSTEPWELL_WORKERS={slots}\n" in (ROOT / ".env.example").read_text()
-
-
 def test_what_is_copied_into_the_image_exists_and_is_not_ignored() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]

@@ -1,8 +1,9 @@
 """Renders the invoice as a PDF in the artifact store; the same invoice gives the same bytes under the same key.
 
 The invoice is the data's own, or the result of step ``fetch_invoice`` (``data.invoiceFrom`` names another), or the
-execution input's. Result: ``{key, uri, size, sha256, contentType, missingCharacters}``. The text is set in Noto Sans,
-which has Latin, Greek and Cyrillic letters; what it lacks is printed as "?", logged, and told in the result.
+execution input's. Result: ``{key, uri, size, sha256, contentType, missingCharacters}``; ``uri`` is a path of
+the API, whatever name a reader knows it by. The text is set in Noto Sans, which has Latin, Greek and Cyrillic letters;
+what it lacks is printed as "?", logged, and told in the result.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 
 from functions.contract import Context, Event, Json
 from functions.steps._data import idempotency_key_of
@@ -33,7 +33,7 @@ def handler(event: Event, context: Context) -> Json:
     log.info("wrote %s, %d bytes", key, len(content))
     return {
         "key": key,
-        "uri": f"{os.environ.get('STEPWELL_URL', '').rstrip('/')}/artifacts/{key}",
+        "uri": f"/artifacts/{key}",
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "contentType": "application/pdf",

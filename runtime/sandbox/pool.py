@@ -90,6 +90,10 @@ class Pool:
                 ending = self._ask(run, root, self._take(root), call)
             return ending or run.ending(How.KILLED)
 
+    def keep_idle(self, slots: int) -> None:
+        """Let this many children of each root wait for work."""
+        self._idle_limit = slots * len(self._roots)
+
     def kill(self, key: str) -> bool:
         """Kill whatever runs under this key; its caller is told KILLED. Says whether anything did."""
         with self._changed:
