@@ -89,8 +89,11 @@ class Script:
         self.killed.append(key)
         return True
 
-    def close(self) -> None:
+    def keep_warm(self, children: int) -> None:
         """Nothing is kept here."""
+
+    def close(self) -> None:
+        """Nor is anything here to be ended."""
 
 
 class Stage:

@@ -1,0 +1,239 @@
+"""The genuine worker: ``huey_consumer`` as a process of its own, on PostgreSQL and Redis."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from textwrap import dedent, indent
+
+import psutil
+import pytest
+
+from db.database import database
+from db.models import Attempt, Execution, History, Task
+from runtime.invoke import Outcome
+from runtime.settings import ROOT
+from runtime.worker import StepwellHuey
+from tests.runtime.stage import Json, Stage, staged, steps
+from tests.services import until
+
+COMMAND = [str(Path(sys.executable).with_name("huey_consumer")), "runtime.worker.huey", "-k", "thread", "-g", "TERM"]
+QUICK = {"STEPWELL_HEARTBEAT_SECONDS": "0.3", "STEPWELL_SWEEP_SECONDS": "0.3"}
+
+HANDLERS = {
+    # Says that it runs, and waits for the gate to be opened; from its second attempt on it passes.
+    "gated": """
+        seen = Path(data["place"], "seen")
+        if seen.exists() and data.get("once"):
+            return "passed"
+        seen.write_text(str(os.getpid()))
+        while not Path(data["place"], "gate").exists():
+            time.sleep(0.01)
+        return "opened"
+    """,
+    "dies": """
+        if event["step"]["retry"] == 0:
+            os._exit(9)
+        return "lives"
+    """,
+}
+HEAD = "import os, time\nfrom pathlib import Path\n\ndef handler(event, context):\n    data = event['data']\n"
+
+
+class Workers:
+    """Worker processes on one database, one Redis and one directory of handlers."""
+
+    def __init__(self, house: Stage, place: Path, environment: dict[str, str], opened: ExitStack) -> None:
+        self.house = house
+        self.place = place
+        self._environment = environment
+        self._opened = opened
+
+    def begin(self, *options: str, lease_seconds: float = 15) -> subprocess.Popen[bytes]:
+        """One more worker process; it is ended with the test."""
+        environment = {**self._environment, "STEPWELL_LEASE_SECONDS": str(lease_seconds)}
+        return self._opened.enter_context(self._running(["-w", "4", "-t", "5", *options], environment))
+
+    @contextmanager
+    def _running(self, options: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+        with (self.place / "log").open("ab") as log:
+            process = subprocess.Popen([*COMMAND, *options, "-n"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def start(self, function: str, **fields: Json) -> str:
+        data = {"place": str(self.place), **fields.pop("data", {})}
+        return self.house.start(steps(function, data=data, **fields))
+
+    def ends(self, identity: str, status: str = "COMPLETED") -> None:
+        until(lambda: self.house.status(identity) != "IN_PROGRESS", f"the execution ends; {self.said()}")
+        assert self.house.status(identity) == status, self.said()
+
+    def handler(self) -> psutil.Process:
+        """The process in which the gated handler runs."""
+        until(lambda: self._seen.exists() and self._seen.read_text(), f"the handler runs; {self.said()}")
+        return psutil.Process(int(self._seen.read_text()))
+
+    def said(self) -> str:
+        return (self.place / "log").read_text()[-2000:]
+
+    @property
+    def _seen(self) -> Path:
+        return self.place / "seen"
+
+
+@pytest.fixture
+def workers(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Workers]:
+    (tmp_path / "mine" / "steps").mkdir(parents=True)
+    for name, body in HANDLERS.items():
+        (tmp_path / "mine" / "steps" / f"{name}.py").write_text(HEAD + indent(dedent(body), "    "))
+    environment = {
+        **os.environ,
+        **QUICK,
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": redis_url,
+        "FUNCTIONS_PATH": str(tmp_path / "mine"),
+        "STEPWELL_HOME": str(tmp_path),
+    }
+    settings = {"redis_url": redis_url, "function_paths": (tmp_path / "mine",)}
+    with staged(postgres_url, tmp_path, **settings) as house, ExitStack() as opened:
+        yield Workers(house, tmp_path, environment, opened)
+
+
+def is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+# In this process
+
+
+def test_the_consumer_is_ours_and_schedules_nothing(house: Stage):
+    huey = StepwellHuey(house.runtime)
+    consumer = huey.create_consumer(workers=1, periodic=True)
+    assert not consumer.periodic and huey.read_schedule() == [] and not huey.results
+    assert type(consumer).__name__ == "StepwellConsumer"
+
+
+def test_a_consumer_that_stops_hands_back_what_it_holds(house: Stage):
+    identity = house.start(steps("step1"))
+    huey = StepwellHuey(house.runtime)
+    task = huey.dequeue()
+    consumer = huey.create_consumer(workers=1)
+    house.script.let("step1", lambda event: consumer.stop() or Outcome(killed=True))
+    huey.execute(task)
+    assert house.attempts(identity) == [(1, 1, "RETURNED")] and house.statuses(identity) == ["QUEUED"]
+    assert house.script.killed == [f"{house.task(identity).id}/1"]
+
+
+# As a process
+
+
+def test_a_worker_told_to_end_lets_its_handler_finish(workers: Workers):
+    worker = workers.begin()
+    identity = workers.start("gated")
+    workers.handler()
+    worker.send_signal(signal.SIGTERM)
+    until(lambda: "gracefully" in workers.said(), "the worker drains")
+    (workers.place / "gate").touch()
+    assert worker.wait(30) == 0, workers.said()
+    assert workers.house.output(identity) == "opened"
+
+
+def test_a_worker_told_to_end_hands_back_what_does_not_finish(workers: Workers):
+    worker = workers.begin("-t", "0.3")
+    identity = workers.start("gated")
+    handler = workers.handler()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0, workers.said()
+    assert is_gone(handler)
+    task = workers.house.task(identity)
+    assert (task.status, task.owner, task.losses) == ("QUEUED", None, 0)
+    assert workers.house.attempts(identity) == [(1, 1, "RETURNED")]
+    (workers.place / "gate").touch()
+    workers.begin()
+    workers.ends(identity)
+
+
+def test_handlers_that_hang_or_die_cost_their_own_attempt_only(workers: Workers):
+    worker = workers.begin()
+    hangs = workers.start("gated", timeoutSeconds=1.5)
+    handler = workers.handler()
+    dies = workers.start("dies", retry={"maxAttempts": 2, "intervalSeconds": 0.05})
+    workers.ends(hangs, "FAILED")
+    workers.ends(dies)
+    assert workers.house.execution(hangs).error == "States.Timeout"
+    assert workers.house.attempts(hangs) == [(1, 1, "TIMED_OUT")] and is_gone(handler)
+    assert workers.house.attempts(dies) == [(1, 1, "FAILED"), (1, 2, "COMPLETED")]
+    with database.connection_context():
+        failed = Attempt.get(Attempt.outcome == "FAILED", Attempt.task_id == workers.house.task(dies).id)
+    assert failed.error == "Runtime.ExitError" and "exit status 9" in failed.cause
+    workers.ends(workers.start("step1"))
+    assert worker.poll() is None
+
+
+def test_a_cancelled_handler_is_stopped_by_the_next_heartbeat(workers: Workers):
+    workers.begin()
+    identity = workers.start("gated")
+    handler = workers.handler()
+    workers.house.executions.cancel(identity)
+    until(lambda: is_gone(handler), "the handler is stopped")
+    assert workers.house.attempts(identity) == [(1, 1, "CANCELLED")]
+
+
+def test_what_a_killed_worker_held_is_taken_over(workers: Workers):
+    worker = workers.begin(lease_seconds=1)
+    identity = workers.start("gated", data={"once": True})
+    handler = workers.handler()
+    worker.kill()
+    workers.begin()
+    workers.ends(identity)
+    assert workers.house.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
+    assert workers.house.task(identity).losses == 1
+    until(lambda: is_gone(handler), "the handler of the killed worker is gone")
+
+
+def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(workers: Workers):
+    frozen = workers.begin(lease_seconds=1)
+    identity = workers.start("gated", data={"once": True})
+    workers.handler()
+    frozen.send_signal(signal.SIGSTOP)
+    workers.begin()
+    workers.ends(identity)
+    before = workers.house.everything(identity)
+    (workers.place / "gate").touch()
+    frozen.send_signal(signal.SIGCONT)
+    frozen.send_signal(signal.SIGTERM)
+    assert frozen.wait(30) == 0, workers.said()
+    assert workers.house.everything(identity) == before
+
+
+def test_two_workers_bring_all_to_their_end(workers: Workers):
+    workers.house.workflows.create("play", steps(*["step1", "step2"] * 2, "step1"))
+    latest = workers.house.workflows.latest("play")
+    for _ in range(200):
+        workers.house.executions.start(latest, {})
+    for _ in range(2):
+        workers.begin()
+    with database.connection_context():
+        running = Execution.select().where(Execution.status == "IN_PROGRESS")
+        until(lambda: running.count() == 0, f"all have ended; {workers.said()}", seconds=120)
+        assert Execution.select().where(Execution.status == "COMPLETED").count() == 200
+        assert Task.select().where(Task.status == "COMPLETED", Task.attempt == 1).count() == 1000
+        assert Task.select().count() == 1000
+        starts = list(Execution.select(Execution.id))
+    for row in starts:
+        assert workers.house.history(row.id) == HISTORY
+    with database.connection_context():
+        assert History.select().count() == 200 * len(HISTORY)
+
+
+STEP = ["TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited"]
+HISTORY = ["ExecutionStarted", *STEP * 5, "ExecutionSucceeded"]
