@@ -39,7 +39,7 @@ class _Flow:
         if branches:
             states[self._aside(step, "children")] = {"Type": "Parallel", "Branches": branches}
         if delay := (node.get("opts") or {}).get("delay"):
-            states[self._aside(step, "delay")] = {"Type": "Wait", "Seconds": delay / 1000}
+            states[self._aside(step, "delay")] = {"Type": "Wait", "Seconds": _seconds(delay)}
         states[step.name] = {**task_state(step, self._event(step, names, children)), "End": True}
         return _chained(states)
 
@@ -71,9 +71,15 @@ def retry_of_opts(opts: Mapping[str, Json]) -> dict[str, Json]:
     backoff = opts.get("backoff") or {}
     return {
         "maxAttempts": opts["attempts"],
-        "intervalSeconds": backoff.get("delay", 0) / 1000,
+        "intervalSeconds": _seconds(backoff.get("delay", 0)),
         "backoffRate": 2 if backoff.get("type") == "exponential" else 1,
     }
+
+
+def _seconds(milliseconds: float) -> float:
+    """Whole seconds as a whole number: all that Amazon States Language knows."""
+    seconds = milliseconds / 1000
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _last(machine: Mapping[str, Json]) -> str:

@@ -133,6 +133,11 @@ def object_of(table: Table, what: str) -> Kind:
     return kind
 
 
+def an_object(value: Json, path: str) -> Iterator[Fault]:
+    if not isinstance(value, dict):
+        yield Fault(path, f"must be an object, not {named(value)}")
+
+
 def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
     def kind(value: Json, path: str) -> Iterator[Fault]:
         if not isinstance(value, list):
@@ -219,7 +224,7 @@ CATCHER: Table = {
 
 MACHINE: Table = {
     "StartAt": Field(text, required=True),
-    "States": Field(anything, required=True),
+    "States": Field(an_object, required=True),
     "Comment": Field(text),
     "TimeoutSeconds": Field(number(0, 99999999, above=True)),
     "Version": Field(choice("1.0")),

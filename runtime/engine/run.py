@@ -155,7 +155,6 @@ class Run:
         }
         self.status = status
         self.ending = ending
-        self.entering.clear()
         self.commands = [one for one in self.commands if isinstance(one, CompleteTask | FailTask)]
         self._write(types[status], None, {name: value for name, value in ending.items() if name != "output"})
 
@@ -266,7 +265,6 @@ class Run:
         self.commands = [one for one in self.commands if not _begins_below(one, frame.path)]
         if frame.waiting == execution.FOR_CHILDREN:
             self.commands.append(CancelFrames(frame.path))
-            self.put(frame, open=0)
 
     def _is_taken(self, frame: Frame, state: WorkState, error: str, cause: str | None) -> bool:
         draw = retry.chance(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}")

@@ -66,7 +66,7 @@ def _apply(run: Run, event: events.Event) -> bool:
 
 
 def _start(run: Run) -> bool:
-    if run.frames or run.count:
+    if run.count:
         return False
     run.record("ExecutionStarted")
     run.set_execution_timer()

@@ -106,8 +106,6 @@ def _machine(document: Json, path: str, table: rules.Table, functions: Collectio
     yield from check(document, path, table, "a state machine" if table is rules.MACHINE else "a branch")
     states = document.get("States") if isinstance(document, dict) else None
     if not isinstance(states, dict):
-        if states is not None:
-            yield Fault(f"{path}.States", f"must be an object, not {named(states)}")
         return
     for name, state in states.items():
         place = f"{path}.States.{name}"
