@@ -56,6 +56,12 @@ def test_the_defaults_are_the_specifications() -> None:
     assert (state.parameters, state.result_selector, state.timeout_seconds, state.next) == (None, None, None, None)
 
 
+@pytest.mark.parametrize(("strategy", "jitter"), [("FULL", True), ("NONE", False)])
+def test_a_jitter_strategy(strategy: str, jitter: bool) -> None:
+    (retrier,) = task(Retry=[{"ErrorEquals": ["E"], "JitterStrategy": strategy}]).retriers
+    assert retrier.full_jitter is jitter
+
+
 def test_null_is_not_the_same_as_nothing() -> None:
     state = task(InputPath=None, ResultPath=None, OutputPath=None, Parameters=None)
     assert (state.input_path, state.result_path, state.output_path) == (None, None, None)

@@ -95,6 +95,12 @@ def test_what_a_function_says_is_frozen_into_the_machine() -> None:
     assert "Retry" not in states["step2"] and "TimeoutSeconds" not in states["step2"]
 
 
+def test_a_step_may_say_that_it_wants_no_retry() -> None:
+    own = {"step1": FunctionDefaults({"maxAttempts": 4})}
+    states = steplist.compile({"steps": [{"taskName": "step1", "retry": {}}]}, own).machine["States"]
+    assert "Retry" not in states["step1"]
+
+
 @pytest.mark.parametrize(
     ("retry", "retriers"),
     [

@@ -101,6 +101,7 @@ CATCH = {"ErrorEquals": ["E"], "Next": "A"}
 MACHINES: list[Wrong] = [
     ({"StartAt": "A"}, "$", "a state machine needs the field 'States'", None),
     ({"StartAt": "A", "States": []}, "$.States", "must be an object, not a list", None),
+    ({"StartAt": "A", "States": None}, "$.States", "must be an object, not null", None),
     ({"StartAt": "A", "States": {}}, "$.StartAt", "there is no state 'A' here", None),
     ({"StartAt": 1, "States": {"A": PASS}}, "$.StartAt", "must be a string, not a number", None),
     ({"StartAt": "a", "States": {"A": PASS}}, "$.StartAt", "there is no state 'a' here", "did you mean 'A'?"),
