@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 
+from peewee import PeeweeException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from db.database import connect
@@ -47,8 +48,9 @@ def main() -> int:
     try:
         settings = read_settings()
         listening = listen(settings.port)
+        open_state(settings)
         server, consumer = open_house(settings, listening)
-    except (SettingsError, CatalogError, PortTaken) as fault:
+    except (SettingsError, CatalogError, Unusable) as fault:
         return _refuse(str(fault))
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -67,28 +69,38 @@ def main() -> int:
     return 0
 
 
-class PortTaken(Exception):
-    """The port cannot be listened on."""
+class Unusable(Exception):
+    """Something that the emulator stands on cannot be used; the message says what, and which setting names it."""
 
 
 def listen(port: int) -> socket.socket:
-    """A socket on this machine only. Raises PortTaken, which Werkzeug would turn into an exit of its own."""
+    """A socket on this machine only. Raises Unusable, where Werkzeug would exit by itself."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
     except OSError as fault:
         listening.close()
-        raise PortTaken(f"port {port} cannot be used ({fault.strerror}); set PORT to another one") from None
+        raise Unusable(f"port {port} cannot be used ({fault.strerror}); set PORT to another one") from None
     listening.listen(128)
     return listening
 
 
+def open_state(settings: Settings) -> None:
+    """The state's directory and the database with its tables. Raises Unusable."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        connect(settings.database_url, synchronous=settings.sqlite_synchronous)
+        migrate()
+    except OSError as fault:
+        raise Unusable(f"{fault.filename} cannot be used ({fault.strerror}); see STEPWELL_HOME") from None
+    except PeeweeException as fault:
+        reason = str(fault).partition("\n")[0]
+        raise Unusable(f"the database cannot be used ({reason}); see DATABASE_URL") from None
+
+
 def open_house(settings: Settings, listening: socket.socket) -> tuple[BaseWSGIServer, StepwellConsumer]:
     """Everything, ready to serve and working already."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    connect(settings.database_url, synchronous=settings.sqlite_synchronous)
-    migrate()
     runtime: Runtime = build(settings)
     app = create_app(settings, runtime)
     server = make_server(
