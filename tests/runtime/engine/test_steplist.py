@@ -155,5 +155,12 @@ def test_any_flow_does_what_it_says(seed: int) -> None:
     assert dump(seen.execution.output) == dump(results[root.step])
 
 
+def test_whole_seconds_are_whole_numbers() -> None:
+    opts = {"delay": 2000, "attempts": 2, "backoff": {"type": "fixed", "delay": 500}}
+    states = flow.compile({"name": "step1", "opts": opts}, {}).machine["States"]
+    assert repr(states["step1 delay"]["Seconds"]) == "2"
+    assert states["step1"]["Retry"][0]["IntervalSeconds"] == 0.5
+
+
 def dump(value: Json) -> str:
     return json.dumps(value, sort_keys=True)

@@ -131,3 +131,11 @@ def test_the_ledger_says_which_branch_and_what_went_wrong() -> None:
         ("", "ParallelStateFailed", {"error": "E", "cause": "why"}),
         ("", "ExecutionFailed", {"error": "E", "cause": "why"}),
     ]
+
+
+def test_the_ledger_tells_the_input_of_each_branch() -> None:
+    passes = [{"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}} for name in "BC"]
+    document = {"StartAt": "A", "States": {"A": {"Type": "Parallel", "Branches": passes, "End": True}}}
+    played = Driver(load(document), {"x": 1}, lambda one: Answer()).run()
+    entered = [line.details for line in played.history if line.type == "PassStateEntered"]
+    assert entered == [{"input": {"x": 1}}] * 2

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from runtime.engine import validate
+from runtime.engine.rules import Fault
 from tests.runtime.engine.random_machines import FUNCTIONS
 
 Json = Any
 Wrong = tuple[Json, str, str, str | None]
-"""A definition, and where its only fault is, with which words and, when there is one, which hint."""
+"""A definition, and where its first fault is, with which words and, when there is one, which hint."""
 
 STEP = {"taskName": "step1"}
 
@@ -279,14 +280,17 @@ def params(rows: list[Wrong]) -> list[Any]:
 
 @pytest.mark.parametrize(("definition", "path", "words", "hint"), params(STEP_LISTS + MACHINES))
 def test_a_wrong_definition(definition: Json, path: str, words: str, hint: str | None) -> None:
-    found = [(one.path, one.hint) for one in validate.workflow(definition, FUNCTIONS) if words in one.message]
-    assert (path, hint) in found, validate.workflow(definition, FUNCTIONS)
+    check(validate.workflow(definition, FUNCTIONS), path, words, hint)
 
 
 @pytest.mark.parametrize(("tree", "path", "words", "hint"), params(FLOWS))
 def test_a_wrong_flow(tree: Json, path: str, words: str, hint: str | None) -> None:
-    found = [(one.path, one.hint) for one in validate.flow(tree, FUNCTIONS) if words in one.message]
-    assert (path, hint) in found, validate.flow(tree, FUNCTIONS)
+    check(validate.flow(tree, FUNCTIONS), path, words, hint)
+
+
+def check(faults: list[Fault], path: str, words: str, hint: str | None) -> None:
+    """The first fault is the one that a caller is told."""
+    assert (faults[0].path, faults[0].hint) == (path, hint) and words in faults[0].message, faults
 
 
 def nested(levels: int) -> Json:
@@ -335,6 +339,12 @@ def test_all_faults_are_told_at_once() -> None:
     faults = validate.workflow(steps({"taskName": 1}, {**STEP, "retry": {"maxAttempts": 0, "x": 1}}), FUNCTIONS)
     places = ["$.steps[0].taskName", "$.steps[1].retry.x", "$.steps[1].retry.maxAttempts"]
     assert [one.path for one in faults] == places
+
+
+def test_one_mistake_is_told_once() -> None:
+    once = [one for one, *_ in STEP_LISTS + MACHINES if len(validate.workflow(one, FUNCTIONS)) == 1]
+    assert len(once) > len(STEP_LISTS + MACHINES) - 12
+    assert len(validate.workflow({"StartAt": "A", "States": {}}, FUNCTIONS)) == 1
 
 
 def test_but_no_more_than_a_hundred() -> None:
