@@ -22,7 +22,7 @@ _SPACE = re.compile(r"\s*+")
 _NAME = re.compile(r"States\.[A-Za-z0-9]+")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_WORD = re.compile(r"(?:true|false|null)\b")
+_WORD = re.compile(r"true|false|null")
 _ESCAPED = re.compile(r"\\(['\\{}])")
 _ESCAPED_OR_PLACE = re.compile(r"\\(['\\{}])|\{\}")
 
