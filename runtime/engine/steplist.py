@@ -17,6 +17,9 @@ from runtime.engine.paths import spell
 
 Json = Any
 
+ATTEMPTS = 3
+"""How many attempts a step has whose retry does not say."""
+
 
 @dataclass(frozen=True)
 class FunctionDefaults:
@@ -88,11 +91,12 @@ def literal(name: str, value: Json) -> dict[str, Json]:
 
 def retry_of(retry: Mapping[str, Json] | None) -> list[Json]:
     """The ``Retry`` field for a step's retry. ``maxAttempts`` counts the first attempt, ASL's MaxAttempts does not."""
-    if retry is None or retry.get("maxAttempts", 1) <= 1:
+    attempts = 1 if retry is None else retry.get("maxAttempts", ATTEMPTS)
+    if retry is None or attempts == 1:
         return []
     names = {"intervalSeconds": "IntervalSeconds", "backoffRate": "BackoffRate", "maxDelaySeconds": "MaxDelaySeconds"}
     said = {asl: retry[ours] for ours, asl in names.items() if retry.get(ours) is not None}
-    return [{"ErrorEquals": ["States.ALL"], "MaxAttempts": retry["maxAttempts"] - 1, **said}]
+    return [{"ErrorEquals": ["States.ALL"], "MaxAttempts": attempts - 1, **said}]
 
 
 def task_state(step: Step, parameters: Json) -> dict[str, Json]:
