@@ -194,8 +194,10 @@ def test_while_the_database_is_away_too_a_worker_waits_and_goes_on(storage: Redi
     assert storage.dequeue() is None and paused
 
 
-def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(postgres_url: str, redis_url: str, tmp_path: Path):
-    with staged(postgres_url, tmp_path / "home", redis_url=redis_url, sweep_seconds=0.05) as house:
+def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
+    emptied_postgres: str, redis_url: str, tmp_path: Path
+):
+    with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url, sweep_seconds=0.05) as house:
         started = [house.start(steps("step1")) for _ in range(50)]
         assert house.bell.depth() == 50
         with Client.from_url(redis_url) as client:

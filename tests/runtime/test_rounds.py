@@ -21,17 +21,17 @@ NEVER = 3600
 
 
 @pytest.fixture
-def busy(database_url: str, tmp_path: Path) -> Iterator[Stage]:
+def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
     """A house whose rounds come quickly, once the test has begun them."""
-    with staged(database_url, tmp_path / "home", heartbeat_seconds=0.02, sweep_seconds=0.02) as stage:
+    with staged(empty_url, tmp_path / "home", heartbeat_seconds=0.02, sweep_seconds=0.02) as stage:
         yield stage
         stage.rounds.stop()
 
 
 @pytest.fixture
-def calm(database_url: str, tmp_path: Path) -> Iterator[Stage]:
+def calm(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
     """A house whose rounds never come by themselves."""
-    with staged(database_url, tmp_path / "home", heartbeat_seconds=NEVER, sweep_seconds=NEVER) as stage:
+    with staged(empty_url, tmp_path / "home", heartbeat_seconds=NEVER, sweep_seconds=NEVER) as stage:
         yield stage
         stage.rounds.stop()
 

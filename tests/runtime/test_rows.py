@@ -179,10 +179,10 @@ def both_branch(*names: str) -> Json:
 
 
 @pytest.fixture
-def wide(database_url: str, tmp_path: Path) -> Iterator[tuple[Stage, str]]:
+def wide(empty_url: str, tmp_path: Path) -> Iterator[tuple[Stage, str]]:
     """An execution of 20 branches of 2 tasks."""
     branches = [machine(**{f"x{n}": task("step1"), f"y{n}": task("step2")}) for n in range(20)]
-    with staged(database_url, tmp_path / "home") as stage:
+    with staged(empty_url, tmp_path / "home") as stage:
         yield stage, stage.start(machine(all=parallel(*branches)))
 
 
