@@ -97,7 +97,7 @@ def test_what_a_function_says_is_frozen_into_the_machine() -> None:
 
 def test_a_step_may_say_that_it_wants_no_retry() -> None:
     own = {"step1": FunctionDefaults({"maxAttempts": 4})}
-    states = steplist.compile({"steps": [{"taskName": "step1", "retry": {}}]}, own).machine["States"]
+    states = steplist.compile({"steps": [{"taskName": "step1", "retry": {"maxAttempts": 1}}]}, own).machine["States"]
     assert "Retry" not in states["step1"]
 
 
@@ -105,7 +105,7 @@ def test_a_step_may_say_that_it_wants_no_retry() -> None:
     ("retry", "retriers"),
     [
         (None, []),
-        ({}, []),
+        ({}, [{"MaxAttempts": 2}]),
         ({"maxAttempts": 1}, []),
         ({"maxAttempts": 2}, [{"MaxAttempts": 1}]),
         ({"maxAttempts": 3, "intervalSeconds": 0}, [{"MaxAttempts": 2, "IntervalSeconds": 0}]),
