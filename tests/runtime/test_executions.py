@@ -240,6 +240,7 @@ def test_a_pause_lets_what_runs_finish_and_nothing_new_begin(house: Stage):
     claim = house.claim(identity)
     house.rung()
     house.executions.pause(identity)
+    assert house.execution(identity).revision == claim.revision + 1
     assert house.succeed(claim, 1, goes_on=True) is None
     assert house.statuses(identity) == ["COMPLETED", "QUEUED"]
     assert house.task(identity, 2).queued_at is None and house.rung() == []

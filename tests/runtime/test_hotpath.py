@@ -105,9 +105,14 @@ def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(house: Stage, r
     assert refused == [False, False]
 
 
-def moved(house: Stage, claim: queries.Claimed) -> None:
-    with database.connection_context():
-        Execution.update(revision=Execution.revision + 1).where(Execution.id == claim.execution_id).execute()
+def changed(**columns: object) -> Callable[[Stage, queries.Claimed], object]:
+    """The execution's row is changed meanwhile."""
+
+    def change(house: Stage, claim: queries.Claimed) -> None:
+        with database.connection_context():
+            Execution.update(**columns).where(Execution.id == claim.execution_id).execute()
+
+    return change
 
 
 def next_is_taken(house: Stage, claim: queries.Claimed) -> None:
@@ -119,8 +124,10 @@ GUARDS: dict[str, Callable[[Stage, queries.Claimed], object]] = {
     "a stale owner": lambda house, claim: house.set(house.task(claim.execution_id), owner="another"),
     "a task that ended": lambda house, claim: house.set(house.task(claim.execution_id), status="COMPLETED"),
     "a cancelled execution": lambda house, claim: house.executions.cancel(claim.execution_id),
-    "a moved revision": moved,
-    "a paused execution": lambda house, claim: house.executions.pause(claim.execution_id),
+    "a moved revision": changed(revision=Execution.revision + 1),
+    "a longer history": changed(history_count=Execution.history_count + 1),
+    "a paused execution": changed(paused=True),
+    "an ended execution": changed(status="FAILED"),
     "a next task that is not planned any more": next_is_taken,
 }
 

@@ -193,6 +193,15 @@ def test_a_lease_that_has_not_run_out_is_not_lost(house: Stage):
     assert house.everything(identity) == before
 
 
+def test_a_lease_that_is_renewed_while_the_sweep_looks_is_not_lost(house: Stage, monkeypatch):
+    identity = house.start(TWO)
+    claim = house.claim(identity)
+    before = house.everything(identity)
+    monkeypatch.setattr(queries, "lost_tasks", lambda: [(claim.id, identity, claim.attempt, claim.owner)])
+    house.tasks.sweep()
+    assert house.everything(identity) == before
+
+
 @pytest.mark.parametrize("how", ["given back", "lost"])
 def test_a_task_of_a_paused_execution_waits_unseen_until_it_is_resumed(house: Stage, how: str):
     identity = house.start(TWO)

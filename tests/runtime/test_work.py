@@ -125,6 +125,28 @@ def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_a
     assert house.status(other) == "COMPLETED"
 
 
+def test_two_attempts_of_a_task_in_one_process_are_two_things_that_run(house: Stage):
+    """This very process lost its lease and claimed the task anew, while the first handler still runs."""
+    identity = house.start(steps("step1"))
+    running: list[list[int]] = []
+
+    def second(event: object) -> Outcome:
+        running.append([claim.attempt for claim in house.work.running()])
+        return returns(2)
+
+    def first(event: object) -> Outcome:
+        house.set(house.task(identity), lease_until=LONG_AGO)
+        house.tasks.sweep()
+        house.work.run(house.task(identity).id)
+        running.append([claim.attempt for claim in house.work.running()])
+        return returns(1)
+
+    house.script.let("step1", first, second)
+    house.work.run(house.task(identity).id)
+    assert running == [[1, 2], [1]] and house.work.running() == []
+    assert house.output(identity) == 2
+
+
 def test_a_task_nobody_works_on_any_more_is_left_to_its_lease(house: Stage):
     """A claim whose report failed for good must not be kept alive by the handlers beside it."""
     orphan = house.start(FIVE)
