@@ -97,4 +97,5 @@ def __getattr__(name: str) -> Any:
     if name != "huey":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     logs.configure()
+    logging.getLogger("huey").propagate = False  # huey_consumer gives it a handler of its own
     return StepwellHuey(Runtime(read_settings()))
