@@ -19,7 +19,9 @@ from typing import Any
 from huey.registry import Message
 from huey.storage import MemoryStorage, RedisStorage
 from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from runtime.away import AWAY
 from runtime.engine import jsontext
@@ -32,6 +34,9 @@ JOB = "runtime.worker.run"
 POP_SECONDS = 1
 PUSH_TIMEOUT = 0.5
 AWAY_PAUSE = 0.25
+QUIET_SECONDS = 1.0
+REFILL = 32
+"""How many tasks a process takes from the database at a time, when the queue does not tell."""
 
 Waiting = Callable[[int], Sequence[str]]
 """Tells which tasks have been waiting for at least so many milliseconds."""
@@ -63,29 +68,73 @@ class Bell:
 
     def __init__(self, push: Callable[[list[bytes]], None]) -> None:
         self._push = push
+        self._quiet_until = 0.0
         self.counters: Counter[str] = Counter()
         self.wake_timers: Callable[[], None] = _nobody
         self.drop_cancelled: Callable[[], None] = _nobody
 
     def ring(self, task_ids: Sequence[str]) -> None:
-        """Tell the workers that these tasks wait."""
+        """Tell the workers that these tasks wait. After a failure it keeps quiet for a while: nobody waits twice."""
         if not task_ids:
+            return
+        if time.monotonic() < self._quiet_until:
+            self.counters["lost_rings"] += len(task_ids)
             return
         try:
             self._push([encode(task_id) for task_id in task_ids])
         except (RedisError, OSError) as fault:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
             self.counters["lost_rings"] += len(task_ids)
-            log.warning("could not ring for %s task(s): %s", len(task_ids), fault)
+            log.warning(
+                "could not ring for %s task(s), and keep quiet for %s s: %s", len(task_ids), QUIET_SECONDS, fault
+            )
+
+
+class Found:
+    """Tasks that the database knows to wait: looked up some at a time, handed out one by one.
+
+    Which ones is chance, so that the idle workers of many processes do not all reach for the same; what somebody else
+    has claimed meanwhile costs one look.
+    """
+
+    def __init__(self, waiting: Waiting) -> None:
+        self.waiting = waiting
+        self._found: deque[bytes] = deque()
+        self._looking = threading.Lock()
+
+    def pop(self) -> bytes | None:
+        """A task found before and not handed out yet."""
+        try:
+            return self._found.popleft()
+        except IndexError:
+            return None
+
+    def look(self, older_ms: int) -> bytes | None:
+        """A task that has been waiting for at least so long; None when there is none, or the database is away too."""
+        with self._looking:
+            return self.pop() or self._look(older_ms)
+
+    def _look(self, older_ms: int) -> bytes | None:
+        try:
+            found = list(self.waiting(older_ms))
+        except AWAY as fault:
+            log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
+            time.sleep(AWAY_PAUSE)
+            return None
+        random.shuffle(found)
+        self._found.extend(encode(task_id) for task_id in found[:REFILL])
+        return self.pop()
 
 
 class RedisBell(RedisStorage):
     """A Redis list, with the database behind it."""
 
     def __init__(self, name: str, url: str, waiting: Waiting, **kwargs: Any) -> None:
-        pool = ConnectionPool.from_url(url, socket_timeout=POP_SECONDS + 1, socket_connect_timeout=PUSH_TIMEOUT)
+        once = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": PUSH_TIMEOUT}
+        pool = ConnectionPool.from_url(url, socket_timeout=POP_SECONDS + 1, **once)
         super().__init__(name, read_timeout=POP_SECONDS, connection_pool=pool, **kwargs)
-        self._push = Redis.from_url(url, socket_timeout=PUSH_TIMEOUT, socket_connect_timeout=PUSH_TIMEOUT)
-        self._waiting = waiting
+        self._push = Redis.from_url(url, socket_timeout=PUSH_TIMEOUT, **once)
+        self.found = Found(waiting)
 
     def push(self, messages: list[bytes]) -> None:
         """Put many messages on the list in one command."""
@@ -96,11 +145,13 @@ class RedisBell(RedisStorage):
 
     def dequeue(self) -> bytes | None:
         """The next message, or one made from the database; None when nothing waits."""
+        if found := self.found.pop():
+            return found
         try:
             popped = self.conn.brpop(self.queue_key, timeout=self.read_timeout)
         except (RedisError, OSError):
-            return _from_database(self._waiting, 0) or _pause()
-        return popped[1] if popped else _from_database(self._waiting, POP_SECONDS * 1000)
+            return self.found.look(0) or _pause()
+        return popped[1] if popped else self.found.look(POP_SECONDS * 1000)
 
     def depth(self) -> int | None:
         """How many messages wait; None when Redis cannot be asked."""
@@ -123,7 +174,7 @@ class MemoryBell(MemoryStorage):
         super().__init__(name, **kwargs)
         self._messages: deque[bytes] = deque()
         self._arrived = threading.Condition()
-        self._waiting = waiting
+        self.found = Found(waiting)
 
     def push(self, messages: list[bytes]) -> None:
         """Put many messages on the queue."""
@@ -139,7 +190,7 @@ class MemoryBell(MemoryStorage):
         with self._arrived:
             if self._messages or self._arrived.wait_for(lambda: bool(self._messages), POP_SECONDS):
                 return self._messages.popleft()
-        return _from_database(self._waiting, POP_SECONDS * 1000)
+        return self.found.pop() or self.found.look(POP_SECONDS * 1000)
 
     def depth(self) -> int:
         """How many messages wait."""
@@ -153,17 +204,6 @@ class MemoryBell(MemoryStorage):
 def open_bell(redis_url: str | None, waiting: Waiting) -> RedisBell | MemoryBell:
     """The queue of this process: in Redis when there is one, else inside the process."""
     return RedisBell(QUEUE, redis_url, waiting) if redis_url else MemoryBell(QUEUE, waiting)
-
-
-def _from_database(waiting: Waiting, older_ms: int) -> bytes | None:
-    """One of the tasks that wait, by chance, so that idle workers do not all reach for the same one."""
-    try:
-        found = waiting(older_ms)
-    except AWAY as fault:
-        log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
-        _pause()
-        return None
-    return encode(random.choice(found)) if found else None
 
 
 def _pause() -> None:

@@ -114,4 +114,4 @@ def build(settings: Settings) -> Runtime:
 
 def _waiting(older_ms: int) -> list[str]:
     with database.connection_context():
-        return queries.queued_tasks(older_ms, limit=16)
+        return queries.queued_tasks(older_ms, limit=200)

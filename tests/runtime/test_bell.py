@@ -13,7 +13,7 @@ import pytest
 from peewee import OperationalError
 from redis import Redis as Client
 
-from runtime.bell import Bell, MemoryBell, MessageSerializer, RedisBell, encode, open_bell
+from runtime.bell import QUIET_SECONDS, REFILL, Bell, MemoryBell, MessageSerializer, RedisBell, encode, open_bell
 from runtime.ids import new_id
 from runtime.worker import StepwellHuey
 from tests.runtime.stage import LONG_AGO, Stage, staged, steps
@@ -129,7 +129,7 @@ def test_ringing_for_nobody_says_nothing(storage: RedisBell | MemoryBell):
 
 def test_a_silent_queue_asks_the_database(storage: RedisBell | MemoryBell):
     asked: list[int] = []
-    storage._waiting = lambda older_ms: asked.append(older_ms) or [ID]
+    storage.found.waiting = lambda older_ms: asked.append(older_ms) or [ID]
     assert storage.dequeue() == encode(ID)
     assert asked == [1000]
 
@@ -190,7 +190,7 @@ def test_while_the_database_is_away_too_a_worker_waits_and_goes_on(storage: Redi
 
     paused: list[float] = []
     monkeypatch.setattr("runtime.bell.time.sleep", paused.append)
-    storage._waiting = away
+    storage.found.waiting = away
     assert storage.dequeue() is None and paused
 
 
@@ -211,3 +211,27 @@ def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
                 house.work.run(message.args[0])
         huey.rounds.stop()
         assert {house.status(identity) for identity in started} == {"COMPLETED"}
+
+
+def test_what_the_database_knows_is_fetched_in_batches_and_handed_out_one_by_one(storage: RedisBell | MemoryBell):
+    asked: list[int] = []
+    ids = [new_id() for _ in range(REFILL + 8)]
+    storage.found.waiting = lambda older_ms: asked.append(older_ms) or ids
+    handed = {json.loads(storage.dequeue() or b"{}")["task"] for _ in range(REFILL)}
+    assert len(handed) == REFILL and handed < set(ids)
+    assert asked == [1000]
+
+
+def test_a_bell_that_failed_keeps_quiet_for_a_while(redis: Redis, monkeypatch):
+    storage = RedisBell("stepwell", redis.url, nothing_waits)
+    bell = Bell(storage.push)
+    redis.kill()
+    bell.ring([ID])
+    redis.start()
+    bell.ring([ID])
+    assert storage.depth() == 0 and bell.counters["lost_rings"] == 2
+    now = time.monotonic()
+    monkeypatch.setattr("runtime.bell.time.monotonic", lambda: now + QUIET_SECONDS)
+    bell.ring([ID])
+    assert storage.depth() == 1
+    storage.close()
