@@ -126,7 +126,30 @@ lines AS (
 SELECT EXISTS (SELECT FROM begun)
 """
 
-PREPARE = {"start": START, "claim": CLAIM, "finish": FINISH}
+HEARTBEAT = f"""
+PREPARE heartbeat(text[], text, bigint) AS
+WITH held AS MATERIALIZED (
+  SELECT id FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS' FOR UPDATE SKIP LOCKED),
+kept AS (
+  UPDATE task t SET lease_until = {NOW} + $3 FROM held WHERE t.id = held.id)
+SELECT id, attempt FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS'
+"""
+
+RING_AGAIN = f"""
+PREPARE ring_again(bigint, int) AS
+WITH old AS MATERIALIZED (
+  SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {NOW} - $1
+  ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+UPDATE task t SET queued_at = {NOW} FROM old WHERE t.id = old.id RETURNING t.id
+"""
+
+PREPARE = {
+    "start": START,
+    "claim": CLAIM,
+    "finish": FINISH,
+    "heartbeat": HEARTBEAT,
+    "ring_again": RING_AGAIN,
+}
 
 
 def start_values(start: Any) -> Sequence[Any]:

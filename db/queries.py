@@ -227,14 +227,26 @@ def finish(move: Finish) -> Finished | None:
 
 
 def heartbeat(owner: str, lease_ms: int, task_ids: Sequence[str]) -> dict[str, int]:
-    """Ask for more time for these tasks of ``owner``: the ids still its own, each with its attempt."""
-    places = ", ".join(["{0}"] * len(task_ids))
-    sql = (
-        f"UPDATE task SET lease_until = {clock()} + {{0}} WHERE owner = {{0}} AND status = 'IN_PROGRESS' "
-        f"AND id IN ({places}) RETURNING id, attempt"
-    )
-    rows = _all(sql, (lease_ms, owner, *task_ids))
+    """Ask for more time for these tasks of ``owner``: the ids still its own, each with its attempt.
+
+    It waits for nobody: a task that somebody is changing right now keeps the lease it has, and is ours until it is not.
+    """
+    if is_sqlite():
+        places = ", ".join("?" * len(task_ids))
+        rows = _all(sqlite.HEARTBEAT.format(places), (lease_ms, owner, *task_ids))
+    else:
+        rows = _prepared_rows("heartbeat", (list(task_ids), owner, lease_ms))
     return {str(task_id): attempt for task_id, attempt in rows}
+
+
+def ring_again(older_ms: int, limit: int) -> list[str]:
+    """Tasks that have been waiting for so long that their message may be lost, though the queue is not empty.
+
+    They count as queued anew, so that each is rung for once in that time at most.
+    """
+    if is_sqlite():
+        return [str(row[0]) for row in _all(sqlite.RING_AGAIN, (older_ms, limit))]
+    return [str(row[0]) for row in _prepared_rows("ring_again", (older_ms, limit))]
 
 
 def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
@@ -286,6 +298,11 @@ def _all(sql: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _prepared(name: str, values: Sequence[Any]) -> Any:
+    """The one row, or None, that a prepared statement gives."""
+    return next(iter(_prepared_rows(name, values)), None)
+
+
+def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
     """Execute a prepared statement; the connection's first use of it prepares it."""
     places = ", ".join(["%s"] * len(values))
     with wrapped_errors:
@@ -295,7 +312,7 @@ def _prepared(name: str, values: Sequence[Any]) -> Any:
         except errors.InvalidSqlStatementName:
             cursor.execute(postgresql.PREPARE[name])
             cursor.execute(f"EXECUTE {name}({places})", values)
-        return cursor.fetchone()
+        return list(cursor.fetchall())
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

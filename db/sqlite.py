@@ -56,6 +56,14 @@ UPDATE execution SET state = ?1, entry = ?2, entered_at = ?3, waiting = ?4, retr
   status = ?8, output = ?9, revision = revision + 1, history_count = history_count + ?10,
   finished_at = CASE WHEN ?8 <> 'IN_PROGRESS' THEN {NOW} END WHERE id = ?11
 """
+HEARTBEAT = f"""
+UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND id IN ({{}})
+RETURNING id, attempt
+"""
+RING_AGAIN = f"""
+UPDATE task SET queued_at = {NOW} WHERE id IN (
+  SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {NOW} - ? ORDER BY queued_at LIMIT ?) RETURNING id
+"""
 KEEP = """
 INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
 """

@@ -187,10 +187,12 @@ class MemoryBell(MemoryStorage):
 
     def dequeue(self) -> bytes | None:
         """The next message, or one made from the database; None when nothing waits."""
+        if found := self.found.pop():
+            return found
         with self._arrived:
             if self._messages or self._arrived.wait_for(lambda: bool(self._messages), POP_SECONDS):
                 return self._messages.popleft()
-        return self.found.pop() or self.found.look(POP_SECONDS * 1000)
+        return self.found.look(POP_SECONDS * 1000)
 
     def depth(self) -> int:
         """How many messages wait."""

@@ -62,7 +62,9 @@ class Rounds:
 
     def _sweep(self) -> None:
         self._tasks.sweep()
-        waiting = self._tasks.unclaimed()
-        if waiting and not self._work.draining.is_set() and self._queue_depth() == 0:
-            log.info("%s task(s) wait for a claim and the queue is empty: ringing again", len(waiting))
+        if self._work.draining.is_set():
+            return
+        waiting = self._tasks.unclaimed(self._queue_depth() == 0)
+        if waiting:
+            log.info("%s task(s) have waited for long: ringing again", len(waiting))
             self._executions.bell.ring(waiting)

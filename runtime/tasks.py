@@ -26,7 +26,8 @@ LOSS_DELAYS_MS = (0, 5_000, 30_000)
 MISSING_RETRY_MS = 5_000
 MISSING_FOR_MS = 5 * 60_000
 OVERDUE_GRACE_MS = 2_000
-RING_AFTER_MS = 5_000
+RING_AFTER_MS, RING_AT_ONCE = 5_000, 10_000
+RING_AGAIN_AFTER_MS, RING_AGAIN_AT_ONCE = 60_000, 100
 
 
 class Tasks:
@@ -77,10 +78,12 @@ class Tasks:
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
 
-    def unclaimed(self, limit: int = 1000) -> list[str]:
-        """Tasks that have been waiting for a claim for long enough that their message may be lost."""
+    def unclaimed(self, is_queue_empty: bool) -> list[str]:
+        """Tasks whose message may be lost: behind an empty queue soon, behind others when they have waited for long."""
         with database.connection_context():
-            return queries.queued_tasks(RING_AFTER_MS, limit)
+            if is_queue_empty:
+                return queries.queued_tasks(RING_AFTER_MS, RING_AT_ONCE)
+            return queries.ring_again(RING_AGAIN_AFTER_MS, RING_AGAIN_AT_ONCE)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
         """A worker has let its lease run out: queue the task again, or fail it after too many losses."""

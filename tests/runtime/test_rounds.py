@@ -12,6 +12,7 @@ from peewee import OperationalError
 from db import queries
 from db.database import database
 from db.models import Timer
+from runtime.bell import encode
 from runtime.invoke import Outcome
 from tests.runtime.stage import LONG_AGO, Stage, machine, returns, staged, steps, task
 from tests.services import until
@@ -101,26 +102,41 @@ def test_a_sweep_rings_again_for_what_nobody_claims(busy: Stage):
     assert set(busy.rung()) == {busy.task(lost).id} != {busy.task(fresh).id}
 
 
-def test_a_sweep_does_not_ring_while_messages_wait_or_this_worker_drains(busy: Stage, monkeypatch):
-    identity = busy.start(steps("step1"))
-    busy.set(busy.task(identity), queued_at=LONG_AGO)
-    rounds, unclaimed = Event(), busy.tasks.unclaimed
-    looked: list[int] = []
+def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
+    """Set once so many sweeps have been made from now on."""
+    made, swept, sweep = Event(), [], busy.tasks.sweep
 
-    def look() -> list[str]:
-        looked.append(1)
-        if len(looked) > 3:
-            rounds.set()
-        return unclaimed()
+    def count() -> None:
+        sweep()
+        swept.append(1)
+        if len(swept) > times:
+            made.set()
 
-    monkeypatch.setattr(busy.tasks, "unclaimed", look)
-    busy.rounds.start()
-    assert rounds.wait(30) and busy.bell.depth() == 1
-    busy.work.draining.set()
+    monkeypatch.setattr(busy.tasks, "sweep", count)
+    return made
+
+
+def test_a_sweep_rings_again_while_messages_wait_only_for_what_has_waited_for_long_and_once(busy: Stage, monkeypatch):
+    waiting, lost = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
-    looked.clear()
-    rounds.clear()
-    assert rounds.wait(30) and busy.bell.depth() == 0
+    busy.bell.push([encode(busy.task(waiting).id)])
+    with database.connection_context():
+        now = queries.now()
+    busy.set(busy.task(waiting), queued_at=now - 30_000)
+    busy.set(busy.task(lost), queued_at=now - 90_000)
+    made = sweeps(busy, monkeypatch, 4)
+    busy.rounds.start()
+    assert made.wait(30)
+    assert busy.rung() == [busy.task(waiting).id, busy.task(lost).id]
+
+
+def test_a_worker_that_drains_rings_for_nothing(busy: Stage, monkeypatch):
+    busy.set(busy.task(busy.start(steps("step1"))), queued_at=LONG_AGO)
+    busy.rung()
+    busy.work.draining.set()
+    made = sweeps(busy, monkeypatch, 3)
+    busy.rounds.start()
+    assert made.wait(30) and busy.bell.depth() == 0
 
 
 def test_a_lost_task_that_cannot_be_settled_keeps_no_other_from_it(busy: Stage, monkeypatch, caplog):

@@ -303,9 +303,9 @@ def test_a_paused_task_is_not_missed(house: Stage):
 
 def test_what_waits_too_long_for_a_claim_is_found(house: Stage):
     waiting, fresh = house.start(TWO), house.start(TWO)
-    assert house.tasks.unclaimed() == []
+    assert house.tasks.unclaimed(True) == []
     house.set(house.task(waiting), queued_at=LONG_AGO)
-    assert house.tasks.unclaimed() == [house.task(waiting).id]
+    assert house.tasks.unclaimed(True) == [house.task(waiting).id]
     assert house.status(fresh) == "IN_PROGRESS"
 
 
