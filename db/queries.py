@@ -16,6 +16,7 @@ from psycopg2 import errors
 
 from db import postgresql, sqlite
 from db.database import database, is_sqlite, transaction
+from db.values import CLAIMED
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,15 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str]) -> 
     else:
         row = _prepared("claim", (task_id, owner, lease_ms, list(functions)))
     return None if row is None else _claimed(row)
+
+
+def held(execution_id: str, owner: str) -> list[Claimed]:
+    """What ``owner`` holds of an execution: its claims, also such as it never got to know of."""
+    sql = (
+        f"SELECT {CLAIMED}, {clock()} FROM task t JOIN execution e ON e.id = t.execution_id "
+        "WHERE t.execution_id = {0} AND t.owner = {0} AND t.status = 'IN_PROGRESS' AND e.status = 'IN_PROGRESS'"
+    )
+    return [_claimed(row) for row in _all(sql, (execution_id, owner))]
 
 
 def finish(move: Finish) -> Finished | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from db.values import values_of
+from db.values import CLAIMED, values_of
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
@@ -23,12 +23,7 @@ INSERT INTO history (execution_id, id, type, at, frame, step, details)
 SELECT execution_id, ?, 'TaskStarted', {NOW}, frame, step, json_object('task', number, 'attempt', attempt)
 FROM task WHERE id = ?
 """
-TAKEN = f"""
-SELECT t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.owner, t.retries,
-  t.timeout_seconds, t.token, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input,
-  e.created_at, e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, {NOW}
-FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?
-"""
+TAKEN = f"SELECT {CLAIMED}, {NOW} FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?"
 IS_CURRENT = """
 SELECT t.started_at FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PROGRESS' AND NOT e.paused

@@ -1,8 +1,15 @@
-"""A frozen value as the parameters of a statement."""
+"""Values as statements take and give them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+CLAIMED = (
+    "t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.owner, t.retries, "
+    "t.timeout_seconds, t.token, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input, "
+    "e.created_at, e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data"
+)
+"""The columns of a claim, of a task ``t`` and its execution ``e``, in the order of ``queries.Claimed``."""
 
 
 def values_of(row: Any) -> tuple[Any, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
@@ -37,6 +38,28 @@ def patiently(act: Callable[[], Answer]) -> Answer | None:
             time.sleep(pause)
     log.error("the database stays away: the task is left to its lease")
     return None
+
+
+@dataclass(frozen=True)
+class Done(Generic[Answer]):
+    """It was done, although nobody said so; this is what it gave."""
+
+    answer: Answer
+
+
+def certainly(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | None]) -> Answer | None:
+    """Do it ``patiently``, and exactly once: after a failure, look first whether it was done all the same.
+
+    A connection that breaks at COMMIT does not tell. Nothing is guessed: the rows are read.
+    """
+    tried: list[bool] = []
+
+    def once() -> Answer:
+        done = look_back() if tried else None
+        tried.append(True)
+        return act() if done is None else done.answer
+
+    return patiently(once)
 
 
 def round_of(name: str, act: Callable[[], Answer]) -> Answer | None:

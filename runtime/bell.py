@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from runtime.away import AWAY
+from runtime.crashpoints import reach
 from runtime.engine import jsontext
 from runtime.ids import is_id
 
@@ -80,6 +81,7 @@ class Bell:
         if time.monotonic() < self._quiet_until:
             self.counters["lost_rings"] += len(task_ids)
             return
+        reach("ring.before")
         try:
             self._push([encode(task_id) for task_id in task_ids])
         except (RedisError, OSError) as fault:
@@ -88,6 +90,7 @@ class Bell:
             log.warning(
                 "could not ring for %s task(s), and keep quiet for %s s: %s", len(task_ids), QUIET_SECONDS, fault
             )
+        reach("ring.after")
 
 
 class Found:

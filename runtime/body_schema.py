@@ -9,12 +9,11 @@ from typing import Any
 import fastjsonschema
 
 from functions.errors import InvalidRequest
-from runtime.engine.rules import did_you_mean
+from runtime.engine.rules import MOST_KNOWN, cut, did_you_mean, shown
 
 Json = Any
 
 _PLAIN = re.compile(r"[A-Za-z_]\w*")
-_SHOWN = 80
 
 
 class BodySchema:
@@ -41,7 +40,7 @@ def json_path(names: Iterable[str]) -> str:
 def _step(name: str) -> str:
     if name.isdecimal():
         return f"[{name}]"
-    return f".{name}" if _PLAIN.fullmatch(name) and len(name) <= _SHOWN else f"[{_shown(name)}]"
+    return f".{cut(name)}" if _PLAIN.fullmatch(name) else f"[{shown(name)}]"
 
 
 def _refusal(fault: fastjsonschema.JsonSchemaValueException, body: Json) -> InvalidRequest:
@@ -51,7 +50,7 @@ def _refusal(fault: fastjsonschema.JsonSchemaValueException, body: Json) -> Inva
     known = fault.definition.get("properties", {})
     if fault.rule == "additionalProperties":
         extra = next(name for name in fault.value if name not in known)
-        return _refuse(f"{_shown(extra)} is not known here", [*where, extra], did_you_mean(extra, known))
+        return _refuse(f"{shown(extra)} is not known here", [*where, extra], did_you_mean(extra, known))
     if fault.rule == "required":
         missing = next(name for name in fault.rule_definition if name not in fault.value)
         return _refuse(f"{missing!r} is required", where, _misspelt(missing, fault.value, known))
@@ -64,9 +63,7 @@ def _refuse(message: str, where: Iterable[str], hint: str | None) -> InvalidRequ
 
 def _misspelt(missing: str, given: Mapping[str, Json], known: Mapping[str, Json]) -> str | None:
     """A hint when what is missing seems to be there by a wrong name."""
+    if len(given) > MOST_KNOWN:
+        return None
     near = [name for name in given if name not in known and did_you_mean(name, [missing])]
-    return f"did you mean {missing!r} by {_shown(near[0])}?" if near else None
-
-
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "...")
+    return f"did you mean {missing!r} by {shown(near[0])}?" if near else None

@@ -6,7 +6,6 @@ refuses (a late result, a doubled message, a stale owner) changes nothing, is co
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import secrets
@@ -15,28 +14,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from peewee import IntegrityError
-
 from db import queries
 from db.database import database, transaction
-from db.models import Execution, StartKey, Task
-from db.queries import Claimed, Finish, Line, NewExecution
+from db.models import Attempt, Execution, Task
+from db.queries import Claimed, Finish, Line
 from functions.errors import (
     Conflict,
-    InvalidName,
     InvalidToken,
-    KeyReused,
-    NameTaken,
     NotFound,
-    PayloadTooLarge,
     TaskClosed,
 )
-from runtime import hotpath, rows
-from runtime.engine import commands, events, execution, jsontext, names
+from runtime import hotpath, rows, starting
+from runtime.away import Done
+from runtime.crashpoints import reach
+from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
-from runtime.engine.transition import Transition, transition
-from runtime.ids import is_id, new_execution_id, task_id
+from runtime.engine.transition import transition
+from runtime.ids import is_id, task_id
 from runtime.rows import Effects
 from runtime.workflows import Latest, Workflows
 
@@ -95,33 +90,12 @@ class Executions:
 
         Raises PayloadTooLarge, InvalidName, NameTaken, and KeyReused when ``key`` has started something else.
         """
-        text = self._checked(given, name)
         machine = self.workflows.machine(latest.version_id)
-        identity = new_execution_id()
-        before = execution.Execution(identity, name or identity, latest.name, given, latest.now)
-        move = transition(machine, before, events.ExecutionStarted(latest.now, _seed()), self.limits)
-        own = _new_execution(identity, latest, text, name, key, move)
-        begin = rows.beginning(own, machine.plan, move)
-        with database.connection_context():
-            try:
-                started = queries.start(begin)
-            except IntegrityError:
-                if name is None:
-                    raise
-                taken = f"Workflow {latest.name} has an execution named {name!r} already."
-                raise NameTaken(taken, path="$.name") from None
-            if not started:
-                return _started_before(own)
-        self._announce(Effects([one.id for one in begin.tasks if one.status == "QUEUED"], bool(begin.timers)))
-        return identity
-
-    def _checked(self, given: Json, name: str | None) -> str:
-        if name is not None and (fault := names.fault_of(name)):
-            raise InvalidName(f"The execution's name: {fault}.", path="$.name")
-        text = jsontext.write(given)
-        if jsontext.size(text) > self.limits.payload:
-            raise PayloadTooLarge(f"The input is larger than {self.limits.payload} bytes.", path="$.input")
-        return text
+        begin = starting.begin(latest, machine, starting.Wanted(given, name, key), _seed(), self.limits)
+        earlier = starting.write(begin)
+        if earlier is None:
+            self._announce(Effects([one.id for one in begin.tasks if one.status == "QUEUED"], bool(begin.timers)))
+        return earlier or begin.execution.id
 
     # Advance
 
@@ -137,13 +111,30 @@ class Executions:
         if move is not None:
             finish = hotpath.finish(move, result, logs, may_go_on, self.lease_ms)
             with database.connection_context():
+                reach("finish.before_commit")
                 done = queries.finish(finish)
+                reach("finish.after_commit")
             if done is not None:
                 return self._go_on(finish, move, done)
         self._settle(
             claim, lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output), Outcome("COMPLETED", logs=logs)
         )
         return None
+
+    def read_back(self, claim: Claimed) -> Done[list[Claimed]] | None:
+        """Whether the outcome of this claim was taken although nobody said so, and what its owner holds since.
+
+        None: it was not taken. What was queued by the move is rung for, since that may not have happened either.
+        """
+        with database.connection_context():
+            ended = Attempt.get_or_none(Attempt.task_id == claim.id, Attempt.attempt == claim.attempt)
+            if ended is None:
+                return None
+            queued = Task.select(Task.id).where(
+                Task.execution_id == claim.execution_id, Task.status == "QUEUED", Task.queued_at.is_null(False)
+            )
+            self.bell.ring([task.id for task in queued])
+            return Done(queries.held(claim.execution_id, claim.owner))
 
     def answer(self, token: str, outcome: TokenAnswer) -> None:
         """Take the answer of whoever holds a task token. Raises InvalidToken, TaskClosed."""
@@ -208,13 +199,15 @@ class Executions:
             details = jsontext.write({"task": claim.number})
             rows.save_history(row.id, row.history_count, [Line("TaskSubmitted", claim.frame, claim.step, details)])
             Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()
+            reach("await.before_commit")
+        reach("await.after_commit")
 
     # Stop
 
     def cancel(self, execution_id: str) -> None:
-        """End an execution as CANCELLED; one that has ended stays as it is. Raises NotFound, Conflict."""
+        """End an execution as CANCELLED. One that has ended otherwise stays as it is. Raises NotFound, Conflict."""
         if not self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed())):
-            self._refuse(execution_id, "cancelled")
+            self._refuse(execution_id, "cancelled", unless=execution.CANCELLED)
 
     def pause(self, execution_id: str) -> None:
         """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""
@@ -234,16 +227,19 @@ class Executions:
                         Execution.id == execution_id
                     ).execute()
                 queued = _requeue(execution_id, paused)
+                reach("pause.before_commit")
+            reach("pause.after_commit")
             if row is None or row.status != execution.IN_PROGRESS:
                 self._refuse(execution_id, "paused" if paused else "resumed")
             self.bell.ring([] if paused else queued)
 
-    def _refuse(self, execution_id: str, verb: str) -> None:
+    def _refuse(self, execution_id: str, verb: str, unless: str | None = None) -> None:
         with database.connection_context():
             row = Execution.get_or_none(Execution.id == execution_id)
         if row is None:
             raise NotFound(f"There is no execution {execution_id}.")
-        raise Conflict(f"The execution is {row.status} and cannot be {verb}.")
+        if row.status != unless:
+            raise Conflict(f"The execution is {row.status} and cannot be {verb}.")
 
     # Inside
 
@@ -275,6 +271,8 @@ class Executions:
         with database.connection_context():
             with transaction():
                 effects = self._moved(execution_id, make, guard, outcome, timer)
+                reach("advance.before_commit")
+            reach("advance.after_commit")
             if effects is not None:
                 self._announce(effects)
         return effects is not None
@@ -345,41 +343,8 @@ def _requeue(execution_id: str, paused: bool) -> list[str]:
     return [task.id for task in queued.returning(Task.id).execute()]
 
 
-def _new_execution(
-    identity: str, latest: Latest, text: str, name: str | None, key: str | None, move: Transition
-) -> NewExecution:
-    after = move.execution
-    return NewExecution(
-        id=identity,
-        name=name,
-        workflow_id=latest.workflow_id,
-        workflow=latest.name,
-        version_id=latest.version_id,
-        version=latest.number,
-        status=after.status,
-        input=text,
-        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
-        error=after.error,
-        cause=after.cause,
-        key=key,
-        body_hash=_hash(latest.name, text, name),
-        created_at=latest.now,
-    )
-
-
-def _started_before(own: NewExecution) -> str:
-    """The execution that this key has started. Raises KeyReused when it was for something else."""
-    kept = StartKey.get(StartKey.key == own.key)
-    if kept.body_hash != own.body_hash:
-        raise KeyReused()
-    return str(kept.execution_id)
-
-
-def _hash(*parts: str | None) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
 def _seed() -> int:
+    """64 random bits: chance enters here, the core itself throws no dice."""
     return secrets.randbits(64)
 
 

@@ -32,6 +32,11 @@ def task_id(execution_id: str, number: int) -> str:
     return str(uuid.UUID(int=uuid.UUID(execution_id).int + number))
 
 
+def execution_of(task: str) -> str:
+    """The id of the execution that a task's id belongs to."""
+    return str(uuid.UUID(int=uuid.UUID(task).int >> TASK_BITS << TASK_BITS))
+
+
 def is_id(text: str) -> bool:
     """Whether a text is a UUID in the one form that Stepwell writes."""
     try:

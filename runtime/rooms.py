@@ -16,7 +16,7 @@ from functions.contract import ExecutionView, FunctionView, HistoryView, Page, T
 from functions.errors import InvalidCursor, InvalidRequest, NotFound, Unavailable
 from runtime import views
 from runtime.catalog import Catalog
-from runtime.engine import jsontext
+from runtime.engine import jsontext, names
 from runtime.executions import Executions, TokenAnswer
 from runtime.ids import is_id, new_id
 from runtime.invoke import InProcessInvoker, Invoker, Target
@@ -28,6 +28,7 @@ Json = Any
 STATUSES = ("IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED")
 OPEN_TASKS = ("QUEUED", "IN_PROGRESS", "FAILED")
 COUNTED = 10_000
+FLOW = "flow:"
 
 
 class ExecutionRoom:
@@ -114,7 +115,7 @@ class WorkflowRoom:
             .where(Workflow.deleted_at.is_null(), Version.number == Workflow.latest)
         )
         if cursor is not None:
-            query = query.where(Workflow.name > cursor)
+            query = query.where(Workflow.name > _workflow_cursor(cursor))
         with database.connection_context():
             rows = list(query.order_by(Workflow.name).limit(limit + 1).objects())
         following = rows[limit - 1].named if len(rows) > limit else None
@@ -248,6 +249,13 @@ def _cursor_value(key: Any, cursor: str) -> Any:
     if key.name != "id" and cursor.isascii() and cursor.isdigit() and len(cursor) < 10:
         return int(cursor)
     raise InvalidCursor()
+
+
+def _workflow_cursor(cursor: str) -> str:
+    """The cursor of the list of workflows: a name, that of a flow's workflow too. Raises InvalidCursor."""
+    if names.fault_of(cursor.removeprefix(FLOW)):
+        raise InvalidCursor()
+    return cursor
 
 
 def _count(model: Any, where: Any) -> int:

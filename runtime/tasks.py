@@ -14,8 +14,9 @@ from db.models import Execution, Task
 from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
+from runtime.crashpoints import reach
 from runtime.executions import Executions, Guard
-from runtime.ids import is_id
+from runtime.ids import execution_of, is_id
 from runtime.rows import clock_sql
 from runtime.settings import Settings
 
@@ -44,10 +45,18 @@ class Tasks:
         if not is_id(task_id):
             return None
         with database.connection_context():
+            reach("claim.before_commit")
             claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions)
+            reach("claim.after_commit")
         if claim is None:
             self._note_missing(task_id)
         return claim
+
+    def held(self, task_id: str) -> list[Claimed]:
+        """The claim that this process holds of a task, whether it knows of it or not."""
+        with database.connection_context():
+            mine = queries.held(execution_of(task_id), self.owner)
+        return [claim for claim in mine if claim.id == task_id]
 
     def heartbeat(self, held: Sequence[Claimed]) -> dict[str, int]:
         """Ask for longer, for what this process works on: the task ids still its own, each with its attempt.
@@ -67,6 +76,8 @@ class Tasks:
                 return False
             rows.close_attempt(task, "RETURNED", logs=logs)
             _queue_again(task, execution, 0)
+            reach("return.before_commit")
+        reach("return.after_commit")
         self.executions.bell.ring([claim.id])
         return True
 
@@ -97,6 +108,8 @@ class Tasks:
                 _queue_again(task, execution, LOSS_DELAYS_MS[losses - 1], losses=losses)
             else:
                 Task.update(losses=losses).where(Task.id == task_id).execute()
+            reach("lose.before_commit")
+        reach("lose.after_commit")
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
         if losses < MOST_LOSSES:
             self.executions.bell.ring([task_id] if not LOSS_DELAYS_MS[losses - 1] else [])

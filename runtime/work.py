@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping
 
 from db.queries import Claimed
-from runtime.away import patiently
+from runtime.away import Done, certainly, patiently
+from runtime.crashpoints import reach
 from runtime.executions import Executions
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
@@ -35,6 +36,7 @@ class Work:
         self.targets = targets
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
+        self._reporting: set[str] = set()
         self._lock = threading.Lock()
 
     def run(self, task_id: str) -> None:
@@ -43,12 +45,12 @@ class Work:
             self.executions.bell.ring([task_id])
             return
         began = time.monotonic()
-        claim = self.tasks.claim(task_id)
+        claim = certainly(lambda: self.tasks.claim(task_id), lambda: self._adopted(self.tasks.held(task_id)))
         while claim is not None:
             claim = self._run_one(claim, began)
 
     def running(self) -> list[Claimed]:
-        """The claims that handlers of this process are working on."""
+        """The claims that this process works on, until their outcome is reported."""
         with self._lock:
             return list(self._running.values())
 
@@ -60,34 +62,43 @@ class Work:
         held = self.running()
         ours = self.tasks.heartbeat(held)
         for claim in held:
-            if ours.get(claim.id) != claim.attempt:
+            if ours.get(claim.id) != claim.attempt and self._stop(claim):
                 log.warning("task %s, attempt %s, is no longer ours: its handler is stopped", claim.id, claim.attempt)
-                self.invoker.kill(_key(claim))
 
     def hand_back(self) -> None:
-        """Give every running task to others, and stop its handler here."""
+        """Give every task whose handler still runs to others, and stop the handler here."""
         for claim in self.running():
-            if patiently(lambda claim=claim: self.tasks.give_back(claim)):
-                log.info("task %s is handed back", claim.id)
-            self.invoker.kill(_key(claim))
+            if _key(claim) not in self._reporting:
+                if patiently(lambda claim=claim: self.tasks.give_back(claim)):
+                    log.info("task %s is handed back", claim.id)
+                self._stop(claim)
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
+        key = _key(claim)
         with self._lock:
-            self._running[_key(claim)] = claim
+            if key in self._running:
+                return None
+            self._running[key] = claim
         try:
-            outcome = self.invoker.run(
-                self.targets[claim.function],
-                claim.input,
-                timeout_seconds=claim.timeout_seconds,
-                key=_key(claim),
-                request_id=new_id(),
-            )
+            reach("handler.before")
+            outcome = self._invoke(claim)
+            reach("handler.after")
+            return None if outcome.killed else self._report(claim, outcome, began)
         finally:
             with self._lock:
-                self._running.pop(_key(claim), None)
-        if outcome.killed:
-            return None
-        return self._report(claim, outcome, began)
+                self._running.pop(key, None)
+                self._reporting.discard(key)
+
+    def _invoke(self, claim: Claimed) -> Outcome:
+        outcome = self.invoker.run(
+            self.targets[claim.function],
+            claim.input,
+            timeout_seconds=claim.timeout_seconds,
+            key=_key(claim),
+            request_id=new_id(),
+        )
+        self._reporting.add(_key(claim))
+        return outcome
 
     def _report(self, claim: Claimed, outcome: Outcome, began: float) -> Claimed | None:
         def may_go_on(following: Claimed) -> bool:
@@ -99,7 +110,20 @@ class Work:
                 return self.executions.succeed(claim, outcome.result or "null", outcome.logs, may_go_on)
             return self.executions.fail(claim, outcome.error, outcome.cause, outcome.logs)
 
-        return patiently(report)
+        def look_back() -> Done[Claimed | None] | None:
+            done = self.executions.read_back(claim)
+            return None if done is None else self._adopted(done.answer) or Done(None)
+
+        return certainly(report, look_back)
+
+    def _adopted(self, held: list[Claimed]) -> Done[Claimed | None] | None:
+        """The first of these claims that nobody works on: it was made when the connection broke."""
+        with self._lock:
+            free = [claim for claim in held if _key(claim) not in self._running]
+        return Done(free[0]) if free else None
+
+    def _stop(self, claim: Claimed) -> bool:
+        return bool(self.invoker.kill(_key(claim)))
 
 
 def _key(claim: Claimed) -> str:

@@ -18,6 +18,7 @@ _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NUL = "\x00"
 _UNFIT = re.compile(f"[{_NUL}\ud800-\udfff]")
 _INT_LIMIT = 1 << 63
+_SHOWN = 80
 
 
 class NotJson(ValueError):
@@ -86,7 +87,7 @@ def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(found) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise NotJson(f"the key {twice!r} stands twice in one object")
+        raise NotJson(f"the key {twice[:_SHOWN]!r} stands twice in one object")
     return found
 
 

@@ -7,7 +7,7 @@ specification; the step list's and the flow's are our own.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,12 @@ from runtime.engine.paths import PathSyntax, parse
 from runtime.engine.templates import compile as compile_template
 
 Json = Any
+
+MOST_KNOWN = 300
+"""A hint is looked for among no more words than these: a hundred faults with a hint each must not take seconds."""
+
+LONGEST_MESSAGE = 400
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def check(value: Json, path: str, table: Table, what: str) -> Iterator[Fault]:
         yield Fault(path, f"{what} must be an object, not {named(value)}")
         return
     for field in sorted(value.keys() - table.keys()):
-        yield Fault(f"{path}.{field}", f"{what} has no field {field!r}", did_you_mean(field, table))
+        yield Fault(f"{path}.{cut(field)}", f"{what} has no field {shown(field)}", did_you_mean(field, table))
     for field, rule in table.items():
         if field in value:
             yield from rule.kind(value[field], f"{path}.{field}")
@@ -54,8 +60,10 @@ def check(value: Json, path: str, table: Table, what: str) -> Iterator[Fault]:
             yield Fault(path, f"{what} needs the field {field!r}")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint at the known word that was probably meant."""
+def did_you_mean(word: str, known: Collection[str]) -> str | None:
+    """A hint at the known word that was probably meant; none where looking for it would cost too much."""
+    if len(word) > names.LONGEST or len(known) > MOST_KNOWN:
+        return None
     by_lower = {one.lower(): one for one in known}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
     return f"did you mean {by_lower[near[0]]!r}?" if near else None
@@ -65,6 +73,16 @@ def named(value: Json) -> str:
     """What a value is, in JSON's words."""
     words = {str: "a string", bool: "a boolean", dict: "an object", list: "a list", type(None): "null"}
     return words.get(type(value), "a number")
+
+
+def cut(text: str) -> str:
+    """As much of somebody else's text as a message repeats."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def shown(text: str) -> str:
+    """A text in quotes, cut."""
+    return repr(cut(text))
 
 
 def anything(value: Json, path: str) -> Iterator[Fault]:
@@ -173,7 +191,7 @@ def _spelled(compile: Callable[[Any], object], value: Json, path: str) -> Iterat
     try:
         compile(value)
     except (PathSyntax, IntrinsicSyntax, ValueError) as fault:
-        yield Fault(path, str(fault))
+        yield Fault(path, str(fault)[:LONGEST_MESSAGE])
 
 
 YEAR = 366 * 24 * 3600

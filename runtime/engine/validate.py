@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.engine import rules
 from runtime.engine.definition import WITH_TOKEN, function_of
-from runtime.engine.rules import Fault, check, did_you_mean, named
+from runtime.engine.rules import Fault, check, cut, did_you_mean, named, shown
 
 Json = Any
 
@@ -72,7 +72,7 @@ def _doubled(steps: list[tuple[str, Mapping[str, Json]]]) -> Iterator[Fault]:
         if not isinstance(name, str):
             continue
         if name in seen:
-            yield Fault(f"{path}.name", f"the name {name!r} is taken by {seen[name]}")
+            yield Fault(f"{path}.name", f"the name {shown(name)} is taken by {seen[name]}")
         seen.setdefault(name, path)
 
 
@@ -83,7 +83,7 @@ def _too_many(found: int, most: int, path: str) -> Iterator[Fault]:
 
 def _known(function: str, path: str, functions: Collection[str]) -> Iterator[Fault]:
     if function not in functions:
-        yield Fault(path, f"there is no step type {function!r}", did_you_mean(function, functions))
+        yield Fault(path, f"there is no step type {shown(function)}", did_you_mean(function, functions))
 
 
 def _node(value: Json, path: str, functions: Collection[str]) -> Iterator[Fault]:
@@ -108,7 +108,7 @@ def _machine(document: Json, path: str, table: rules.Table, functions: Collectio
     if not isinstance(states, dict):
         return
     for name, state in states.items():
-        place = f"{path}.States.{name}"
+        place = f"{path}.States.{cut(name)}"
         if not 1 <= len(name) <= 80:
             yield Fault(place, "a state's name has 1 to 80 characters")
         yield from _state(state, place, states, functions)
@@ -120,9 +120,9 @@ def _named_twice(document: Json, path: str, seen: dict[str, str]) -> Iterator[Fa
     """A state's name stands for one place only, also across branches."""
     states = document.get("States") if isinstance(document, dict) else None
     for name, state in states.items() if isinstance(states, dict) else ():
-        place = f"{path}.States.{name}"
+        place = f"{path}.States.{cut(name)}"
         if name in seen:
-            yield Fault(place, f"the name {name!r} is taken by {seen[name]}")
+            yield Fault(place, f"the name {shown(name)} is taken by {seen[name]}")
         seen.setdefault(name, place)
         for index, branch in enumerate(_listed(state, "Branches")):
             yield from _named_twice(branch, f"{place}.Branches[{index}]", seen)
@@ -189,7 +189,7 @@ def _wildcards(entries: list[Json], path: str) -> Iterator[Fault]:
 
 def _target(name: Json, path: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
     if isinstance(name, str) and name not in siblings:
-        yield Fault(path, f"there is no state {name!r} here", did_you_mean(name, siblings))
+        yield Fault(path, f"there is no state {shown(name)} here", did_you_mean(name, siblings))
 
 
 def _reach(document: Mapping[str, Json], path: str, states: Mapping[str, Json]) -> Iterator[Fault]:
@@ -204,7 +204,7 @@ def _reach(document: Mapping[str, Json], path: str, states: Mapping[str, Json]) 
         waiting.append(states[name].get("Next"))
         waiting.extend(one.get("Next") for one in _listed(states[name], "Catch") if isinstance(one, dict))
     for name in sorted(states.keys() - reached):
-        yield Fault(f"{path}.States.{name}", "no state leads here")
+        yield Fault(f"{path}.States.{cut(name)}", "no state leads here")
     if reached and all(_goes_on(states[name]) for name in reached):
         yield Fault(path, "no state ends this machine")
 

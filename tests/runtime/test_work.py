@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from threading import Event, Thread
 
 import pytest
 from peewee import OperationalError
 
 from db import queries
-from runtime import away
+from db.database import database
+from db.models import Execution
+from runtime import away, crashpoints
 from runtime.invoke import Outcome
-from tests.runtime.stage import LONG_AGO, Stage, returns, steps
+from tests.runtime.stage import LONG_AGO, Stage, raises, returns, steps
 
 FIVE = steps(*["step1"] * 5)
 
@@ -174,19 +177,58 @@ def test_a_result_is_reported_again_while_the_database_is_away(house: Stage, mon
     assert house.status(identity) == "COMPLETED"
 
 
-def test_a_result_whose_commit_was_not_heard_of_is_taken_once(house: Stage, monkeypatch):
+@pytest.fixture
+def deaf(monkeypatch) -> Iterator[Callable[[str], None]]:
+    """Lets a caller believe, the first time, that what was committed has failed."""
     monkeypatch.setattr(away, "PATIENCE", (0, 0, 0))
-    finish, deaf = queries.finish, [True]
 
-    def deaf_once(move: object) -> object:
-        done = finish(move)
-        if deaf:
-            deaf.pop()
-            raise OperationalError("the connection broke after the commit")
-        return done
+    def deafen(point: str) -> None:
+        left = [True]
 
-    monkeypatch.setattr(queries, "finish", deaf_once)
-    identity = house.start(steps("step1", "step2"))
+        def break_once() -> None:
+            if left:
+                left.pop()
+                raise OperationalError("the connection broke after the commit")
+
+        crashpoints.arm(point, break_once)
+
+    yield deafen
+    crashpoints.disarm()
+
+
+@pytest.mark.parametrize("point", ["claim.after_commit", "finish.after_commit", "claim.before_commit"])
+def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(house: Stage, deaf, point: str):
+    deaf(point)
+    identity = house.start(steps("step1", "step2", "step1"))
     house.work.run(*house.rung())
-    assert house.attempts(identity)[0] == (1, 1, "COMPLETED")
-    assert house.executions.counters["fenced_results"] == 1
+    assert house.status(identity) == "COMPLETED"
+    assert house.attempts(identity) == [(1, 1, "COMPLETED"), (2, 1, "COMPLETED"), (3, 1, "COMPLETED")]
+    assert house.executions.counters["fenced_results"] == 0
+    assert [name for name, _ in house.script.events] == ["step1", "step2", "step1"]
+
+
+@pytest.mark.parametrize("point", ["advance.after_commit", "advance.before_commit"])
+def test_a_failure_that_was_committed_though_nobody_said_so_is_taken_once(house: Stage, deaf, point: str):
+    house.script.let("flaky", raises("E"), returns(1))
+    identity = house.start({"steps": [{"taskName": "flaky", "retry": {"maxAttempts": 2, "intervalSeconds": 0}}]})
+    waiting = house.rung()
+    deaf(point)
+    house.work.run(*waiting)
+    house.run()
+    assert house.status(identity) == "COMPLETED"
+    assert house.attempts(identity) == [(1, 1, "FAILED"), (1, 2, "COMPLETED")]
+
+
+def test_a_start_that_was_committed_though_nobody_said_so_is_a_start(house: Stage, deaf):
+    deaf("start.after_commit")
+    identity = house.start(steps("step1"))
+    house.run()
+    assert house.status(identity) == "COMPLETED"
+
+
+def test_a_start_that_was_not_committed_is_refused(house: Stage, deaf):
+    deaf("start.before_commit")
+    with pytest.raises(OperationalError):
+        house.start(steps("step1"))
+    with database.connection_context():
+        assert Execution.select().count() == 0

@@ -1,0 +1,52 @@
+"""Named points at which a test lets this process die, or lets a caller believe that what was done has failed.
+
+Nothing is armed unless a test arms it: in production a point costs one look into an empty table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+POINTS = (
+    "start.before_commit",
+    "start.after_commit",
+    "claim.before_commit",
+    "claim.after_commit",
+    "handler.before",
+    "handler.after",
+    "finish.before_commit",
+    "finish.after_commit",
+    "advance.before_commit",
+    "advance.after_commit",
+    "await.before_commit",
+    "await.after_commit",
+    "return.before_commit",
+    "return.after_commit",
+    "lose.before_commit",
+    "lose.after_commit",
+    "pause.before_commit",
+    "pause.after_commit",
+    "ring.before",
+    "ring.after",
+)
+
+_armed: dict[str, Callable[[], None]] = {}
+
+
+def reach(point: str) -> None:
+    """This point is reached: do what a test has armed it with."""
+    act = _armed.get(point)
+    if act is not None:
+        act()
+
+
+def arm(point: str, act: Callable[[], None]) -> None:
+    """Have ``act`` done whenever the point is reached. For tests only."""
+    if point not in POINTS:
+        raise ValueError(f"there is no crash point {point!r}")
+    _armed[point] = act
+
+
+def disarm() -> None:
+    """Disarm every point."""
+    _armed.clear()

@@ -1,0 +1,119 @@
+"""How an execution begins: what is asked for is checked, the core moves once, and all of it is written at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from peewee import IntegrityError
+
+from db import queries
+from db.database import database
+from db.models import Execution, StartKey
+from db.queries import NewExecution, Start
+from functions.errors import InvalidName, KeyReused, NameTaken, PayloadTooLarge, Unavailable
+from runtime import rows
+from runtime.away import AWAY
+from runtime.crashpoints import reach
+from runtime.engine import events, execution, jsontext, names
+from runtime.engine.definition import StateMachine
+from runtime.engine.jsontext import Json
+from runtime.engine.limits import EngineLimits
+from runtime.engine.transition import Transition, transition
+from runtime.ids import new_execution_id
+from runtime.workflows import Latest
+
+READ_BACK_PAUSES = (0.0, 0.1, 0.3, 0.5)
+"""The pauses before looks at what became of a start: no client waits for longer."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a caller asks for: an input, and perhaps a name of its own and an Idempotency-Key."""
+
+    input: Json
+    name: str | None = None
+    key: str | None = None
+
+
+def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limits: EngineLimits) -> Start:
+    """All that the start will write. Raises PayloadTooLarge, InvalidName."""
+    text = _checked(wanted, limits)
+    identity = new_execution_id()
+    before = execution.Execution(identity, wanted.name or identity, latest.name, wanted.input, latest.now)
+    move = transition(machine, before, events.ExecutionStarted(latest.now, seed), limits)
+    return rows.beginning(_new_execution(identity, latest, text, wanted, move), machine.plan, move)
+
+
+def write(begin: Start) -> str | None:
+    """Write a start, for certain: None, or what its key has started before. Raises NameTaken, KeyReused."""
+    own = begin.execution
+    try:
+        with database.connection_context():
+            reach("start.before_commit")
+            is_new = queries.start(begin)
+            reach("start.after_commit")
+            return None if is_new else _started_before(own)
+    except IntegrityError:
+        if own.name is None:
+            raise
+        taken = f"Workflow {own.workflow} has an execution named {own.name!r} already."
+        raise NameTaken(taken, path="$.name") from None
+    except AWAY:
+        if not _was_written(own):
+            raise
+        return None
+
+
+def _checked(wanted: Wanted, limits: EngineLimits) -> str:
+    """The input's text."""
+    if wanted.name is not None and (fault := names.fault_of(wanted.name)):
+        raise InvalidName(f"The execution's name: {fault}.", path="$.name")
+    text = jsontext.write(wanted.input)
+    if jsontext.size(text) > limits.payload:
+        raise PayloadTooLarge(f"The input is larger than {limits.payload} bytes.", path="$.input")
+    return text
+
+
+def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, move: Transition) -> NewExecution:
+    after = move.execution
+    return NewExecution(
+        id=identity,
+        name=wanted.name,
+        workflow_id=latest.workflow_id,
+        workflow=latest.name,
+        version_id=latest.version_id,
+        version=latest.number,
+        status=after.status,
+        input=text,
+        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        error=after.error,
+        cause=after.cause,
+        key=wanted.key,
+        body_hash=_hash(latest.name, text, wanted.name),
+        created_at=latest.now,
+    )
+
+
+def _was_written(own: NewExecution) -> bool:
+    """Whether a start was committed although the connection broke. Raises Unavailable when nobody can tell."""
+    for pause in READ_BACK_PAUSES:
+        time.sleep(pause)
+        with suppress(*AWAY), database.connection_context():
+            return Execution.select().where(Execution.id == own.id).exists()
+    raise Unavailable("The database went away while this was written: it may be done. Send it again with a key.")
+
+
+def _started_before(own: NewExecution) -> str:
+    """The execution that this key has started. Raises KeyReused when it was for something else."""
+    kept = StartKey.get(StartKey.key == own.key)
+    if kept.body_hash != own.body_hash:
+        raise KeyReused()
+    return str(kept.execution_id)
+
+
+def _hash(*parts: str | None) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
