@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from functions.api import _shapes
 from functions.contract import ApiContext, Event, Response, body_of, reply
+from functions.errors import InvalidName
 
 ROUTE = "POST /workflows"
 BODY = {
@@ -18,10 +19,13 @@ BODY = {
     "properties": {"name": {"type": "string"}, "definition": {"type": "object"}},
 }
 BODY_LIMIT = "definition_body"
+UNREACHABLE = (".", "..")  # in a path these are not names: no URL would lead to such a workflow
 ANSWERS = {201: {"$ref": "#/components/schemas/Workflow"}}
 
 
 def handler(event: Event, context: ApiContext) -> Response:
     body = body_of(event)
+    if body["name"] in UNREACHABLE:
+        raise InvalidName(f"No URL leads to a workflow named {body['name']!r}.", path="$.name")
     stored = context.workflows.create(body["name"], body["definition"])
     return reply(_shapes.workflow(stored), 201, {"location": f"/workflows/{quote(stored.name, safe='')}"})
