@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.adversary.doors import Web, web_on
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A web process on SQLite, for all attacks of a file: what one of them broke, the others would meet."""
+    home: Path = tmp_path_factory.mktemp("web")
+    with web_on(f"sqlite:///{home / 'stepwell.db'}", home) as made:
+        yield made

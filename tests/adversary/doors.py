@@ -1,0 +1,237 @@
+"""The web process as an adversary meets it: every route of the catalog, and whatever bytes he likes behind it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import flask
+from werkzeug.test import create_environ, run_wsgi_app
+
+from db.database import connect, database
+from db.migrate import migrate
+from db.models import TABLES
+from runtime.app import create_app
+from runtime.catalog import Catalog
+from runtime.context import Runtime, build
+from runtime.routes import Route
+from runtime.settings import Settings
+
+Json = Any
+
+JSON = {"content-type": "application/json"}
+WORKFLOW, STEP, ARTIFACT = "kept", "step1", "kept.txt"
+DEFINITION = {"steps": [{"taskName": STEP}]}
+WAITS_FOR_TOKEN = {
+    "StartAt": "Ask",
+    "States": {
+        "Ask": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "Parameters": {"FunctionName": STEP, "Payload": {"token.$": "$$.Task.Token"}},
+            "End": True,
+        }
+    },
+}
+SLOWEST_SECONDS = 2.0
+LONGEST_MESSAGE = 600
+
+# A body that its route takes; of a route that stands here not, an empty object.
+BODIES: Mapping[str, Json] = {
+    "POST /workflows": {"name": WORKFLOW, "definition": DEFINITION},
+    "POST /workflows/{name}/execute": {"input": {"n": 1}},
+    "POST /flows": {"name": STEP, "children": [{"name": STEP}], "opts": {"attempts": 2}},
+    "POST /functions/{name}/invoke": {"data": {}},
+    "POST /tasks/{token}/success": {"output": 1},
+    "POST /tasks/{token}/failure": {"error": "E", "cause": "c"},
+}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request, as it is to stand on the wire: nothing of it is checked or mended on the way."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    length: str | None = None
+    """What Content-Length says, when it is not the truth."""
+
+    def with_headers(self, headers: Mapping[str, str]) -> Ask:
+        return replace(self, headers={**self.headers, **headers})
+
+    def with_query(self, query: str) -> Ask:
+        return replace(self, target=f"{self.target}?{query}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    seconds: float
+    logged: Sequence[logging.LogRecord]
+
+    @property
+    def json(self) -> Json:
+        return json.loads(self.body)
+
+    def header(self, name: str) -> str | None:
+        return next((value for own, value in self.headers if own.lower() == name), None)
+
+
+class Web:
+    """The web process, asked without a socket, on a database that can be counted."""
+
+    def __init__(self, runtime: Runtime, app: flask.Flask) -> None:
+        self.runtime = runtime
+        self.catalog: Catalog = runtime.catalog
+        self._app = app
+        self.parameters: dict[tuple[str, str], str] = {}
+        self.furnish()
+
+    def ask(self, ask: Ask) -> Answer:
+        """What a request is answered with, how long that took, and what it made the house write to its log."""
+        records: list[logging.LogRecord] = []
+        with _overheard(records):
+            began = time.monotonic()
+            parts, status, headers = run_wsgi_app(self._app, _environ(ask), buffered=True)
+            body = b"".join(parts)
+            return Answer(int(status.split()[0]), headers.to_wsgi_list(), body, time.monotonic() - began, records)
+
+    def send(self, method: str, target: str, body: Json = None, **headers: str) -> Answer:
+        """A request that a client would send."""
+        text = b"" if body is None else json.dumps(body).encode()
+        return self.ask(Ask(method, target, {**(JSON if text else {}), **headers}, text))
+
+    def valid(self, route: Route) -> Ask:
+        """A request that this route takes."""
+        body = BODIES.get(route.key, {} if self.catalog.routes[route].body is not None else None)
+        text = b"" if body is None else json.dumps(body).encode()
+        method = "POST" if route.method == "ANY" else route.method
+        return Ask(method, self.target(route), JSON if text else {}, text)
+
+    def target(self, route: Route, **hostile: str) -> str:
+        """The route's path with something there in its variables, or something hostile that is encoded already."""
+        first = route.segments[0].text
+        parts = []
+        for segment in route.segments:
+            known = self.parameters.get((first, segment.text), "x")
+            is_literal = f"{{{segment.text}" not in route.path
+            parts.append(segment.text if is_literal else hostile.get(segment.text, quote(known, safe="")))
+        return "/" + "/".join(parts)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        with database.connection_context():
+            return {table.__name__: table.select().count() for table in TABLES}
+
+    def furnish(self) -> None:
+        """Have something of each kind there to be attacked."""
+        self.runtime.settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
+        (self.runtime.settings.artifacts_dir / ARTIFACT).write_text("kept")
+        rooms = self.runtime.api_context("furnishing")
+        rooms.workflows.create(WORKFLOW, DEFINITION)
+        rooms.workflows.create("asks", WAITS_FOR_TOKEN)
+        execution = rooms.executions.start(WORKFLOW, {}).id
+        asked = rooms.executions.start("asks", {}).id
+        token = rooms.tasks.get(rooms.executions.get(asked).tasks[0].id).input["token"]
+        task = rooms.executions.get(execution).tasks[0].id
+        known = {"name": WORKFLOW, "id": execution, "token": token, "key": ARTIFACT}
+        first_words = {route.segments[0].text for route in self.catalog.routes}
+        self.parameters = {(word, name): value for word in first_words for name, value in known.items()}
+        self.parameters |= {("functions", "name"): STEP, ("tasks", "id"): task}
+
+
+@contextmanager
+def web_on(url: str, home: Path, **settings: Any) -> Iterator[Web]:
+    """A web process on an empty database, made as the real one is."""
+    connect(url)
+    migrate()
+    own = {"home": home, "artifacts_dir": home / "artifacts", "outbox_dir": home / "outbox", "workers": 1}
+    made = Settings(**{"database_url": url, **own, **settings})
+    runtime = build(made)
+    try:
+        yield Web(runtime, create_app(made, runtime))
+    finally:
+        runtime.close()
+
+
+def breaches(web: Web, name: str, ask: Ask, expected: Sequence[int]) -> Iterator[str]:
+    """What of its promise the house breaks in answering one bad request: 4xx in the one form, nothing stored."""
+    before = web.counts()
+    answer = web.ask(ask)
+    after = web.counts()
+    told = f"{name}: {ask.method} {ask.target[:80]}"
+    if answer.status not in expected:
+        yield f"{told}: answered {answer.status}, not {expected}: {answer.body[:200]!r}"
+    if answer.seconds > SLOWEST_SECONDS:
+        yield f"{told}: took {answer.seconds:.1f} s"
+    if answer.status >= 400:
+        yield from (f"{told}: {fault}" for fault in faults_of(answer, is_head=ask.method.upper() == "HEAD"))
+        if after != before:
+            yield f"{told}: stored something: {before} -> {after}"
+
+
+def faults_of(answer: Answer, *, is_head: bool = False) -> Iterator[str]:
+    """What is wrong with a refusal."""
+    if len(answer.logged) > 1 or any(record.exc_info for record in answer.logged):
+        yield f"logged {[record.getMessage() for record in answer.logged]}"
+    if not re.fullmatch(r"[0-9a-f-]{36}", answer.header("x-request-id") or ""):
+        yield f"x-request-id is {answer.header('x-request-id')!r}"
+    if answer.header("content-type") != "application/json":
+        yield f"its content type is {answer.header('content-type')}"
+    elif not is_head:
+        yield from faults_of_error(answer.json)
+
+
+def faults_of_error(body: Json) -> Iterator[str]:
+    """What is wrong with the JSON of a refusal: ``{"error": {"code", "message", "path"?, "hint"?}}`` and no more."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if set(body) != {"error"} or not isinstance(error, dict):
+        yield f"is not in the error form: {str(body)[:200]}"
+        return
+    if not {"code", "message"} <= set(error) <= {"code", "message", "path", "hint"}:
+        yield f"has the members {sorted(error)}"
+    for member, text in error.items():
+        if not isinstance(text, str) or not 1 <= len(text) <= LONGEST_MESSAGE:
+            yield f"its {member} has {len(str(text))} characters: {str(text)[:100]!r}"
+    if re.search(r"Traceback|File \"|\.py\b|<class|object at 0x", json.dumps(error)):
+        yield f"tells of our inside: {error}"
+
+
+def _environ(ask: Ask) -> dict[str, Any]:
+    environ = create_environ(method=ask.method, input_stream=io.BytesIO(ask.body), environ_overrides={})
+    path, _, query = ask.target.partition("?")
+    environ |= {"RAW_URI": ask.target, "PATH_INFO": path, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1"}
+    environ.pop("CONTENT_LENGTH", None)
+    if ask.body or ask.length is not None:
+        environ["CONTENT_LENGTH"] = str(len(ask.body)) if ask.length is None else ask.length
+    for name, value in ask.headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
+    return environ
+
+
+@contextmanager
+def _overheard(records: list[logging.LogRecord]) -> Iterator[None]:
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    listener, root = Listener(logging.INFO), logging.getLogger()
+    root.addHandler(listener)
+    try:
+        yield
+    finally:
+        root.removeHandler(listener)
