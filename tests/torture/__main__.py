@@ -1,0 +1,53 @@
+"""``python -m tests.torture --minutes 3 --seed 1``: exit code 0 when nothing was lost, 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from tests.torture import table
+from tests.torture.run import Report, torture
+from tests.torture.stack import Options
+
+MOST_TOLD = 20
+
+
+def main() -> int:
+    options = _options()
+    place = Path(tempfile.mkdtemp(prefix="stepwell-torture-"))
+    print(f"torture: {options}, logs in {place}", flush=True)
+    report = torture(options, place)
+    print(table.text(report))
+    if table.is_kept(report):
+        shutil.rmtree(place)
+        return 0
+    print("\n".join(complaint(report, place)))
+    return 1
+
+
+def complaint(report: Report, place: Path) -> Iterator[str]:
+    """What is wrong, and how to look into it."""
+    yield f"\nBROKEN with seed {report.options.seed}; logs and faults.log are in {place}\n"
+    yield from (f"{one.kind}: {one.execution_id}: {one.what}" for one in report.breaches[:MOST_TOLD])
+    yield from report.watcher.changes[:MOST_TOLD]
+    yield from report.client.faults[:MOST_TOLD]
+    yield from report.faults.problems[:MOST_TOLD]
+    yield f"longest: {report.standstill}\n"
+    yield (place / "histories").read_text()
+
+
+def _options() -> Options:
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    for field in fields(Options):
+        kind = int if field.name == "seed" else float
+        parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=f"{field.default} unless told")
+    return Options(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

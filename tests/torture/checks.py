@@ -1,0 +1,183 @@
+"""What must be true of what a run has left behind. Each check is pure: it takes values and yields the breaches."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.torture.client import Answer, Story
+from tests.torture.ledger import Record, Task
+
+LOST = "lost"
+STUCK = "stuck"
+WRONG = "wrong"
+RECORDED_TWICE = "recorded twice"
+RAN_AGAIN = "ran again after its result"
+
+MOST_LOSSES = 3
+"""So many lost workers fail a task, whatever its handler would have given."""
+
+LAST_LINES = {
+    "COMPLETED": "ExecutionSucceeded",
+    "FAILED": "ExecutionFailed",
+    "TIMED_OUT": "ExecutionTimedOut",
+    "CANCELLED": "ExecutionAborted",
+}
+LETTERS = {"TaskScheduled": "s", "TaskStarted": "b", "TaskFailed": "f", "TaskTimedOut": "f", "TaskSucceeded": "w"}
+LIVES = {
+    "COMPLETED": re.compile(r"(sb*f)*sb+w"),
+    "FAILED": re.compile(r"(sb*f)*sb*f"),
+    "CANCELLED": re.compile(r"(sb*f)*(sb*)?"),
+}
+"""How a task may have lived, by its last status: scheduled, begun any number of times, and failed or succeeded."""
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A promise that was not kept. ``execution_id`` is None when there is no execution."""
+
+    kind: str
+    execution_id: str | None
+    what: str
+
+
+def all_breaches(stories: Sequence[Story], records: Sequence[Record], effects: Counter[str]) -> Iterator[Breach]:
+    """Everything that is wrong with a run, as far as the database and the handlers' file tell."""
+    of_plan = defaultdict(list)
+    for record in records:
+        of_plan[record.plan].append(record)
+        yield from record_breaches(record)
+        yield from effect_breaches(record, effects)
+    for story in stories:
+        yield from story_breaches(story, of_plan.pop(story.plan.number, []))
+    for number, strangers in of_plan.items():
+        yield from (Breach(WRONG, one.id, f"nobody has planned it (plan {number})") for one in strangers)
+
+
+# What was promised
+
+
+def story_breaches(story: Story, records: Sequence[Record]) -> Iterator[Breach]:
+    """An acknowledged start is there, once, and ended as it must; what was not acknowledged may be missing."""
+    if len(records) > 1:
+        yield Breach(WRONG, records[1].id, f"plan {story.plan.number} was started {len(records)} times")
+    if story.execution_id and story.execution_id not in {record.id for record in records}:
+        yield Breach(LOST, story.execution_id, f"plan {story.plan.number} was acknowledged")
+    for record in records:
+        if record.status == "IN_PROGRESS":
+            yield Breach(STUCK, record.id, "it has not ended")
+        elif not lost_too_often(record):
+            yield from (Breach(WRONG, record.id, what) for what in _unexpected(story, record))
+
+
+def lost_too_often(record: Record) -> bool:
+    """Whether lost workers may have failed one of its tasks: then its end is not the one that the handlers make."""
+    return any(task.losses >= MOST_LOSSES for task in record.tasks)
+
+
+def _unexpected(story: Story, record: Record) -> Iterator[str]:
+    expected = story.plan.expected
+    allowed = {"acknowledged": {"CANCELLED"}, "unknown": {"CANCELLED", expected.status}}.get(
+        story.cancel, {expected.status}
+    )
+    if record.status not in allowed:
+        yield f"it is {record.status} ({record.error}), not {' or '.join(sorted(allowed))}; cancel: {story.cancel}"
+    elif record.status == "COMPLETED" and record.output != expected.output:
+        yield f"its output is {record.output!r:.200}, not {expected.output!r:.200}"
+    elif record.status in ("FAILED", "TIMED_OUT") and record.error not in expected.errors:
+        yield f"its error is {record.error}, not {' or '.join(sorted(expected.errors))}"
+
+
+def answer_breaches(record: Record, answer: Answer) -> Iterator[Breach]:
+    """What the REST API tells of an execution is what the database holds."""
+    if answer.status == 404:
+        yield Breach(LOST, record.id, "the API does not know it")
+        return
+    told = answer.status, *(answer.body.get(name) for name in ("status", "output", "error", "cause"))
+    if told != (200, record.status, record.output, record.error, record.cause):
+        yield Breach(WRONG, record.id, f"the API tells {told!r:.300}")
+
+
+# What was written
+
+
+def record_breaches(record: Record) -> Iterator[Breach]:
+    """An execution's rows agree with each other, and nothing of it is left over."""
+    if record.status == "IN_PROGRESS":
+        return
+    yield from (Breach(WRONG, record.id, what) for what in _ledger_faults(record))
+    if record.left:
+        yield Breach(WRONG, record.id, f"{record.left} rows of timers and frames are left")
+    for task in record.tasks:
+        yield from _task_breaches(record, task)
+
+
+def _ledger_faults(record: Record) -> Iterator[str]:
+    ids = [line.id for line in record.lines]
+    types = [line.type for line in record.lines]
+    if ids != list(range(1, record.history_count + 1)):
+        yield f"its history has the lines {ids}, of {record.history_count}"
+    if types[:1] != ["ExecutionStarted"] or types.count("ExecutionStarted") != 1:
+        yield f"its history begins with {types[:1]}"
+    ends = [kind for kind in types if kind in LAST_LINES.values()]
+    if ends != [LAST_LINES[record.status]] or types[-1:] != ends:
+        yield f"it is {record.status}, and its history ends with {types[-1:]} of {ends}"
+
+
+def _task_breaches(record: Record, task: Task) -> Iterator[Breach]:
+    life = "".join(LETTERS.get(line.type, "?") for line in record.lines_of(task))
+    name = f"task {task.number} ({task.step})"
+    if life.count("w") > 1:
+        yield Breach(RECORDED_TWICE, record.id, f"{name}: {life}")
+    if "b" in life.partition("w")[2]:
+        yield Breach(RAN_AGAIN, record.id, f"{name}: {life}")
+    if task.status not in LIVES or not LIVES[task.status].fullmatch(life):
+        yield Breach(WRONG, record.id, f"{name} is {task.status} and has lived {life}")
+    yield from (Breach(WRONG, record.id, f"{name}: {what}") for what in _attempt_faults(task, life))
+
+
+def _attempt_faults(task: Task, life: str) -> Iterator[str]:
+    """The attempts' rows, the task's own row and the history count the same."""
+    outcomes = [one.outcome for one in task.attempts]
+    numbers = [one.attempt for one in task.attempts]
+    if numbers != list(range(1, task.attempt + 1)) or life.count("b") != task.attempt:
+        yield f"attempt {task.attempt}, rows {numbers}, begun {life.count('b')} times"
+    if outcomes.count("COMPLETED") != (task.status == "COMPLETED") or "COMPLETED" in outcomes[:-1]:
+        yield f"{task.status} with {outcomes}"
+    failures = [one for one in task.attempts if one.outcome in ("FAILED", "TIMED_OUT") or one.error is not None]
+    if len(failures) != life.count("f"):
+        yield f"{life.count('f')} failures with {outcomes}"
+    if outcomes.count("LOST") != task.losses:
+        yield f"{task.losses} losses with {outcomes}"
+
+
+# What was done
+
+
+def effect_breaches(record: Record, effects: Mapping[str, int]) -> Iterator[Breach]:
+    """No handler ran without a claim, and none that is recorded did not run."""
+    for step, (claims, results) in _claims(record).items():
+        lines = effects.get(f"{record.id}/{step}", 0)
+        if lines > claims:
+            yield Breach(RAN_AGAIN, record.id, f"{step} ran {lines} times with {claims} claims")
+        if lines < results:
+            yield Breach(WRONG, record.id, f"{step} has {results} results and ran {lines} times")
+
+
+def duplicates(record: Record, effects: Mapping[str, int]) -> int:
+    """How often a handler of this execution came to its end more often than its result was recorded: at least once."""
+    return sum(
+        max(effects.get(f"{record.id}/{step}", 0) - max(results, 1), 0)
+        for step, (_, results) in _claims(record).items()
+    )
+
+
+def _claims(record: Record) -> dict[str, tuple[int, int]]:
+    """How often each step was claimed, and how often it has a result."""
+    found: dict[str, tuple[int, int]] = {}
+    for task in record.tasks:
+        claims, results = found.get(task.step, (0, 0))
+        found[task.step] = claims + task.attempt, results + (task.status == "COMPLETED")
+    return found

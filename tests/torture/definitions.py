@@ -1,0 +1,178 @@
+"""What a seed makes up to be run: step lists, state machines and flows' trees of the handlers beside this file.
+
+They are such that the end is certain whatever is lost and repeated meanwhile: results depend on data and input alone,
+and no Cause, which tells of processes, reaches an output. Nothing waits longer than LONGEST_PAUSE on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+Json = Any
+
+LONGEST_PAUSE = 1.5
+"""Seconds: the longest nap, Wait, delay and back-off."""
+
+FUNCTIONS = {"append": 50, "nap": 14, "fails": 12, "exits": 5, "big": 4, "breaks": 1}
+"""How often each is drawn."""
+
+
+class Maker:
+    """Makes definitions up, the same ones from the same dice."""
+
+    def __init__(self, dice: Random) -> None:
+        self.dice = dice
+        self.names = 0
+        self.big = 0
+
+    def definition(self) -> Json:
+        """A step list or a state machine."""
+        self.names = self.big = 0
+        make = self.dice.choices((self.step_list, self.machine, self.overdue_machine), (10, 9, 1))[0]
+        return make()
+
+    # Step lists
+
+    def step_list(self) -> Json:
+        return {"steps": [self._item(2) for _ in range(self.dice.randint(1, 8))]}
+
+    def _item(self, depth: int) -> Json:
+        if depth and self._likely(0.2):
+            return {"parallel": [self._item(depth - 1) for _ in range(self.dice.randint(2, 3))]}
+        if self._likely(0.01):
+            return {"taskName": "hangs", "name": self._name(), "timeoutSeconds": 0.5}
+        function = self._function()
+        step = {"taskName": function, "name": self._name(), "data": self._data(function)}
+        if self._likely(0.9 if function == "exits" else 0.4):
+            step["retry"] = {"maxAttempts": self.dice.randint(2, 4), **self._back_off()}
+        if self._likely(0.2):
+            step["timeoutSeconds"] = 120
+        return step
+
+    def _back_off(self) -> Json:
+        return {"intervalSeconds": self.dice.choice((0, 0.1, 0.3)), "backoffRate": self.dice.choice((1, 2))}
+
+    # Flows
+
+    def tree(self, depth: int = 2) -> Json:
+        if depth == 2:
+            self.big = 0
+        function = self._function()
+        node = {"name": function, "data": self._data(function)}
+        if self._likely(0.9 if function == "exits" else 0.4):
+            node["opts"] = self._options()
+        if depth and self._likely(0.75):
+            node["children"] = [self.tree(depth - 1) for _ in range(self.dice.randint(1, 3))]
+        return node
+
+    def _options(self) -> Json:
+        backoff = {"type": self.dice.choice(("fixed", "exponential")), "delay": self.dice.choice((0, 100, 250))}
+        delay = {"delay": self.dice.randint(1, 800)} if self._likely(0.3) else {}
+        return {"attempts": self.dice.randint(2, 4), "backoff": backoff, **delay}
+
+    # State machines
+
+    def machine(self) -> Json:
+        begin = {"Begin": {"Type": "Pass", "Parameters": {"last.$": "$.value", "text.$": "$.text"}}}
+        fails = {"Type": "Fail", "Error": "AsAskedFor", "Cause": "it was asked for"}
+        return _chained([begin, *self._blocks(2), {"Done": fails if self._likely(0.05) else {"Type": "Succeed"}}])
+
+    def overdue_machine(self) -> Json:
+        """One that its own time-out ends."""
+        begin = {"Begin": {"Type": "Pass", "Parameters": {"last.$": "$.value"}}}
+        states = [
+            begin,
+            self._task("append"),
+            {"Endless": {"Type": "Wait", "Seconds": 300}},
+            {"Done": {"Type": "Succeed"}},
+        ]
+        return {**_chained(states), "TimeoutSeconds": self.dice.choice((1, 1.5))}
+
+    def _blocks(self, depth: int) -> list[Json]:
+        return [self._block(depth) for _ in range(self.dice.randint(1, 5 if depth == 2 else 2))]
+
+    def _block(self, depth: int) -> Json:
+        """A few states: the first is where the block begins; where it goes on is left open."""
+        kind = self.dice.choices(("task", "pass", "wait", "parallel"), (12, 2, 3, 4 if depth else 0))[0]
+        match kind:
+            case "pass":
+                return {self._name(): {"Type": "Pass", "Result": self.dice.randrange(100), "ResultPath": "$.last"}}
+            case "wait":
+                return {self._name(): {"Type": "Wait", "Seconds": self.dice.choice((0, 0.2, 1, LONGEST_PAUSE))}}
+            case "parallel":
+                return self._parallel(depth)
+        return self._task(self._function())
+
+    def _task(self, function: str) -> Json:
+        parameters = {
+            "data": self._data(function),
+            "input.$": "$$.Execution.Input",
+            "results": {"last.$": "$.last"},
+            "step": {
+                "retry.$": "$$.State.RetryCount",
+                "idempotencyKey.$": "States.Format('{}/{}', $$.Execution.Id, $$.State.Name)",
+            },
+        }
+        state = {"Type": "Task", "Resource": function, "Parameters": parameters, "ResultPath": "$.last"}
+        if self._likely(0.8):
+            errors = self.dice.choice((["States.ALL"], ["NotYet", "Runtime.ExitError"], ["States.TaskFailed"]))
+            state["Retry"] = [self._retrier(errors)]
+        if not self._likely(0.5):
+            return {self._name(): state}
+        rescue = self._name()
+        state["Catch"] = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": rescue}]
+        saved = {"last": self.dice.randrange(100), "error.$": "$.caught.Error"}
+        return {self._name(): state, rescue: {"Type": "Pass", "Parameters": saved}}
+
+    def _parallel(self, depth: int) -> Json:
+        branches = [self._branch(depth - 1) for _ in range(self.dice.randint(2, 3))]
+        state = {"Type": "Parallel", "Branches": branches, "ResultPath": "$.last"}
+        if self._likely(0.3):
+            state["Retry"] = [self._retrier(["States.ALL"], most=1)]
+        if not self._likely(0.5):
+            return {self._name(): state}
+        rescue = self._name()
+        state["Catch"] = [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": rescue}]
+        return {self._name(): state, rescue: {"Type": "Pass", "Result": self.dice.randrange(9), "ResultPath": "$.last"}}
+
+    def _branch(self, depth: int) -> Json:
+        give = {self._name(): {"Type": "Pass", "OutputPath": "$.last", "End": True}}
+        return _chained([*self._blocks(depth), give])
+
+    def _retrier(self, errors: list[str], most: int = 3) -> Json:
+        interval = self.dice.choice((0, 0.1, 0.3))
+        return {"ErrorEquals": errors, "MaxAttempts": self.dice.randint(1, most), "IntervalSeconds": interval}
+
+    # Both
+
+    def _function(self) -> str:
+        name = self.dice.choices(list(FUNCTIONS), list(FUNCTIONS.values()))[0]
+        self.big += name == "big"
+        return "append" if name == "big" and self.big > 2 else name  # more would break the limit of a payload
+
+    def _data(self, function: str) -> Json:
+        data = {"value": self.dice.randrange(1000)}
+        if function == "nap":
+            data["seconds"] = round(self.dice.uniform(0, LONGEST_PAUSE), 2)
+        if function == "fails":
+            data["failures"] = self.dice.choices((1, 2, 3), (6, 3, 1))[0]
+        return data
+
+    def _name(self) -> str:
+        self.names += 1
+        return f"S{self.names}"
+
+    def _likely(self, chance: float) -> bool:
+        return self.dice.random() < chance
+
+
+def _chained(blocks: Sequence[Json]) -> Json:
+    """One machine of these blocks: each way out of one leads to the first state of the next."""
+    for block, following in pairwise(blocks):
+        for state in block.values():
+            state["Next"] = next(iter(following))
+    states = {name: state for block in blocks for name, state in block.items()}
+    return {"StartAt": next(iter(states)), "States": states}

@@ -1,0 +1,7 @@
+"""Leaves a line and gives back its number."""
+
+from steps._effects import leave_a_line
+
+
+def handler(event, context):
+    return leave_a_line(event)

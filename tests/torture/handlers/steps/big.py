@@ -1,0 +1,7 @@
+"""Leaves a line and gives back some 50 kB."""
+
+from steps._effects import leave_a_line
+
+
+def handler(event, context):
+    return {"value": leave_a_line(event), "fill": "x" * 50_000}

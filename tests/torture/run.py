@@ -1,0 +1,121 @@
+"""One run: bring a stack up, use it and hurt it for so many minutes, let it come to rest, and judge what it did."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.torture import checks, ledger, recovery
+from tests.torture.checks import Breach
+from tests.torture.client import Client
+from tests.torture.faults import DATABASE_AWAY, Faults
+from tests.torture.ledger import Record
+from tests.torture.plans import plans
+from tests.torture.recovery import Standstill
+from tests.torture.stack import Options, Stack, pause, running
+from tests.torture.watcher import Watcher
+
+REST_SECONDS = 60
+"""How long executions may take to end after the last fault, besides the leases that then run out."""
+
+SLACK_SECONDS = 10
+"""What recovery may take beyond lease and sweep: among others the 5 s that a task waits after its second loss."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did and what is wrong with it."""
+
+    options: Options
+    client: Client
+    faults: Faults
+    watcher: Watcher
+    records: Sequence[Record]
+    breaches: Sequence[Breach]
+    duplicates: int
+    standstill: Standstill | None
+
+    @property
+    def recovery_limit(self) -> float:
+        return self.options.lease + self.options.sweep + SLACK_SECONDS
+
+    def count(self, kind: str) -> int:
+        return sum(breach.kind == kind for breach in self.breaches)
+
+
+def torture(options: Options, place: Path) -> Report:
+    """Do one run. ``place`` is an empty folder, for logs and for what handlers leave behind."""
+    with running(place, options) as stack:
+        client = Client(stack.webs, options.rate, plans(options.seed))
+        client.store(options.seed)
+        faults = Faults(stack, client, options)
+        watcher = Watcher(stack.postgres.url)
+        _let_it_be(options, client, faults, watcher)
+        return _judged(options, stack, client, faults, watcher)
+
+
+def _let_it_be(options: Options, client: Client, faults: Faults, watcher: Watcher) -> None:
+    watcher.begin()
+    client.begin()
+    faults.begin()
+    pause(options.minutes * 60)
+    faults.end()
+    client.end()
+    watcher.await_nothing_open(REST_SECONDS + 3 * options.lease)
+    watcher.end()
+
+
+def _judged(options: Options, stack: Stack, client: Client, faults: Faults, watcher: Watcher) -> Report:
+    faults.problems += [f"{member.name} has ended by itself" for member in stack.members if not member.is_alive()]
+    records = ledger.read(stack.postgres.url)
+    effects = ledger.read_effects(stack.effects)
+    breaches = list(checks.all_breaches(client.stories, records, effects))
+    for record in records:
+        breaches += checks.answer_breaches(record, client.get(f"/executions/{record.id}"))
+    _keep_histories(stack.place, records, breaches)
+    return Report(
+        options=options,
+        client=client,
+        faults=faults,
+        watcher=watcher,
+        records=records,
+        breaches=breaches,
+        duplicates=sum(checks.duplicates(record, effects) for record in records),
+        standstill=recovery.longest(records, _away(faults), _paused(client)),
+    )
+
+
+def _away(faults: Faults) -> list[recovery.Interval]:
+    return [(one.began, one.ended) for one in faults.done if one.kind in DATABASE_AWAY]
+
+
+def _paused(client: Client) -> dict[str, recovery.Interval]:
+    return {story.execution_id: story.paused for story in client.stories if story.execution_id and story.paused}
+
+
+def _keep_histories(place: Path, records: Sequence[Record], breaches: Sequence[Breach]) -> None:
+    """Write what the database holds of the executions with which something is wrong."""
+    wrong = Counter(breach.execution_id for breach in breaches)
+    with (place / "histories").open("w") as file:
+        file.writelines(f"{history_of(record)}\n\n" for record in records if wrong[record.id])
+
+
+def history_of(record: Record) -> str:
+    """An execution's history and its tasks, to be read by people."""
+    head = f"{record.id} {record.status} {record.error or ''} (plan {record.plan})"
+    lines = [
+        f"  {line.id:4} {line.at:.3f} {line.type} {line.step or ''} {_short(line.details)}" for line in record.lines
+    ]
+    tasks = [
+        f"  task {task.number} {task.step} {task.status}, losses {task.losses}: "
+        + ", ".join(f"{one.attempt} {one.outcome} {one.finished_at:.3f}" for one in task.attempts)
+        for task in record.tasks
+    ]
+    return "\n".join([head, *lines, *tasks])
+
+
+def _short(details: object) -> str:
+    return json.dumps(details)[:160]

@@ -1,0 +1,213 @@
+"""How an execution must end: a second opinion that shares nothing with the engine but the definition it reads.
+
+There is no time, no queue and no fault here: handlers are numbers, branches run one after another. It knows what
+``plans.py`` makes and no more of the language than that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.torture.handlers.steps._effects import total
+
+Json = Any
+
+ATTEMPTS = {"fails": 3}
+"""How often a function is tried whose step does not say: what its file says in RETRY."""
+
+ENDLESS_SECONDS = 60
+"""A Wait of this length or more is there to be cut short by the machine's own time-out."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ends. ``errors``: where branches fail side by side, the error may be any of several."""
+
+    status: str
+    output: Json = None
+    errors: frozenset[str] = field(default_factory=frozenset)
+
+
+class Raised(Exception):
+    """A step has failed for good, with one of these errors."""
+
+    def __init__(self, *errors: str) -> None:
+        self.errors = frozenset(errors)
+        super().__init__(*errors)
+
+
+class TimedOut(Exception):
+    """The machine's own time-out has passed."""
+
+
+def ending(definition: Json, given: Json) -> Ending:
+    """How an execution of this definition with this input ends: of a step list, a state machine or a flow's tree."""
+    run = steps_output if "steps" in definition else machine_output if "States" in definition else tree_output
+    try:
+        return Ending("COMPLETED", run(definition, given))
+    except Raised as fault:
+        return Ending("FAILED", errors=fault.errors)
+    except TimedOut:
+        return Ending("TIMED_OUT", errors=frozenset({"States.Timeout"}))
+
+
+# Handlers
+
+
+def perform(function: str, event: Mapping[str, Json], retry: int) -> Json:
+    """What a handler gives back at its n-th retry. Raises Raised."""
+    match function:
+        case "breaks":
+            raise Raised("Broken")
+        case "hangs":
+            raise Raised("States.Timeout")
+        case "exits" if retry == 0:
+            raise Raised("Runtime.ExitError")
+        case "fails" if retry < event["data"]["failures"]:
+            raise Raised("NotYet")
+        case "big":
+            return {"value": total(event), "fill": "x" * 50_000}
+    return total(event)
+
+
+def tried(function: str, event: Mapping[str, Json], attempts: int) -> Json:
+    """What a handler gives back when any failure is tried again, so many attempts in all."""
+    for retry in range(attempts - 1):
+        try:
+            return perform(function, event, retry)
+        except Raised:
+            continue
+    return perform(function, event, attempts - 1)
+
+
+# Step lists
+
+
+def steps_output(definition: Json, given: Json) -> Json:
+    results: dict[str, Json] = {}
+    output = None
+    for item in definition["steps"]:
+        output, found = _item(item, given, dict(results))
+        results.update(found)
+    return output
+
+
+def _item(item: Json, given: Json, results: dict[str, Json]) -> tuple[Json, dict[str, Json]]:
+    """What a step or a group gives, and its results by step name; all members of a group see the same before them."""
+    if "parallel" in item:
+        done = side_by_side([lambda one=one: _item(one, given, results) for one in item["parallel"]])
+        return [output for output, _ in done], {name: value for _, found in done for name, value in found.items()}
+    event = {"data": item.get("data", {}), "input": given, "results": results}
+    attempts = item.get("retry", {}).get("maxAttempts") or ATTEMPTS.get(item["taskName"], 1)
+    output = tried(item["taskName"], event, attempts)
+    return output, {item["name"]: output}
+
+
+def side_by_side(branches: Sequence[Callable[[], Json]]) -> list[Json]:
+    """What the branches give, in their order. When some fail, it may be with the error of any of them."""
+    outputs, errors = [], set()
+    for branch in branches:
+        try:
+            outputs.append(branch())
+        except Raised as fault:
+            errors |= fault.errors
+    if errors:
+        raise Raised(*errors)
+    return outputs
+
+
+# Flows
+
+
+def tree_output(tree: Json, given: Json = None) -> Json:
+    children = tree.get("children", [])
+    results = side_by_side([lambda one=one: tree_output(one) for one in children])
+    named = [{"name": child["name"], "result": result} for child, result in zip(children, results, strict=True)]
+    event = {"data": tree.get("data", {}), "children": named}
+    return tried(tree["name"], event, tree.get("opts", {}).get("attempts") or ATTEMPTS.get(tree["name"], 1))
+
+
+# State machines
+
+
+def machine_output(machine: Json, given: Json, data: Json = None) -> Json:
+    """What a machine, or with ``data`` a branch of it, gives."""
+    name, data = machine["StartAt"], given if data is None else data
+    while True:
+        state = machine["States"][name]
+        if "TimeoutSeconds" in machine and state.get("Seconds", 0) >= ENDLESS_SECONDS:
+            raise TimedOut
+        try:
+            data, name = _with_retry(state, data, given), state.get("Next")
+        except Raised as fault:
+            if "Catch" not in state:
+                raise
+            (catcher,) = state["Catch"]
+            caught = {"Error": "|".join(sorted(fault.errors)), "Cause": ""}
+            data, name = _placed(catcher["ResultPath"], data, caught), catcher["Next"]
+        if name is None:
+            return data
+
+
+def _with_retry(state: Json, data: Json, given: Json) -> Json:
+    used = [0] * len(state.get("Retry", ()))
+    while True:
+        try:
+            return _entered(state, data, given, sum(used))
+        except Raised as fault:
+            place = _retrier(state.get("Retry", ()), fault.errors)
+            if place is None or used[place] == state["Retry"][place]["MaxAttempts"]:
+                raise
+            used[place] += 1
+
+
+def _retrier(retriers: Sequence[Json], errors: frozenset[str]) -> int | None:
+    """Which retrier takes these errors. TaskFailed leaves out time-outs, but no state machine here has such a task."""
+    taken = errors | {"States.ALL", "States.TaskFailed"}
+    return next((place for place, retrier in enumerate(retriers) if taken & set(retrier["ErrorEquals"])), None)
+
+
+def _entered(state: Json, data: Json, given: Json, retry: int) -> Json:
+    """What a state hands on when nothing goes wrong in it. Raises Raised."""
+    match state["Type"]:
+        case "Fail":
+            raise Raised(state["Error"])
+        case "Pass":
+            result = _rendered(state["Parameters"], data, given) if "Parameters" in state else state.get("Result", data)
+        case "Task":
+            result = perform(state["Resource"], _rendered(state["Parameters"], data, given), retry)
+        case "Parallel":
+            result = side_by_side([lambda one=one: machine_output(one, given, data) for one in state["Branches"]])
+        case _:
+            return data
+    return _at(state.get("OutputPath", "$"), _placed(state.get("ResultPath", "$"), data, result))
+
+
+def _rendered(template: Json, data: Json, given: Json) -> Json:
+    """A payload template filled in. What hangs on chance or on time (``step``) is left out."""
+    if not isinstance(template, dict):
+        return template
+    known = {"$$.Execution.Input": given}
+    return {
+        name.removesuffix(".$"): (
+            known[value] if value in known else _at(value, data)
+        ) if name.endswith(".$") else _rendered(value, data, given)
+        for name, value in template.items()
+        if name != "step"
+    }  # fmt: skip
+
+
+def _at(path: str, data: Json) -> Json:
+    for member, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
+        data = data[int(index)] if index else data[member]
+    return data
+
+
+def _placed(path: str | None, data: Json, value: Json) -> Json:
+    """``value`` put into ``data`` at ``$.name``; in its place for ``$``; not at all for null."""
+    if path is None:
+        return data
+    return value if path == "$" else {**data, path.removeprefix("$."): value}

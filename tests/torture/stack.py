@@ -1,0 +1,204 @@
+"""A whole house as real processes on 127.0.0.1: PostgreSQL, Redis, two web processes and three workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import psutil
+
+from tests.services import Postgres, Redis, Server, until
+from tests.torture.handlers.steps import _effects
+
+ROOT = Path(__file__).resolve().parents[2]
+HANDLERS = Path(__file__).parent / "handlers"
+PROGRAMS = Path(sys.executable).parent
+
+WEBS = 2
+WORKERS = 3
+SLOTS = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is told. ``rate`` is how many executions are started in a second."""
+
+    minutes: float = 3
+    seed: int = 1
+    lease: float = 5
+    heartbeat: float = 1.5
+    sweep: float = 1
+    rate: float = 6
+
+
+class KeptLog:
+    """A server whose log outlives it, in the folder of the run."""
+
+    place: Path
+    name: str
+
+    @property
+    def _log(self) -> Path:
+        return self.place / f"{self.name}.log"
+
+
+class LoggedPostgres(KeptLog, Postgres):
+    """The database."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self.place, self.name = place, "postgresql"
+
+    def restart_fast(self) -> None:
+        """Stop as an operator does: transactions are rolled back, sessions are ended, all is written. Then start."""
+        pid = self.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGINT)
+        until(lambda: _is_gone(pid), "PostgreSQL has stopped")
+        self.restart()
+
+
+class LoggedRedis(KeptLog, Redis):
+    """The bell."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self.place, self.name = place, "redis"
+
+
+class Member(KeptLog, Server):
+    """A process of ours, restarted at the same address."""
+
+    stop_signal = "TERM"
+
+    def __init__(self, name: str, place: Path, environment: dict[str, str]) -> None:
+        super().__init__()
+        self.place, self.name = place, name
+        self.kind = name  # type: ignore[misc]
+        self._environment = environment
+
+    def is_alive(self) -> bool:
+        pid = self.pid
+        return pid is not None and not _is_gone(pid)
+
+    def kill_alone(self) -> None:
+        """End this one process as a crash would; its children have to notice."""
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGKILL)
+        self.kill()
+
+    def freeze_alone(self) -> None:
+        """Stop this one process; its children go on, and so may finish what nobody takes."""
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def _prepare(self) -> None:
+        """There is nothing to prepare."""
+
+    def _spawn(self, command: list[str | Path], stdout: Any) -> subprocess.Popen[bytes]:
+        environment = {**self._environment, "PORT": str(self.port)}
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+class Web(Member):
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _command(self) -> list[str | Path]:
+        return [PROGRAMS / "gunicorn", "--workers", "1", "runtime.app:create_app()"]
+
+    def _answers(self) -> bool:
+        with suppress(URLError, OSError), urlopen(f"{self.url}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+        return False
+
+
+class Worker(Member):
+    def _command(self) -> list[str | Path]:
+        options = ["-k", "thread", "-w", str(SLOTS), "-g", "TERM", "-t", "1", "-n"]  # less than the longest nap takes
+        return [PROGRAMS / "huey_consumer", "runtime.worker.huey", *options]
+
+    def _ping(self) -> None:
+        """A worker has no address to ask at."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The processes of one run. ``place`` holds their logs and what handlers leave behind."""
+
+    place: Path
+    postgres: LoggedPostgres
+    redis: LoggedRedis
+    webs: tuple[Web, ...]
+    workers: tuple[Worker, ...]
+
+    @property
+    def effects(self) -> Path:
+        """The file in which every handler that comes to its end leaves a line."""
+        return self.place / "artifacts" / _effects.FILE
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return (*self.webs, *self.workers)
+
+
+@contextmanager
+def running(place: Path, options: Options) -> Iterator[Stack]:
+    """A stack that is up, and is ended whatever happens."""
+    with ExitStack() as opened:
+        postgres = opened.enter_context(LoggedPostgres(place))
+        redis = opened.enter_context(LoggedRedis(place))
+        environment = _environment(place, options, postgres.url, redis.url)
+        subprocess.run([sys.executable, "-m", "db.migrate"], cwd=ROOT, env=environment, check=True, capture_output=True)
+        webs = tuple(opened.enter_context(Web(f"web-{n}", place, environment)) for n in range(1, WEBS + 1))
+        workers = tuple(opened.enter_context(Worker(f"worker-{n}", place, environment)) for n in range(1, WORKERS + 1))
+        yield Stack(place, postgres, redis, webs, workers)
+
+
+def _environment(place: Path, options: Options, database_url: str, redis_url: str) -> dict[str, str]:
+    (place / "artifacts").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STEPWELL_")}
+    return {
+        **kept,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "FUNCTIONS_PATH": str(HANDLERS),
+        "ARTIFACTS_DIR": str(place / "artifacts"),
+        "OUTBOX_DIR": str(place / "outbox"),
+        "STEPWELL_HOME": str(place),
+        "STEPWELL_LEASE_SECONDS": str(options.lease),
+        "STEPWELL_HEARTBEAT_SECONDS": str(options.heartbeat),
+        "STEPWELL_SWEEP_SECONDS": str(options.sweep),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet has, too."""
+    with suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    return True
+
+
+def pause(seconds: float) -> None:
+    """Let time pass: here the faults and the load are what is timed, and nothing is awaited."""
+    time.sleep(seconds)

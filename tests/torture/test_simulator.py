@@ -1,0 +1,90 @@
+"""The second opinion agrees with the engine while nothing fails, and can tell when an end is another one."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.catalog import Catalog
+from runtime.engine import flow, steplist, validate
+from runtime.engine.commands import DispatchTask
+from runtime.engine.definition import StateMachine, load
+from runtime.engine.steplist import Compiled
+from tests.runtime.engine.driver import Answer, Driver
+from tests.torture.plans import Plan, plans, workflows
+from tests.torture.simulator import Raised, ending, perform
+
+Json = Any
+
+CATALOG = Catalog.load((Path(__file__).parent / "handlers",))
+DEFAULTS = {name: CATALOG.defaults(name) for name in CATALOG.steps}
+STARTS = 200
+
+
+def compiled(definition: Json) -> StateMachine:
+    """The machine that the house would make of a definition. It has to be a valid one."""
+    if "name" in definition:
+        assert validate.flow(definition, DEFAULTS, 1000) == []
+        made = flow.compile(definition, DEFAULTS)
+    else:
+        assert validate.workflow(definition, DEFAULTS, 1000) == []
+        is_list = validate.is_step_list(definition)
+        made = steplist.compile(definition, DEFAULTS) if is_list else Compiled(definition, ())
+    return load(made.machine, made.plan)
+
+
+def answer(task: DispatchTask) -> Answer:
+    try:
+        return Answer(result=perform(task.function, task.input, task.input["step"]["retry"]))
+    except Raised as fault:
+        (error,) = fault.errors
+        return Answer(error=error, cause="it was asked for")
+
+
+def definition_of(plan: Plan, seed: int) -> tuple[Json, Json]:
+    """What a plan starts, and with which input."""
+    if plan.path == "/flows":
+        return plan.body, {}
+    return workflows(seed)[plan.path.split("/")[2]], plan.body["input"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_engine_and_the_simulator_agree_on_how_everything_ends(seed: int) -> None:
+    for plan in islice(plans(seed), STARTS):
+        definition, given = definition_of(plan, seed)
+        ended = Driver(compiled(definition), given, answer).run().execution
+        expected = plan.expected
+        assert (ended.status, ended.output) == (expected.status, expected.output), definition
+        assert ended.error in expected.errors or (ended.error is None and not expected.errors), definition
+
+
+def test_every_kind_of_end_is_expected_of_some_but_most_complete() -> None:
+    ends = [plan.expected.status for seed in range(8) for plan in islice(plans(seed), STARTS)]
+    assert set(ends) == {"COMPLETED", "FAILED", "TIMED_OUT"}
+    assert ends.count("COMPLETED") > len(ends) / 2
+
+
+def test_the_same_seed_makes_the_same_plans() -> None:
+    assert list(islice(plans(7), 50)) == list(islice(plans(7), 50)) != list(islice(plans(8), 50))
+
+
+def test_a_result_depends_on_what_every_step_before_it_gave() -> None:
+    def output(first: str, value: int) -> Json:
+        steps = [
+            {"taskName": "append", "name": first, "data": {"value": value}},
+            {"taskName": "append", "name": "last", "data": {"value": 1}},
+        ]
+        return ending({"steps": steps}, {"value": 1}).output
+
+    assert len({output("a", 1), output("a", 2), output("b", 1)}) == 3
+
+
+def test_branches_that_fail_side_by_side_may_end_the_execution_with_either_error() -> None:
+    group = [
+        {"taskName": "breaks", "name": "a"},
+        {"taskName": "exits", "name": "b", "data": {"value": 1}},
+    ]
+    assert ending({"steps": [{"parallel": group}]}, {}).errors == {"Broken", "Runtime.ExitError"}
