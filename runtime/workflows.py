@@ -60,14 +60,17 @@ class Workflows:
             self._store(name, definition, self.compiled(definition, "$"), is_seed=True)
 
     def create_flow(self, tree: Json) -> Latest:
-        """The workflow ``flow:<name>`` for a tree: a new version only when the tree is not the newest one."""
+        """The version of the workflow ``flow:<name>`` that is this tree: a new one only when the newest is not.
+
+        It may not be the newest any more when this returns: trees of one name are stored by many at once.
+        """
         _refuse(validate.flow(tree, self.defaults, self.limits.steps), "$")
         name = f"flow:{tree['name']}"
         with database.connection_context():
             newest = _newest(name)
         if newest is None or newest.definition != jsontext.write(tree):
-            self._store(name, tree, flow.compile(tree, self.defaults))
-        return self.latest(name)
+            newest = self._store(name, tree, flow.compile(tree, self.defaults))
+        return _latest(name, newest)
 
     def compiled(self, definition: Json, place: str) -> Compiled:
         """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
@@ -82,7 +85,7 @@ class Workflows:
             version = _newest(name)
         if version is None:
             raise NotFound(f"There is no workflow {name[:80]!r}.")
-        return Latest(version.workflow_id, name, version.id, version.number, version.now)
+        return _latest(name, version)
 
     def delete(self, name: str) -> None:
         """Let a workflow be gone; its executions go on with the versions they have. Raises NotFound."""
@@ -109,12 +112,16 @@ class Workflows:
                 compiled=compiled,
                 created_at=clock_sql(),
             ).execute()
-            return Version.get_by_id(identity)
+            return Version.select(Version, clock_sql().alias("now")).where(Version.id == identity).get()
 
 
 def machine_document(version: Version) -> Json:
     """The state machine that a version was compiled to, in Amazon States Language."""
     return json.loads(version.compiled)["machine"]
+
+
+def _latest(name: str, version: Version) -> Latest:
+    return Latest(version.workflow_id, name, version.id, version.number, version.now)
 
 
 def _load(version_id: str) -> StateMachine:

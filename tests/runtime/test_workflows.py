@@ -40,6 +40,14 @@ def test_many_at_once_make_as_many_versions(house: Stage):
     assert house.workflows.latest("w").number == 8
 
 
+def test_trees_of_one_name_stored_at_once_are_each_started_as_they_are(house: Stage):
+    trees = [{"name": "step1", "data": number} for number in range(8)]
+    made = at_once(*[partial(house.workflows.create_flow, tree) for tree in trees])
+    with database.connection_context():
+        stored = [json.loads(Version.get_by_id(one.version_id).definition) for one in made]
+    assert stored == trees
+
+
 def test_an_execution_keeps_the_version_it_began_with(house: Stage):
     identity = house.start(steps("step1", "step1"), workflow="w")
     house.workflows.create("w", steps("step2"))
