@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.adversary.doors import Web, web_on
+from tests.runtime.conftest import emptied_postgres, empty_url, house, migrated_postgres
+
+__all__ = ["emptied_postgres", "empty_url", "house", "migrated_postgres", "web"]
 
 
 @pytest.fixture(scope="module")
