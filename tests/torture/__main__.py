@@ -18,16 +18,18 @@ MOST_TOLD = 20
 
 
 def main() -> int:
-    options = _options()
+    given = _arguments()
+    options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
     place = Path(tempfile.mkdtemp(prefix="stepwell-torture-"))
     print(f"torture: {options}, logs in {place}", flush=True)
     report = torture(options, place)
+    is_kept = table.is_kept(report)
     print(table.text(report))
-    if table.is_kept(report):
+    if not is_kept:
+        print("\n".join(complaint(report, place)))
+    if is_kept and not given.keep:
         shutil.rmtree(place)
-        return 0
-    print("\n".join(complaint(report, place)))
-    return 1
+    return 0 if is_kept else 1
 
 
 def complaint(report: Report, place: Path) -> Iterator[str]:
@@ -37,16 +39,16 @@ def complaint(report: Report, place: Path) -> Iterator[str]:
     yield from report.watcher.changes[:MOST_TOLD]
     yield from report.client.faults[:MOST_TOLD]
     yield from report.faults.problems[:MOST_TOLD]
-    yield f"longest: {report.standstill}\n"
     yield (place / "histories").read_text()
 
 
-def _options() -> Options:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     for field in fields(Options):
         kind = int if field.name == "seed" else float
         parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=f"{field.default} unless told")
-    return Options(**vars(parser.parse_args()))
+    parser.add_argument("--keep", action="store_true", help="keep the logs although nothing is wrong")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

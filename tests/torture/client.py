@@ -39,8 +39,8 @@ class Story:
 
     plan: Plan
     execution_id: str | None = None
-    cancel: str = "never asked"
-    """Or "acknowledged", "refused" (it had ended), or "unknown" when an answer was lost on the way."""
+    is_cancelled: bool = False
+    """Whether a cancel was acknowledged. It is asked for again until it is, or is refused: it had ended otherwise."""
     paused: tuple[float, float] | None = None
     """From before the pause was asked for until its resume was acknowledged."""
 
@@ -132,15 +132,9 @@ class Client:
             self.faults.append(f"plan {story.plan.number}: {story.execution_id}, and then {again}")
 
     def _cancel(self, story: Story) -> None:
-        first = self._send("POST", f"/executions/{story.execution_id}/cancel", None, {})
-        answer = (
-            first if _is_clear(first) else self._insist("POST", f"/executions/{story.execution_id}/cancel", None, {})
-        )
+        answer = self._insist("POST", f"/executions/{story.execution_id}/cancel", None, {})
         self._expect(story, answer, 200, 409)
-        if answer is not None and answer.status == 200:
-            story.cancel = "acknowledged"
-        else:
-            story.cancel = "refused" if _is_clear(first) else "unknown"
+        story.is_cancelled = answer is not None and answer.status == 200
 
     def _pause(self, story: Story) -> None:
         began = time.time()

@@ -8,7 +8,7 @@ or Redis are away is no excuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ class Standstill:
     ended: float
 
 
-def longest(records: Sequence[Record], away: Sequence[Interval], paused: dict[str, Interval]) -> Standstill | None:
+def longest(records: Sequence[Record], away: Sequence[Interval], paused: Mapping[str, Interval]) -> Standstill | None:
     """The longest standstill of all."""
     found = (
         Standstill(_left(gap, [*away, *([paused[record.id]] if record.id in paused else [])]), record.id, *gap)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +74,8 @@ def _judged(options: Options, stack: Stack, client: Client, faults: Faults, watc
     breaches = list(checks.all_breaches(client.stories, records, effects))
     for record in records:
         breaches += checks.answer_breaches(record, client.get(f"/executions/{record.id}"))
-    _keep_histories(stack.place, records, breaches)
+    standstill = recovery.longest(records, _away(faults), _paused(client))
+    _keep_histories(stack.place, records, breaches, standstill)
     return Report(
         options=options,
         client=client,
@@ -84,7 +84,7 @@ def _judged(options: Options, stack: Stack, client: Client, faults: Faults, watc
         records=records,
         breaches=breaches,
         duplicates=sum(checks.duplicates(record, effects) for record in records),
-        standstill=recovery.longest(records, _away(faults), _paused(client)),
+        standstill=standstill,
     )
 
 
@@ -96,11 +96,16 @@ def _paused(client: Client) -> dict[str, recovery.Interval]:
     return {story.execution_id: story.paused for story in client.stories if story.execution_id and story.paused}
 
 
-def _keep_histories(place: Path, records: Sequence[Record], breaches: Sequence[Breach]) -> None:
-    """Write what the database holds of the executions with which something is wrong."""
-    wrong = Counter(breach.execution_id for breach in breaches)
+def _keep_histories(
+    place: Path, records: Sequence[Record], breaches: Sequence[Breach], standstill: Standstill | None
+) -> None:
+    """Write what the database holds of the executions with which something is wrong, and of the slowest to recover."""
+    wanted = {breach.execution_id for breach in breaches}
     with (place / "histories").open("w") as file:
-        file.writelines(f"{history_of(record)}\n\n" for record in records if wrong[record.id])
+        if standstill is not None:
+            file.write(f"longest: {standstill}\n")
+            wanted.add(standstill.execution_id)
+        file.writelines(f"{history_of(record)}\n\n" for record in records if record.id in wanted)
 
 
 def history_of(record: Record) -> str:

@@ -1,0 +1,156 @@
+"""Each check lets a sound run pass, and goes red at the one thing that is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.torture import checks
+from tests.torture.checks import LOST, RAN_AGAIN, RECORDED_TWICE, STUCK, WRONG
+from tests.torture.client import Answer, Story
+from tests.torture.ledger import Attempt, Line, Record, Task
+from tests.torture.plans import Plan
+from tests.torture.simulator import Ending
+
+LIFE = ("TaskScheduled", "TaskStarted", "TaskStarted", "TaskSucceeded")
+PLAN = Plan(1, "/flows", {}, "plan-1", True, None, 0, Ending("COMPLETED", 7))
+STORY = Story(PLAN, "e-1")
+EFFECTS = Counter({"e-1/S1": 2})
+
+
+def lines(*types: str) -> list[Line]:
+    return [
+        Line(place, kind, place, "S1", {"task": 1} if kind.startswith("Task") else {})
+        for place, kind in enumerate(types, start=1)
+    ]
+
+
+def attempts(*outcomes: str) -> list[Attempt]:
+    return [Attempt(place, outcome, None, place) for place, outcome in enumerate(outcomes, start=1)]
+
+
+TASK = Task(1, "S1", "COMPLETED", 2, 1, attempts("LOST", "COMPLETED"))
+HISTORY = lines("ExecutionStarted", *LIFE, "ExecutionSucceeded")
+RECORD = Record("e-1", 1, "COMPLETED", 7, None, None, 6, HISTORY, [TASK], 0)
+
+
+def record(**changes: Any) -> Record:
+    return replace(RECORD, **changes)
+
+
+def found(stories: Sequence[Story], records: Sequence[Record], effects: Counter[str] = EFFECTS) -> list[str]:
+    return [breach.kind for breach in checks.all_breaches(stories, records, effects)]
+
+
+def test_a_sound_run_has_no_breaches() -> None:
+    assert found([STORY], [RECORD]) == []
+    assert checks.duplicates(RECORD, EFFECTS) == 1
+
+
+def test_what_was_not_acknowledged_may_be_missing_but_not_wrong() -> None:
+    assert found([Story(PLAN)], []) == []
+    assert found([Story(PLAN)], [RECORD]) == []
+    assert found([Story(PLAN)], [record(output=8)]) == [WRONG]
+
+
+@pytest.mark.parametrize(
+    ("kind", "records"),
+    [
+        (LOST, []),
+        (STUCK, [record(status="IN_PROGRESS")]),
+        (WRONG, [record(output=8)]),
+        (WRONG, [record(left=1)]),
+        (WRONG, [record(history_count=7)]),
+        (WRONG, [record(lines=HISTORY[:2] + HISTORY[3:])]),
+        (WRONG, [record(plan=2, id="e-2", tasks=[])]),
+    ],
+)
+def test_what_is_lost_stuck_or_wrong_is_told(kind: str, records: list[Record]) -> None:
+    assert kind in found([STORY], records)
+
+
+def test_another_status_or_error_than_expected_is_told() -> None:
+    failing = Story(replace(PLAN, expected=Ending("FAILED", errors=frozenset({"Broken"}))), "e-1")
+    failed = record(
+        status="FAILED", error="Broken", output=None, lines=lines("ExecutionStarted", *LIFE, "ExecutionFailed")
+    )
+    assert found([failing], [failed]) == []
+    assert found([failing], [replace(failed, error="NotYet")]) == [WRONG]
+    assert found([STORY], [failed]) == [WRONG]
+    assert found([failing], [RECORD]) == [WRONG]
+
+
+def test_a_cancel_that_was_acknowledged_must_be_the_end() -> None:
+    cancelled = Story(PLAN, "e-1", is_cancelled=True)
+    aborted = record(status="CANCELLED", lines=lines("ExecutionStarted", *LIFE, "ExecutionAborted"))
+    assert found([cancelled], [aborted]) == []
+    assert found([cancelled], [RECORD]) == [WRONG]
+    assert found([STORY], [aborted]) == [WRONG]
+
+
+def test_two_executions_of_one_start_are_told() -> None:
+    assert WRONG in found([STORY], [RECORD, record(id="e-2")])
+
+
+def test_three_lost_workers_excuse_another_end_and_nothing_else() -> None:
+    lost = replace(TASK, attempt=4, losses=3, attempts=attempts("LOST", "LOST", "LOST", "COMPLETED"))
+    life = ("TaskScheduled", *["TaskStarted"] * 4, "TaskSucceeded")
+    excused = record(output=8, tasks=[lost], lines=lines("ExecutionStarted", *life, "ExecutionSucceeded"))
+    excused = replace(excused, history_count=8)
+    assert found([STORY], [excused]) == []
+    assert found([STORY], [replace(excused, left=1)]) == [WRONG]
+
+
+@pytest.mark.parametrize(
+    ("kind", "types"),
+    [
+        (RECORDED_TWICE, (*LIFE, "TaskSucceeded")),
+        (RAN_AGAIN, ("TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStarted")),
+        (WRONG, LIFE[:-1]),
+        (WRONG, ("TaskStarted", *LIFE)),
+        (WRONG, ("TaskScheduled", *LIFE)),
+        (WRONG, (*LIFE[:-1], "TaskFailed", "TaskSucceeded")),
+    ],
+)
+def test_a_life_that_no_task_may_have_is_told(kind: str, types: tuple[str, ...]) -> None:
+    history = lines("ExecutionStarted", *types, "ExecutionSucceeded")
+    assert kind in found([STORY], [record(lines=history, history_count=len(history))])
+
+
+@pytest.mark.parametrize("ends", [(), ("ExecutionFailed",), ("ExecutionSucceeded", "ExecutionSucceeded")])
+def test_an_execution_ends_once_and_as_its_status_says(ends: tuple[str, ...]) -> None:
+    history = lines("ExecutionStarted", *LIFE, *ends)
+    assert found([STORY], [record(lines=history, history_count=len(history))]) == [WRONG]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attempts": attempts("COMPLETED")},
+        {"attempts": attempts("LOST", "FAILED")},
+        {"attempts": attempts("COMPLETED", "COMPLETED")},
+        {"attempts": attempts("FAILED", "COMPLETED")},
+        {"attempt": 3},
+        {"losses": 0},
+        {"status": "FAILED"},
+        {"status": "QUEUED"},
+    ],
+)
+def test_rows_that_do_not_agree_are_told(changes: dict[str, Any]) -> None:
+    assert WRONG in found([STORY], [record(tasks=[replace(TASK, **changes)])])
+
+
+def test_a_handler_that_ran_without_a_claim_or_not_at_all_is_told() -> None:
+    assert found([STORY], [RECORD], Counter({"e-1/S1": 3})) == [RAN_AGAIN]
+    assert found([STORY], [RECORD], Counter()) == [WRONG]
+
+
+def test_an_api_that_tells_something_else_is_told() -> None:
+    body = {"status": "COMPLETED", "output": 7, "error": None, "cause": None}
+    told = [Answer(200, body), Answer(200, {**body, "output": 8}), Answer(503, {}), Answer(404, {})]
+    breaches = [[breach.kind for breach in checks.answer_breaches(RECORD, answer)] for answer in told]
+    assert breaches == [[], [WRONG], [WRONG], [LOST]]
