@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runtime.engine.choice_rules import Rule
+from runtime.engine.choice_rules import compile as compile_rule
 from runtime.engine.paths import Path, parse
 from runtime.engine.templates import Template
 from runtime.engine.templates import compile as compile_template
@@ -63,6 +65,14 @@ class PassState(State):
 @dataclass(frozen=True)
 class WaitState(State):
     seconds: float = 0
+
+
+@dataclass(frozen=True)
+class ChoiceState(State):
+    """``default`` is where it goes when no rule holds; None: nowhere, which is an error."""
+
+    rules: tuple[Rule, ...] = ()
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +192,11 @@ def _parallel(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping
     )
 
 
+def _choice(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
+    rules = tuple(Rule(one["Next"], compile_rule(one)) for one in body["Choices"])
+    return ChoiceState(**common, rules=rules, default=body.get("Default"))
+
+
 def _wait(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
     return WaitState(**common, seconds=body["Seconds"])
 
@@ -197,6 +212,7 @@ def _fail(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str
 _LOADERS = {
     "Pass": _pass,
     "Task": _task,
+    "Choice": _choice,
     "Wait": _wait,
     "Parallel": _parallel,
     "Succeed": _succeed,

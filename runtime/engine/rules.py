@@ -7,11 +7,12 @@ specification; the step list's and the flow's are our own.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.engine import names
+from runtime.engine import choice_rules, names
 from runtime.engine.intrinsics import IntrinsicSyntax
 from runtime.engine.paths import PathSyntax, parse
 from runtime.engine.templates import compile as compile_template
@@ -169,12 +170,15 @@ def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
     return kind
 
 
-def path_or_null(value: Json, path: str) -> Iterator[Fault]:
-    if value is None:
-        return
+def a_path(value: Json, path: str) -> Iterator[Fault]:
     yield from text(value, path)
     if isinstance(value, str):
         yield from _spelled(parse, value, path)
+
+
+def path_or_null(value: Json, path: str) -> Iterator[Fault]:
+    if value is not None:
+        yield from a_path(value, path)
 
 
 def reference_path_or_null(value: Json, path: str) -> Iterator[Fault]:
@@ -185,6 +189,48 @@ def reference_path_or_null(value: Json, path: str) -> Iterator[Fault]:
 
 def template(value: Json, path: str) -> Iterator[Fault]:
     yield from _spelled(compile_template, value, path)
+
+
+def pattern(value: Json, path: str) -> Iterator[Fault]:
+    yield from text(value, path)
+    if isinstance(value, str):
+        yield from _spelled(choice_rules.pattern, value, path)
+
+
+def timestamp(value: Json, path: str) -> Iterator[Fault]:
+    yield from text(value, path)
+    if isinstance(value, str) and not choice_rules.is_instant(value):
+        yield Fault(path, f"must be a timestamp such as 2026-11-24T03:00:00Z, not {shown(value)}")
+
+
+def choice_rule(value: Json, path: str) -> Iterator[Fault]:
+    """A rule of ``Choices``."""
+    yield from _rule(value, path, CHOICE_RULE, "a choice rule")
+
+
+def nested_rule(value: Json, path: str) -> Iterator[Fault]:
+    """A rule inside And, Or and Not."""
+    yield from _rule(value, path, NESTED_RULE, "a nested rule")
+
+
+def _rule(value: Json, path: str, table: Table, what: str) -> Iterator[Fault]:
+    yield from check(value, path, table, what)
+    if (
+        isinstance(value, dict) and value.keys() <= table.keys()
+    ):  # else the operator may be the field that is misspelled
+        yield from _one_operator(value, path, what)
+
+
+def _one_operator(rule: Mapping[str, Json], path: str, what: str) -> Iterator[Fault]:
+    found = [name for name in rule if name in OPERATORS or name in COMBINATIONS]
+    if not found:
+        yield Fault(path, f"{what} needs an operator, such as 'StringEquals' or 'And'")
+    elif len(found) > 1:
+        yield Fault(path, f"{what} has one operator, not {len(found)}: {', '.join(found)}")
+    elif found[0] in OPERATORS and "Variable" not in rule:
+        yield Fault(path, f"{what} with {found[0]!r} needs the field 'Variable'")
+    elif found[0] in COMBINATIONS and "Variable" in rule:
+        yield Fault(f"{path}.Variable", f"{what} with {found[0]!r} has no field 'Variable'")
 
 
 def _spelled(compile: Callable[[Any], object], value: Json, path: str) -> Iterator[Fault]:
@@ -240,6 +286,29 @@ CATCHER: Table = {
     "Comment": Field(text),
 }
 
+_OPERANDS: Mapping[str, Kind] = {
+    "String": text,
+    "Numeric": number(-math.inf, math.inf),
+    "Boolean": flag,
+    "Timestamp": timestamp,
+}
+
+OPERATORS: Table = {
+    **{name: Field(_OPERANDS[one.kind]) for name, one in choice_rules.COMPARISONS.items()},
+    **{f"{name}Path": Field(a_path) for name in choice_rules.COMPARISONS},
+    **{name: Field(flag) for name in (*choice_rules.TESTS, "IsPresent")},
+    "StringMatches": Field(pattern),
+}
+
+COMBINATIONS: Table = {
+    "And": Field(list_of(nested_rule, least=1)),
+    "Or": Field(list_of(nested_rule, least=1)),
+    "Not": Field(nested_rule),
+}
+
+NESTED_RULE: Table = {"Variable": Field(a_path), "Comment": Field(text), **OPERATORS, **COMBINATIONS}
+CHOICE_RULE: Table = {**NESTED_RULE, "Next": Field(text, required=True)}
+
 MACHINE: Table = {
     "StartAt": Field(text, required=True),
     "States": Field(an_object, required=True),
@@ -281,11 +350,17 @@ STATES: Mapping[str, Table] = {
         "Resource": Field(text, required=True),
         "TimeoutSeconds": Field(number(0, 99999999, above=True)),
     },
+    "Choice": {
+        **_ANY,
+        **_INPUT_OUTPUT,
+        "Choices": Field(list_of(choice_rule, least=1), required=True),
+        "Default": Field(text),
+    },
     "Wait": {**_ANY, **_GOES_ON, **_INPUT_OUTPUT, "Seconds": Field(number(0, YEAR), required=True)},
     "Parallel": {**_ANY, **_GOES_ON, **_INPUT_OUTPUT, **_WORK, "Branches": Field(list_of(anything, 1), required=True)},
     "Succeed": {**_ANY, **_INPUT_OUTPUT},
     "Fail": {**_ANY, "Error": Field(text_up_to(256)), "Cause": Field(text_up_to(32768))},
 }
-"""The state types that run today. Choice and Map, and JSONata, are refused by name until they do."""
+"""The state types that run today. Map, and JSONata, are refused by name until they do."""
 
-LATER = ("Choice", "Map")
+LATER = ("Map",)

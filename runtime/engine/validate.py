@@ -171,12 +171,14 @@ def _bad_type(state: Json, kind: Json, path: str) -> Iterator[Fault]:
 
 
 def _exits(state: Mapping[str, Json], path: str, kind: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
-    if kind not in ("Succeed", "Fail") and ("Next" in state) == (state.get("End") is True):
+    if kind not in ("Choice", "Succeed", "Fail") and ("Next" in state) == (state.get("End") is True):
         yield Fault(path, "needs either 'Next' or 'End': true")
-    yield from _target(state.get("Next"), f"{path}.Next", siblings)
-    for index, catcher in enumerate(_listed(state, "Catch")):
-        if isinstance(catcher, dict):
-            yield from _target(catcher.get("Next"), f"{path}.Catch[{index}].Next", siblings)
+    for field in ("Next", "Default"):
+        yield from _target(state.get(field), f"{path}.{field}", siblings)
+    for field in ("Catch", "Choices"):
+        for index, entry in enumerate(_listed(state, field)):
+            if isinstance(entry, dict):
+                yield from _target(entry.get("Next"), f"{path}.{field}[{index}].Next", siblings)
 
 
 def _wildcards(entries: list[Json], path: str) -> Iterator[Fault]:
@@ -201,13 +203,21 @@ def _reach(document: Mapping[str, Json], path: str, states: Mapping[str, Json]) 
         if not isinstance(name, str) or name in reached or not isinstance(states.get(name), dict):
             continue
         reached.add(name)
-        waiting.append(states[name].get("Next"))
-        waiting.extend(one.get("Next") for one in _listed(states[name], "Catch") if isinstance(one, dict))
+        waiting.extend(_following(states[name]))
     for name in sorted(states.keys() - reached):
         yield Fault(f"{path}.States.{cut(name)}", "no state leads here")
     if reached and all(_goes_on(states[name]) for name in reached):
         yield Fault(path, "no state ends this machine")
 
 
+def _following(state: Mapping[str, Json]) -> Iterator[Json]:
+    """Whatever a state says may come after it."""
+    yield from (state.get("Next"), state.get("Default"))
+    for entry in (*_listed(state, "Catch"), *_listed(state, "Choices")):
+        if isinstance(entry, dict):
+            yield entry.get("Next")
+
+
 def _goes_on(state: Mapping[str, Json]) -> bool:
-    return "Next" in state and state.get("Type") not in ("Succeed", "Fail")
+    kind = state.get("Type")
+    return kind == "Choice" or ("Next" in state and kind not in ("Succeed", "Fail"))

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.engine import definition as d
-from runtime.engine.states import fail, parallel, pass_, succeed, task, wait
+from runtime.engine.states import choice, fail, parallel, pass_, succeed, task, wait
 
 ENTER: Mapping[type[d.State], Callable[[Any, Any, Any], None]] = {
     d.PassState: pass_.enter,
     d.TaskState: task.enter,
+    d.ChoiceState: choice.enter,
     d.WaitState: wait.enter,
     d.ParallelState: parallel.enter,
     d.SucceedState: succeed.enter,
