@@ -20,7 +20,7 @@ from runtime.away import AWAY
 from runtime.body_schema import BodySchema
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext
-from runtime.http_body import json_of, read_body
+from runtime.http_body import drain, json_of, read_body
 from runtime.http_event import Request, event_of, locate
 from runtime.http_response import MalformedResponse, Response, error_response, json_response, response_of
 from runtime.routes import Router
@@ -80,6 +80,7 @@ class Gateway:
             response = self._answer(request, request_id)
         except Exception as fault:
             response = error_response(_told(fault, request, request_id))
+            drain(request)
         if request.method == "HEAD":
             response = response.without_body()
         return response.with_header("x-request-id", request_id)

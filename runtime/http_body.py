@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from functions.errors import InvalidJson, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from runtime.engine import jsontext
 from runtime.http_event import Request
@@ -9,6 +11,7 @@ from runtime.http_event import Request
 Json = jsontext.Json
 
 _CHUNK = 64 << 10
+_DRAINED = 16 << 20
 
 
 def read_body(request: Request, limit: int) -> bytes:
@@ -22,6 +25,19 @@ def read_body(request: Request, limit: int) -> bytes:
     if length is not None and len(body) < length:
         raise InvalidRequest("The body ended before its Content-Length.")
     return body
+
+
+def drain(request: Request) -> None:
+    """Take what is left of a refused request's body off the wire, so that whoever still sends it hears the answer.
+
+    A server that hangs up on him would make his system throw the answer away. What is very long is not taken.
+    """
+    with suppress(InvalidRequest):
+        if (_told_length(request) or 0) > _DRAINED:
+            return
+        for _ in range(_DRAINED // _CHUNK):
+            if not _read(request, _CHUNK):
+                return
 
 
 def json_of(request: Request, body: bytes, depth: int) -> Json:

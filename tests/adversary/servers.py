@@ -1,0 +1,79 @@
+"""The two servers that stand before the house, as processes of their own, and a socket that sends what it is told."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.database import connect, database
+from db.migrate import migrate
+from db.models import TABLES
+from runtime.settings import ROOT
+from tests.services import free_port, until
+
+GUNICORN: Sequence[str] = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "runtime.app:create_app()")
+EMULATOR: Sequence[str] = (sys.executable, "-m", "emulator")
+
+
+@dataclass(frozen=True)
+class Server:
+    name: str
+    port: int
+    log: Path
+
+    def say(self, sent: bytes) -> bytes:
+        """Everything that these bytes are answered with, when nothing more is sent after them."""
+        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=30)) as client:
+            answer = b""
+            # A server may hang up on whoever goes on talking after he was refused.
+            with suppress(OSError):
+                client.sendall(sent)
+                client.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):
+                while part := client.recv(65_536):
+                    answer += part
+            return answer
+
+    def is_up(self) -> bool:
+        try:
+            return b" 200 " in self.say(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        except OSError:
+            return False
+
+
+@contextmanager
+def serving(name: str, command: Sequence[str], home: Path) -> Iterator[Server]:
+    """A server on a migrated SQLite database; whatever the test does, it is gone afterwards."""
+    url = f"sqlite:///{home / 'stepwell.db'}"
+    connect(url)
+    migrate()
+    database.close_all()
+    port = free_port()
+    kept = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")}
+    own = {"PORT": str(port), "DATABASE_URL": url, "STEPWELL_HOME": str(home), "WEB_CONCURRENCY": "1"}
+    log = home / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env={**kept, **own}, stdout=output, stderr=output)
+    server = Server(name, port, log)
+    try:
+        until(lambda: server.is_up() or process.poll() is not None, f"{name} is up")
+        assert process.poll() is None, log.read_text()
+        yield server
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def counts(home: Path) -> dict[str, int]:
+    """How many rows each table of a server's database has."""
+    connect(f"sqlite:///{home / 'stepwell.db'}")
+    with database.connection_context():
+        found = {table.__name__: table.select().count() for table in TABLES}
+    database.close_all()
+    return found
