@@ -1,0 +1,84 @@
+"""Who asks the house while it is being hurt: every answer is kept, with how long it took."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+Json = Any
+
+PATIENCE = 20.0
+BETWEEN = 0.05
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; ``status`` is None when the connection was refused or broke, 0 when nothing came in time."""
+
+    status: int | None
+    headers: Mapping[str, str]
+    body: Json
+    seconds: float
+    asked: str
+
+
+def ask(url: str, method: str, path: str, body: Json = None, **headers: str) -> Answer:
+    """One request on a connection of its own. Never raises for what the network does."""
+    began = time.monotonic()
+    status: int | None = None
+    given: Mapping[str, str] = {}
+    said: Json = None
+    sent = None if body is None else json.dumps(body).encode()
+    kind = {} if sent is None else {"content-type": "application/json"}
+    try:
+        with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)) as connection:
+            connection.request(method, path, sent, {**kind, **headers})
+            response = connection.getresponse()
+            said = response.read()
+            status, given = response.status, {name.lower(): value for name, value in response.getheaders()}
+    except TimeoutError:
+        status = 0
+    except (OSError, http.client.HTTPException):
+        pass
+    is_json = given.get("content-type", "").startswith("application/json")
+    return Answer(status, given, json.loads(said) if is_json else said, time.monotonic() - began, f"{method} {path}")
+
+
+@dataclass
+class Load:
+    """Clients that each repeat one question, with a breath between, from entering the block to leaving it."""
+
+    asks: Sequence[Callable[[], Answer]]
+    answers: list[Answer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._repeat, args=(one,), daemon=True) for one in self.asks]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def started(self) -> list[str]:
+        """The executions that were promised."""
+        return [one.body["executionId"] for one in list(self.answers) if one.status == 201]
+
+    def statuses(self) -> set[int | None]:
+        return {one.status for one in list(self.answers)}
+
+    def _repeat(self, one: Callable[[], Answer]) -> None:
+        while not self._ended.wait(BETWEEN):
+            self.answers.append(one())

@@ -1,0 +1,218 @@
+"""The house as real processes on 127.0.0.1: web, workers, emulator. Each keeps its log where the test can read it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import psutil
+from peewee import fn
+
+from db.database import database
+from db.models import Attempt, Execution, Task
+from runtime.settings import ROOT
+from tests.faults.client import Answer, ask
+from tests.faults.handlers.steps import _notes
+from tests.runtime.stage import Json, Stage, staged
+from tests.services import Server, until
+
+HANDLERS = Path(__file__).parent / "handlers"
+PROGRAMS = Path(sys.executable).parent
+OURS = ("STEPWELL_", "DATABASE_URL", "REDIS_URL")
+
+QUICK = {"STEPWELL_LEASE_SECONDS": "1.5", "STEPWELL_HEARTBEAT_SECONDS": "0.4", "STEPWELL_SWEEP_SECONDS": "0.4"}
+"""A lease for tests that wait for its end, whatever its length is."""
+
+GRACE = 4
+"""The workers' own grace time, as in the Procfile."""
+
+
+class Member(Server):
+    """A process of ours. It ends with the test at the latest, and may be started again at the same address."""
+
+    stop_signal = "TERM"
+
+    def __init__(self, name: str, command: Sequence[str], place: Path, environment: dict[str, str]) -> None:
+        super().__init__()
+        self.kind = name  # type: ignore[misc]
+        self._own_command = command
+        self._place = place
+        self._environment = environment
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def said(self) -> str:
+        """Its log so far."""
+        return self._log.read_text()
+
+    def says(self, words: str) -> None:
+        """Awaits a word in its log."""
+        until(lambda: words in self.said(), f"{self.kind} says {words!r}; {self.said()[-2000:]}")
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal for this one process; its children get none."""
+        assert self.pid is not None
+        os.kill(self.pid, number)
+
+    def ends(self, seconds: float = 60) -> int:
+        """Awaits its end by itself; the exit code."""
+        assert self._process is not None
+        code = self._process.wait(seconds)
+        self._let_go()
+        return code
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.pid).children(recursive=True)
+
+    @property
+    def _log(self) -> Path:
+        return self._place / f"{self.kind}.log"
+
+    def _prepare(self) -> None:
+        """There is nothing to prepare."""
+
+    def _command(self) -> list[str | Path]:
+        return [PROGRAMS / self._own_command[0], *self._own_command[1:]]
+
+    def _ping(self) -> None:
+        """A worker has no address to ask at."""
+
+    def _spawn(self, command: list[str | Path], stdout: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env={**self._environment, "PORT": str(self.port)},
+            start_new_session=True,
+        )
+
+
+class Web(Member):
+    """A process that answers HTTP: gunicorn, or the emulator."""
+
+    def ask(self, method: str, path: str, body: Json = None, **headers: str) -> Answer:
+        return ask(self.url, method, path, body, **headers)
+
+    def _answers(self) -> bool:
+        assert self.is_running(), self.said()
+        with suppress(URLError, OSError), urlopen(f"{self.url}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+        return False
+
+
+class Stack:
+    """A database, perhaps a Redis, and the processes that a test begins on them."""
+
+    def __init__(self, stage: Stage, place: Path, environment: dict[str, str], opened: ExitStack) -> None:
+        self.stage = stage
+        self.place = place
+        self._environment = environment
+        self._opened = opened
+
+    def web(self, name: str = "web", **environment: str) -> Web:
+        """gunicorn as it is deployed: its own file, two processes."""
+        return self._begin(Web, name, ["gunicorn", "runtime.app:create_app()"], environment)
+
+    def worker(self, name: str = "worker", app: str = "runtime.worker.huey", **environment: str) -> Member:
+        options = ["-k", "thread", "-w", "4", "-g", "TERM", "-t", str(GRACE), "-n"]
+        return self._begin(Member, name, ["huey_consumer", app, *options], environment)
+
+    def emulator(self, **environment: str) -> Web:
+        return self._begin(Web, "emulator", ["python", "-m", "emulator"], environment)
+
+    def start(self, *steps: str, workflow: str = "play", data: Json = None, **fields: Json) -> str:
+        """A fresh execution of these step types, started in this process."""
+        definition = {"steps": [{"taskName": name, "data": data or {}, **fields} for name in steps]}
+        return self.stage.start(definition, workflow=workflow)
+
+    def open(self, gate: str) -> None:
+        """Let handlers that wait for this gate go on."""
+        (self.place / gate).touch()
+
+    def notes(self) -> list[list[str]]:
+        """What handlers noted: word, idempotency key, process."""
+        file = self.place / _notes.FILE
+        return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+    def noted(self, word: str) -> Counter[str]:
+        """How often each step noted this word."""
+        return Counter(key for found, key, _ in self.notes() if found == word)
+
+    def handler_of(self, execution_id: str) -> psutil.Process:
+        """Awaits the process in which a step of this execution runs; the newest, where there were several."""
+        until(lambda: any(execution_id in key for key in self.noted("began")), f"{execution_id} runs; {self.said()}")
+        return psutil.Process(int([pid for _, key, pid in self.notes() if execution_id in key][-1]))
+
+    def ends(self, execution_id: str, status: str = "COMPLETED", seconds: float = 60) -> None:
+        until(lambda: self.stage.status(execution_id) != "IN_PROGRESS", f"it ends; {self.said()}", seconds)
+        assert self.stage.status(execution_id) == status, self.said()
+
+    def count(self, status: str) -> int:
+        with database.connection_context():
+            return int(Execution.select().where(Execution.status == status).count())
+
+    def all_end(self, count: int, seconds: float = 120) -> None:
+        """Awaits that so many executions, and no more, are COMPLETED."""
+        until(lambda: self.count("IN_PROGRESS") == 0, f"all end; {self.said()}", seconds)
+        assert self.count("COMPLETED") == count, self.said()
+
+    def outcomes(self) -> Counter[str]:
+        """How the attempts of all tasks ended."""
+        with database.connection_context():
+            found = Attempt.select(Attempt.outcome, fn.COUNT(1)).group_by(Attempt.outcome).tuples()
+            return Counter(dict(found))
+
+    def losses(self) -> int:
+        with database.connection_context():
+            return int(Task.select(fn.COALESCE(fn.SUM(Task.losses), 0)).scalar())
+
+    def said(self) -> str:
+        """The end of every log."""
+        logs = sorted(self.place.glob("*.log"))
+        return "\n".join(f"{log.name}:\n{log.read_text()[-1500:]}" for log in logs)
+
+    def _begin(self, kind: Any, name: str, command: Sequence[str], environment: dict[str, str]) -> Any:
+        member = kind(name, command, self.place, {**self._environment, **environment})
+        return self._opened.enter_context(member)
+
+
+@contextmanager
+def standing(database_url: str, redis_url: str | None, place: Path) -> Iterator[Stack]:
+    """A stack without processes as yet. Those that begin end with the block, and no log may hold a traceback."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    environment = {
+        **kept,
+        "DATABASE_URL": database_url,
+        **({"REDIS_URL": redis_url} if redis_url else {}),
+        "FUNCTIONS_PATH": str(HANDLERS),
+        "ARTIFACTS_DIR": str(place),
+        "STEPWELL_HOME": str(place),
+    }
+    with staged(database_url, place, redis_url=redis_url, function_paths=(HANDLERS,)) as stage:
+        with ExitStack() as opened:
+            yield Stack(stage, place, environment, opened)
+        for log in place.glob("*.log"):
+            assert "Traceback" not in log.read_text(), f"{log.name}: {log.read_text()}"
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether it has ended; one that nobody has waited for yet has, too."""
+    with suppress(psutil.NoSuchProcess):
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    return True
