@@ -211,7 +211,7 @@ class ArtifactRoom:
             if not path.is_relative_to(root) or not path.is_file():
                 raise NotFound(f"There is no artifact {key[:200]!r}.")
             return path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # the last is what pathlib says of a link that leads to itself
             raise NotFound(f"There is no artifact {key[:200]!r}.") from None
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import services
 from tests.adversary.doors import Web, web_on
 from tests.runtime.conftest import emptied_postgres, empty_url, house, migrated_postgres
 
@@ -17,3 +18,10 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     home: Path = tmp_path_factory.mktemp("web")
     with web_on(f"sqlite:///{home / 'stepwell.db'}", home) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def postgres_for_a_file(postgres_server: str) -> Iterator[str]:
+    """An empty PostgreSQL database for all tests of a file."""
+    with services.fresh_database(postgres_server) as url:
+        yield url

@@ -177,10 +177,18 @@ def breaches(web: Web, name: str, ask: Ask, expected: Sequence[int]) -> Iterator
         yield f"{told}: answered {answer.status}, not {expected}: {answer.body[:200]!r}"
     if answer.seconds > SLOWEST_SECONDS:
         yield f"{told}: took {answer.seconds:.1f} s"
+    yield from (f"{told}: {fault}" for fault in split_headers(answer))
     if answer.status >= 400:
         yield from (f"{told}: {fault}" for fault in faults_of(answer, is_head=ask.method.upper() == "HEAD"))
         if after != before:
             yield f"{told}: stored something: {before} -> {after}"
+
+
+def split_headers(answer: Answer) -> Iterator[str]:
+    """Headers of an answer that hold a line break, or that a stranger has named."""
+    for name, value in answer.headers:
+        if re.search(r"[\r\n\0]", name + value) or "injected" in name.lower():
+            yield f"has the header {name!r}: {value!r}"
 
 
 def faults_of(answer: Answer, *, is_head: bool = False) -> Iterator[str]:
