@@ -69,6 +69,13 @@ class CrossSite(StepwellError):
     code = "CrossSite"
 
 
+class UnknownHost(StepwellError):
+    """The request is for another host."""
+
+    status = 421
+    code = "UnknownHost"
+
+
 class NotFound(StepwellError):
     """There is nothing here."""
 

@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None, context: Rooms | None = None) -
     """The WSGI application, on the rooms given or on those that the settings describe."""
     settings = settings or read_settings()
     rooms = context or _real_rooms(settings)
-    gateway = Gateway(rooms.catalog, rooms.api_context, rooms.invoker, settings.limits)
+    gateway = Gateway(rooms.catalog, rooms.api_context, rooms.invoker, settings)
     app = flask.Flask(__name__, static_folder=None)
     app.extensions["stepwell"] = rooms
 

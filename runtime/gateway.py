@@ -15,20 +15,20 @@ from typing import Any, Protocol
 
 from functions.api._schemas import SCHEMAS
 from functions.contract import ApiContext
-from functions.errors import CrossSite, StepwellError, Unavailable
+from functions.errors import StepwellError, Unavailable
 from runtime.away import AWAY
 from runtime.body_schema import BodySchema
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext
 from runtime.http_body import drain, json_of, read_body
 from runtime.http_event import Request, event_of, locate
+from runtime.http_origin import Origins
 from runtime.http_response import MalformedResponse, Response, error_response, json_response, response_of
 from runtime.routes import Router
-from runtime.settings import Limits
+from runtime.settings import Limits, Settings
 
 log = logging.getLogger("stepwell.http")
 
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 USERS_TIMEOUT_SECONDS = 30.0
 _TIMED_OUT = ("States.Timeout", "Sandbox.Timedout")
 
@@ -63,13 +63,16 @@ class Gateway:
         catalog: Catalog,
         make_context: Callable[[str], ApiContext],
         invoker: Invoker,
-        limits: Limits,
+        settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        limits, origins = settings.limits, Origins(settings.url, settings.hosts)
         self._clock = clock
         self._router = Router(catalog.routes)
         self._endpoints: Mapping[str, Endpoint] = {
-            route.key: BuiltIn(function, make_context, limits) if function.builtin else Users(function, invoker, limits)
+            route.key: BuiltIn(function, make_context, origins, limits)
+            if function.builtin
+            else Users(function, invoker, limits)
             for route, function in catalog.routes.items()
         }
 
@@ -95,10 +98,13 @@ class Gateway:
 
 
 class BuiltIn:
-    """A handler of the house: its body is checked before it is called, and its errors are ours."""
+    """A handler of the house: who asks and with what is checked before it is called, and its errors are ours."""
 
-    def __init__(self, function: Function, make_context: Callable[[str], ApiContext], limits: Limits) -> None:
+    def __init__(
+        self, function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
+    ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
+        self._origins = origins
         self._takes_json = function.kind == "api"
         self._depth = limits.depth
         self._schema = BodySchema(function.body, SCHEMAS) if function.body is not None else None
@@ -106,8 +112,7 @@ class BuiltIn:
         self._make_context = make_context
 
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
-        if request.method not in SAFE_METHODS and event["headers"].get("sec-fetch-site") == "cross-site":
-            raise CrossSite()
+        self._origins.check(request)
         if self._takes_json:
             value = json_of(request, body, self._depth)
             if self._schema:

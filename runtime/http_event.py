@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ LONGEST_TARGET = 8000
 MOST_PARAMETERS = 1000
 TEXT_TYPES = frozenset({"application/json", "application/xml", "application/javascript"})
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/@,\[\]]+?)\.?)(?::(\d*))?")
 
 
 class Stream(Protocol):
@@ -60,6 +62,12 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return headers
 
 
+def host_of(authority: str) -> str:
+    """The name or the address in a Host header, in lower case and without its port; empty when it is malformed."""
+    found = _AUTHORITY.fullmatch(authority)
+    return (found[1] or found[2]).lower() if found else ""
+
+
 def locate(target: str) -> Location:
     """Where a request target points. Raises InvalidRequest for one that no handler may see.
 
@@ -101,7 +109,7 @@ def event_of(
 def _request_context(
     request: Request, location: Location, match: Match, request_id: str, at: datetime
 ) -> dict[str, Any]:
-    domain = request.headers.get("host", "localhost").rpartition("@")[2].split(":")[0]
+    domain = host_of(request.headers.get("host", "localhost"))
     return {
         "accountId": "000000000000",
         "apiId": "local",
@@ -124,7 +132,8 @@ def _request_context(
 
 def _forwarded(request: Request, at: datetime, request_id: str) -> dict[str, str]:
     """The headers that API Gateway adds; one that a proxy has sent stays as it is."""
-    port = request.headers.get("host", "").partition(":")[2] or ("443" if request.scheme == "https" else "80")
+    found = _AUTHORITY.fullmatch(request.headers.get("host", ""))
+    port = (found and found[3]) or ("443" if request.scheme == "https" else "80")
     return {
         "x-amzn-trace-id": f"Root=1-{int(at.timestamp()):08x}-{uuid.UUID(request_id).hex[:24]}",
         "x-forwarded-for": request.source_ip,

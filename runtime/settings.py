@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class SettingsError(ValueError):
@@ -44,6 +46,7 @@ class Settings:
     outbox_dir: Path = Path(".stepwell/outbox")
     smtp_url: str | None = None
     url: str = "http://127.0.0.1:3000"
+    hosts: tuple[str, ...] = ()
     lease_seconds: float = 15.0
     heartbeat_seconds: float = 5.0
     sweep_seconds: float = 2.0
@@ -103,6 +106,14 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return check
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for host in hosts:
+        if not (host == "*" or _HOST.fullmatch(host)):
+            raise ValueError(f"{host!r} is no host's name; write it without a scheme and a port, or * for any")
+    return hosts
+
+
 def _synchronous(text: str) -> str:
     if text.upper() not in ("NORMAL", "FULL"):
         raise ValueError("must be NORMAL or FULL")
@@ -119,6 +130,7 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "SMTP_URL": ("smtp_url", _url("smtp", "smtps")),
     "STEPWELL_HOME": ("home", Path),
     "STEPWELL_URL": ("url", _url("http", "https")),
+    "STEPWELL_HOSTS": ("hosts", _hosts),
     "STEPWELL_WORKERS": ("workers", _whole),
     "STEPWELL_LEASE_SECONDS": ("lease_seconds", _seconds),
     "STEPWELL_HEARTBEAT_SECONDS": ("heartbeat_seconds", _seconds),

@@ -141,7 +141,7 @@ def exchange(address, raw):
     return int(head.split()[1]), json.loads(body)
 
 
-POST = b"POST /workflows HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /workflows HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BODY = b'{"name": "a", "definition": {}}'
 
 

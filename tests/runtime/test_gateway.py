@@ -15,7 +15,7 @@ from functions.errors import NotFound, Unavailable
 from runtime.catalog import Catalog
 from runtime.gateway import Gateway
 from runtime.http_event import Request
-from runtime.settings import Limits
+from runtime.settings import Settings
 from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeContext, Room
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -64,9 +64,9 @@ BUILT_IN = Catalog.load()
 
 def ask(method, target, body=b"", headers=None, *, catalog=BUILT_IN, outcome=None, **rooms):
     gateway = Gateway(
-        catalog, lambda request_id: FakeContext(**rooms), FakeInvoker(outcome), Limits(), clock=lambda: AT
+        catalog, lambda request_id: FakeContext(**rooms), FakeInvoker(outcome), Settings(), clock=lambda: AT
     )
-    headers = {"host": "test", "content-length": str(len(body)), **(JSON if headers is None else headers)}
+    headers = {"host": "localhost", "content-length": str(len(body)), **(JSON if headers is None else headers)}
     return Reply(gateway.handle(Request(method, target, headers, io.BytesIO(body))))
 
 
@@ -86,7 +86,7 @@ def test_every_answer_names_the_request():
 
 def test_the_context_is_made_for_the_request():
     made = []
-    gateway = Gateway(BUILT_IN, lambda given: made.append(given) or FakeContext(), FakeInvoker(None), Limits())
+    gateway = Gateway(BUILT_IN, lambda given: made.append(given) or FakeContext(), FakeInvoker(None), Settings())
     response = gateway.handle(Request("GET", "/health", {}, io.BytesIO()))
     assert made == [response.header("x-request-id")]
 
@@ -233,7 +233,7 @@ def answered(users, outcome):
 
 def test_a_users_handler_runs_in_the_sandbox_with_the_whole_event(users):
     invoker = FakeInvoker(Outcome(result='{"statusCode": 201, "headers": {"X-A": "b"}, "body": "done"}'))
-    gateway = Gateway(users, lambda request_id: None, invoker, Limits(), clock=lambda: AT)
+    gateway = Gateway(users, lambda request_id: None, invoker, Settings(), clock=lambda: AT)
     request = Request("PUT", "/mine/a/b%20c?q=1", {"content-type": "text/plain"}, io.BytesIO(b"hi"))
     reply = Reply(gateway.handle(request))
     assert (reply.status, reply.body, reply.header("x-a")) == (201, b"done", "b")
@@ -298,3 +298,24 @@ def test_a_page_of_another_site_may_look_but_not_change_anything():
         assert reply.status == status
     assert [name for name, *_ in executions.calls] == ["start", "start"]
     assert ask("GET", "/executions", headers={"sec-fetch-site": "cross-site"}, executions=executions).status == 200
+
+
+def test_a_page_that_has_made_its_own_name_lead_here_is_told_nothing():
+    executions = Room(start=EXECUTION, list=Page([]))
+    rebound = {**JSON, "host": "evil.example", "sec-fetch-site": "same-origin", "origin": "http://evil.example"}
+    for method, target in (("POST", "/workflows/a/execute"), ("GET", "/executions"), ("GET", "/queues")):
+        reply = ask(method, target, headers=rebound, executions=executions)
+        assert (reply.status, reply.code) == (421, "UnknownHost")
+    assert executions.calls == []
+
+
+def test_a_users_endpoint_answers_to_any_name(users):
+    reply = ask("GET", "/mine/a", headers={"host": "hooks.example"}, catalog=users, outcome=Outcome(result="1"))
+    assert reply.status == 200
+
+
+def test_the_settings_say_what_the_house_is_called():
+    settings = Settings(url="https://well.example", hosts=("web",))
+    gateway = Gateway(BUILT_IN, lambda request_id: FakeContext(), FakeInvoker(None), settings)
+    for host, status in (("well.example", 200), ("web:3000", 200), ("evil.example", 421)):
+        assert gateway.handle(Request("GET", "/health", {"host": host}, io.BytesIO())).status == status

@@ -58,6 +58,12 @@ def test_a_bare_request_whole():
     }
 
 
+def test_an_address_in_brackets_is_a_domain_too():
+    made = event(headers=[("Host", "[::1]:3000")])
+    assert (made["requestContext"]["domainName"], made["headers"]["x-forwarded-port"]) == ("::1", "3000")
+    assert event(headers=[("Host", "[::1]")])["headers"]["x-forwarded-port"] == "80"
+
+
 def test_what_is_empty_is_absent():
     made = event("/", key="GET /", parameters={})
     assert not {"cookies", "queryStringParameters", "pathParameters", "stageVariables", "body"} & set(made)

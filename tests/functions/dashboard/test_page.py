@@ -12,7 +12,7 @@ from functions.errors import NotFound, StepwellError, Unavailable
 from runtime.catalog import Catalog
 from runtime.gateway import Gateway
 from runtime.http_event import Request
-from runtime.settings import Limits
+from runtime.settings import Settings
 from tests.functions.dashboard.pages import event, read, rooms
 
 
@@ -103,7 +103,7 @@ def test_a_command_names_the_house_as_the_reader_has_found_it(headers, origin):
 
 
 def test_the_gateway_serves_every_page_as_it_is():
-    gateway = Gateway(Catalog.load(), lambda request_id: rooms(), None, Limits())
+    gateway = Gateway(Catalog.load(), lambda request_id: rooms(), None, Settings())
     for path in ("/queues", "/queues/executions/e1", "/queues/workflows/orders"):
         response = gateway.handle(Request("GET", path, {"accept": "text/html"}, io.BytesIO()))
         assert response.status == 200
