@@ -1,0 +1,69 @@
+"""Who dies where, in which play: a table for each kind of process.
+
+A number is the reach of the point at which the process dies: ("retry", 2) is the second one of a play that retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A process dies at its reach of this point with this number."""
+
+    point: str
+    times: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.point}-{self.times}"
+
+
+COMMIT = ("before_commit", "after_commit")
+BESIDE = ("before", "after")
+
+
+def around(move: str, *plays: tuple[str, int], sides: Sequence[str] = COMMIT) -> list[Any]:
+    """Cases of (play, fault): for each play and number a death on each side of this move."""
+    return [
+        pytest.param(play, fault, id=f"{play}-{fault}")
+        for play, times in plays
+        for fault in (Fault(f"{move}.{side}", times) for side in sides)
+    ]
+
+
+WORKER = [
+    *around("claim", ("three", 1), ("retry", 2), ("fan", 2), ("cancel", 1)),
+    *around("handler", ("three", 1), ("three", 2), ("retry", 2), ("fan", 2), ("ask", 1), sides=BESIDE),
+    *around("finish", ("three", 1), ("three", 2), ("three", 3), ("wait", 1)),
+    *around("advance", ("retry", 1), ("retry", 2), ("fan", 1), ("fan", 2), ("fan", 3), ("wait", 1), ("pause", 1)),
+    *around("await", ("ask", 1)),
+    *around("ring", ("retry", 1), ("wait", 1), sides=BESIDE),
+]
+HANDED_BACK = around("return", ("gate", 1), ("gates", 2), ("pause", 1))
+LOST = around("lose", ("gate", 1), ("gates", 2), ("pause", 1))
+
+WEB = [
+    *around("start", ("three", 1), ("fan", 1)),
+    *around("ring", ("three", 1), ("pause", 2), sides=BESIDE),
+    *around("pause", ("pause", 1), ("pause", 2)),
+    *around("advance", ("ask", 1), ("cancel", 1)),
+]
+
+EMULATOR = [
+    *around("start", ("three", 1)),
+    *around("claim", ("fan", 2)),
+    *around("handler", ("three", 2), sides=BESIDE),
+    *around("finish", ("three", 2)),
+    *around("advance", ("retry", 1), ("retry", 2), ("ask", 1), ("cancel", 1), ("fan", 3)),
+    *around("await", ("ask", 1)),
+    *around("pause", ("pause", 1), ("pause", 2)),
+    *around("ring", ("three", 1), ("retry", 2), sides=BESIDE),
+]
+EMULATOR_LOST = around("lose", ("gate", 1))
+
+ALL = [*WORKER, *HANDED_BACK, *LOST, *WEB, *EMULATOR, *EMULATOR_LOST]

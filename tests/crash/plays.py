@@ -1,0 +1,93 @@
+"""The workflows that a crash disturbs, and what somebody outside does while each of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tests.runtime.stage import machine, steps, task
+
+Json = Any
+
+
+class Scene(Protocol):
+    """One execution, as whoever steers it sees it."""
+
+    def until(self, holds: Callable[[], object], what: str) -> None: ...
+
+    def is_seen(self) -> bool:
+        """Whether a gated handler runs or has run."""
+        ...
+
+    def open_gate(self) -> None: ...
+
+    def statuses(self) -> list[str]:
+        """The statuses of its tasks."""
+        ...
+
+    def is_submitted(self) -> bool:
+        """Whether the handler that was given a task token has returned."""
+        ...
+
+    def answer(self, output: Json) -> None:
+        """Answer its task token."""
+        ...
+
+    def steer(self, verb: str) -> None:
+        """Pause, resume or cancel it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Play:
+    definition: Json
+    steer: Callable[[Scene], None] = lambda scene: None
+
+
+def _open(scene: Scene) -> None:
+    scene.until(scene.is_seen, "the handler runs")
+    scene.open_gate()
+
+
+def _pause_and_resume(scene: Scene) -> None:
+    scene.until(scene.is_seen, "the handler runs")
+    scene.steer("pause")
+    scene.open_gate()
+    scene.until(lambda: scene.statuses()[0] != "IN_PROGRESS", "nobody works on the paused execution")
+    scene.steer("resume")
+
+
+def _cancel(scene: Scene) -> None:
+    scene.until(scene.is_seen, "the handler runs")
+    scene.steer("cancel")
+
+
+def _answer(scene: Scene) -> None:
+    scene.until(scene.is_submitted, "the task waits for its answer")
+    scene.answer({"yes": True})
+
+
+ASK = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+    "Parameters": {"FunctionName": "step1", "Payload": {"data": {"token.$": "$$.Task.Token"}}},
+}
+FLAKY = {"taskName": "flaky", "data": {"failures": 1}, "retry": {"maxAttempts": 2, "intervalSeconds": 0.1}}
+
+
+def _at_once(*names: str) -> Json:
+    return {"parallel": steps(*names)["steps"]}
+
+
+PLAYS = {
+    "three": Play(steps("step1", "step2", "step1")),
+    "retry": Play({"steps": [FLAKY, *steps("step1")["steps"]]}),
+    "fan": Play({"steps": [_at_once("step1", "step2", "step1"), *steps("step2")["steps"]]}),
+    "wait": Play(machine(Wait={"Type": "Wait", "Seconds": 0}, Do=task("step1"))),
+    "ask": Play(machine(Ask=ASK, Do=task("step1")), _answer),
+    "gate": Play(steps("gated", "step1"), _open),
+    "gates": Play({"steps": [_at_once("gated", "gated"), *steps("step1")["steps"]]}, _open),
+    "pause": Play(steps("gated", "step1"), _pause_and_resume),
+    "cancel": Play(steps("gated", "step1"), _cancel),
+}

@@ -1,0 +1,185 @@
+"""The processes of one test. One of them dies where it is told to; whoever has died is replaced by one that lives."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from runtime.app import create_app
+from runtime.settings import ROOT
+from tests import services
+from tests.crash.cases import Fault
+from tests.crash.clients import Answer, Client, Http, Inside
+from tests.crash.launcher import EXIT_CODE
+from tests.crash.plays import PLAYS
+from tests.crash.told import Told, lines_of, told
+from tests.runtime.stage import Stage
+
+Json = Any
+Process = subprocess.Popen[bytes]
+
+HANDLERS = Path(__file__).parent / "handlers"
+PROGRAMS = Path(sys.executable).parent
+QUICK = {
+    "STEPWELL_LEASE_SECONDS": "1",
+    "STEPWELL_HEARTBEAT_SECONDS": "0.3",
+    "STEPWELL_SWEEP_SECONDS": "0.2",
+    "STEPWELL_WORKERS": "3",
+}
+OURS = ("DATABASE_URL", "REDIS_URL")
+
+WORKER = (str(PROGRAMS / "huey_consumer"), "runtime.worker.huey", "-k", "thread", "-g", "TERM", "-w", "3", "-n")
+WEB = (str(PROGRAMS / "gunicorn"), "--workers", "1", "runtime.app:create_app()")
+EMULATOR = ("-m", "emulator")
+
+
+class Stand:
+    """The processes, the rows that they share, and who asks them."""
+
+    def __init__(self, stage: Stage, place: Path, environment: Mapping[str, str], opened: ExitStack) -> None:
+        self.stage = stage
+        self.place = place
+        self.client: Client = Inside(create_app(stage.runtime.settings, stage.runtime))
+        kept = {name: value for name, value in os.environ.items() if name not in OURS}
+        own = {"STEPWELL_HOME": str(place), "ARTIFACTS_DIR": str(place), "FUNCTIONS_PATH": str(HANDLERS)}
+        self._environment = {**kept, **QUICK, **own, **environment}
+        self._opened = opened
+        self._running: dict[Process, Sequence[str]] = {}
+
+    def begin(self, command: Sequence[str], fault: Fault | None = None) -> Process:
+        """One more process of the house; it is ended with the test."""
+        launcher = ["-m", "tests.crash.launcher", str(self._mark), fault.point, str(fault.times)] if fault else []
+        process = self._opened.enter_context(self._process([sys.executable, *launcher, *command]))
+        self._running[process] = command
+        return process
+
+    def kill(self, process: Process) -> None:
+        """End a process as a crash would; nobody replaces it."""
+        del self._running[process]
+        process.kill()
+        process.wait()
+
+    def ask(self, method: str, path: str, body: Json = None, key: str | None = None) -> Json:
+        """The answer's body. What is not answered is asked again, and may turn out to be done already."""
+        answers: list[Answer | None] = []
+
+        def is_answered() -> bool:
+            answers.append(self.client.send(method, path, body, {"idempotency-key": key} if key else {}))
+            return answers[-1] is not None and answers[-1][0] != 503
+
+        self.until(is_answered, f"{method} {path} is answered")
+        status, said = answers[-1] or (0, None)
+        assert status < 300 or (answers[0] is None and status in DONE_ALREADY), (answers, self.said())
+        return said
+
+    def start(self, name: str) -> Acted:
+        """A fresh execution of this play."""
+        self.ask("POST", "/workflows", {"name": name, "definition": PLAYS[name].definition})
+        key = secrets.token_hex(8)
+        return Acted(self, name, self.ask("POST", f"/workflows/{name}/execute", key=key)["executionId"])
+
+    def serve(self, command: Sequence[str], fault: Fault | None = None) -> Process:
+        """Begin a process that serves HTTP, and ask that one from now on."""
+        port = services.free_port()
+        self._environment["PORT"] = str(port)
+        self.client = Http(port)
+        process = self.begin(command, fault)
+        self.ask("GET", "/health")
+        return process
+
+    def perform(self, name: str) -> Told:
+        """What is told of an execution of this play when it has ended."""
+        return self.start(name).to_the_end()
+
+    def dies(self) -> None:
+        """Await the death that was ordered."""
+        self.until(self._mark.exists, "a process dies where it was told to")
+
+    def until(self, holds: Callable[[], object], what: str) -> None:
+        """Await it, and replace who dies meanwhile."""
+        try:
+            services.until(lambda: self._replace_the_dead() or holds(), what)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\n{self.said()}") from None
+
+    def said(self) -> str:
+        return self._log.read_text()[-3000:]
+
+    def _replace_the_dead(self) -> None:
+        for process in [one for one in self._running if one.poll() is not None]:
+            assert process.returncode == EXIT_CODE, f"it ended with {process.returncode}: {self.said()}"
+            self.begin(self._running.pop(process))
+
+    @contextmanager
+    def _process(self, command: Sequence[str]) -> Iterator[Process]:
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    @property
+    def _mark(self) -> Path:
+        return self.place / "died"
+
+    @property
+    def _log(self) -> Path:
+        return self.place / "log"
+
+
+DONE_ALREADY = (400, 409)
+"""How a request is refused whose first sending, never answered, was obeyed."""
+
+
+class Acted:
+    """One execution of a play, as whoever steers it sees it."""
+
+    def __init__(self, stand: Stand, name: str, identity: str) -> None:
+        self.identity = identity
+        self._stand = stand
+        self._stage = stand.stage
+        self._name = name
+
+    def to_the_end(self) -> Told:
+        """Do what the play asks of somebody outside; what is told when the execution has ended."""
+        PLAYS[self._name].steer(self)
+        self.until(lambda: self._stage.status(self.identity) != "IN_PROGRESS", "the execution ends")
+        return told(self._stage, self.identity)
+
+    def until(self, holds: Callable[[], object], what: str) -> None:
+        self._stand.until(holds, what)
+
+    def is_seen(self) -> bool:
+        return any(self._seen())
+
+    def are_all_seen(self) -> bool:
+        """Whether every task that can run is with its handler."""
+        running = [one for one in self.statuses() if one != "PENDING"]
+        return len(list(self._seen())) == len(running)
+
+    def _seen(self) -> Iterator[Path]:
+        return self._stand.place.glob(f"{self.identity}-*.seen")
+
+    def open_gate(self) -> None:
+        (self._stand.place / f"{self.identity}.gate").touch()
+
+    def statuses(self) -> list[str]:
+        return self._stage.statuses(self.identity)
+
+    def is_submitted(self) -> bool:
+        return any(kind == "TaskSubmitted" for _, _, kind in lines_of(self.identity))
+
+    def answer(self, output: Json) -> None:
+        token = self._stage.task(self.identity).token
+        self._stand.ask("POST", f"/tasks/{token}/success", {"output": output})
+
+    def steer(self, verb: str) -> None:
+        self._stand.ask("POST", f"/executions/{self.identity}/{verb}")

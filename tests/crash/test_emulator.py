@@ -1,0 +1,44 @@
+"""The emulator, one process on SQLite, dies at every point: the next one goes on where it stood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.crash import cases
+from tests.crash.cases import Fault
+from tests.crash.stand import EMULATOR, Stand
+from tests.crash.told import Told
+from tests.runtime.stage import staged
+
+
+@pytest.fixture
+def laptop(undisturbed: dict[str, Told], tmp_path: Path) -> Iterator[Stand]:
+    """A stand on SQLite, in a directory in which one emulator runs after another."""
+    with staged(f"sqlite:///{tmp_path / 'stepwell.db'}", tmp_path) as stage, ExitStack() as opened:
+        yield Stand(stage, tmp_path, {}, opened)
+
+
+@pytest.mark.parametrize(("play", "fault"), cases.EMULATOR)
+def test_what_the_emulator_dies_of_changes_nothing(
+    laptop: Stand, undisturbed: dict[str, Told], play: str, fault: Fault
+):
+    laptop.serve(EMULATOR, fault)
+    assert laptop.perform(play) == undisturbed[play]
+    laptop.dies()
+
+
+@pytest.mark.parametrize(("play", "fault"), cases.EMULATOR_LOST)
+def test_an_emulator_that_dies_over_the_loss_of_the_one_before(
+    laptop: Stand, undisturbed: dict[str, Told], play: str, fault: Fault
+):
+    killed = laptop.serve(EMULATOR)
+    acted = laptop.start(play)
+    acted.until(acted.are_all_seen, "the handlers run")
+    laptop.kill(killed)
+    laptop.begin(EMULATOR, fault)
+    laptop.dies()
+    assert acted.to_the_end() == undisturbed[play]

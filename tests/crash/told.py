@@ -1,0 +1,61 @@
+"""What is told of an execution that has ended, in a form in which a disturbed run equals an undisturbed one.
+
+A crash may cost attempts. So LOST and RETURNED attempts do not count, and of the TaskStarted lines that follow each
+other in one step, the first stands for all. Nothing else may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from db.database import database
+from db.models import History
+from tests.runtime.stage import Stage
+
+EXTRA = ("LOST", "RETURNED")
+
+Line = tuple[str, str | None, str]
+"""(frame, step, type)."""
+
+
+@dataclass(frozen=True)
+class Told:
+    status: str
+    output: str | None
+    error: str | None
+    lines: list[Line]
+    """Frame by frame, since branches have no order among each other: of an execution without branches, all in order."""
+    tasks: list[tuple[str, str, str | None, int]]
+    attempts: list[tuple[int, str]]
+
+
+def told(stage: Stage, identity: str) -> Told:
+    """The normal form of an execution that has ended. Its ledger has no gap, and it left nothing open."""
+    stage.history(identity)
+    assert stage.left_open(identity) == []
+    row = stage.execution(identity)
+    return Told(
+        status=row.status,
+        output=row.output,
+        error=row.error,
+        lines=sorted(_once_started(lines_of(identity)), key=lambda line: line[0]),
+        tasks=[(one.step, one.status, one.result, one.retries) for one in stage.rows(identity)],
+        attempts=[(place, outcome) for place, _, outcome in stage.attempts(identity) if outcome not in EXTRA],
+    )
+
+
+def lines_of(identity: str) -> list[Line]:
+    """The ledger as it stands, also while somebody writes it."""
+    with database.connection_context():
+        found = History.select().where(History.execution_id == identity).order_by(History.id)
+        return [(line.frame, line.step, line.type) for line in found]
+
+
+def _once_started(lines: Iterable[Line]) -> Iterator[Line]:
+    """Without the TaskStarted lines that follow another one of their step."""
+    last: dict[tuple[str, str | None], str] = {}
+    for frame, step, kind in lines:
+        if kind != "TaskStarted" or last.get((frame, step)) != kind:
+            yield frame, step, kind
+        last[frame, step] = kind
