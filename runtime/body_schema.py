@@ -20,9 +20,13 @@ class BodySchema:
     """A JSON Schema, compiled once."""
 
     def __init__(self, schema: Mapping[str, Json], components: Mapping[str, Json]) -> None:
-        """``components`` are what ``#/components/schemas/...`` refers to."""
+        """``components`` are what ``#/components/schemas/...`` refers to. Raises ValueError for what is no schema."""
         document = {**schema, "components": {"schemas": components}}
-        self._validate = fastjsonschema.compile(document, use_default=False)
+        try:
+            self._validate = fastjsonschema.compile(document, use_default=False)
+        # What the library stumbles over in a malformed schema it raises as it comes: KeyError, re.error, SyntaxError.
+        except Exception as fault:
+            raise ValueError(f"is no JSON Schema that can be checked: {cut(str(fault))}") from None
 
     def check(self, body: Json) -> None:
         """Raises InvalidRequest with the path of the first fault. An absent body counts as null."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from functions.api._schemas import SCHEMAS
 from functions.contract import FunctionView
+from runtime.body_schema import BodySchema
 from runtime.engine import jsontext, names, rules
 from runtime.engine.steplist import FunctionDefaults
 from runtime.function_source import CatalogError, Source, read_source
@@ -160,6 +162,11 @@ def _schema(value: Any) -> Any:
     return value
 
 
+def _body(value: Any) -> Any:
+    BodySchema(_schema(value), SCHEMAS)
+    return value
+
+
 def _query(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("must map the names of query parameters to JSON Schemas")
@@ -199,7 +206,7 @@ def _refuse_faults(faults: Iterator[rules.Fault]) -> None:
 _MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "ROUTE": ("route", _route_key),
     "QUERY": ("query", _query),
-    "BODY": ("body", _schema),
+    "BODY": ("body", _body),
     "BODY_LIMIT": ("body_limit", _body_limit),
     "ANSWERS": ("answers", _answers),
     "RETRY": ("retry", _retry),

@@ -97,6 +97,20 @@ class Gateway:
         return endpoint.answer(request, event, body)
 
 
+class BodyCheck:
+    """What a body must be before its handler is called: JSON, and as the handler's BODY says if it has one."""
+
+    def __init__(self, function: Function, limits: Limits) -> None:
+        self._depth = limits.depth
+        self._schema = BodySchema(function.body, SCHEMAS) if function.body is not None else None
+
+    def check(self, request: Request, body: bytes) -> None:
+        """Raises UnsupportedMediaType, InvalidJson and InvalidRequest."""
+        value = json_of(request, body, self._depth)
+        if self._schema:
+            self._schema.check(value)
+
+
 class BuiltIn:
     """A handler of the house: who asks and with what is checked before it is called, and its errors are ours."""
 
@@ -105,31 +119,30 @@ class BuiltIn:
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._origins = origins
-        self._takes_json = function.kind == "api"
-        self._depth = limits.depth
-        self._schema = BodySchema(function.body, SCHEMAS) if function.body is not None else None
+        self._body = BodyCheck(function, limits) if function.kind == "api" else None
         self._handler = import_module(function.module).handler
         self._make_context = make_context
 
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
         self._origins.check(request)
-        if self._takes_json:
-            value = json_of(request, body, self._depth)
-            if self._schema:
-                self._schema.check(value)
+        if self._body:
+            self._body.check(request, body)
         context = self._make_context(event["requestContext"]["requestId"])
         return response_of(self._handler(event, context))
 
 
 class Users:
-    """A user's own handler: sees every body as it came, and fails as it would behind API Gateway."""
+    """A user's own handler: fails as it would behind API Gateway. Without a BODY it sees every body as it came."""
 
     def __init__(self, function: Function, invoker: Invoker, limits: Limits) -> None:
         self.limit: int = getattr(limits, function.body_limit)
+        self._body = BodyCheck(function, limits) if function.body is not None else None
         self._function = function
         self._invoker = invoker
 
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+        if self._body:
+            self._body.check(request, body)
         request_id = event["requestContext"]["requestId"]
         outcome = self._invoker.run(
             self._function,

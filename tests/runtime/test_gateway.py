@@ -285,10 +285,42 @@ def test_a_handler_out_of_time_is_unavailable(users, error, caplog):
     assert "timed out" in caplog.text
 
 
-def test_a_users_handler_takes_any_body(users):
+def test_a_users_handler_without_a_BODY_takes_any_body(users):
     body, headers = b"\xff{not json", {"content-type": "application/json"}
     assert ask("POST", "/mine/a", body, headers, catalog=users, outcome=Outcome(result="1")).status == 200
     assert ask("POST", "/mine/a", b"x" * ((1 << 20) + 1), catalog=users, outcome=Outcome(result="1")).status == 413
+
+
+@pytest.fixture
+def charging(tmp_path):
+    (tmp_path / "api").mkdir()
+    schema = {"type": "object", "required": ["amount"], "properties": {"amount": {"type": "number", "minimum": 0}}}
+    text = f"ROUTE = 'POST /charge'\nBODY = {schema}\ndef handler(event, context): ...\n"
+    (tmp_path / "api" / "charge.py").write_text(text)
+    return Catalog.load([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"", JSON, 400, "InvalidRequest"),
+        (b"{", JSON, 400, "InvalidJson"),
+        (b'{"amount": "7"}', JSON, 400, "InvalidRequest"),
+        (b'{"amount": 7}', {"content-type": "text/plain"}, 415, "UnsupportedMediaType"),
+    ],
+)
+def test_a_body_that_is_not_as_a_users_BODY_says_never_reaches_the_handler(charging, body, headers, status, code):
+    invoker = FakeInvoker(Outcome(result="1"))
+    gateway = Gateway(charging, lambda request_id: None, invoker, Settings())
+    reply = Reply(gateway.handle(Request("POST", "/charge", headers, io.BytesIO(body))))
+    assert (reply.status, reply.code, invoker.calls) == (status, code, [])
+
+
+def test_a_body_that_is_as_a_users_BODY_says_reaches_the_handler_as_it_came(charging):
+    invoker = FakeInvoker(Outcome(result="1"))
+    gateway = Gateway(charging, lambda request_id: None, invoker, Settings())
+    reply = gateway.handle(Request("POST", "/charge", JSON, io.BytesIO(b'{"amount": 7.0, "note": 1}')))
+    assert (reply.status, invoker.calls[0][1]["body"]) == (200, '{"amount": 7.0, "note": 1}')
 
 
 def test_a_page_of_another_site_may_look_but_not_change_anything():
