@@ -104,7 +104,7 @@ def _pieces(text: str) -> list[str]:
     return pieces
 
 
-def instant(value: Json) -> Any:
+def _instant(value: Json) -> Any:
     """A timestamp as something that compares, to any fraction: RFC 3339 with an upper-case T, and Z or an offset."""
     match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -117,7 +117,7 @@ def instant(value: Json) -> Any:
 
 
 def is_instant(value: Json) -> bool:
-    return instant(value) is not _OTHER
+    return _instant(value) is not _OTHER
 
 
 def _string(value: Json) -> Any:
@@ -136,7 +136,7 @@ KINDS: Mapping[str, Callable[[Json], Any]] = {
     "String": _string,
     "Numeric": _number,
     "Boolean": _boolean,
-    "Timestamp": instant,
+    "Timestamp": _instant,
 }
 
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {

@@ -219,5 +219,5 @@ def _following(state: Mapping[str, Json]) -> Iterator[Json]:
 
 
 def _goes_on(state: Mapping[str, Json]) -> bool:
-    kind = state.get("Type")
-    return kind == "Choice" or ("Next" in state and kind not in ("Succeed", "Fail"))
+    goes = "Next" in state or bool(_listed(state, "Choices"))
+    return goes and state.get("Type") not in ("Succeed", "Fail")
