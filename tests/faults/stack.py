@@ -20,7 +20,7 @@ from peewee import fn
 from db.database import database
 from db.models import Attempt, Execution, Task
 from runtime.settings import ROOT
-from tests.faults.client import Answer, ask
+from tests.faults.client import Answer, Load, ask
 from tests.faults.handlers.steps import _notes
 from tests.runtime.stage import Json, Stage, staged
 from tests.services import Server, until
@@ -171,6 +171,14 @@ class Stack:
         """Awaits that so many executions, and no more, are COMPLETED."""
         until(lambda: self.count("IN_PROGRESS") == 0, f"all end; {self.said()}", seconds)
         assert self.count("COMPLETED") == count, self.said()
+
+    def keeps(self, load: Load) -> bool:
+        """Each start that was answered 201 is one execution; there are others only where nobody could be told."""
+        promised = load.started()
+        unclear = sum(answer.asked.startswith("POST") and answer.status != 201 for answer in load.answers)
+        with database.connection_context():
+            kept = {str(row.id) for row in Execution.select(Execution.id)}
+        return len(set(promised)) == len(promised) and set(promised) <= kept and len(kept) <= len(promised) + unclear
 
     def outcomes(self) -> Counter[str]:
         """How the attempts of all tasks ended."""

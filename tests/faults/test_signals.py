@@ -28,15 +28,6 @@ def laptop(tmp_path: Path) -> Iterator[Stack]:
         yield stack
 
 
-def is_kept(stack: Stack, load: Load) -> bool:
-    """Each start that was answered 201 is one execution; another one only where a connection broke."""
-    promised = load.started()
-    with database.connection_context():
-        found = stack.count("IN_PROGRESS") + stack.count("COMPLETED")
-    broken = sum(answer.status is None for answer in load.answers)
-    return len(promised) == len(set(promised)) and len(promised) <= found <= len(promised) + broken
-
-
 def nothing_is_held() -> bool:
     with database.connection_context():
         return Task.select().where(Task.status == "IN_PROGRESS").count() == 0
@@ -56,7 +47,7 @@ def test_a_web_process_told_to_end_answers_what_it_took(stack: Stack, measured: 
         took = time.monotonic() - began
     measured("seconds from SIGTERM to exit 0", took)
     assert took < GRACE + SLOW_MACHINE
-    assert load.statuses() <= {201, None} and is_kept(stack, load)
+    assert load.statuses() <= {201, None} and stack.keeps(load)
 
 
 def test_a_worker_told_to_end_leaves_nothing_half_done(stack: Stack, measured: Measured):
@@ -89,7 +80,7 @@ def test_an_emulator_told_to_end_goes_on_when_it_is_started_again(laptop: Stack,
         took = time.monotonic() - began
     measured("seconds from SIGTERM to exit 0", took)
     assert took < SLOW_MACHINE and nothing_is_held()
-    assert load.statuses() <= {201, None} and is_kept(laptop, load)
+    assert load.statuses() <= {201, None} and laptop.keeps(load)
     emulator.start()
     laptop.all_end(laptop.count("IN_PROGRESS") + laptop.count("COMPLETED"))
     assert laptop.losses() == 0 and set(laptop.outcomes()) == {"COMPLETED"}

@@ -1,0 +1,118 @@
+"""PostgreSQL stopped, restarted, away, its connections killed: 503 meanwhile, and then all goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+import psutil
+import psycopg2
+import pytest
+
+from db.database import database
+from tests.faults.client import Answer, Load
+from tests.faults.conftest import Measured
+from tests.faults.stack import Stack, Web, is_gone
+from tests.runtime.stage import steps
+from tests.services import Postgres, fresh_database, until
+
+ANSWER_SECONDS = 12.0
+BACK_SECONDS = 10.0
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    with fresh_database(postgres.url) as url:
+        try:
+            yield url
+        finally:
+            postgres.start()
+
+
+def restart_fast(postgres: Postgres) -> None:
+    """What ``pg_ctl -m fast restart`` does: transactions are rolled back, sessions ended, all is written."""
+    assert postgres.pid is not None
+    process = psutil.Process(postgres.pid)
+    os.kill(process.pid, signal.SIGINT)
+    until(lambda: is_gone(process), "PostgreSQL has stopped")
+    postgres.restart()
+
+
+def end_connections(postgres: Postgres) -> None:
+    with closing(psycopg2.connect(postgres.url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+
+@dataclass(frozen=True)
+class Hurt:
+    act: Callable[[Postgres], None]
+    seconds: float = 0.0
+    """How long PostgreSQL is to be away at least."""
+
+
+HURTS = {
+    "restarted, fast": Hurt(restart_fast),
+    "restarted, immediate": Hurt(Postgres.restart),
+    "killed and started": Hurt(Postgres.kill),
+    "its connections ended": Hurt(end_connections),
+    "away for 5 s": Hurt(Postgres.stop, 5.0),
+}
+
+
+def questions(web: Web) -> list[Callable[[], Answer]]:
+    start = partial(web.ask, "POST", "/workflows/w/execute")
+    look = [partial(web.ask, "GET", path) for path in ("/executions", "/queues", "/ready", "/health")]
+    return [start, start, start, *look]
+
+
+def fits(answer: Answer) -> bool:
+    """What a client may be told while the database is away, and after: done, or come again."""
+    if answer.asked == "GET /health":
+        return answer.status == 200
+    return answer.status in (200, 201) or (answer.status == 503 and answer.headers.get("retry-after") == "1")
+
+
+def is_well(load: Load) -> bool:
+    """Whether each question, asked once more, has the answer it should have."""
+    answers = [one() for one in load.asks]
+    load.answers += answers
+    return all(answer.status in (200, 201) for answer in answers)
+
+
+@pytest.mark.parametrize("name", HURTS)
+def test_requests_are_put_off_and_work_goes_on(stack: Stack, postgres: Postgres, measured: Measured, name: str):
+    web = stack.web()
+    for number in (1, 2):
+        stack.worker(f"worker-{number}")
+    stack.stage.workflows.create("w", steps("works", "works", "works"))
+    with Load(questions(web)) as load:
+        until(lambda: len(load.started()) > 30 and stack.noted("ended"), f"it works; {stack.said()}")
+        began = time.monotonic()
+        HURTS[name].act(postgres)
+        until(lambda: time.monotonic() - began > HURTS[name].seconds, "PostgreSQL was away for so long")
+        postgres.start()
+        back = time.monotonic()
+        until(lambda: is_well(load), f"all is well again; {stack.said()}", BACK_SECONDS)
+        measured("seconds until every request is served again", time.monotonic() - back)
+        again = len(load.answers)
+        until(lambda: len(load.answers) > again + 30, "more is asked")
+    assert [answer for answer in load.answers if not fits(answer)] == []
+    assert all(answer.status != 503 for answer in load.answers[again + 10 :])
+    database.close_all()  # this process's own connections were hurt as well
+    assert stack.keeps(load)
+    ended = time.monotonic()
+    stack.all_end(stack.count("IN_PROGRESS") + stack.count("COMPLETED"), BACK_SECONDS)
+    measured("seconds from the last start until nothing is left to do", time.monotonic() - ended)
+    assert stack.losses() == 0 and set(stack.outcomes()) == {"COMPLETED"}
+    assert set(stack.noted("ended").values()) == {1}

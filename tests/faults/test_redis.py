@@ -1,0 +1,97 @@
+"""Redis emptied, killed, frozen, gone: a start is answered at once all the same, and the work goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+import redis as client
+from redis.exceptions import RedisError
+
+from tests.faults.client import Load
+from tests.faults.conftest import Measured
+from tests.faults.stack import Stack
+from tests.runtime.stage import steps
+from tests.services import Redis, until
+
+STARTS = 50
+START_SECONDS = 1.0
+BACK_SECONDS = 10.0
+AWAY_SECONDS = 20.0
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis: Redis) -> str:
+    return redis.url
+
+
+def nothing(redis: Redis) -> None:
+    """There is nothing to be mended."""
+
+
+def empty(redis: Redis) -> None:
+    with client.Redis.from_url(redis.url) as connection:
+        connection.flushall()
+
+
+@dataclass(frozen=True)
+class Hurt:
+    act: Callable[[Redis], None]
+    mend: Callable[[Redis], None]
+    seconds: float = 0.0
+    """How long Redis is to be away at least."""
+
+
+HURTS = {
+    "emptied": Hurt(empty, nothing),
+    "killed": Hurt(Redis.kill, Redis.start),
+    "frozen": Hurt(Redis.pause, Redis.resume),
+    "gone for 20 s": Hurt(Redis.stop, Redis.start, AWAY_SECONDS),
+}
+
+
+def listeners(redis: Redis) -> int:
+    """How many connections wait for a message."""
+    with suppress(RedisError), client.Redis.from_url(redis.url, socket_timeout=1) as connection:
+        return sum(one["cmd"] == "brpop" for one in connection.client_list())
+    return 0
+
+
+@pytest.mark.parametrize("name", HURTS)
+def test_starts_are_answered_and_work_goes_on(stack: Stack, redis: Redis, measured: Measured, name: str):
+    hurt = HURTS[name]
+    web = stack.web()
+    for number in (1, 2):
+        stack.worker(f"worker-{number}")
+    stack.stage.workflows.create("w", steps("works", "works"))
+    until(lambda: listeners(redis) == 8, f"both workers listen; {stack.said()}")
+    with Load([partial(web.ask, "POST", "/workflows/w/execute")] * 4) as load:
+        until(lambda: len(load.started()) >= 20, "starts are answered before")
+        before = len(load.answers)
+        began = time.monotonic()
+        hurt.act(redis)
+        until(lambda: len(load.answers) >= before + STARTS, f"starts are answered; {stack.said()}")
+        until(lambda: any(stack.stage.status(one) == "COMPLETED" for one in load.started()[before:]), "work goes on")
+        until(lambda: time.monotonic() - began > hurt.seconds, f"Redis was away for {hurt.seconds} s")
+    done = stack.count("COMPLETED")
+    hurt.mend(redis)
+    back = time.monotonic()
+    until(lambda: listeners(redis) == 8, f"both workers listen again; {stack.said()}", BACK_SECONDS)
+    measured("seconds until both workers listen again", time.monotonic() - back)
+    stack.all_end(len(load.answers), BACK_SECONDS - (time.monotonic() - back))
+    measured("seconds until nothing is left to do", time.monotonic() - back)
+    slowest = max(answer.seconds for answer in load.answers)
+    measured(f"slowest of {len(load.answers)} starts, in seconds", slowest)
+    measured("completed before Redis was back", f"{done} of {len(load.answers)}")
+    assert load.statuses() == {201} and slowest < START_SECONDS
+    assert stack.losses() == 0 and stack.outcomes() == {"COMPLETED": 2 * len(load.answers)}
