@@ -177,14 +177,17 @@ class Tasks(Protocol):
 class Functions(Protocol):
     def list(self) -> Sequence[FunctionView]: ...
     def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
-        """Run one step function now, in a sandbox: ``result``, or ``error`` and ``cause``; ``logs``, ``seconds``."""
+        """Run one step function now, in a sandbox: ``result``, or ``error`` and ``cause``; ``logs``, ``seconds``.
+
+        A few at a time and none for long: others wait for the same threads. Raises NotFound, TooManyRequests.
+        """
 
     def openapi(self) -> Mapping[str, Json]: ...
 
 
 class Artifacts(Protocol):
     def read(self, key: str) -> tuple[bytes, str]:
-        """An artifact's bytes and media type. Raises NotFound."""
+        """An artifact's bytes and media type. Raises NotFound, PayloadTooLarge."""
 
 
 class Health(Protocol):

@@ -138,6 +138,17 @@ class KeyReused(StepwellError):
     code = "IdempotencyKeyReused"
 
 
+class TooManyRequests(StepwellError):
+    """Too many of these requests are under way. Try again."""
+
+    status = 429
+    code = "TooManyRequests"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": "1"}
+
+
 class Unavailable(StepwellError):
     """The database is away for the moment; nothing was done. Try again."""
 

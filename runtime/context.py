@@ -76,7 +76,7 @@ class Runtime:
             "workflows": rooms.WorkflowRoom(self.workflows),
             "tasks": rooms.TaskRoom(self.executions),
             "functions": rooms.FunctionRoom(self.catalog, self.invoker),
-            "artifacts": rooms.ArtifactRoom(settings.artifacts_dir),
+            "artifacts": rooms.ArtifactRoom(settings.artifacts_dir, limits.artifact),
             "health": rooms.HealthRoom(self.storage.depth),
         }
 

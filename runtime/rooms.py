@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ from peewee import SQL
 from db.database import database
 from db.models import Attempt, Execution, History, Task, Version, Workflow
 from functions.contract import ExecutionView, FunctionView, HistoryView, Page, TaskView, WorkflowView
-from functions.errors import InvalidCursor, InvalidRequest, NotFound, Unavailable
+from functions.errors import InvalidCursor, InvalidRequest, NotFound, PayloadTooLarge, TooManyRequests, Unavailable
 from runtime import views
 from runtime.catalog import Catalog
 from runtime.engine import jsontext, names
 from runtime.executions import Executions, TokenAnswer
 from runtime.ids import is_id, new_id
-from runtime.invoke import InProcessInvoker, Invoker, Target
+from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.openapi import document
 from runtime.workflows import Workflows, machine_document
 
@@ -28,6 +29,8 @@ Json = Any
 STATUSES = ("IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED")
 OPEN_TASKS = ("QUEUED", "IN_PROGRESS", "FAILED")
 COUNTED = 10_000
+INVOCATIONS = 4
+INVOCATION_SECONDS = 30.0
 FLOW = "flow:"
 
 
@@ -175,9 +178,12 @@ class TaskRoom:
 
 
 class FunctionRoom:
+    """Invocations hold a thread of the web process each: few at a time, and none for long, so that others are free."""
+
     def __init__(self, catalog: Catalog, invoker: Invoker | InProcessInvoker) -> None:
         self._catalog = catalog
         self._invoker = invoker
+        self._free = threading.BoundedSemaphore(INVOCATIONS)
 
     def list(self) -> Sequence[FunctionView]:
         return [function.view() for function in self._catalog.functions]
@@ -186,23 +192,31 @@ class FunctionRoom:
         function = self._catalog.steps.get(name)
         if function is None:
             raise NotFound(f"There is no step function {name[:80]!r}.")
-        target = Target(function.name, function.path, function.module, function.timeout_seconds)
-        identity = new_id()
-        outcome = self._invoker.run(
-            target, jsontext.write(event), timeout_seconds=None, key=identity, request_id=identity
-        )
+        outcome = self._run(Target(function.name, function.path, function.module, function.timeout_seconds), event)
         ended = {"logs": outcome.logs, "seconds": outcome.seconds}
         if outcome.error is not None:
             return {"error": outcome.error, "cause": outcome.cause, **ended}
         return {"result": json.loads(outcome.result or "null"), **ended}
+
+    def _run(self, target: Target, event: Json) -> Outcome:
+        if not self._free.acquire(blocking=False):
+            raise TooManyRequests(f"This process runs {INVOCATIONS} functions already.")
+        try:
+            identity, text = new_id(), jsontext.write(event)
+            return self._invoker.run(
+                target, text, timeout_seconds=INVOCATION_SECONDS, key=identity, request_id=identity
+            )
+        finally:
+            self._free.release()
 
     def openapi(self) -> Mapping[str, Json]:
         return document(self._catalog)
 
 
 class ArtifactRoom:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, limit: int) -> None:
         self._directory = directory
+        self._limit = limit
 
     def read(self, key: str) -> tuple[bytes, str]:
         root = self._directory.resolve()
@@ -210,6 +224,8 @@ class ArtifactRoom:
             path = (root / key).resolve()
             if not path.is_relative_to(root) or not path.is_file():
                 raise NotFound(f"There is no artifact {key[:200]!r}.")
+            if (size := path.stat().st_size) > self._limit:
+                raise PayloadTooLarge(f"The artifact has {size} bytes; more than {self._limit} are not served.")
             return path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         except (OSError, ValueError, RuntimeError):  # the last is what pathlib says of a link that leads to itself
             raise NotFound(f"There is no artifact {key[:200]!r}.") from None

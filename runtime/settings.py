@@ -31,6 +31,7 @@ class Limits:
     history: int = 25_000
     wait_seconds: int = 366 * 24 * 3600
     logs: int = 64 << 10
+    artifact: int = 32 << 20
 
 
 @dataclass(frozen=True)

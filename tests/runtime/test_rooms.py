@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,17 @@ from functions.errors import (
     InvalidRequest,
     InvalidToken,
     NotFound,
+    PayloadTooLarge,
     TaskClosed,
+    TooManyRequests,
     Unavailable,
 )
+from runtime.catalog import Catalog
 from runtime.engine.definition import WITH_TOKEN
 from runtime.ids import new_execution_id
 from runtime.invoke import Outcome
-from runtime.rooms import ArtifactRoom, HealthRoom
+from runtime.rooms import INVOCATIONS, ArtifactRoom, FunctionRoom, HealthRoom
+from runtime.settings import ROOT
 from tests.runtime.stage import Stage, machine, raises, steps, task
 
 
@@ -190,16 +197,58 @@ def test_functions_are_listed_and_invoked(house: Stage, api: ApiContext):
         api.functions.invoke("nobody", {})
 
 
+class Waiting:
+    """An invoker whose invocations all wait until they are let go, and say when they have begun."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+        self.limits: list[float | None] = []
+
+    def run(self, target: Any, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str) -> Outcome:
+        self.limits.append(timeout_seconds)
+        self.begun.release()
+        assert self.go.wait(60)
+        return Outcome(error="States.Timeout")
+
+
+def test_invocations_leave_threads_of_the_web_process_to_others():
+    invoker = Waiting()
+    room = FunctionRoom(Catalog.load(), invoker)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(INVOCATIONS) as pool:
+        running = [pool.submit(room.invoke, "step1", {}) for _ in range(INVOCATIONS)]
+        for _ in running:
+            assert invoker.begun.acquire(timeout=60)
+        with pytest.raises(TooManyRequests) as refusal:
+            room.invoke("step1", {})
+        invoker.go.set()
+    assert refusal.value.headers == {"retry-after": "1"}
+    assert [one.result()["error"] for one in running] == ["States.Timeout"] * INVOCATIONS
+    assert room.invoke("step1", {})["error"] == "States.Timeout"
+    assert set(invoker.limits) == {30.0}
+
+
+def test_fewer_invocations_run_than_a_web_process_has_threads():
+    assert INVOCATIONS <= runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"] // 2
+
+
 def test_an_artifact_is_read_and_nothing_beside_it(tmp_path: Path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "a.pdf").write_bytes(b"%PDF")
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path / "kept" / "link").symlink_to(tmp_path / "secret.txt")
-    room = ArtifactRoom(tmp_path / "kept")
+    room = ArtifactRoom(tmp_path / "kept", 4)
     assert room.read("a.pdf") == (b"%PDF", "application/pdf")
     for key in ("b.pdf", "", ".", "../secret.txt", str(tmp_path / "secret.txt"), "link", "a\0b", "x" * 5000):
         with pytest.raises(NotFound):
             room.read(key)
+
+
+def test_an_artifact_that_is_too_large_to_be_held_is_refused_unread(tmp_path: Path):
+    with (tmp_path / "a.bin").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(PayloadTooLarge, match="has 1099511627776 bytes; more than 5 are not served"):
+        ArtifactRoom(tmp_path, 5).read("a.bin")
 
 
 def test_ready_means_that_the_tables_are_there(database_url: str):
