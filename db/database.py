@@ -24,6 +24,14 @@ _writing = threading.RLock()
 
 CONNECTIONS = 40
 RESTED_SECONDS = 1.0
+VANISHED = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A host that is gone without a word is noticed in seconds; the kernel itself would wait for many minutes."""
 SESSION = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s"
 
 
@@ -77,5 +85,6 @@ def _postgresql(url: str, connections: int) -> _Pool:
     parts = parse_url(url, unquote_password=True, unquote_user=True)
     name = parts.pop("database")
     given = f"{parts.pop('options', '')} {SESSION}".strip()
-    parts.setdefault("connect_timeout", 5)
+    for option, value in VANISHED.items():
+        parts.setdefault(option, value)
     return _Pool(name, max_connections=connections, stale_timeout=3600, timeout=10, options=given, **parts)

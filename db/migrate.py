@@ -18,6 +18,7 @@ def migrate() -> list[str]:
     """Apply every pending migration, all of them or none; the names of those applied. One process at a time."""
     with database.connection_context(), transaction():
         if not is_sqlite():
+            database.execute_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
             database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         return Runner(database.obj, str(DIRECTORY)).up()
 

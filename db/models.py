@@ -151,6 +151,8 @@ class Task(Table):
 
 Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_queued"))
 Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
+HAS_DEADLINE = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")
+Task.add_index(Task.index(Task.deadline_at, where=HAS_DEADLINE, name="task_deadline"))
 Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_failed"))
 
 
@@ -209,6 +211,14 @@ class StartKey(Table):
     created_at = BigIntegerField()
 
 
-TABLES = (Workflow, Version, Execution, Frame, Task, Attempt, Timer, History, StartKey)
+class Worker(Table):
+    """A worker process that lives, or did at ``seen_at``, and the functions it has."""
+
+    owner = TextField(primary_key=True)
+    functions = TextField()
+    seen_at = BigIntegerField()
+
+
+TABLES = (Workflow, Version, Execution, Frame, Task, Attempt, Timer, History, StartKey, Worker)
 HOT = ("execution", "task", "frame")
 """Tables whose rows change often: PostgreSQL leaves room in their pages, so that updates touch no index."""

@@ -243,10 +243,19 @@ def heartbeat(owner: str, lease_ms: int, task_ids: Sequence[str]) -> dict[str, i
     """
     if is_sqlite():
         places = ", ".join("?" * len(task_ids))
-        rows = _all(sqlite.HEARTBEAT.format(places), (lease_ms, owner, *task_ids))
+        with transaction():
+            rows = _all(sqlite.HEARTBEAT.format(places), (lease_ms, owner, *task_ids))
     else:
         rows = _prepared_rows("heartbeat", (list(task_ids), owner, lease_ms))
     return {str(task_id): attempt for task_id, attempt in rows}
+
+
+def are_more_queued_than(count: int) -> bool:
+    """Whether more tasks wait to be claimed than so many."""
+    sql = (
+        "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE status = 'QUEUED' AND queued_at IS NOT NULL LIMIT {0}) waiting"
+    )
+    return int(_all(sql, (count + 1,))[0][0]) > count
 
 
 def ring_again(older_ms: int, limit: int) -> list[str]:
@@ -255,7 +264,8 @@ def ring_again(older_ms: int, limit: int) -> list[str]:
     They count as queued anew, so that each is rung for once in that time at most.
     """
     if is_sqlite():
-        return [str(row[0]) for row in _all(sqlite.RING_AGAIN, (older_ms, limit))]
+        with transaction():
+            return [str(row[0]) for row in _all(sqlite.RING_AGAIN, (older_ms, limit))]
     return [str(row[0]) for row in _prepared_rows("ring_again", (older_ms, limit))]
 
 
@@ -263,7 +273,7 @@ def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
     """Tasks whose lease has run out: (id, execution id, attempt, owner)."""
     sql = (
         "SELECT id, execution_id, attempt, owner FROM task "
-        f"WHERE status = 'IN_PROGRESS' AND lease_until < {clock()} LIMIT {{0}}"
+        f"WHERE status = 'IN_PROGRESS' AND owner IS NOT NULL AND lease_until < {clock()} LIMIT {{0}}"
     )
     return [(str(task), str(execution), attempt, owner) for task, execution, attempt, owner in _all(sql, (limit,))]
 
@@ -272,7 +282,7 @@ def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, 
     """Tasks past their state's time-out that their worker has not ended itself: (id, execution id, attempt, owner)."""
     sql = (
         "SELECT id, execution_id, attempt, owner FROM task "
-        f"WHERE status = 'IN_PROGRESS' AND deadline_at < {clock()} - {{0}} LIMIT {{0}}"
+        f"WHERE status = 'IN_PROGRESS' AND deadline_at IS NOT NULL AND deadline_at < {clock()} - {{0}} LIMIT {{0}}"
     )
     return [
         (str(task), str(execution), attempt, owner) for task, execution, attempt, owner in _all(sql, (grace_ms, limit))

@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from runtime.away import AWAY
+from runtime.away import AWAY, is_away
 from runtime.crashpoints import reach
 from runtime.engine import jsontext
 from runtime.ids import is_id
@@ -121,6 +121,8 @@ class Found:
         try:
             found = list(self.waiting(older_ms))
         except AWAY as fault:
+            if not is_away(fault):
+                raise
             log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
             time.sleep(AWAY_PAUSE)
             return None

@@ -12,7 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from db import queries
 from db.database import database, transaction
@@ -31,11 +31,16 @@ from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
 from runtime.engine.transition import transition
+from runtime.hotpath import Moment
 from runtime.ids import is_id, task_id
 from runtime.rows import Effects
+from runtime.starting import Started, Wanted
 from runtime.workflows import Latest, Workflows
 
 log = logging.getLogger("stepwell.executions")
+
+WAITS_FOR_ANSWER = ("QUEUED", "IN_PROGRESS")
+"""The statuses in which a task's token may be answered."""
 
 
 class Bell(Protocol):
@@ -54,6 +59,21 @@ class Guard:
     attempt: int
     owner: str | None
     status: str = "IN_PROGRESS"
+
+    def conditions(self) -> tuple[Any, ...]:
+        owner = Task.owner.is_null() if self.owner is None else Task.owner == self.owner
+        return Task.id == self.task_id, Task.attempt == self.attempt, owner, Task.status == self.status
+
+
+@dataclass(frozen=True)
+class TokenGuard:
+    """Which try of a task a token answers, whoever holds the claim."""
+
+    task_id: str
+    token: str
+
+    def conditions(self) -> tuple[Any, ...]:
+        return Task.id == self.task_id, Task.token == self.token, Task.status.in_(WAITS_FOR_ANSWER)
 
 
 @dataclass(frozen=True)
@@ -85,29 +105,46 @@ class Executions:
 
     # Start
 
-    def start(self, latest: Latest, given: Json, name: str | None = None, key: str | None = None) -> str:
-        """Start an execution of this version; its id. When this returns it is committed.
+    def start(
+        self, latest: Latest, given: Json, name: str | None = None, key: str | None = None, asked: str | None = None
+    ) -> Started:
+        """Start an execution of this version. When this returns it is committed.
 
-        Raises PayloadTooLarge, InvalidName, NameTaken, and KeyReused when ``key`` has started something else.
+        ``asked`` is what ``key`` stands for, when it is more than workflow, input and name. Raises PayloadTooLarge,
+        InvalidName, NameTaken, and KeyReused when the key has started something else.
         """
+        wanted = Wanted(given, name, key, asked if asked is not None else self.asked(latest.name, given, name))
         machine = self.workflows.machine(latest.version_id)
-        begin = starting.begin(latest, machine, starting.Wanted(given, name, key), _seed(), self.limits)
-        earlier = starting.write(begin)
-        if earlier is None:
-            self._announce(Effects([one.id for one in begin.tasks if one.status == "QUEUED"], bool(begin.timers)))
-        return earlier or begin.execution.id
+        begin = starting.begin(latest, machine, wanted, _seed(), self.limits)
+        earlier = starting.write(begin, wanted.asked)
+        if earlier is not None:
+            return Started(earlier)
+        self._announce(Effects([one.id for one in begin.tasks if one.status == "QUEUED"], bool(begin.timers)))
+        return Started(begin.execution.id, begin.execution)
+
+    def asked(self, workflow: str, given: Json, name: str | None = None) -> str:
+        """The text of a request to start, by which a repeated one is known."""
+        return jsontext.write([workflow, given, name])
+
+    def started_by(self, key: str, asked: str) -> str | None:
+        """The execution that this Idempotency-Key has started; None when it is new. Raises KeyReused."""
+        return starting.started_by(key, asked)
 
     # Advance
 
-    def succeed(self, claim: Claimed, result: str, logs: str, may_go_on: Callable[[Claimed], bool]) -> Claimed | None:
+    def succeed(
+        self, claim: Claimed, result: str, logs: str, may_go_on: Callable[[Claimed], bool], took_ms: int = 0
+    ) -> Claimed | None:
         """Take a task's result (JSON text). The claim of the next task, when it was taken in the same commit.
 
-        ``may_go_on`` says of the task that would follow whether this worker may take it at once.
+        ``may_go_on`` says of the task that would follow whether this worker may take it at once; ``took_ms`` is how
+        long ago the claim was made, by the worker's monotonic clock.
         """
         if claim.token is not None:
             return self._await_answer(claim, logs)
         output = json.loads(result)
-        move = hotpath.decide(claim, output, self.workflows.machine(claim.version_id), _seed(), self.limits)
+        machine = self.workflows.machine(claim.version_id)
+        move = hotpath.decide(claim, output, machine, Moment(claim.now + took_ms, _seed()), self.limits)
         if move is not None:
             finish = hotpath.finish(move, result, logs, may_go_on, self.lease_ms)
             with database.connection_context():
@@ -136,28 +173,30 @@ class Executions:
             self.bell.ring([task.id for task in queued])
             return Done(queries.held(claim.execution_id, claim.owner))
 
-    def answer(self, token: str, outcome: TokenAnswer) -> None:
-        """Take the answer of whoever holds a task token. Raises InvalidToken, TaskClosed."""
+    def answer(self, token: str, answer: TokenAnswer) -> None:
+        """Take the answer of whoever holds a task token. Raises InvalidToken, TaskClosed.
+
+        It counts whether the handler still runs, has returned, or has to run again: the token is the same.
+        """
         with database.connection_context():
             task = _task_of_token(token)
-        if task.status != "IN_PROGRESS":
-            raise TaskClosed()
 
         def event(at: int, task: Task | None) -> events.Event:
             assert task is not None
             place = (task.frame, task.entry, task.attempt)
-            if outcome.error is None:
-                return events.TaskSucceeded(at, _seed(), *place, outcome.output)
-            return events.TaskFailed(at, _seed(), *place, outcome.error, outcome.cause)
+            if answer.error is None:
+                return events.TaskSucceeded(at, _seed(), *place, answer.output)
+            return events.TaskFailed(at, _seed(), *place, answer.error, answer.cause)
 
-        guard = Guard(task.id, task.attempt, task.owner)
-        if not self._advance(task.execution_id, event, guard, Outcome("COMPLETED")):
+        kind = "COMPLETED" if answer.error is None else "FAILED"
+        outcome = Outcome(kind, answer.error, answer.cause)
+        if not self._advance(task.execution_id, event, TokenGuard(task.id, token), outcome):
             raise TaskClosed()
 
     def check_token(self, token: str) -> None:
         """Whether a task token still waits for its answer. Raises InvalidToken, TaskClosed."""
         with database.connection_context():
-            if _task_of_token(token).status != "IN_PROGRESS":
+            if _task_of_token(token).status not in WAITS_FOR_ANSWER:
                 raise TaskClosed()
 
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
@@ -191,9 +230,9 @@ class Executions:
         guard = Guard(claim.id, claim.attempt, claim.owner)
         with database.connection_context(), transaction():
             row = rows.locked(Execution, Execution.id == claim.execution_id)
-            task = None if row is None else _guarded(guard)
+            task = None if row is None else rows.locked(Task, *guard.conditions())
             if task is None:
-                return self._drop(claim)
+                return self._drop_answered(claim, logs)
             rows.close_attempt(task, "COMPLETED", logs=logs)
             Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
             details = jsontext.write({"task": claim.number})
@@ -201,6 +240,12 @@ class Executions:
             Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()
             reach("await.before_commit")
         reach("await.after_commit")
+
+    def _drop_answered(self, claim: Claimed, logs: str) -> None:
+        """The token was answered before the handler returned: what it printed is kept with its attempt all the same."""
+        mine = (Attempt.task_id == claim.id, Attempt.attempt == claim.attempt, Attempt.owner == claim.owner)
+        if not Attempt.update(logs=logs).where(*mine, Attempt.logs == "").execute():
+            self._drop(claim)
 
     # Stop
 
@@ -219,6 +264,7 @@ class Executions:
 
     def _set_paused(self, execution_id: str, paused: bool) -> None:
         _check_id(execution_id)
+        queued: list[str] = []
         with database.connection_context():
             with transaction():
                 row = rows.locked(Execution, Execution.id == execution_id)
@@ -226,7 +272,7 @@ class Executions:
                     Execution.update(paused=paused, revision=Execution.revision + 1).where(
                         Execution.id == execution_id
                     ).execute()
-                queued = _requeue(execution_id, paused)
+                    queued = _requeue(execution_id, paused)
                 reach("pause.before_commit")
             reach("pause.after_commit")
             if row is None or row.status != execution.IN_PROGRESS:
@@ -262,7 +308,7 @@ class Executions:
         self,
         execution_id: str,
         make: Callable[[int, Task | None], events.Event],
-        guard: Guard | None = None,
+        guard: Guard | TokenGuard | None = None,
         outcome: Outcome | None = None,
         timer: tuple[str, int, int, str] | None = None,
     ) -> bool:
@@ -281,7 +327,7 @@ class Executions:
         self,
         execution_id: str,
         make: Callable[[int, Task | None], events.Event],
-        guard: Guard | None,
+        guard: Guard | TokenGuard | None,
         outcome: Outcome | None,
         timer: tuple[str, int, int, str] | None,
     ) -> Effects | None:
@@ -290,7 +336,7 @@ class Executions:
             return None
         if row is None or row.status != execution.IN_PROGRESS:
             return None
-        task = None if guard is None else _guarded(guard)
+        task = None if guard is None else rows.locked(Task, *guard.conditions())
         if guard is not None and task is None:
             return None
         event = make(queries.now(), task)
@@ -315,16 +361,6 @@ def _place(claim: Claimed) -> tuple[str, int, int]:
     return claim.frame, claim.entry, claim.attempt
 
 
-def _guarded(guard: Guard) -> Task | None:
-    return rows.locked(
-        Task,
-        Task.id == guard.task_id,
-        Task.attempt == guard.attempt,
-        Task.status == guard.status,
-        Task.owner.is_null() if guard.owner is None else Task.owner == guard.owner,
-    )
-
-
 def _task_of_token(token: str) -> Task:
     """The task that a token was given out for. Raises InvalidToken."""
     execution_id, number = [*token.split("."), ""][:2]
@@ -337,7 +373,7 @@ def _task_of_token(token: str) -> Task:
 
 def _requeue(execution_id: str, paused: bool) -> list[str]:
     """Take an execution's queued tasks out of everybody's sight, or bring them back."""
-    queued = Task.update(queued_at=None if paused else rows.clock_sql()).where(
+    queued = Task.update(queued_at=None if paused else rows.clock_sql(), missing_since=None).where(
         Task.execution_id == execution_id, Task.status == "QUEUED"
     )
     return [task.id for task in queued.returning(Task.id).execute()]

@@ -20,6 +20,14 @@ from runtime.ids import task_id
 
 
 @dataclass(frozen=True)
+class Moment:
+    """When something happens, by the database's clock, and the chance that comes with it."""
+
+    at: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class Move:
     """A plain move: the claim it ends, the transition, and the following task as if it were claimed already."""
 
@@ -29,12 +37,12 @@ class Move:
     is_planned: bool
 
 
-def decide(claim: Claimed, output: Json, machine: StateMachine, seed: int, limits: EngineLimits) -> Move | None:
+def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, limits: EngineLimits) -> Move | None:
     """The plain move that this success makes; None when it is not that simple."""
     if claim.frame != "" or claim.token is not None:
         return None
     before = rows.snapshot(claim)
-    event = events.TaskSucceeded(claim.now, seed, claim.frame, claim.entry, claim.attempt, output)
+    event = events.TaskSucceeded(moment.at, moment.seed, claim.frame, claim.entry, claim.attempt, output)
     made = transition(machine, before, event, limits)
     if made.execution is before or not _is_plain(machine, made):
         return None

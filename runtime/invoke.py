@@ -43,6 +43,8 @@ class Outcome:
     logs: str = ""
     seconds: float = 0.0
     killed: bool = False
+    not_run: bool = False
+    """The handler was not even called: no process could be started for it."""
 
     @property
     def ok(self) -> bool:
@@ -79,7 +81,8 @@ class Invoker:
         try:
             ending = self._pool.call(call, key=key, timeout_seconds=limit)
         except OSError as fault:
-            return Outcome(error="Lambda.ServiceException", cause=f"No process could be started: {fault}")
+            cause = f"No process could be started: {fault}"
+            return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
         outcome = self._outcome(ending, overdue, target, request_id)
         return replace(outcome, logs=ending.logs, seconds=ending.seconds)
 

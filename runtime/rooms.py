@@ -22,6 +22,7 @@ from runtime.executions import Executions, TokenAnswer
 from runtime.ids import is_id, new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.openapi import document
+from runtime.starting import Started
 from runtime.workflows import Workflows, machine_document
 
 Json = Any
@@ -43,11 +44,11 @@ class ExecutionRoom:
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
     ) -> ExecutionView:
         latest = self._workflows.latest(workflow)
-        return self._summary(self._executions.start(latest, input, name, idempotency_key))
+        return self._begun(self._executions.start(latest, input, name, idempotency_key))
 
     def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionView:
         latest = self._workflows.create_flow(tree)
-        return self._summary(self._executions.start(latest, {}, None, idempotency_key))
+        return self._begun(self._executions.start(latest, {}, None, idempotency_key))
 
     def get(self, execution_id: str) -> ExecutionView:
         with database.connection_context():
@@ -92,6 +93,10 @@ class ExecutionRoom:
     def counts(self) -> Mapping[str, int]:
         with database.connection_context():
             return {status: _count(Execution, Execution.status == status) for status in STATUSES}
+
+    def _begun(self, started: Started) -> ExecutionView:
+        """What was written is not read again: the answer stands when the commit does."""
+        return self._summary(started.id) if started.own is None else views.begun_view(started.own)
 
     def _summary(self, execution_id: str) -> ExecutionView:
         with database.connection_context():

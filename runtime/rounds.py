@@ -49,12 +49,15 @@ class Rounds:
         self._timers.stop()
         for thread in self._threads:
             thread.join(timeout=5)
+        round_of("presence", self._tasks.leave)
 
     def _heartbeats(self) -> None:
+        round_of("presence", self._tasks.present)
         while not self._stop.is_set():
             self._beat_now.wait(self._settings.heartbeat_seconds)
             self._beat_now.clear()
             round_of("heartbeat", self._work.heartbeat)
+            round_of("presence", self._tasks.present)
 
     def _sweeps(self) -> None:
         while not self._stop.wait(self._settings.sweep_seconds):
@@ -64,7 +67,7 @@ class Rounds:
         self._tasks.sweep()
         if self._work.draining.is_set():
             return
-        waiting = self._tasks.unclaimed(self._queue_depth() == 0)
+        waiting = self._tasks.unclaimed(self._queue_depth())
         if waiting:
             log.info("%s task(s) have waited for long: ringing again", len(waiting))
             self._executions.bell.ring(waiting)

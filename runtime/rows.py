@@ -107,7 +107,7 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     """Write what a transition changed: first what ends, then what begins."""
     effects = Effects()
     after = move.execution
-    _save_execution(row, after)
+    _save_execution(row, before, after)
     save_history(row.id, before.history_count, lines_of(move))
     for command in move.commands:
         _settle(row.id, command)
@@ -225,9 +225,10 @@ def _rows_of(execution_id: str, which: Any) -> Iterable[Frame]:
 # Saving
 
 
-def _save_execution(row: Execution, after: execution.Execution) -> None:
+def _save_execution(row: Execution, before: execution.Execution, after: execution.Execution) -> None:
     ended = after.status != execution.IN_PROGRESS
-    root = _columns(after.frames[""]) if "" in after.frames else {}
+    moved = "" in after.frames and after.frames[""] is not before.frames.get("")
+    root = _columns(after.frames[""]) if moved else {}
     Execution.update(
         **root,
         status=after.status,
@@ -325,7 +326,7 @@ def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
     made = vars(_dispatched_task(row.id, command, "null"))
     queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds", "token")}
-    queued["queued_at"] = None if row.paused else clock_sql()
+    queued |= {"queued_at": None if row.paused else clock_sql(), "missing_since": None}
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
     return str(made["id"])

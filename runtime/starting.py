@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from db.models import Execution, StartKey
 from db.queries import NewExecution, Start
 from functions.errors import InvalidName, KeyReused, NameTaken, PayloadTooLarge, Unavailable
 from runtime import rows
-from runtime.away import AWAY
+from runtime.away import AWAY, is_away
 from runtime.crashpoints import reach
 from runtime.engine import events, execution, jsontext, names
 from runtime.engine.definition import StateMachine
@@ -32,11 +31,23 @@ READ_BACK_PAUSES = (0.0, 0.1, 0.3, 0.5)
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a caller asks for: an input, and perhaps a name of its own and an Idempotency-Key."""
+    """What a caller asks for: an input, and perhaps a name of its own and an Idempotency-Key.
+
+    ``asked`` is all that the caller sent, as text: the same key with another text is another request.
+    """
 
     input: Json
     name: str | None = None
     key: str | None = None
+    asked: str = ""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The execution that a start has made: ``own`` is what was written, None when its key had made it before."""
+
+    id: str
+    own: NewExecution | None = None
 
 
 def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limits: EngineLimits) -> Start:
@@ -48,7 +59,7 @@ def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limi
     return rows.beginning(_new_execution(identity, latest, text, wanted, move), machine.plan, move)
 
 
-def write(begin: Start) -> str | None:
+def write(begin: Start, asked: str) -> str | None:
     """Write a start, for certain: None, or what its key has started before. Raises NameTaken, KeyReused."""
     own = begin.execution
     try:
@@ -56,14 +67,14 @@ def write(begin: Start) -> str | None:
             reach("start.before_commit")
             is_new = queries.start(begin)
             reach("start.after_commit")
-            return None if is_new else _started_before(own)
+            return None if is_new or own.key is None else started_by(own.key, asked)
     except IntegrityError:
         if own.name is None:
             raise
         taken = f"Workflow {own.workflow} has an execution named {own.name!r} already."
         raise NameTaken(taken, path="$.name") from None
-    except AWAY:
-        if not _was_written(own):
+    except AWAY as fault:
+        if not is_away(fault) or not _was_written(own):
             raise
         return None
 
@@ -93,7 +104,7 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
         error=after.error,
         cause=after.cause,
         key=wanted.key,
-        body_hash=_hash(latest.name, text, wanted.name),
+        body_hash=_hash(wanted.asked),
         created_at=latest.now,
     )
 
@@ -107,13 +118,14 @@ def _was_written(own: NewExecution) -> bool:
     raise Unavailable("The database went away while this was written: it may be done. Send it again with a key.")
 
 
-def _started_before(own: NewExecution) -> str:
+def started_by(key: str, asked: str) -> str | None:
     """The execution that this key has started. Raises KeyReused when it was for something else."""
-    kept = StartKey.get(StartKey.key == own.key)
-    if kept.body_hash != own.body_hash:
+    with database.connection_context():
+        kept = StartKey.get_or_none(StartKey.key == key)
+    if kept is not None and kept.body_hash != _hash(asked):
         raise KeyReused()
-    return str(kept.execution_id)
+    return None if kept is None else str(kept.execution_id)
 
 
-def _hash(*parts: str | None) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _hash(asked: str) -> str:
+    return hashlib.sha256(asked.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from peewee import fn
 
 from db import queries
 from db.database import database, transaction
-from db.models import Execution, Task
+from db.models import Execution, Task, Worker
 from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
@@ -23,8 +24,8 @@ from runtime.settings import Settings
 log = logging.getLogger("stepwell.tasks")
 
 MOST_LOSSES = 3
-LOSS_DELAYS_MS = (0, 5_000, 30_000)
 MISSING_RETRY_MS = 5_000
+WORKERS_KEPT_MS = 24 * 3600 * 1000
 MISSING_FOR_MS = 5 * 60_000
 OVERDUE_GRACE_MS = 2_000
 RING_AFTER_MS, RING_AT_ONCE = 5_000, 10_000
@@ -75,7 +76,7 @@ class Tasks:
             if task is None:
                 return False
             rows.close_attempt(task, "RETURNED", logs=logs)
-            _queue_again(task, execution, 0)
+            _queue_again(task, execution)
             reach("return.before_commit")
         reach("return.after_commit")
         self.executions.bell.ring([claim.id])
@@ -89,11 +90,16 @@ class Tasks:
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
 
-    def unclaimed(self, is_queue_empty: bool) -> list[str]:
-        """Tasks whose message may be lost: behind an empty queue soon, behind others when they have waited for long."""
+    def unclaimed(self, messages: int | None) -> list[str]:
+        """Tasks whose message is lost, as the number of messages in the queue tells; None when it cannot be told.
+
+        Behind an empty queue they are found soon; behind others when there are fewer messages than tasks that wait.
+        """
         with database.connection_context():
-            if is_queue_empty:
+            if messages == 0:
                 return queries.queued_tasks(RING_AFTER_MS, RING_AT_ONCE)
+            if messages is None or not queries.are_more_queued_than(messages):
+                return []
             return queries.ring_again(RING_AGAIN_AFTER_MS, RING_AGAIN_AT_ONCE)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
@@ -102,17 +108,17 @@ class Tasks:
             execution, task = _held(execution_id, task_id, attempt, owner)
             if task is None or task.lease_until >= queries.now():
                 return
-            losses = task.losses + 1
+            losses = min(task.losses + 1, MOST_LOSSES)
             if losses < MOST_LOSSES:
                 rows.close_attempt(task, "LOST")
-                _queue_again(task, execution, LOSS_DELAYS_MS[losses - 1], losses=losses)
+                _queue_again(task, execution, losses=losses)
             else:
                 Task.update(losses=losses).where(Task.id == task_id).execute()
             reach("lose.before_commit")
         reach("lose.after_commit")
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
         if losses < MOST_LOSSES:
-            self.executions.bell.ring([task_id] if not LOSS_DELAYS_MS[losses - 1] else [])
+            self.executions.bell.ring([task_id])
             return
         cause = f"WorkerLost: {losses} workers were lost while they ran this task"
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.TaskFailed", cause)
@@ -120,22 +126,44 @@ class Tasks:
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
 
+    def present(self) -> None:
+        """Tell the others that this worker lives, and which functions it has."""
+        row = {"owner": self.owner, "functions": json.dumps(self.functions), "seen_at": clock_sql()}
+        with database.connection_context(), transaction():
+            Worker.insert(row).on_conflict(conflict_target=[Worker.owner], update={"seen_at": clock_sql()}).execute()
+            Worker.delete().where(Worker.seen_at < clock_sql() - WORKERS_KEPT_MS).execute()
+
+    def leave(self) -> None:
+        """Tell the others that this worker is gone."""
+        with database.connection_context(), transaction():
+            Worker.delete().where(Worker.owner == self.owner).execute()
+
     def _note_missing(self, task_id: str) -> None:
-        """Tell a task whose function this process lacks from one that is simply gone; see to it later, then fail it."""
+        """Tell a task whose function this process lacks from one that is simply gone; see to it later.
+
+        It fails when no worker that lives has had the function for long enough; until then others may take it.
+        """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED", Task.queued_at.is_null(False))
             if task is None or task.function in self.functions:
                 return
+            is_served = self._is_served(task.function)
+            since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
             with transaction():
-                Task.update(
-                    missing_since=fn.COALESCE(Task.missing_since, clock_sql()), queued_at=clock_sql() + MISSING_RETRY_MS
-                ).where(Task.id == task_id, Task.status == "QUEUED", Task.queued_at == task.queued_at).execute()
-            waited = 0 if task.missing_since is None else queries.now() - task.missing_since
+                Task.update(missing_since=since, queued_at=clock_sql() + MISSING_RETRY_MS).where(
+                    Task.id == task_id, Task.status == "QUEUED", Task.queued_at == task.queued_at
+                ).execute()
+            waited = 0 if is_served or task.missing_since is None else queries.now() - task.missing_since
         log.warning("task %s needs the function %r, which this worker does not have", task_id, task.function)
         if waited > MISSING_FOR_MS:
             guard = Guard(task_id, task.attempt, task.owner, "QUEUED")
             cause = f"FunctionMissing: no worker has the function {task.function!r}"
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
+
+    def _is_served(self, function: str) -> bool:
+        """Whether a worker that lives has this function."""
+        living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
+        return any(function in json.loads(worker.functions) for worker in living)
 
 
 def _held(execution_id: str, task_id: str, attempt: int, owner: str) -> tuple[Execution, Task | None]:
@@ -145,12 +173,13 @@ def _held(execution_id: str, task_id: str, attempt: int, owner: str) -> tuple[Ex
     return execution, rows.locked(Task, *claim)
 
 
-def _queue_again(task: Task, execution: Execution, delay_ms: int, **changes: object) -> None:
+def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
     Task.update(
         status="QUEUED",
         owner=None,
         lease_until=None,
         deadline_at=None,
-        queued_at=None if execution.paused else clock_sql() + delay_ms,
+        queued_at=None if execution.paused else clock_sql(),
+        missing_since=None,
         **changes,
     ).where(Task.id == task.id).execute()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from db.models import Attempt, Execution, History, Task, Version
+from db.queries import NewExecution
 from functions.contract import AttemptView, ExecutionView, HistoryView, TaskView, WorkflowView
 from runtime.ids import task_id
 
@@ -39,6 +40,25 @@ def execution_view(row: Execution, tasks: Sequence[TaskView] = ()) -> ExecutionV
         started_at=_time(row.created_at),
         finished_at=_time_or_none(row.finished_at),
         tasks=tasks,
+    )
+
+
+def begun_view(own: NewExecution) -> ExecutionView:
+    """An execution as its start has written it."""
+    ended = own.created_at if own.status != "IN_PROGRESS" else None
+    return ExecutionView(
+        id=own.id,
+        name=own.name,
+        workflow=own.workflow,
+        version=own.version,
+        status=own.status,
+        paused=False,
+        input=json.loads(own.input),
+        output=_json(own.output),
+        error=own.error,
+        cause=own.cause,
+        started_at=_time(own.created_at),
+        finished_at=_time_or_none(ended),
     )
 
 

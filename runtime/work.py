@@ -23,6 +23,12 @@ log = logging.getLogger("stepwell.work")
 SLICE_SECONDS = 0.1
 """How long a worker goes on with one execution before it lets the others have a turn."""
 
+REPORT_SECONDS = 2.0
+"""How long a worker that ends waits for reports under way."""
+
+SICK_SECONDS = 1.0
+"""How long a slot rests that could not start a process."""
+
 
 class Work:
     """What a worker's slots do, and which tasks they hold right now."""
@@ -66,12 +72,22 @@ class Work:
                 log.warning("task %s, attempt %s, is no longer ours: its handler is stopped", claim.id, claim.attempt)
 
     def hand_back(self) -> None:
-        """Give every task whose handler still runs to others, and stop the handler here."""
+        """Stop the handlers that still run, and give their tasks to others; a report under way may end first."""
         for claim in self.running():
             if _key(claim) not in self._reporting:
-                if patiently(lambda claim=claim: self.tasks.give_back(claim)):
-                    log.info("task %s is handed back", claim.id)
-                self._stop(claim)
+                self._give_back(claim)
+        deadline = time.monotonic() + REPORT_SECONDS
+        while self._reporting and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for claim in self.running():
+            if _key(claim) in self._reporting:
+                self._give_back(claim)
+
+    def _give_back(self, claim: Claimed) -> None:
+        """Ours ends before another may begin. Where a report wins, there is nothing to give."""
+        self._stop(claim)
+        if patiently(lambda: self.tasks.give_back(claim)):
+            log.info("task %s is handed back", claim.id)
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
         key = _key(claim)
@@ -81,9 +97,13 @@ class Work:
             self._running[key] = claim
         try:
             reach("handler.before")
+            claimed = time.monotonic()
             outcome = self._invoke(claim)
             reach("handler.after")
-            return None if outcome.killed else self._report(claim, outcome, began)
+            if outcome.not_run:
+                return self._pass_on(claim, outcome)
+            took_ms = round((time.monotonic() - claimed) * 1000)
+            return None if outcome.killed else self._report(claim, outcome, began, took_ms)
         finally:
             with self._lock:
                 self._running.pop(key, None)
@@ -100,21 +120,33 @@ class Work:
         self._reporting.add(_key(claim))
         return outcome
 
-    def _report(self, claim: Claimed, outcome: Outcome, began: float) -> Claimed | None:
+    def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
+        """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""
+        log.error("task %s is handed back: %s", claim.id, outcome.cause)
+        patiently(lambda: self.tasks.give_back(claim))
+        time.sleep(SICK_SECONDS)
+
+    def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
         def may_go_on(following: Claimed) -> bool:
             is_time_left = time.monotonic() - began < SLICE_SECONDS
             return is_time_left and not self.draining.is_set() and following.function in self.targets
 
         def report() -> Claimed | None:
             if outcome.error is None:
-                return self.executions.succeed(claim, outcome.result or "null", outcome.logs, may_go_on)
+                return self.executions.succeed(claim, outcome.result or "null", outcome.logs, may_go_on, took_ms)
             return self.executions.fail(claim, outcome.error, outcome.cause, outcome.logs)
 
         def look_back() -> Done[Claimed | None] | None:
             done = self.executions.read_back(claim)
             return None if done is None else self._adopted(done.answer) or Done(None)
 
-        return certainly(report, look_back)
+        try:
+            return certainly(report, look_back)
+        except Exception:
+            log.exception("task %s: its outcome cannot be taken", claim.id)
+            cause = "The outcome could not be taken; the worker's log says why."
+            patiently(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
+            return None
 
     def _adopted(self, held: list[Claimed]) -> Done[Claimed | None] | None:
         """The first of these claims that nobody works on: it was made when the connection broke."""

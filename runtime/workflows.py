@@ -68,8 +68,9 @@ class Workflows:
         name = f"flow:{tree['name']}"
         with database.connection_context():
             newest = _newest(name)
-        if newest is None or newest.definition != jsontext.write(tree):
-            newest = self._store(name, tree, flow.compile(tree, self.defaults))
+        made = flow.compile(tree, self.defaults)
+        if newest is None or (newest.definition, newest.compiled) != (jsontext.write(tree), _text(made)):
+            newest = self._store(name, tree, made)
         return _latest(name, newest)
 
     def compiled(self, definition: Json, place: str) -> Compiled:
@@ -98,7 +99,7 @@ class Workflows:
         text = jsontext.write(definition)
         if jsontext.size(text) > self.limits.definition:
             raise PayloadTooLarge(f"The definition is larger than {self.limits.definition} bytes.", path="$.definition")
-        compiled = json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan]})
+        compiled = _text(made)
         with database.connection_context(), transaction():
             workflow = _named(name, is_seed)
             if workflow is None:
@@ -113,6 +114,10 @@ class Workflows:
                 created_at=clock_sql(),
             ).execute()
             return Version.select(Version, clock_sql().alias("now")).where(Version.id == identity).get()
+
+
+def _text(made: Compiled) -> str:
+    return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan]})
 
 
 def machine_document(version: Version) -> Json:

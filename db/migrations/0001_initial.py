@@ -130,6 +130,8 @@ def task_tables(Table):
 
     Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_queued"))
     Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
+    overdue = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")
+    Task.add_index(Task.index(Task.deadline_at, where=overdue, name="task_deadline"))
     Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_failed"))
     return (Task, *attempt_tables(Table))
 
@@ -182,7 +184,12 @@ def ledger_tables(Table):
         execution_id = IdField()
         created_at = BigIntegerField()
 
-    return (Timer, History, StartKey)
+    class Worker(Table):
+        owner = TextField(primary_key=True)
+        functions = TextField()
+        seen_at = BigIntegerField()
+
+    return (Timer, History, StartKey, Worker)
 
 
 def up(migrator, db):

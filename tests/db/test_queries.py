@@ -109,7 +109,13 @@ def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
     identity = old_house.start(steps("step1", "step2"))
     waiting = old_house.task(identity).id
     claim = old_house.claim(identity)
-    move = hotpath.decide(claim, 1, old_house.workflows.machine(claim.version_id), 0, old_house.executions.limits)
+    move = hotpath.decide(
+        claim,
+        1,
+        old_house.workflows.machine(claim.version_id),
+        hotpath.Moment(claim.now, 0),
+        old_house.executions.limits,
+    )
     finish = hotpath.finish(move, "1", "", lambda following: True, 1000)
     values = {
         "claim": (waiting, "me", 1000, ["step1"]),

@@ -113,7 +113,7 @@ class Stage:
     def start(self, definition: Json, input: Json = None, *, workflow: str = "play", **options: Any) -> str:
         """The id of a fresh execution of this definition."""
         self.workflows.create(workflow, definition)
-        return self.executions.start(self.workflows.latest(workflow), input or {}, **options)
+        return self.executions.start(self.workflows.latest(workflow), input or {}, **options).id
 
     def rung(self) -> list[str]:
         """The tasks that the bell has rung for since somebody looked; they are taken off the queue."""

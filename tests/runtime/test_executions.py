@@ -9,7 +9,7 @@ import pytest
 
 from db import queries
 from db.database import database
-from db.models import Execution, StartKey, Task, Timer
+from db.models import Attempt, Execution, StartKey, Task, Timer
 from functions.errors import (
     Conflict,
     InvalidName,
@@ -20,6 +20,7 @@ from functions.errors import (
     PayloadTooLarge,
     TaskClosed,
 )
+from runtime import executions
 from runtime.engine import commands
 from runtime.engine.definition import WITH_TOKEN
 from runtime.executions import TokenAnswer
@@ -93,7 +94,7 @@ def test_a_key_starts_one_execution_and_says_so_again(house: Stage):
 def test_many_threads_with_one_key_start_one_execution(house: Stage):
     house.workflows.create("play", TWO)
     start = partial(house.executions.start, house.workflows.latest("play"), {}, None, "k")
-    assert len(set(at_once(*[start] * 16))) == 1
+    assert len({started.id for started in at_once(*[start] * 16)}) == 1
     with database.connection_context():
         assert (Execution.select().count(), Task.select().count()) == (1, 2)
     assert len(house.rung()) == 1
@@ -334,6 +335,57 @@ def test_a_token_that_nobody_answers_times_out(house: Stage):
 def test_a_forged_token_is_refused(house: Stage, token: str):
     with pytest.raises(InvalidToken):
         house.executions.answer(token, TokenAnswer(1))
+
+
+def with_token(house: Stage) -> str:
+    """An execution whose first state hands out a token."""
+    parameters = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
+    return house.start(machine(ask=task(WITH_TOKEN, Parameters=parameters)))
+
+
+def test_a_token_that_is_answered_while_its_handler_runs_keeps_what_the_handler_printed(house: Stage):
+    identity = with_token(house)
+    claim = house.claim(identity)
+    house.executions.answer(claim.token, TokenAnswer({"yes": True}))
+    house.executions.succeed(claim, "1", "printed", lambda following: True)
+    assert (house.status(identity), house.output(identity)) == ("COMPLETED", {"yes": True})
+    with database.connection_context():
+        (attempt,) = Attempt.select()
+    assert (attempt.outcome, attempt.logs) == ("COMPLETED", "printed")
+    assert house.executions.counters["fenced_results"] == 0
+
+
+def test_a_token_that_is_answered_with_an_error_while_its_handler_runs_has_failed(house: Stage):
+    identity = with_token(house)
+    claim = house.claim(identity)
+    house.executions.answer(claim.token, TokenAnswer(error="No", cause="why"))
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "No")
+    assert house.attempts(identity) == [(1, 1, "FAILED")]
+
+
+def test_a_token_may_be_answered_in_the_moment_its_handler_returns(house: Stage, monkeypatch):
+    identity = with_token(house)
+    claim = house.claim(identity)
+    found = executions._task_of_token
+
+    def returns_meanwhile(token: str) -> Task:
+        task = found(token)
+        house.executions.succeed(claim, "1", "", lambda following: True)
+        return task
+
+    monkeypatch.setattr(executions, "_task_of_token", returns_meanwhile)
+    house.executions.answer(claim.token, TokenAnswer(2))
+    assert (house.status(identity), house.output(identity)) == ("COMPLETED", 2)
+
+
+def test_a_token_may_be_answered_while_its_task_has_to_run_again(house: Stage):
+    identity = with_token(house)
+    claim = house.claim(identity)
+    house.tasks.give_back(claim)
+    house.executions.check_token(claim.token)
+    house.executions.answer(claim.token, TokenAnswer(3))
+    assert (house.status(identity), house.output(identity)) == ("COMPLETED", 3)
+    assert house.attempts(identity) == [(1, 1, "RETURNED")]
 
 
 def waiting_for_token(house: Stage) -> tuple[str, str]:

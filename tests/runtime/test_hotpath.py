@@ -157,7 +157,7 @@ def test_a_move_is_made_once(house: Stage):
 
 def plain_finish(house: Stage, claim: queries.Claimed, goes_on: bool) -> queries.Finish:
     plan = house.workflows.machine(claim.version_id)
-    move = hotpath.decide(claim, 1, plan, 0, house.executions.limits)
+    move = hotpath.decide(claim, 1, plan, hotpath.Moment(claim.now, 0), house.executions.limits)
     return hotpath.finish(move, "1", "", lambda following: goes_on, house.executions.lease_ms)
 
 

@@ -32,7 +32,7 @@ def test_two_last_branches_at_once_join_once(house: Stage):
     house.workflows.create("play", machine(both=both("a", "b")))
     latest = house.workflows.latest("play")
     for _ in range(ROUNDS):
-        identity = house.executions.start(latest, {})
+        identity = house.executions.start(latest, {}).id
         first, second = house.claim_all(identity)
         at_once(partial(house.succeed, first, 1), partial(house.succeed, second, 2))
         assert (house.status(identity), house.output(identity)) == ("COMPLETED", [1, 2])

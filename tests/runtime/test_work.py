@@ -232,3 +232,56 @@ def test_a_start_that_was_not_committed_is_refused(house: Stage, deaf):
         house.start(steps("step1"))
     with database.connection_context():
         assert Execution.select().count() == 0
+
+
+def test_a_handler_that_could_not_even_be_called_costs_its_task_nothing(house: Stage, monkeypatch):
+    monkeypatch.setattr("runtime.work.SICK_SECONDS", 0)
+    house.script.let("step1", Outcome(error="Lambda.ServiceException", cause="no process", not_run=True), returns(1))
+    identity = house.start(steps("step1", retry={"maxAttempts": 1}))
+    house.run()
+    assert house.status(identity) == "COMPLETED"
+    assert house.attempts(identity) == [(1, 1, "RETURNED"), (1, 2, "COMPLETED")]
+
+
+def test_an_outcome_that_cannot_be_taken_fails_its_task(house: Stage, monkeypatch):
+    def broken(*given: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(house.executions, "succeed", broken)
+    identity = house.start(steps("step1"))
+    house.run()
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.Runtime")
+    assert house.attempts(identity) == [(1, 1, "FAILED")]
+
+
+def test_a_handler_is_stopped_before_another_may_begin(house: Stage):
+    identity = house.start(FIVE)
+    began, seen = Event(), []
+
+    def runs(event: object) -> Outcome:
+        began.set()
+        stopped.wait(30)
+        return Outcome(killed=True)
+
+    stopped = Event()
+
+    def kill(key: str) -> bool:
+        seen.append(house.task(identity).status)
+        stopped.set()
+        return True
+
+    house.script.let("step1", runs)
+    house.script.kill = kill  # type: ignore[method-assign]
+    slot = Thread(target=house.work.run, args=house.rung())
+    slot.start()
+    assert began.wait(30)
+    house.work.hand_back()
+    slot.join(30)
+    assert seen == ["IN_PROGRESS"] and house.task(identity).status == "QUEUED"
+
+
+def test_what_happens_next_happens_when_the_handler_has_returned(house: Stage):
+    identity = house.start(steps("step1", "step2"))
+    claim = house.claim(identity)
+    house.executions.succeed(claim, "1", "", lambda following: False, took_ms=5000)
+    assert house.execution(identity).entered_at == claim.now + 5000

@@ -118,7 +118,7 @@ def test_a_flow_makes_a_version_only_when_its_tree_is_new(house: Stage):
 
 
 def test_a_flow_runs_its_children_before_their_parent(house: Stage):
-    identity = house.executions.start(house.workflows.create_flow(TREE), {})
+    identity = house.executions.start(house.workflows.create_flow(TREE), {}).id
     house.run()
     assert house.status(identity) == "COMPLETED"
     assert [name for name, _ in house.script.events] == ["step1", "step1", "step2"]

@@ -228,6 +228,7 @@ def test_timestamps_stand_in_the_order_of_time() -> None:
         ("*a", ["a", "ba"], ["ab"]),
         ("a*b*c", ["abc", "axbxc", "abbc"], ["acb", "ab", "abcd"]),
         ("a*a", ["aa", "aba"], ["a", "ab"]),
+        ("a*b*b", ["abb", "abxb"], ["ab", "axb"]),
         ("*ab*ab*", ["abab", "xabxabx"], ["ab", "aab", "xabx"]),
         ("\\*", ["*"], ["a", "", "\\*"]),
         ("\\\\", ["\\"], ["\\\\", ""]),
