@@ -24,6 +24,7 @@ Condition = Callable[[Json, Mapping[str, Json]], bool]
 _OTHER = object()
 """What a value is read as that is not of the kind asked for."""
 
+# Not left to fromisoformat, which takes more of ISO 8601 with every Python: RFC 3339 has no 24:00, no weeks, no comma.
 _INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
     r"(?:\.([0-9]+))?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
