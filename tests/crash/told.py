@@ -24,6 +24,7 @@ class Told:
     status: str
     output: str | None
     error: str | None
+    cause: str | None
     lines: list[Line]
     """Frame by frame, since branches have no order among each other: of an execution without branches, all in order."""
     tasks: list[tuple[str, str, str | None, int]]
@@ -39,6 +40,7 @@ def told(stage: Stage, identity: str) -> Told:
         status=row.status,
         output=row.output,
         error=row.error,
+        cause=row.cause,
         lines=sorted(_once_started(lines_of(identity)), key=lambda line: line[0]),
         tasks=[(one.step, one.status, one.result, one.retries) for one in stage.rows(identity)],
         attempts=[(place, outcome) for place, _, outcome in stage.attempts(identity) if outcome not in EXTRA],

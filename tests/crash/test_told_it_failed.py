@@ -1,0 +1,75 @@
+"""The connection breaks at a COMMIT, and nobody says whether it took place: nothing is lost, and nothing done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from peewee import OperationalError
+
+from runtime import away, crashpoints
+from runtime.crashpoints import POINTS
+from tests.crash.acts import ACTS, Act
+from tests.crash.plays import PLAYS
+from tests.crash.told import told
+from tests.runtime.stage import Stage
+
+CASES = [
+    pytest.param(act, f"{move}.{side}_commit", id=f"{act.__name__}-{move}.{side}")
+    for move, acts in ACTS.items()
+    for act in acts
+    for side in ("after", "before")
+    if (move, side) != ("start", "before")  # a start that was refused is refused: nobody begins it again
+]
+
+
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], list[str]]]:
+    """Lets the caller at a point, at its reach with this number, believe that the database is gone; whom it struck."""
+    monkeypatch.setattr(away, "PATIENCE", (0,) * len(away.PATIENCE))
+    monkeypatch.setattr(away, "BREATH", 0)
+
+    def deafen(point: str, times: int) -> list[str]:
+        struck: list[str] = []
+        reached = count(1)
+
+        def break_once() -> None:
+            if next(reached) == times:
+                struck.append(point)
+                raise OperationalError("the connection broke")
+
+        crashpoints.arm(point, break_once)
+        return struck
+
+    yield deafen
+    crashpoints.disarm()
+
+
+def seen(house: Stage, act: Act) -> Any:
+    """All that an act leaves behind, and how often each handler was called."""
+    house.script.events.clear()
+    house.executions.counters.clear()
+    identity = act(house)
+    assert house.work.running() == []
+    calls = [name for name, _ in house.script.events]
+    return told(house, identity), house.attempts(identity), house.history(identity), calls
+
+
+@pytest.mark.parametrize(("act", "point"), CASES)
+def test_an_act_that_is_told_it_failed_is_done_once(house: Stage, deaf: Any, act: Act, point: str):
+    """At every reach of the point that there is, one after the other."""
+    house.workflows.create("three", PLAYS["three"].definition)
+    undisturbed, fenced = seen(house, act), house.executions.counters["fenced_results"]
+    for times in count(1):
+        struck = deaf(point, times)
+        assert seen(house, act) == undisturbed, f"at reach {times}"
+        assert house.executions.counters["fenced_results"] <= fenced
+        if not struck:
+            break
+    assert times > 1
+
+
+def test_every_commit_is_part_of_an_act():
+    assert [f"{move}.after_commit" for move in ACTS] == [one for one in POINTS if one.endswith(".after_commit")]
