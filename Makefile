@@ -1,5 +1,6 @@
 # make run      start everything on this machine: needs Python 3.11 or newer and nothing else
 # make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it
+# make test-faults  processes die, servers vanish, much happens at once: a quarter of an hour
 # make check    style, types and the rules of the house
 # make format   put the files into the house's form
 #
@@ -14,7 +15,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CAN_RUN := $(VENV)/can-run.stamp
 CAN_TEST := $(VENV)/can-test.stamp
 
-.PHONY: run test check format
+.PHONY: run test test-faults check format
 .DELETE_ON_ERROR:
 
 run: $(CAN_RUN)
@@ -22,6 +23,9 @@ run: $(CAN_RUN)
 
 test: $(CAN_TEST)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-faults: $(CAN_TEST)
+	$(BIN)/python -m pytest tests/crash tests/faults tests/torture $(ARGS)
 
 check: $(CAN_TEST)
 	$(BIN)/ruff check .
