@@ -14,12 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from functions.errors import InvalidRequest
+
 Json = Any
 """What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
 
 Event = Mapping[str, Any]
 Response = dict[str, Any]
 Row = TypeVar("Row")
+
+EXECUTION_STATUSES = ("IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED")
+TASK_STATUSES = ("PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED")
+_MOST_DIGITS = 18
 
 
 class Context(Protocol):
@@ -69,7 +75,7 @@ class AttemptView:
 
 @dataclass(frozen=True)
 class TaskView:
-    """One unit of work. ``step`` is the name of its state, ``function`` the step type that runs it."""
+    """One unit of work. ``step`` is the name of its state, ``name`` the step type that runs it."""
 
     id: str
     execution_id: str
@@ -230,3 +236,21 @@ def path_of(event: Event, name: str) -> str:
 def query_of(event: Event) -> Mapping[str, str]:
     """The query parameters, URL-decoded; empty when there are none."""
     return event.get("queryStringParameters") or {}
+
+
+def word_of(event: Event, name: str, words: Sequence[str]) -> str | None:
+    """One of these words, in the query; None when it is not asked for. Raises InvalidRequest."""
+    word = query_of(event).get(name)
+    if word is not None and word not in words:
+        raise InvalidRequest(f"{name} must be one of {', '.join(words)}.", path=name)
+    return word
+
+
+def number_of(event: Event, name: str, *, lowest: int = 0, highest: int = (1 << 53) - 1, default: int = 0) -> int:
+    """A whole number between two bounds, in the query. Raises InvalidRequest."""
+    text = query_of(event).get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and lowest <= int(text) <= highest):
+        raise InvalidRequest(f"{name} must be a whole number from {lowest} to {highest}.", path=name)
+    return int(text)

@@ -37,10 +37,9 @@ def create_app(settings: Settings | None = None, context: Rooms | None = None) -
     app.extensions["stepwell"] = rooms
 
     # A hook and no rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
-    # What Flask has a rule for (the live streams) is not the gateway's.
     @app.before_request
-    def answer() -> flask.Response | None:
-        return None if flask.request.url_rule else _answer(gateway, flask.request)
+    def answer() -> flask.Response:
+        return _answer(gateway, flask.request)
 
     return app
 

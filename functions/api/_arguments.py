@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from functions.contract import Event, query_of
+from functions.contract import Event, number_of
 from functions.errors import InvalidRequest
 
 LONGEST_KEY = 255
-_MOST_DIGITS = 18
 
 
 def limit(event: Event) -> int:
     """How many rows a page may have: 1 to 1000, 100 unless told."""
-    return whole(event, "limit", lowest=1, highest=1000, default=100)
-
-
-def whole(event: Event, name: str, *, lowest: int, highest: int, default: int) -> int:
-    """A whole number of the query. Raises InvalidRequest."""
-    text = query_of(event).get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and lowest <= int(text) <= highest):
-        raise InvalidRequest(f"{name} must be a whole number from {lowest} to {highest}.", path=name)
-    return int(text)
-
-
-def one_of(event: Event, name: str, words: Sequence[str]) -> str | None:
-    """A word of the query, None when it is not asked for. Raises InvalidRequest."""
-    word = query_of(event).get(name)
-    if word is not None and word not in words:
-        raise InvalidRequest(f"{name} must be one of {', '.join(words)}.", path=name)
-    return word
+    return number_of(event, "limit", lowest=1, highest=1000, default=100)
 
 
 def idempotency_key(event: Event) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-EXECUTION_STATUSES = ("IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED")
-TASK_STATUSES = ("PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED")
+from functions.contract import EXECUTION_STATUSES, TASK_STATUSES
+
 OUTCOMES = ("COMPLETED", "FAILED", "TIMED_OUT", "LOST", "RETURNED", "CANCELLED")
 
 _TEXT = {"type": "string"}

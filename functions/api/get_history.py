@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.api import _arguments, _shapes
-from functions.contract import ApiContext, Event, Response, path_of, reply
+from functions.contract import ApiContext, Event, Response, number_of, path_of, reply
 
 ROUTE = "GET /executions/{id}/history"
 QUERY = {
@@ -14,6 +14,6 @@ ANSWERS = {200: {"$ref": "#/components/schemas/History"}}
 
 
 def handler(event: Event, context: ApiContext) -> Response:
-    after = _arguments.whole(event, "after", lowest=0, highest=(1 << 53) - 1, default=0)
-    found = context.executions.history(path_of(event, "id"), after=after, limit=_arguments.limit(event))
+    after, limit = number_of(event, "after"), _arguments.limit(event)
+    found = context.executions.history(path_of(event, "id"), after=after, limit=limit)
     return reply(_shapes.history(found))

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from functions.api import _arguments, _shapes
-from functions.contract import ApiContext, Event, Response, path_of, reply
+from functions.api import _shapes
+from functions.contract import ApiContext, Event, Response, path_of, reply, word_of
 
 ROUTE = "GET /workflows/{name}"
 QUERY = {
@@ -16,7 +16,7 @@ ANSWERS = {200: {"$ref": "#/components/schemas/Workflow"}}
 
 
 def handler(event: Event, context: ApiContext) -> Response:
-    form = _arguments.one_of(event, "form", ("asl",))
+    form = word_of(event, "form", ("asl",))
     name = path_of(event, "name")
     shown = _shapes.workflow(context.workflows.get(name))
     return reply({**shown, "definition": context.workflows.machine(name)} if form else shown)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functions.api import _arguments, _shapes
-from functions.api._schemas import EXECUTION_STATUSES
-from functions.contract import ApiContext, Event, Response, query_of, reply
+from functions.contract import EXECUTION_STATUSES, ApiContext, Event, Response, query_of, reply, word_of
 
 ROUTE = "GET /executions"
 QUERY = {
@@ -20,7 +19,7 @@ def handler(event: Event, context: ApiContext) -> Response:
     query = query_of(event)
     found = context.executions.list(
         workflow=query.get("workflow"),
-        status=_arguments.one_of(event, "status", EXECUTION_STATUSES),
+        status=word_of(event, "status", EXECUTION_STATUSES),
         limit=_arguments.limit(event),
         cursor=query.get("cursor"),
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functions.api import _arguments, _shapes
-from functions.api._schemas import TASK_STATUSES
-from functions.contract import ApiContext, Event, Response, query_of, reply
+from functions.contract import TASK_STATUSES, ApiContext, Event, Response, query_of, reply, word_of
 
 ROUTE = "GET /tasks"
 QUERY = {
@@ -17,7 +16,7 @@ ANSWERS = {200: {"$ref": "#/components/schemas/TaskPage"}}
 
 def handler(event: Event, context: ApiContext) -> Response:
     found = context.tasks.list(
-        status=_arguments.one_of(event, "status", TASK_STATUSES),
+        status=word_of(event, "status", TASK_STATUSES),
         limit=_arguments.limit(event),
         cursor=query_of(event).get("cursor"),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.contract import ApiContext, Event, HistoryView, Json, Response, TaskView, path_of
+from functions.contract import ApiContext, Event, HistoryView, Json, Response, TaskView, number_of, path_of
 from functions.dashboard import _excerpts, _page, _query
 
 ROUTE = "GET /queues/executions/{id}"
@@ -35,7 +35,8 @@ class Line:
 @_page.with_refusals
 def handler(event: Event, context: ApiContext) -> Response:
     identity = path_of(event, "id")
-    skip, after = _query.whole(event, "skip"), _query.whole(event, "after")
+    asked = _query.asked(event)
+    skip, after = number_of(asked, "skip"), number_of(asked, "after")
     execution = context.executions.get(identity)
     history = context.executions.history(identity, after=after, limit=EVENTS)
     return _page.show(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response
+from functions.contract import EXECUTION_STATUSES, TASK_STATUSES, ApiContext, Event, Response, query_of, word_of
 from functions.dashboard import _page, _query
 
 ROUTE = "GET /queues"
@@ -19,16 +19,15 @@ WORKFLOWS = 100
 
 @_page.with_refusals
 def handler(event: Event, context: ApiContext) -> Response:
-    workflow = _query.text(event, "workflow")
-    status = _query.one_of(event, "status", _query.EXECUTION_STATUSES)
-    tasks = _query.one_of(event, "tasks", _query.TASK_STATUSES)
-    cursor = _query.text(event, "cursor")
+    event = _query.asked(event)
+    workflow, cursor = query_of(event).get("workflow"), query_of(event).get("cursor")
+    status, tasks = word_of(event, "status", EXECUTION_STATUSES), word_of(event, "tasks", TASK_STATUSES)
     return _page.show(
         event,
         "queues.html",
         asked={"workflow": workflow, "status": status, "tasks": tasks},
         cursor=cursor,
-        statuses=_query.EXECUTION_STATUSES,
+        statuses=EXECUTION_STATUSES,
         execution_counts=context.executions.counts(),
         task_counts=context.tasks.counts(),
         executions=context.executions.list(workflow=workflow, status=status, limit=ROWS, cursor=cursor),

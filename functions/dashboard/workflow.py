@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response, path_of
+from functions.contract import ApiContext, Event, Response, path_of, query_of
 from functions.dashboard import _page, _query
 
 ROUTE = "GET /queues/workflows/{name}"
@@ -14,7 +14,7 @@ VERSIONS = 10
 
 @_page.with_refusals
 def handler(event: Event, context: ApiContext) -> Response:
-    name, cursor = path_of(event, "name"), _query.text(event, "cursor")
+    name, cursor = path_of(event, "name"), query_of(_query.asked(event)).get("cursor")
     return _page.show(
         event,
         "workflow.html",

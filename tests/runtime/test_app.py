@@ -103,11 +103,6 @@ def test_a_server_that_keeps_no_raw_path_will_do(client, rooms):
     assert rooms.rooms["workflows"].calls == [("get", ("résumé",), {})]
 
 
-def test_what_flask_has_a_rule_for_is_not_the_gateways(app):
-    app.add_url_rule("/live", view_func=lambda: "streamed")
-    assert app.test_client().get("/live").data == b"streamed"
-
-
 def test_the_rooms_are_at_hand(app, rooms):
     assert app.extensions["stepwell"] is rooms
 

@@ -15,7 +15,6 @@ from db.database import connect, database
 from functions.contract import ApiContext, Page
 from functions.errors import (
     InvalidCursor,
-    InvalidRequest,
     InvalidToken,
     NotFound,
     PayloadTooLarge,
@@ -84,9 +83,7 @@ def test_executions_are_listed_newest_first_page_by_page(house: Stage, api: ApiC
     assert api.executions.list(workflow="nobody", status=None, limit=3, cursor=None).items == []
 
 
-def test_a_listing_refuses_what_it_does_not_know(api: ApiContext):
-    with pytest.raises(InvalidRequest, match="status must be one of"):
-        api.executions.list(workflow=None, status="DONE", limit=1, cursor=None)
+def test_a_listing_refuses_a_cursor_that_it_has_not_given(api: ApiContext):
     for cursor in ("x", "", "1", "' OR 1=1"):
         with pytest.raises(InvalidCursor):
             api.executions.list(workflow=None, status=None, limit=1, cursor=cursor)

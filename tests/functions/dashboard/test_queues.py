@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.contract import Page
+from functions.contract import EXECUTION_STATUSES, TASK_STATUSES, Page
 from functions.dashboard import queues
 from functions.errors import InvalidRequest
 from tests.functions.api.fakes import FakeContext, Room
@@ -104,8 +104,8 @@ def test_an_unknown_status_is_refused_with_the_known_ones():
 
 
 def test_documents_the_statuses_it_takes():
-    assert queues.QUERY["status"]["enum"] == list(queues._query.EXECUTION_STATUSES)
-    assert queues.QUERY["tasks"]["enum"] == list(queues._query.TASK_STATUSES)
+    assert queues.QUERY["status"]["enum"] == list(EXECUTION_STATUSES)
+    assert queues.QUERY["tasks"]["enum"] == list(TASK_STATUSES)
 
 
 def test_hostile_values_are_text():
