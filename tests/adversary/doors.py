@@ -42,6 +42,8 @@ WAITS_FOR_TOKEN = {
         }
     },
 }
+COUNTED = [table._meta.table_name for table in TABLES]
+COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {name})' for name in COUNTED)}"
 SLOWEST_SECONDS = 2.0
 LONGEST_MESSAGE = 600
 
@@ -134,7 +136,7 @@ class Web:
     def counts(self) -> dict[str, int]:
         """How many rows each table has."""
         with database.connection_context():
-            return {table.__name__: table.select().count() for table in TABLES}
+            return dict(zip(COUNTED, database.execute_sql(COUNTS).fetchone(), strict=True))
 
     def furnish(self) -> None:
         """Have something of each kind there to be attacked."""

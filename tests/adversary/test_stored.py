@@ -113,7 +113,6 @@ def pages_of(web: Web, execution: Json) -> list[Page]:
     return [
         page(web, "queues", "executions", execution["executionId"]),
         page(web, "queues", "workflows", execution["workflow"]),
-        page(web, "queues"),
         page(web, "queues", query=f"?workflow={quote(execution['workflow'], safe='')}"),
     ]
 
