@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from db.queries import Claimed, Finish, Finished, Line, NextTask
+from db.queries import Claimed, Finish, Finished, Line, NextTask, Root
 from runtime import rows
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.definition import StateMachine
@@ -33,6 +33,7 @@ class Move:
 
     claim: Claimed
     transition: Transition
+    root: Root
     following: Claimed | None
     is_planned: bool
 
@@ -47,8 +48,9 @@ def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, 
     if made.execution is before or not _is_plain(machine, made):
         return None
     dispatch = next((one for one in made.commands if isinstance(one, commands.DispatchTask)), None)
-    following = None if dispatch is None else _following(claim, made.execution, dispatch)
-    return Move(claim, made, following, bool(machine.plan))
+    root = rows.root_of(made.execution)
+    following = None if dispatch is None else _following(claim, root, dispatch)
+    return Move(claim, made, root, following, bool(machine.plan))
 
 
 def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bool], lease_ms: int) -> Finish:
@@ -64,7 +66,7 @@ def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bo
         owner=claim.owner,
         result=result,
         logs=logs,
-        root=rows.root_of(after),
+        root=move.root,
         status=after.status,
         output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
         lines=[*rows.lines_of(move.transition), *(_started(move.following) if claims else ())],
@@ -92,7 +94,7 @@ def _is_plain(machine: StateMachine, made: Transition) -> bool:
     return following[0].retry == 0 and following[0].token is None
 
 
-def _following(claim: Claimed, after: execution.Execution, dispatch: commands.DispatchTask) -> Claimed:
+def _following(claim: Claimed, root: Root, dispatch: commands.DispatchTask) -> Claimed:
     return replace(
         claim,
         id=task_id(claim.execution_id, dispatch.number),
@@ -105,7 +107,7 @@ def _following(claim: Claimed, after: execution.Execution, dispatch: commands.Di
         timeout_seconds=dispatch.timeout_seconds,
         input=jsontext.write(dispatch.input),
         revision=claim.revision + 1,
-        root=rows.root_of(after),
+        root=root,
     )
 
 

@@ -56,6 +56,10 @@ def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limi
     identity = new_execution_id()
     before = execution.Execution(identity, wanted.name or identity, latest.name, wanted.input, latest.now)
     move = transition(machine, before, events.ExecutionStarted(latest.now, seed), limits)
+    if machine.plan and move.execution.error == "States.DataLimitExceeded":
+        raise PayloadTooLarge(
+            f"With this input the first step's event is larger than {limits.payload} bytes.", path="$.input"
+        )
     return rows.beginning(_new_execution(identity, latest, text, wanted, move), machine.plan, move)
 
 

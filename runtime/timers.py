@@ -8,6 +8,7 @@ decides.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from functools import partial
 
@@ -52,6 +53,7 @@ class Timers:
         """Fire what is due; how long, in seconds, until the next timer is, None when there is none or one failed."""
         with database.connection_context():
             due = queries.due_timers()
+        random.shuffle(due)  # so that processes which see the same timers do not queue for the same rows
         if not one_by_one("timers", [partial(self._executions.fire, *timer) for timer in due]):
             return None
         with database.connection_context():

@@ -21,6 +21,9 @@ from runtime.settings import Limits
 
 Json = Any
 
+MACHINES = 128
+"""How many state machines a process keeps loaded; one may take some megabytes."""
+
 
 @dataclass(frozen=True)
 class Latest:
@@ -40,7 +43,7 @@ class Workflows:
     def __init__(self, defaults: Mapping[str, FunctionDefaults], limits: Limits) -> None:
         self.defaults = defaults
         self.limits = limits
-        self._machine = lru_cache(maxsize=512)(_load)
+        self._machine = lru_cache(maxsize=MACHINES)(_load)
 
     def machine(self, version_id: str) -> StateMachine:
         """The state machine of a version, loaded once. Raises NotFound."""
