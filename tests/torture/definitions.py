@@ -1,7 +1,7 @@
 """What a seed makes up to be run: step lists, state machines and flows' trees of the handlers beside this file.
 
 They are such that the end is certain whatever is lost and repeated meanwhile: results depend on data and input alone,
-and no Cause, which tells of processes, reaches an output. Nothing waits longer than LONGEST_PAUSE on purpose.
+and no Cause, which tells of processes, reaches an output. Nothing waits long on purpose.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import Any
 Json = Any
 
 LONGEST_PAUSE = 1.5
-"""Seconds: the longest nap, Wait, delay and back-off."""
+"""Seconds: the longest Wait, delay and back-off, and the longest nap of most handlers."""
+
+LONG_NAP = 7.0
+"""What a few handlers take: longer than the lease that a run has unless told, so that they live by their heartbeat."""
 
 FUNCTIONS = {"append": 50, "nap": 14, "fails": 12, "exits": 5, "big": 4, "breaks": 1}
 """How often each is drawn."""
@@ -156,7 +159,7 @@ class Maker:
     def _data(self, function: str) -> Json:
         data = {"value": self.dice.randrange(1000)}
         if function == "nap":
-            data["seconds"] = round(self.dice.uniform(0, LONGEST_PAUSE), 2)
+            data["seconds"] = LONG_NAP if self._likely(0.04) else round(self.dice.uniform(0, LONGEST_PAUSE), 2)
         if function == "fails":
             data["failures"] = self.dice.choices((1, 2, 3), (6, 3, 1))[0]
         return data

@@ -152,6 +152,12 @@ def crash_postgres(scene: Scene) -> None:
     scene.stack.postgres.start()
 
 
+def freeze_postgres(scene: Scene) -> None:
+    scene.stack.postgres.pause()
+    scene.a_moment(1, scene.options.lease + 1)
+    scene.stack.postgres.resume()
+
+
 def end_connections(scene: Scene) -> None:
     scene.statement("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
@@ -184,10 +190,11 @@ STORES: Mapping[str, Kind] = {
     "Redis frozen": freeze_redis,
     "PostgreSQL restarted": restart_postgres,
     "PostgreSQL crashed": crash_postgres,
+    "PostgreSQL frozen": freeze_postgres,
     "connections ended": end_connections,
     "messages forged": forge_messages,
 }
-DATABASE_AWAY = ("PostgreSQL restarted", "PostgreSQL crashed")
+DATABASE_AWAY = ("PostgreSQL restarted", "PostgreSQL crashed", "PostgreSQL frozen")
 
 
 @dataclass

@@ -41,6 +41,8 @@ class Task:
     status: str
     attempt: int
     losses: int
+    seconds: float
+    """How long its handler sleeps on purpose."""
     attempts: Sequence[Attempt]
 
 
@@ -70,7 +72,11 @@ SELECT e.id, e.status, e.output, e.error, e.cause, e.history_count, e.input, v.d
 FROM execution e JOIN version v ON v.id = e.version_id ORDER BY e.id
 """
 HISTORY = "SELECT execution_id, id, type, at, step, details FROM history ORDER BY execution_id, id"
-TASKS = "SELECT execution_id, id, number, step, status, attempt, losses FROM task ORDER BY id"
+TASKS = """
+SELECT execution_id, id, number, step, status, attempt, losses,
+  coalesce((input::json -> 'data' ->> 'seconds')::float, 0)
+FROM task ORDER BY id
+"""
 ATTEMPTS = "SELECT task_id, attempt, outcome, error, finished_at FROM attempt ORDER BY task_id, attempt"
 
 

@@ -33,7 +33,7 @@ def attempts(*outcomes: str) -> list[Attempt]:
     return [Attempt(place, outcome, None, place) for place, outcome in enumerate(outcomes, start=1)]
 
 
-TASK = Task(1, "S1", "COMPLETED", 2, 1, attempts("LOST", "COMPLETED"))
+TASK = Task(1, "S1", "COMPLETED", 2, 1, 0, attempts("LOST", "COMPLETED"))
 HISTORY = lines("ExecutionStarted", *LIFE, "ExecutionSucceeded")
 RECORD = Record("e-1", 1, "COMPLETED", 7, None, None, 6, HISTORY, [TASK], 0)
 

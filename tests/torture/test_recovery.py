@@ -18,7 +18,7 @@ LINES = [
     Line(5, "TaskSucceeded", 110, "S1", {"task": 1}),
     Line(6, "ExecutionSucceeded", 110, None, {}),
 ]
-TASK = Task(1, "S1", "COMPLETED", 2, 1, [Attempt(1, "LOST", None, 107), Attempt(2, "COMPLETED", None, 110)])
+TASK = Task(1, "S1", "COMPLETED", 2, 1, 0, [Attempt(1, "LOST", None, 107), Attempt(2, "COMPLETED", None, 110)])
 NOBODY: Mapping[str, Interval] = {}
 RECORD = Record("e-1", 1, "COMPLETED", 7, None, None, 6, LINES, [TASK], 0)
 
@@ -58,6 +58,14 @@ def test_the_time_without_a_database_is_excused_once(away: list[Interval], left:
 def test_a_pause_excuses_the_execution_that_was_paused() -> None:
     assert seconds(RECORD, paused={"e-1": (102, 105)}) == 3
     assert seconds(RECORD, paused={"e-2": (102, 105)}) == 6
+
+
+def test_a_nap_excuses_its_own_task_and_the_execution_and_no_other_task() -> None:
+    napping = replace(TASK, seconds=5)
+    assert seconds(replace(RECORD, tasks=[napping])) == 2
+    waiting = [Line(7, "TaskScheduled", 100, "S2", {"task": 2}), Line(8, "TaskStarted", 104, "S2", {"task": 2})]
+    other = replace(TASK, number=2, step="S2", attempts=[])
+    assert seconds(replace(RECORD, tasks=[napping, other], lines=[*LINES, *waiting])) == 4
 
 
 def test_nothing_stands_still_where_nothing_was() -> None:

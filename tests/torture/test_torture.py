@@ -1,0 +1,17 @@
+"""A short run: every kind of fault, a minute in all. ``make torture`` is the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.torture import table
+from tests.torture.__main__ import complaint
+from tests.torture.run import torture
+from tests.torture.stack import Options
+
+
+def test_a_short_run_loses_nothing(tmp_path: Path) -> None:
+    report = torture(Options(minutes=0.6, rate=4), tmp_path)
+    print(table.text(report))
+    assert table.is_kept(report), "\n".join(complaint(report, tmp_path))
+    assert {story.execution_id for story in report.client.stories} != {None}
