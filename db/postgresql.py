@@ -106,9 +106,10 @@ begun AS (
   WHERE $20 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
-    queued_at, data, input, timeout_seconds, token, created_at)
+    queued_at, finished_at, data, input, timeout_seconds, token, created_at)
   SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
-    CASE WHEN u.status = 'QUEUED' THEN {NOW} END, u.data, u.input, u.seconds::double precision, u.token, $22
+    CASE WHEN u.status = 'QUEUED' THEN {NOW} END, CASE WHEN u.status = 'CANCELLED' THEN {NOW} END, u.data, u.input,
+    u.seconds::double precision, u.token, $22
   FROM begun, unnest($23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
     u(id, number, frame, entry, step, function, status, data, input, seconds, token)),
 frames AS (

@@ -66,7 +66,7 @@ class Runtime:
         self.executions = Executions(
             self.workflows,
             Bell(self.storage.push),
-            EngineLimits(limits.payload, limits.history),
+            EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
         )
         self.timers = Timers(self.executions)

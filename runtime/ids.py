@@ -29,7 +29,7 @@ def new_execution_id() -> str:
 
 def task_id(execution_id: str, number: int) -> str:
     """The id of an execution's task."""
-    return str(uuid.UUID(int=uuid.UUID(execution_id).int + number))
+    return str(uuid.UUID(int=uuid.UUID(execution_id).int | number))
 
 
 def execution_of(task: str) -> str:

@@ -91,13 +91,16 @@ def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) 
     """What a start writes: the execution, the row per step of a step list, and what the first transition asks for."""
     after = move.execution
     dispatched = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
-    idle = "PENDING" if after.status == execution.IN_PROGRESS else "CANCELLED"
+    runs = after.status == execution.IN_PROGRESS
+    idle = "PENDING" if runs else "CANCELLED"
     planned = [_planned_task(own.id, one, dispatched.pop(one.number, None), idle) for one in plan]
     return Start(
         execution=own,
         root=root_of(after),
         tasks=planned + [_dispatched_task(own.id, one, "null") for one in dispatched.values()],
-        frames=[NewFrame(path, **_columns(one), output=_ended(one)) for path, one in after.frames.items() if path],
+        frames=[
+            NewFrame(path, **_columns(one), output=_ended(one)) for path, one in after.frames.items() if path and runs
+        ],
         timers=[_new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
         lines=lines_of(move),
     )

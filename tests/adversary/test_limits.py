@@ -94,7 +94,7 @@ def test_data_that_a_template_multiplies_is_refused(house: Stage) -> None:
     row = ended(house, machine(A={**PASS, "Parameters": {"a.$": "$", "b.$": "$"}}), text(200 * KIB))
     assert (row.status, row.error) == ("FAILED", TOO_LARGE)
     row = ended(house, machine(A={**PASS, "Parameters": {"a.$": "States.Format('{}{}', $, $)"}}), text(200 * KIB))
-    assert (row.status, row.error) == ("FAILED", TOO_LARGE)
+    assert (row.status, row.error) == ("FAILED", "States.IntrinsicFailure")
 
 
 def test_data_that_nests_ever_deeper_is_refused(short: Stage) -> None:
@@ -104,7 +104,6 @@ def test_data_that_nests_ever_deeper_is_refused(short: Stage) -> None:
     assert f"nested deeper than {DEPTH}" in row.cause
 
 
-@pytest.mark.xfail(strict=True, reason="runtime.context hands the limit of the history on as the limit of the depth")
 def test_the_limits_of_the_settings_are_the_limits_of_the_core(tmp_path: Path) -> None:
     own = Limits(payload=1_000, history=77)
     with staged(f"sqlite:///{tmp_path / 'stepwell.db'}", tmp_path, limits=own) as stage:
@@ -116,10 +115,7 @@ def test_the_limits_of_the_settings_are_the_limits_of_the_core(tmp_path: Path) -
     [
         machine(**{f"S{n}": PASS for n in range(HISTORY)}),
         steps(*["step1"] * HISTORY),
-        pytest.param(
-            {"steps": [{"parallel": [{"taskName": "step1"}] * HISTORY}]},
-            marks=pytest.mark.xfail(strict=True, reason="runtime.rows leaves the frames of a start that has ended"),
-        ),
+        {"steps": [{"parallel": [{"taskName": "step1"}] * HISTORY}]},
         steps("flaky", retry={"maxAttempts": 1_000, "intervalSeconds": 0}),
     ],
     ids=["states", "steps", "branches", "retries"],

@@ -67,11 +67,14 @@ def test_a_start_writes_branches_and_timers(house: Stage):
 
 def test_an_input_that_is_too_large_starts_nothing(house: Stage):
     limit = Settings().limits.payload
-    assert house.start(TWO, "x" * (limit - 2))
+    assert house.start(PASS, "x" * (limit - 2))
     with pytest.raises(PayloadTooLarge):
-        house.start(TWO, "x" * (limit - 1))
+        house.start(PASS, "x" * (limit - 1))
+    with pytest.raises(PayloadTooLarge, match="the first step's event"):
+        house.start(TWO, "x" * (limit - 2))
+    assert house.start(TWO, "x" * (limit - 1000))
     with database.connection_context():
-        assert Execution.select().count() == 1
+        assert Execution.select().count() == 2
 
 
 def test_a_name_is_taken_once_per_workflow(house: Stage):
