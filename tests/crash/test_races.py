@@ -1,0 +1,138 @@
+"""What must be decided once is decided once, though two decide it in the same moment, again and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+from peewee import fn
+
+from db import queries
+from db.database import database
+from db.models import Attempt, Execution, Frame, History, Task, Timer
+from functions.errors import TaskClosed
+from runtime.executions import TokenAnswer
+from tests.crash.plays import ASK
+from tests.crash.told import told
+from tests.runtime.stage import LONG_AGO, Stage, at_once, machine, parallel, steps, task
+
+JOINS = 1000
+ROUNDS = 100
+OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
+
+TWO_BRANCHES = machine(Both=parallel(machine(A=task("step1")), machine(B=task("step2"))), After={"Type": "Pass"})
+HOUR = {"Type": "Wait", "Seconds": 3600}
+TWO_WAITS = machine(Both=parallel(machine(A=HOUR), machine(B=HOUR)))
+
+
+def lines_by_type() -> Counter[str]:
+    with database.connection_context():
+        counted = History.select(History.type, fn.COUNT(History.id)).group_by(History.type).tuples()
+        return Counter(dict(counted))
+
+
+def assert_all_have_ended(count: int, status: str = "COMPLETED") -> None:
+    with database.connection_context():
+        assert Execution.select().where(Execution.status == status).count() == count
+        assert Execution.select().count() == count
+        assert Task.select().where(Task.status.in_(OPEN)).count() == 0
+        assert Frame.select().count() == Timer.select().count() == 0
+
+
+def test_two_last_branches_join_once(house: Stage):
+    house.workflows.create("join", TWO_BRANCHES)
+    latest = house.workflows.latest("join")
+    for _ in range(JOINS):
+        identity = house.executions.start(latest, {}).id
+        one, other = house.claim_all(identity)
+        at_once(partial(house.succeed, one, 1), partial(house.succeed, other, 2))
+        assert house.execution(identity).output == "[1,2]"
+    assert_all_have_ended(JOINS)
+    found = lines_by_type()
+    assert found["TaskSucceeded"] == 2 * JOINS
+    assert found["ParallelStateSucceeded"] == found["ParallelStateExited"] == found["PassStateEntered"] == JOINS
+
+
+def test_two_branches_whose_waits_are_over_at_once_join_once(house: Stage):
+    for _ in range(ROUNDS):
+        house.start(TWO_WAITS)
+        with database.connection_context():
+            Timer.update(due_at=LONG_AGO).execute()
+            one, other = queries.due_timers()
+        assert at_once(partial(house.executions.fire, *one), partial(house.executions.fire, *other)) == [True, True]
+    assert_all_have_ended(ROUNDS)
+    assert lines_by_type()["ParallelStateSucceeded"] == ROUNDS
+
+
+def test_a_timer_that_several_fire_fires_once(house: Stage):
+    for _ in range(ROUNDS):
+        house.start(machine(Wait=HOUR))
+        with database.connection_context():
+            Timer.update(due_at=LONG_AGO).execute()
+            (timer,) = queries.due_timers()
+        assert sorted(at_once(*[partial(house.executions.fire, *timer)] * 4)) == [False, False, False, True]
+    assert_all_have_ended(ROUNDS)
+
+
+def test_a_task_that_several_claim_is_one_worker_s(house: Stage):
+    workers = [house.another_worker().tasks for _ in range(8)]
+    for _ in range(ROUNDS):
+        identity = house.start(steps("step1"))
+        waiting = house.task(identity).id
+        claims = at_once(*[partial(worker.claim, waiting) for worker in workers])
+        (claim,) = [one for one in claims if one is not None]
+        assert house.task(identity).owner == claim.owner and claim.attempt == 1
+    assert lines_by_type()["TaskStarted"] == ROUNDS
+
+
+def test_a_result_and_the_loss_of_its_lease_are_one_thing_or_the_other(house: Stage):
+    outcomes: Counter[str] = Counter()
+    for _ in range(ROUNDS):
+        identity = house.start(steps("step1"))
+        claim = house.claim(identity, house.another_worker())
+        house.set(house.task(identity), lease_until=LONG_AGO)
+        at_once(partial(house.succeed, claim, 1), house.tasks.sweep)
+        (attempt,) = house.attempts(identity)
+        outcomes[attempt[2]] += 1
+        assert house.task(identity).status == ("COMPLETED" if attempt[2] == "COMPLETED" else "QUEUED")
+    assert outcomes["COMPLETED"] + outcomes["LOST"] == ROUNDS
+    assert house.executions.counters["fenced_results"] == outcomes["LOST"]
+    house.run()
+    assert_all_have_ended(ROUNDS)
+
+
+@pytest.mark.parametrize("verb", ["cancel", "pause"])
+def test_a_result_and_a_stop_leave_a_whole_execution(house: Stage, verb: str):
+    for _ in range(ROUNDS):
+        identity = house.start(steps("step1", "step2"))
+        claim = house.claim(identity)
+        at_once(partial(house.succeed, claim, 1), partial(getattr(house.executions, verb), identity))
+        if verb == "cancel":
+            assert told(house, identity).status == "CANCELLED"
+        else:
+            assert house.statuses(identity) == ["COMPLETED", "QUEUED"]
+            assert house.task(identity, 2).queued_at is None
+            house.executions.resume(identity)
+    house.run()
+    assert_all_have_ended(ROUNDS, "CANCELLED" if verb == "cancel" else "COMPLETED")
+    with database.connection_context():
+        assert Attempt.select().count() == ROUNDS * (1 if verb == "cancel" else 2)
+
+
+def test_of_many_answers_to_one_token_one_is_taken(house: Stage):
+    def answers(token: str, number: int) -> int | None:
+        try:
+            house.executions.answer(token, TokenAnswer(number))
+        except TaskClosed:
+            return None
+        return number
+
+    for _ in range(ROUNDS):
+        identity = house.start(machine(Ask=ASK))
+        house.work.run(house.task(identity).id)
+        token = house.task(identity).token
+        taken = at_once(*[partial(answers, token, number) for number in range(4)])
+        (one,) = [number for number in taken if number is not None]
+        assert house.output(identity) == one
+    assert_all_have_ended(ROUNDS)

@@ -1,0 +1,47 @@
+"""SQLite has one writer at a time: many threads wait for it, all of them get it, and none is told that it is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from db.database import database
+from db.models import Execution
+from tests.crash.acts import go_on
+from tests.runtime.stage import Stage, at_once, staged, steps
+
+THREADS = 16
+EXECUTIONS = 1600
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Stage]:
+    with staged(f"sqlite:///{tmp_path / 'stepwell.db'}", tmp_path) as stage:
+        yield stage
+
+
+def test_sixteen_threads_write_and_none_starves(laptop: Stage):
+    """Together they work on so many executions, and the most served does at most twice what the least one does."""
+    laptop.workflows.create("w", steps("step1", "step2"))
+    latest = laptop.workflows.latest("w")
+    numbers = count()
+
+    def work() -> int:
+        done = 0
+        while next(numbers) < EXECUTIONS:
+            identity = laptop.executions.start(latest, {}).id
+            laptop.work.run(laptop.task(identity).id)
+            laptop.tasks.sweep()
+            laptop.work.heartbeat()
+            done += 1
+        return done
+
+    served = at_once(*[work] * THREADS)
+    assert sum(served) == EXECUTIONS
+    assert max(served) <= 2 * min(served), served
+    go_on(laptop)
+    with database.connection_context():
+        assert Execution.select().where(Execution.status == "COMPLETED").count() == EXECUTIONS
