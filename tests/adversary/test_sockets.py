@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 
@@ -150,6 +152,15 @@ def test_a_request_inside_a_refused_body_is_no_request(server: Server) -> None:
     hidden = get(b"/functions")
     for framed in (of_length(b"9999999", hidden), chunked(b"zz\r\n" + hidden), of_length(b"0x10", hidden)):
         assert b'"items"' not in server.say(framed)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/workflows", 413), ("/nowhere", 404)])
+def test_a_client_that_sends_10_mb_hears_why_not(server: Server, path: str, status: int) -> None:
+    """A client library gives up when the connection breaks under it, so a refused body is taken all the same."""
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=30)) as client:
+        client.request("POST", path, b"x" * MIB_10, {"Content-Type": "application/json"})
+        with client.getresponse() as answer:
+            assert (answer.status, *faults_of_error(json.loads(answer.read()))) == (status,)
 
 
 def test_two_keys_are_one_key_of_both(server: Server) -> None:
