@@ -25,6 +25,9 @@ Row = TypeVar("Row")
 
 EXECUTION_STATUSES = ("IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED")
 TASK_STATUSES = ("PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED")
+OPEN_TASK_STATUSES = ("QUEUED", "IN_PROGRESS", "FAILED")
+"""Those that somebody may have to see to. Tasks are counted and listed by these alone: an index knows each of them,
+while the others would be looked for among all that have ever run."""
 _MOST_DIGITS = 18
 
 
@@ -52,12 +55,18 @@ class Page(Generic[Row]):
 
 
 @dataclass(frozen=True)
-class WorkflowView:
+class WorkflowRow:
+    """A workflow in a listing. What may be large is not even read for one: so with tasks and executions."""
+
     id: str
     name: str
     version: int
-    definition: Json
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class WorkflowView(WorkflowRow):
+    definition: Json
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class AttemptView:
 
 
 @dataclass(frozen=True)
-class TaskView:
+class TaskRow:
     """One unit of work. ``step`` is the name of its state, ``name`` the step type that runs it."""
 
     id: str
@@ -86,34 +95,51 @@ class TaskView:
     attempts: int
     retries: int
     losses: int
-    data: Json
-    input: Json
-    result: Json
     error: str | None
-    cause: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    log: Sequence[AttemptView] = ()
-    """Its attempts with their captured logs; filled by ``tasks.get`` alone."""
 
 
 @dataclass(frozen=True)
-class ExecutionView:
+class TaskView(TaskRow):
+    data: Json
+    input: Json
+    result: Json
+    cause: str | None
+    log: Sequence[AttemptView] = ()
+    """Its attempts with their captured logs; filled by ``tasks.get``, and by ``executions.part`` with some of them."""
+
+
+@dataclass(frozen=True)
+class ExecutionRow:
     id: str
     name: str | None
     workflow: str
     version: int
     status: str
     paused: bool
-    input: Json
-    output: Json
     error: str | None
-    cause: str | None
     started_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ExecutionView(ExecutionRow):
+    input: Json
+    output: Json
+    cause: str | None
     tasks: Sequence[TaskView] = ()
-    """In the order of the definition; filled by ``executions.get`` alone."""
+    """In the order of the definition."""
+
+
+@dataclass(frozen=True)
+class ExecutionPart:
+    """An execution with some of its tasks. ``total`` is how many it has, ``completed`` how many of them are."""
+
+    execution: ExecutionView
+    total: int
+    completed: int
 
 
 @dataclass(frozen=True)
@@ -138,20 +164,25 @@ class FunctionView:
 class Executions(Protocol):
     def start(
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
-    ) -> ExecutionView:
+    ) -> ExecutionRow:
         """Start one execution; committed when this returns. Raises NotFound, NameTaken, KeyReused, PayloadTooLarge."""
 
-    def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionView:
+    def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionRow:
         """Start a BullMQ-style tree as an execution of workflow ``flow:<name>``. Raises InvalidDefinition."""
 
-    def get(self, execution_id: str) -> ExecutionView: ...
+    def get(self, execution_id: str) -> ExecutionView:
+        """An execution with all its tasks."""
+
+    def part(self, execution_id: str, *, skip: int, limit: int, attempts: int) -> ExecutionPart:
+        """An execution with so many of its tasks, of each its first attempt and so many of the last."""
+
     def list(
         self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None
-    ) -> Page[ExecutionView]: ...
+    ) -> Page[ExecutionRow]: ...
     def history(self, execution_id: str, *, after: int, limit: int) -> Page[HistoryView]: ...
-    def cancel(self, execution_id: str) -> ExecutionView: ...
-    def pause(self, execution_id: str) -> ExecutionView: ...
-    def resume(self, execution_id: str) -> ExecutionView: ...
+    def cancel(self, execution_id: str) -> ExecutionRow: ...
+    def pause(self, execution_id: str) -> ExecutionRow: ...
+    def resume(self, execution_id: str) -> ExecutionRow: ...
     def counts(self) -> Mapping[str, int]:
         """How many executions stand in each status."""
 
@@ -164,15 +195,19 @@ class Workflows(Protocol):
     def machine(self, name: str) -> Json:
         """The newest definition as an Amazon States Language state machine."""
 
-    def list(self, *, limit: int, cursor: str | None) -> Page[WorkflowView]: ...
+    def list(self, *, limit: int, cursor: str | None) -> Page[WorkflowRow]: ...
     def versions(self, name: str, *, limit: int, cursor: str | None) -> Page[WorkflowView]: ...
     def delete(self, name: str) -> None: ...
 
 
 class Tasks(Protocol):
     def get(self, task_id: str) -> TaskView: ...
-    def list(self, *, status: str | None, limit: int, cursor: str | None) -> Page[TaskView]: ...
-    def counts(self) -> Mapping[str, int]: ...
+    def list(self, *, status: str | None, limit: int, cursor: str | None) -> Page[TaskRow]:
+        """All tasks, or those in one of OPEN_TASK_STATUSES, newest first."""
+
+    def counts(self) -> Mapping[str, int]:
+        """How many tasks stand in each of OPEN_TASK_STATUSES."""
+
     def succeed(self, token: str, output: Json) -> None:
         """Answer a waiting task token with a result. Raises InvalidToken, TaskClosed."""
 

@@ -9,17 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peewee import SQL
+from peewee import SQL, fn
 
 from db.database import database
 from db.models import Attempt, Execution, History, Task, Version, Workflow
 from functions.contract import (
     EXECUTION_STATUSES,
+    OPEN_TASK_STATUSES,
+    ExecutionPart,
+    ExecutionRow,
     ExecutionView,
     FunctionView,
     HistoryView,
     Page,
+    TaskRow,
     TaskView,
+    WorkflowRow,
     WorkflowView,
 )
 from functions.errors import InvalidCursor, NotFound, PayloadTooLarge, TooManyRequests, Unavailable
@@ -35,7 +40,6 @@ from runtime.workflows import Workflows, machine_document
 
 Json = Any
 
-OPEN_TASKS = ("QUEUED", "IN_PROGRESS", "FAILED")
 COUNTED = 10_000
 INVOCATIONS = 4
 INVOCATION_SECONDS = 30.0
@@ -49,30 +53,41 @@ class ExecutionRoom:
 
     def start(
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
-    ) -> ExecutionView:
+    ) -> ExecutionRow:
         latest = self._workflows.latest(workflow)
         return self._begun(self._executions.start(latest, input, name, idempotency_key))
 
-    def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionView:
+    def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionRow:
         latest = self._workflows.create_flow(tree)
         return self._begun(self._executions.start(latest, {}, None, idempotency_key))
 
     def get(self, execution_id: str) -> ExecutionView:
         with database.connection_context():
             row = _execution(execution_id)
-            tasks = list(Task.select().where(Task.execution_id == row.id).order_by(Task.number))
+            tasks = list(_tasks_of(row))
         return views.execution_view(row, [views.task_view(task, row.workflow) for task in tasks])
 
-    def list(self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None) -> Page[ExecutionView]:
-        query = Execution.select()
+    def part(self, execution_id: str, *, skip: int, limit: int, attempts: int) -> ExecutionPart:
+        with database.connection_context():
+            row = _execution(execution_id)
+            total, completed = _tally(row)
+            tasks = list(_tasks_of(row).offset(skip).limit(limit))
+            logs = _latest_attempts(tasks, attempts)
+        shown = [views.task_view(one, row.workflow, views.attempt_views(one, logs[one.id])) for one in tasks]
+        return ExecutionPart(views.execution_view(row, shown), total, completed)
+
+    def list(self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None) -> Page[ExecutionRow]:
+        query = Execution.select(*views.EXECUTION_COLUMNS)
         if status is not None:
             query = query.where(Execution.status == status)
         with database.connection_context():
             if workflow is not None:
                 # The id and not a subquery: so the planner knows how rare this workflow's executions are.
                 named = Workflow.select(Workflow.id).where(Workflow.name == workflow).scalar()
+                if named is None:
+                    return Page([])
                 query = query.where(Execution.workflow_id == named)
-            return _newest_first(query, Execution.id, limit, cursor, views.execution_view)
+            return _newest_first(query, Execution.id, limit, cursor, views.execution_row)
 
     def history(self, execution_id: str, *, after: int, limit: int) -> Page[HistoryView]:
         with database.connection_context():
@@ -86,15 +101,15 @@ class ExecutionRoom:
         following = str(lines[limit - 1].id) if len(lines) > limit else None
         return Page([views.history_view(line) for line in lines[:limit]], following)
 
-    def cancel(self, execution_id: str) -> ExecutionView:
+    def cancel(self, execution_id: str) -> ExecutionRow:
         self._executions.cancel(execution_id)
         return self._summary(execution_id)
 
-    def pause(self, execution_id: str) -> ExecutionView:
+    def pause(self, execution_id: str) -> ExecutionRow:
         self._executions.pause(execution_id)
         return self._summary(execution_id)
 
-    def resume(self, execution_id: str) -> ExecutionView:
+    def resume(self, execution_id: str) -> ExecutionRow:
         self._executions.resume(execution_id)
         return self._summary(execution_id)
 
@@ -102,13 +117,13 @@ class ExecutionRoom:
         with database.connection_context():
             return {status: _count(Execution, Execution.status == status) for status in EXECUTION_STATUSES}
 
-    def _begun(self, started: Started) -> ExecutionView:
+    def _begun(self, started: Started) -> ExecutionRow:
         """What was written is not read again: the answer stands when the commit does."""
-        return self._summary(started.id) if started.own is None else views.begun_view(started.own)
+        return self._summary(started.id) if started.own is None else views.begun_row(started.own)
 
-    def _summary(self, execution_id: str) -> ExecutionView:
+    def _summary(self, execution_id: str) -> ExecutionRow:
         with database.connection_context():
-            return views.execution_view(_execution(execution_id))
+            return views.execution_row(_execution(execution_id, *views.EXECUTION_COLUMNS))
 
 
 class WorkflowRoom:
@@ -124,9 +139,9 @@ class WorkflowRoom:
     def machine(self, name: str) -> Json:
         return machine_document(self._version(name))
 
-    def list(self, *, limit: int, cursor: str | None) -> Page[WorkflowView]:
+    def list(self, *, limit: int, cursor: str | None) -> Page[WorkflowRow]:
         query = (
-            Version.select(Version, Workflow.name.alias("named"))
+            Version.select(*views.WORKFLOW_COLUMNS, Workflow.name.alias("named"))
             .join(Workflow, on=(Workflow.id == Version.workflow_id))
             .where(Workflow.deleted_at.is_null(), Version.number == Workflow.latest)
         )
@@ -135,11 +150,13 @@ class WorkflowRoom:
         with database.connection_context():
             rows = list(query.order_by(Workflow.name).limit(limit + 1).objects())
         following = rows[limit - 1].named if len(rows) > limit else None
-        return Page([views.workflow_view(row.named, row) for row in rows[:limit]], following)
+        return Page([views.workflow_row(row.named, row) for row in rows[:limit]], following)
 
     def versions(self, name: str, *, limit: int, cursor: str | None) -> Page[WorkflowView]:
         newest = self._version(name)
-        query = Version.select().where(Version.workflow_id == newest.workflow_id)
+        query = Version.select(*views.WORKFLOW_COLUMNS, Version.definition).where(
+            Version.workflow_id == newest.workflow_id
+        )
         with database.connection_context():
             return _newest_first(query, Version.number, limit, cursor, lambda row: views.workflow_view(name, row))
 
@@ -165,20 +182,22 @@ class TaskRoom:
             ended = list(Attempt.select().where(Attempt.task_id == task.id).order_by(Attempt.attempt))
         return views.task_view(task, workflow, views.attempt_views(task, ended))
 
-    def list(self, *, status: str | None, limit: int, cursor: str | None) -> Page[TaskView]:
-        query = Task.select(Task, Execution.workflow.alias("workflow")).join(
+    def list(self, *, status: str | None, limit: int, cursor: str | None) -> Page[TaskRow]:
+        query = Task.select(*views.TASK_COLUMNS, Execution.workflow.alias("workflow")).join(
             Execution, on=(Execution.id == Task.execution_id)
         )
+        order = Task.id
         if status is not None:
-            query = query.where(Task.status == status)
+            query = query.where(_stands_in(status))
+            # Of those that failed the index has the order. Those that are open are few and sorted; by the bare column
+            # SQLite would rather walk through all tasks there are than sort.
+            order = Task.id if status == "FAILED" else Task.id.cast("TEXT")
         with database.connection_context():
-            return _newest_first(
-                query.objects(), Task.id, limit, cursor, lambda row: views.task_view(row, row.workflow)
-            )
+            return _newest_first(query.objects(), Task.id, limit, cursor, _task_row, order)
 
     def counts(self) -> Mapping[str, int]:
         with database.connection_context():
-            return {status: _count(Task, Task.status == SQL(f"'{status}'")) for status in OPEN_TASKS}
+            return {status: _count(Task, _stands_in(status)) for status in OPEN_TASK_STATUSES}
 
     def succeed(self, token: str, output: Json) -> None:
         self._executions.answer(token, TokenAnswer(output))
@@ -256,18 +275,55 @@ class HealthRoom:
         return {"database": "ok", "queue": "away" if self._queue_depth() is None else "ok"}
 
 
-def _execution(execution_id: str) -> Execution:
-    row = Execution.get_or_none(Execution.id == execution_id) if is_id(execution_id) else None
+def _execution(execution_id: str, *columns: Any) -> Execution:
+    """The row of an execution, or these columns of it. Raises NotFound."""
+    known = is_id(execution_id)
+    row = Execution.select(*columns).where(Execution.id == execution_id).first() if known else None
     if row is None:
         raise NotFound(f"There is no execution {execution_id[:64]!r}.")
     return row
 
 
-def _newest_first(query: Any, key: Any, limit: int, cursor: str | None, view: Callable[[Any], Any]) -> Page[Any]:
-    """One page by a key that grows; the cursor is the last key of the page before."""
+def _tasks_of(row: Execution) -> Any:
+    return Task.select().where(Task.execution_id == row.id).order_by(Task.number)
+
+
+def _tally(row: Execution) -> tuple[int, int]:
+    """How many tasks an execution has, and how many of them are completed."""
+    count = fn.COUNT(Task.id)
+    counted = Task.select(Task.status, count).where(Task.execution_id == row.id).group_by(Task.status)
+    found = dict(counted.tuples())
+    return sum(found.values()), found.get("COMPLETED", 0)
+
+
+def _latest_attempts(tasks: Sequence[Task], most: int) -> Mapping[str, Sequence[Attempt]]:
+    """The first attempt of each task and so many of the last, by the task's id."""
+    query = Attempt.select().join(Task, on=(Task.id == Attempt.task_id)).order_by(Attempt.task_id, Attempt.attempt)
+    wanted = (Attempt.attempt == 1) | (Attempt.attempt > Task.attempt - most)
+    found: dict[str, list[Attempt]] = {task.id: [] for task in tasks}
+    for one in query.where(Attempt.task_id.in_(list(found)), wanted) if found else ():
+        found[one.task_id].append(one)
+    return found
+
+
+def _task_row(row: Any) -> TaskRow:
+    return views.task_row(row, row.workflow)
+
+
+def _stands_in(status: str) -> Any:
+    """A literal and no parameter: only so SQLite sees that a partial index fits."""
+    assert status in OPEN_TASK_STATUSES
+    return Task.status == SQL(f"'{status}'")
+
+
+def _newest_first(
+    query: Any, key: Any, limit: int, cursor: str | None, view: Callable[[Any], Any], order: Any = None
+) -> Page[Any]:
+    """One page by a key that grows; the cursor is the last key of the page before. ``order`` sorts as the key does."""
+    order = key if order is None else order
     if cursor is not None:
-        query = query.where(key < _cursor_value(key, cursor))
-    rows = list(query.order_by(key.desc()).limit(limit + 1))
+        query = query.where(order < _cursor_value(key, cursor))
+    rows = list(query.order_by(order.desc()).limit(limit + 1))
     following = str(getattr(rows[limit - 1], key.name)) if len(rows) > limit else None
     return Page([view(row) for row in rows[:limit]], following)
 

@@ -9,61 +9,82 @@ from typing import Any
 
 from db.models import Attempt, Execution, History, Task, Version
 from db.queries import NewExecution
-from functions.contract import AttemptView, ExecutionView, HistoryView, TaskView, WorkflowView
+from functions.contract import (
+    AttemptView,
+    ExecutionRow,
+    ExecutionView,
+    HistoryView,
+    TaskRow,
+    TaskView,
+    WorkflowRow,
+    WorkflowView,
+)
 from runtime.ids import task_id
 
 Json = Any
 
 
+WORKFLOW_COLUMNS = (Version.workflow_id, Version.number, Version.created_at)
+EXECUTION_COLUMNS = (
+    *(Execution.id, Execution.name, Execution.workflow, Execution.version, Execution.status, Execution.paused),
+    *(Execution.error, Execution.created_at, Execution.finished_at),
+)
+TASK_COLUMNS = (
+    *(Task.id, Task.execution_id, Task.function, Task.step, Task.status, Task.attempt, Task.retries, Task.losses),
+    *(Task.error, Task.created_at, Task.started_at, Task.finished_at),
+)
+"""What the row views are made from: listings read no more than these, for payloads may be large."""
+
+
+def workflow_row(name: str, version: Version) -> WorkflowRow:
+    return WorkflowRow(id=version.workflow_id, name=name, version=version.number, created_at=_time(version.created_at))
+
+
 def workflow_view(name: str, version: Version) -> WorkflowView:
-    return WorkflowView(
-        id=version.workflow_id,
-        name=name,
-        version=version.number,
-        definition=json.loads(version.definition),
-        created_at=_time(version.created_at),
-    )
+    return WorkflowView(**vars(workflow_row(name, version)), definition=json.loads(version.definition))
 
 
-def execution_view(row: Execution, tasks: Sequence[TaskView] = ()) -> ExecutionView:
-    return ExecutionView(
+def execution_row(row: Execution) -> ExecutionRow:
+    return ExecutionRow(
         id=row.id,
         name=row.name,
         workflow=row.workflow,
         version=row.version,
         status=row.status,
         paused=row.paused,
-        input=json.loads(row.input),
-        output=_json(row.output),
         error=row.error,
-        cause=row.cause,
         started_at=_time(row.created_at),
         finished_at=_time_or_none(row.finished_at),
-        tasks=tasks,
     )
 
 
-def begun_view(own: NewExecution) -> ExecutionView:
+def begun_row(own: NewExecution) -> ExecutionRow:
     """An execution as its start has written it."""
-    ended = own.created_at if own.status != "IN_PROGRESS" else None
-    return ExecutionView(
+    return ExecutionRow(
         id=own.id,
         name=own.name,
         workflow=own.workflow,
         version=own.version,
         status=own.status,
         paused=False,
-        input=json.loads(own.input),
-        output=_json(own.output),
         error=own.error,
-        cause=own.cause,
         started_at=_time(own.created_at),
-        finished_at=_time_or_none(ended),
+        finished_at=_time(own.created_at) if own.status != "IN_PROGRESS" else None,
     )
 
 
-def task_view(row: Task, workflow: str, log: Sequence[AttemptView] = ()) -> TaskView:
-    return TaskView(
+def execution_view(row: Execution, tasks: Sequence[TaskView] = ()) -> ExecutionView:
+    return ExecutionView(
+        **vars(execution_row(row)),
+        input=json.loads(row.input),
+        output=_json(row.output),
+        cause=row.cause,
+        tasks=tasks,
+    )
+
+
+def task_row(row: Task, workflow: str) -> TaskRow:
+    return TaskRow(
         id=row.id,
         execution_id=row.execution_id,
         workflow=workflow,
@@ -73,14 +94,20 @@ def task_view(row: Task, workflow: str, log: Sequence[AttemptView] = ()) -> Task
         attempts=row.attempt,
         retries=row.retries,
         losses=row.losses,
-        data=json.loads(row.data),
-        input=_json(row.input),
-        result=_json(row.result),
         error=row.error,
-        cause=row.cause,
         created_at=_time(row.created_at),
         started_at=_time_or_none(row.started_at),
         finished_at=_time_or_none(row.finished_at),
+    )
+
+
+def task_view(row: Task, workflow: str, log: Sequence[AttemptView] = ()) -> TaskView:
+    return TaskView(
+        **vars(task_row(row, workflow)),
+        data=json.loads(row.data),
+        input=_json(row.input),
+        result=_json(row.result),
+        cause=row.cause,
         log=log,
     )
 

@@ -45,6 +45,8 @@ _TASK_IN_EXECUTION = {
 _TASK_PLACE = {"executionId": _TEXT, "workflow": _TEXT, "createdAt": _TIME}
 _PAYLOADS = ("data", "input", "result", "cause")
 
+_WORKFLOW_ROW = {"id": _TEXT, "name": _TEXT, "version": _COUNT, "createdAt": _TIME}
+
 _EXECUTION_ROW = {
     "executionId": _TEXT,
     "name": _TEXT_OR_NULL,
@@ -63,8 +65,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Error": _object(
         {"error": _object({"code": _TEXT, "message": _TEXT, "path": _TEXT, "hint": _TEXT}, optional=("path", "hint"))}
     ),
-    "Workflow": _object({"id": _TEXT, "name": _TEXT, "version": _COUNT, "definition": _ANY, "createdAt": _TIME}),
-    "WorkflowPage": _page("Workflow"),
+    "WorkflowRow": _object(_WORKFLOW_ROW),
+    "WorkflowPage": _page("WorkflowRow"),
+    "Workflow": _object({**_WORKFLOW_ROW, "definition": _ANY}),
+    "VersionPage": _page("Workflow"),
     "Started": _object({"executionId": _TEXT, "status": {"enum": list(EXECUTION_STATUSES)}}),
     "ExecutionRow": _object(_EXECUTION_ROW),
     "ExecutionPage": _page("ExecutionRow"),

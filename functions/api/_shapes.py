@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 
 from functions.contract import (
     AttemptView,
+    ExecutionRow,
     ExecutionView,
     FunctionView,
     HistoryView,
     Page,
+    TaskRow,
     TaskView,
+    WorkflowRow,
     WorkflowView,
 )
 
@@ -24,22 +27,19 @@ def page(found: Page[Row], render: Callable[[Row], Shape]) -> Shape:
     return {"items": [render(row) for row in found.items], "next": found.next}
 
 
+def workflow_row(view: WorkflowRow) -> Shape:
+    return {"id": view.id, "name": view.name, "version": view.version, "createdAt": instant(view.created_at)}
+
+
 def workflow(view: WorkflowView) -> Shape:
-    return {
-        "id": view.id,
-        "name": view.name,
-        "version": view.version,
-        "definition": view.definition,
-        "createdAt": instant(view.created_at),
-    }
+    return {**workflow_row(view), "definition": view.definition}
 
 
-def started(view: ExecutionView) -> Shape:
+def started(view: ExecutionRow) -> Shape:
     return {"executionId": view.id, "status": view.status}
 
 
-def execution_row(view: ExecutionView) -> Shape:
-    """An execution in a listing: without its payloads, which may be large."""
+def execution_row(view: ExecutionRow) -> Shape:
     return {
         "executionId": view.id,
         "name": view.name,
@@ -67,8 +67,7 @@ def history(found: Page[HistoryView]) -> Shape:
     return {"events": [_history_event(one) for one in found.items], "next": found.next}
 
 
-def task_row(view: TaskView) -> Shape:
-    """A task in a listing: without its payloads, which may be large."""
+def task_row(view: TaskRow) -> Shape:
     return {
         "id": view.id,
         "executionId": view.execution_id,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functions.api import _arguments, _shapes
-from functions.contract import TASK_STATUSES, ApiContext, Event, Response, query_of, reply, word_of
+from functions.contract import OPEN_TASK_STATUSES, ApiContext, Event, Response, query_of, reply, word_of
 
 ROUTE = "GET /tasks"
 QUERY = {
-    "status": {"enum": ["PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"]},
+    "status": {"enum": ["QUEUED", "IN_PROGRESS", "FAILED"]},
     "limit": {"$ref": "#/components/schemas/Limit"},
     "cursor": {"$ref": "#/components/schemas/Cursor"},
 }
@@ -16,7 +16,7 @@ ANSWERS = {200: {"$ref": "#/components/schemas/TaskPage"}}
 
 def handler(event: Event, context: ApiContext) -> Response:
     found = context.tasks.list(
-        status=word_of(event, "status", TASK_STATUSES),
+        status=word_of(event, "status", OPEN_TASK_STATUSES),
         limit=_arguments.limit(event),
         cursor=query_of(event).get("cursor"),
     )

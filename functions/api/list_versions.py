@@ -10,7 +10,7 @@ QUERY = {
     "limit": {"$ref": "#/components/schemas/Limit"},
     "cursor": {"$ref": "#/components/schemas/Cursor"},
 }
-ANSWERS = {200: {"$ref": "#/components/schemas/WorkflowPage"}}
+ANSWERS = {200: {"$ref": "#/components/schemas/VersionPage"}}
 
 
 def handler(event: Event, context: ApiContext) -> Response:

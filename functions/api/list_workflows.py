@@ -1,4 +1,4 @@
-"""List the workflows, each in its newest version."""
+"""List the workflows, each in its newest version, without their definitions."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ ANSWERS = {200: {"$ref": "#/components/schemas/WorkflowPage"}}
 
 def handler(event: Event, context: ApiContext) -> Response:
     found = context.workflows.list(limit=_arguments.limit(event), cursor=query_of(event).get("cursor"))
-    return reply(_shapes.page(found, _shapes.workflow))
+    return reply(_shapes.page(found, _shapes.workflow_row))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.contract import ApiContext, Event, HistoryView, Json, Response, TaskView, number_of, path_of
+from functions.contract import ApiContext, Event, HistoryView, Json, Response, number_of, path_of
 from functions.dashboard import _excerpts, _page, _query
 
 ROUTE = "GET /queues/executions/{id}"
@@ -37,15 +37,17 @@ def handler(event: Event, context: ApiContext) -> Response:
     identity = path_of(event, "id")
     asked = _query.asked(event)
     skip, after = number_of(asked, "skip"), number_of(asked, "after")
-    execution = context.executions.get(identity)
+    part = context.executions.part(identity, skip=skip, limit=STEPS, attempts=ATTEMPTS)
+    execution = part.execution
     history = context.executions.history(identity, after=after, limit=EVENTS)
     return _page.show(
         event,
         "execution.html",
         refresh=_page.LIVE_SECONDS if execution.finished_at is None else _page.STILL_SECONDS,
         execution=execution,
-        completed=sum(task.status == "COMPLETED" for task in execution.tasks),
-        steps=_with_logs(execution.tasks[skip : skip + STEPS], context),
+        completed=part.completed,
+        total=part.total,
+        steps=execution.tasks,
         skip=skip,
         steps_a_page=STEPS,
         attempts_shown=ATTEMPTS,
@@ -53,11 +55,6 @@ def handler(event: Event, context: ApiContext) -> Response:
         after=after,
         next_after=history.next,
     )
-
-
-def _with_logs(tasks: Sequence[TaskView], context: ApiContext) -> list[TaskView]:
-    """The tasks, those that were ever claimed with their attempts."""
-    return [context.tasks.get(task.id) if task.attempts else task for task in tasks]
 
 
 def _line(event: HistoryView) -> Line:

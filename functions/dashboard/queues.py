@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import EXECUTION_STATUSES, TASK_STATUSES, ApiContext, Event, Response, query_of, word_of
+from functions.contract import EXECUTION_STATUSES, OPEN_TASK_STATUSES, ApiContext, Event, Response, query_of, word_of
 from functions.dashboard import _page, _query
 
 ROUTE = "GET /queues"
@@ -10,7 +10,7 @@ QUERY = {
     "workflow": {"type": "string", "description": "only executions of this workflow"},
     "status": {"enum": ["IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"]},
     "cursor": {"type": "string", "description": "executions older than the page before"},
-    "tasks": {"enum": ["PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"]},
+    "tasks": {"enum": ["QUEUED", "IN_PROGRESS", "FAILED"]},
 }
 
 ROWS = 25
@@ -21,7 +21,7 @@ WORKFLOWS = 100
 def handler(event: Event, context: ApiContext) -> Response:
     event = _query.asked(event)
     workflow, cursor = query_of(event).get("workflow"), query_of(event).get("cursor")
-    status, tasks = word_of(event, "status", EXECUTION_STATUSES), word_of(event, "tasks", TASK_STATUSES)
+    status, tasks = word_of(event, "status", EXECUTION_STATUSES), word_of(event, "tasks", OPEN_TASK_STATUSES)
     return _page.show(
         event,
         "queues.html",

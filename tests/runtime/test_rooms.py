@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from db.database import connect, database
+from db.database import connect, database, is_sqlite
 from functions.contract import ApiContext, Page
 from functions.errors import (
     InvalidCursor,
@@ -50,7 +51,7 @@ def pages(listing: Any, **given: Any) -> list[Page[Any]]:
 def test_an_execution_is_told_with_its_tasks_in_the_order_of_the_definition(house: Stage, api: ApiContext):
     api.workflows.create("w", steps("step2", "step1", data={"a": 1}))
     begun = api.executions.start("w", {"in": 1}, name="n")
-    assert (begun.status, begun.name, begun.workflow, begun.version, begun.tasks) == ("IN_PROGRESS", "n", "w", 1, ())
+    assert (begun.status, begun.name, begun.workflow, begun.version) == ("IN_PROGRESS", "n", "w", 1)
     house.run()
     told = api.executions.get(begun.id)
     assert (told.status, told.input, told.output, told.paused) == ("COMPLETED", {"in": 1}, "step1", False)
@@ -77,10 +78,93 @@ def test_executions_are_listed_newest_first_page_by_page(house: Stage, api: ApiC
     found = pages(api.executions.list, workflow=None, status=None, limit=3)
     assert [len(page.items) for page in found] == [3, 3, 1]
     assert [one.id for page in found for one in page.items] == started[::-1]
-    assert found[0].items[0].tasks == ()
     mine = pages(api.executions.list, workflow="a", status="IN_PROGRESS", limit=1)
     assert [one.id for page in mine for one in page.items] == [started[6], started[4], started[2]]
     assert api.executions.list(workflow="nobody", status=None, limit=3, cursor=None).items == []
+
+
+def asked(act: Callable[[], Any]) -> list[tuple[str, Any]]:
+    """The statements that an act sends to the database."""
+    sent: list[tuple[str, Any]] = []
+    execute = database.obj.execute_sql
+
+    def record(sql: str, params: Any = None, *args: Any) -> Any:
+        sent.append((sql, params))
+        return execute(sql, params, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database.obj, "execute_sql", record)
+        act()
+    return sent
+
+
+def test_an_execution_is_told_in_parts_with_its_attempts_in_a_few_statements(house: Stage, api: ApiContext):
+    house.script.let("step1", raises("Boom"))
+    retry = {"maxAttempts": 6, "intervalSeconds": 0}
+    identity = house.start(steps(*["step2"] * 12, "step1", retry=retry))
+    house.run()
+    part = api.executions.part(identity, skip=10, limit=50, attempts=3)
+    assert (part.total, part.completed, part.execution.status) == (13, 12, "FAILED")
+    assert [one.step for one in part.execution.tasks] == ["step2-11", "step2-12", "step1"]
+    logs = [[attempt.attempt for attempt in one.log] for one in part.execution.tasks]
+    assert logs == [[1], [1], [1, 4, 5, 6]]
+    assert part.execution.tasks[2].attempts == 6 and part.execution.tasks[0].result == "step2"
+    few = len(asked(lambda: api.executions.part(identity, skip=0, limit=1, attempts=3)))
+    assert len(asked(lambda: api.executions.part(identity, skip=0, limit=50, attempts=3))) == few <= 5
+    beyond = api.executions.part(identity, skip=50, limit=50, attempts=3)
+    assert (beyond.total, beyond.execution.tasks) == (13, [])
+    with pytest.raises(NotFound):
+        api.executions.part(new_execution_id(), skip=0, limit=1, attempts=1)
+
+
+def test_a_part_shows_the_attempt_that_runs(house: Stage, api: ApiContext):
+    identity = house.start(steps("step1", "step2"))
+    house.claim(identity)
+    first, second = api.executions.part(identity, skip=0, limit=2, attempts=3).execution.tasks
+    assert [(one.attempt, one.outcome) for one in first.log] == [(1, None)] and second.log == []
+
+
+def test_no_listing_reads_what_may_be_large(house: Stage, api: ApiContext):
+    identity = house.start(steps("step1"), workflow="a")
+    for listing in (
+        lambda: api.executions.list(workflow=None, status=None, limit=9, cursor=None),
+        lambda: api.executions.list(workflow="a", status="IN_PROGRESS", limit=9, cursor=None),
+        lambda: api.tasks.list(status=None, limit=9, cursor=None),
+        lambda: api.tasks.list(status="QUEUED", limit=9, cursor=None),
+        lambda: api.workflows.list(limit=9, cursor=None),
+        lambda: api.executions._summary(identity),
+    ):
+        sent = " ".join(sql for sql, _ in asked(listing))
+        assert "SELECT" in sent
+        for column in ("input", "output", "data", "result", "cause", "definition", "compiled"):
+            assert f'"{column}"' not in sent, sent
+    versions = asked(lambda: api.workflows.versions("a", limit=9, cursor=None))
+    assert '"compiled"' not in versions[-1][0]
+
+
+def test_open_tasks_are_found_without_a_look_at_those_that_have_ended(house: Stage, api: ApiContext):
+    first, second = house.start(steps("step1", "step2")), house.start(steps("step1", "step2"))
+    house.claim(first)
+    house.claim(second)
+    found = pages(api.tasks.list, status="IN_PROGRESS", limit=1)
+    assert [one.id for page in found for one in page.items] == [house.task(one).id for one in (second, first)]
+    for status, index in {"QUEUED": "task_queued", "IN_PROGRESS": "task_running", "FAILED": "task_failed"}.items():
+        for cursor in (None, new_execution_id()):
+            plan = plan_of(partial(api.tasks.list, status=status, limit=9, cursor=cursor))
+            assert index in plan, plan
+
+
+def plan_of(act: Callable[[], Any]) -> str:
+    """How the database goes about the last statement of an act when it shuns reading whole tables."""
+    sql, given = asked(act)[-1]
+    with database.connection_context():
+        if not is_sqlite():
+            database.execute_sql("SET enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN" if is_sqlite() else "EXPLAIN"
+        plan = database.execute_sql(f"{explain} {sql}", given).fetchall()
+        if not is_sqlite():
+            database.execute_sql("RESET enable_seqscan")
+    return " ".join(str(row) for row in plan)
 
 
 def test_a_listing_refuses_a_cursor_that_it_has_not_given(api: ApiContext):

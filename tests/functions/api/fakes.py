@@ -19,7 +19,7 @@ AT = datetime(2026, 11, 24, 6, 30, 0, 123_900, tzinfo=timezone(timedelta(hours=2
 AT_TEXT = "2026-11-24T04:30:00.123Z"
 LATER = datetime(2026, 11, 24, 4, 30, 1, tzinfo=UTC)
 
-WORKFLOW = WorkflowView("w1", "résumé", 3, {"steps": [{"taskName": "step1"}]}, AT)
+WORKFLOW = WorkflowView("w1", "résumé", 3, AT, {"steps": [{"taskName": "step1"}]})
 ATTEMPT = AttemptView(1, "FAILED", "Boom", "it broke", "line\n", AT, LATER)
 TASK = TaskView(
     id="t1",

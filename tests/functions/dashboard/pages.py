@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from types import ModuleType
 from typing import Any
 
-from functions.contract import AttemptView, ExecutionView, HistoryView, Page, TaskView, WorkflowView
+from functions.contract import AttemptView, ExecutionPart, ExecutionView, HistoryView, Page, TaskView, WorkflowView
 from functions.dashboard import _page
 from tests.functions.api import fakes
 from tests.functions.api.fakes import FakeContext, Room
@@ -24,7 +24,7 @@ CAUSE = (
     '"stackTrace": ["  File \\"step1.py\\", line 3, in handler\\n    raise Boom\\n", "last line\\n"]}'
 )
 
-WORKFLOW = WorkflowView("w1", "orders", 3, {"steps": [{"taskName": "step1"}]}, BEGUN)
+WORKFLOW = WorkflowView("w1", "orders", 3, BEGUN, {"steps": [{"taskName": "step1"}]})
 ATTEMPT = AttemptView(1, "FAILED", "Boom", CAUSE, "first\nsecond\n", BEGUN, ENDED)
 TASK = TaskView(
     id="t1",
@@ -143,20 +143,26 @@ def event(
 
 def rooms(
     execution: ExecutionView = EXECUTION,
-    task: TaskView = TASK,
+    task: TaskView | None = None,
     workflow: WorkflowView = WORKFLOW,
     line: HistoryView = EVENT,
     following: str | None = None,
+    total: int | None = None,
 ) -> FakeContext:
-    """A context whose rooms hold one of each; every page has one after it when ``following`` is its cursor."""
+    """A context whose rooms hold one of each; every page has one after it when ``following`` is its cursor.
+
+    The execution has the tasks that it comes with, or the one given; ``total`` when it has more.
+    """
+    shown = execution if task is None else replace(execution, tasks=(task,))
+    completed = sum(one.status == "COMPLETED" for one in shown.tasks)
     return FakeContext(
         executions=Room(
-            get=execution,
+            part=ExecutionPart(shown, len(shown.tasks) if total is None else total, completed),
             list=Page([execution], following),
             history=Page([line], following),
             counts={"IN_PROGRESS": 0, "COMPLETED": 12_000, "FAILED": 3},
         ),
-        tasks=Room(get=task, list=Page([task], following), counts={"QUEUED": 5}),
+        tasks=Room(list=Page([task or TASK], following), counts={"QUEUED": 5}),
         workflows=Room(get=workflow, list=Page([workflow], following), versions=Page([workflow], following)),
     )
 

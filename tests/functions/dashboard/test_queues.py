@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.contract import EXECUTION_STATUSES, TASK_STATUSES, Page
+from functions.contract import EXECUTION_STATUSES, OPEN_TASK_STATUSES, Page
 from functions.dashboard import queues
 from functions.errors import InvalidRequest
 from tests.functions.api.fakes import FakeContext, Room
@@ -100,12 +100,12 @@ def test_an_unknown_status_is_refused_with_the_known_ones():
     with pytest.raises(InvalidRequest, match="status must be one of IN_PROGRESS, COMPLETED"):
         queues.handler(event(query={"status": "RUNNING"}, headers={"accept": "*/*"}), rooms())
     page = read(queues, event(query={"tasks": "<b>"}), rooms(), status=400)
-    assert "tasks must be one of PENDING" in page.text
+    assert "tasks must be one of QUEUED" in page.text
 
 
 def test_documents_the_statuses_it_takes():
     assert queues.QUERY["status"]["enum"] == list(EXECUTION_STATUSES)
-    assert queues.QUERY["tasks"]["enum"] == list(TASK_STATUSES)
+    assert queues.QUERY["tasks"]["enum"] == list(OPEN_TASK_STATUSES)
 
 
 def test_hostile_values_are_text():
