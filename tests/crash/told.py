@@ -32,9 +32,11 @@ class Told:
 
 
 def told(stage: Stage, identity: str) -> Told:
-    """The normal form of an execution that has ended. Its ledger has no gap, and it left nothing open."""
+    """The normal form of an execution that has ended. Its ledger and its attempts have no gap; nothing is left open."""
     stage.history(identity)
     assert stage.left_open(identity) == []
+    claims = [(place, n) for place, one in enumerate(stage.rows(identity), start=1) for n in range(1, one.attempt + 1)]
+    assert [(place, number) for place, number, _ in stage.attempts(identity)] == claims
     row = stage.execution(identity)
     return Told(
         status=row.status,
