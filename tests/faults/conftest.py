@@ -20,6 +20,7 @@ ORDER = (
     "test_poison",
     "test_postgresql",
     "test_redis",
+    "test_queue",
     "test_scale",
 )
 """The quickest first."""

@@ -1,0 +1,59 @@
+"""Many executions at once: copies of one that is there already, made by the database itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from db.database import database, is_sqlite, transaction
+from db.models import Attempt, Execution, History, Task
+
+NUMBERS = {
+    "postgresql": "SELECT n FROM generate_series({first}, {last}) AS made(n)",
+    "sqlite": (
+        "SELECT n FROM (WITH RECURSIVE made(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM made WHERE n < {last}) "
+        "SELECT n FROM made)"
+    ),
+}
+IDS = {
+    "postgresql": (
+        "(lpad(to_hex(n / 65536), 8, '0') || '-' || lpad(to_hex(mod(n, 65536)), 4, '0') || '-7000-8000-' || "
+        "lpad(to_hex({number}), 12, '0'))::uuid"
+    ),
+    "sqlite": "printf('%08x-%04x-7000-8000-%012x', n / 65536, n % 65536, {number})",
+}
+"""The id of a copy: older than every real one, its tasks' numbers added as in ``runtime.ids``."""
+
+
+def multiply(execution_id: str, numbers: range, *, ledger: bool = True) -> None:
+    """Copy an execution without branches once a number: its tasks, and with the ledger its attempts and history."""
+    own, of_task = _id("0"), _id("number")
+    mine = f"execution_id = '{execution_id}'"
+    with database.connection_context():
+        _copy(Execution, f"id = '{execution_id}'", numbers, id=own, name="NULL")
+        _copy(Task, mine, numbers, id=of_task, execution_id=own)
+        if ledger:
+            _copy(History, mine, numbers, execution_id=own)
+            for task in list(Task.select().where(Task.execution_id == execution_id)):
+                _copy(Attempt, f"task_id = '{task.id}'", numbers, task_id=_id(str(task.number)))
+        database.execute_sql("ANALYZE" if is_sqlite() else "VACUUM ANALYZE")
+
+
+def _id(number: str) -> str:
+    return IDS[_dialect()].format(number=number)
+
+
+def _dialect() -> str:
+    return "sqlite" if is_sqlite() else "postgresql"
+
+
+def _copy(model: Any, where: str, numbers: range, **changed: str) -> None:
+    columns = [field.column_name for field in model._meta.sorted_fields]
+    values = [changed.get(column, f'one."{column}"') for column in columns]
+    names = ", ".join(f'"{column}"' for column in columns)
+    table = model._meta.table_name
+    made = NUMBERS[_dialect()].format(first=numbers[0], last=numbers[-1])
+    sql = f'INSERT INTO "{table}" ({names}) SELECT {", ".join(values)} FROM ({made}) AS made, "{table}" AS one'
+    with transaction():
+        if not is_sqlite():
+            database.execute_sql("SET LOCAL statement_timeout = 0")
+        database.execute_sql(f"{sql} WHERE {where}")
