@@ -1,0 +1,150 @@
+"""What JSONata expressions work on, how much of it there may be, and how it is written as JSON."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from jsonata import Functions, JException, Utils  # type: ignore[import-untyped]
+
+Value = Any
+"""What an expression works on: JSON in which null is NULL, and functions."""
+
+NULL = Utils.NULL_VALUE
+LARGEST = 873_782
+"""How many values one value may hold in all, and how many characters a string: AWS's bound of a sequence."""
+LONGEST_STRING = 6_990_256
+LONGEST_RANGE = 360_145
+_EXACT = 1 << 63
+_SHOWN = 200
+_WHOLE = 1e21
+"""From here on JavaScript writes a whole number with an exponent."""
+
+
+class Refused(Exception):
+    """An expression is refused in words that are not the language's own: they have no code."""
+
+
+class OutOfMemory(Refused):
+    """Expression evaluation memory limit exceeded: Check for excessive memory usage"""
+
+    def __str__(self) -> str:
+        return str(type(self).__doc__)
+
+
+def check_length(length: float) -> None:
+    """Raises OutOfMemory for a string that would be longer than one may be."""
+    if length > LONGEST_STRING:
+        raise OutOfMemory
+
+
+def rounded(number: float) -> float:
+    """The number as JSON will say it: a whole one as int while it is exact, one beyond 64 bits as float."""
+    if isinstance(number, int):
+        return number if -_EXACT <= number < _EXACT else float(number)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
+
+
+def is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_function(value: Value) -> bool:
+    return bool(Utils.is_function(value) or Functions.is_lambda(value) or Functions.is_regex(value))
+
+
+def call(function: Value, *arguments: Value) -> Value:
+    """What a function given as an argument returns."""
+    return Functions.func_apply(function, list(arguments))
+
+
+def marked(value: Value) -> Value:
+    """The same JSON with its nulls marked, so that they can be told from undefined; what holds none is not copied."""
+    if value is None:
+        return NULL
+    if isinstance(value, dict):
+        changed = {name: new for name, one in value.items() if (new := _marked_member(one)) is not one}
+        return {**value, **changed} if changed else value
+    if isinstance(value, list):
+        new = [_marked_member(one) for one in value]
+        return new if any(one is not old for one, old in zip(new, value, strict=True)) else value
+    return value
+
+
+def _marked_member(value: Value) -> Value:
+    return marked(value) if value is None or isinstance(value, dict | list) else value
+
+
+def string(value: Value, pretty: Value) -> Value:
+    if isinstance(value, Utils.JList) and value.outer_wrapper:
+        value = value[0]
+    if value is None or isinstance(value, str):
+        return value
+    if is_function(value):
+        return ""
+    if is_number(value) and not math.isfinite(value):
+        raise JException("D3001", -1, value)
+    text = "".join(_written(value, "\n" if pretty is True else ""))
+    check_length(len(text))
+    return text
+
+
+def _written(value: Value, line: str) -> Iterator[str]:
+    """The pieces of a JSON text as JSON.stringify writes it; ``line`` is what begins a line when it is pretty."""
+    if isinstance(value, dict):
+        colon = ": " if line else ":"
+        members = ([_quoted(name), colon, *_written(one, line and line + "  ")] for name, one in value.items())
+        yield from _enclosed("{", members, "}", line)
+    elif isinstance(value, list):
+        yield from _enclosed("[", (_written(one, line and line + "  ") for one in value), "]", line)
+    else:
+        yield _scalar(value)
+
+
+def _enclosed(opening: str, members: Iterable[Iterable[str]], closing: str, line: str) -> Iterator[str]:
+    yield opening
+    first = True
+    for member in members:
+        yield (line and line + "  ") if first else "," + (line and line + "  ")
+        yield from member
+        first = False
+    yield closing if first else line + closing
+
+
+def _scalar(value: Value) -> str:
+    if value is None or value is NULL:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number_text(value)
+    return '""' if is_function(value) else _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def number_text(number: float) -> str:
+    """A number to 15 digits, as JavaScript writes it."""
+    if not math.isfinite(number):
+        return "null"
+    digits = float(f"{number:.15g}")
+    if digits.is_integer() and abs(digits) < _WHOLE:
+        return str(int(digits))
+    text = repr(digits)
+    if "e" not in text:
+        return text
+    if 1e-6 <= abs(digits) < 1:
+        return format(Decimal(text), "f")
+    return re.sub(r"e([+-])0+", r"e\1", text)
+
+
+def shown(value: Value) -> str:
+    """A value as a message shows it: as JSON, and no more than its beginning."""
+    return "".join(itertools.islice(_written(value, ""), _SHOWN))[:_SHOWN]
