@@ -44,6 +44,8 @@ COUNTED = 10_000
 INVOCATIONS = 4
 INVOCATION_SECONDS = 30.0
 FLOW = "flow:"
+FLOWS = "/flows"
+"""Stands for the workflow in what a tree's key is good for: none has this name, so no other request is the same."""
 
 
 class ExecutionRoom:
@@ -54,12 +56,18 @@ class ExecutionRoom:
     def start(
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
     ) -> ExecutionRow:
+        asked = self._executions.asked(workflow, input, name)
+        if earlier := self._started_by(idempotency_key, asked):
+            return earlier
         latest = self._workflows.latest(workflow)
-        return self._begun(self._executions.start(latest, input, name, idempotency_key))
+        return self._begun(self._executions.start(latest, input, name, idempotency_key, asked))
 
     def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionRow:
+        asked = self._executions.asked(FLOWS, tree)
+        if earlier := self._started_by(idempotency_key, asked):
+            return earlier
         latest = self._workflows.create_flow(tree)
-        return self._begun(self._executions.start(latest, {}, None, idempotency_key))
+        return self._begun(self._executions.start(latest, {}, None, idempotency_key, asked))
 
     def get(self, execution_id: str) -> ExecutionView:
         with database.connection_context():
@@ -116,6 +124,11 @@ class ExecutionRoom:
     def counts(self) -> Mapping[str, int]:
         with database.connection_context():
             return {status: _count(Execution, Execution.status == status) for status in EXECUTION_STATUSES}
+
+    def _started_by(self, key: str | None, asked: str) -> ExecutionRow | None:
+        """What a repeated request has started before: known by its key alone, whatever has become of the workflow."""
+        earlier = None if key is None else self._executions.started_by(key, asked)
+        return None if earlier is None else self._summary(earlier)
 
     def _begun(self, started: Started) -> ExecutionRow:
         """What was written is not read again: the answer stands when the commit does."""

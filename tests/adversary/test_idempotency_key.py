@@ -64,11 +64,27 @@ def test_a_key_is_good_for_one_request(web: Web, target: str, body: Json) -> Non
     assert not list(breaches(web, "used", ask, (422,)))
 
 
-@pytest.mark.xfail(strict=True, reason="runtime.starting compares a flow's input, which is always {}, and not its tree")
 def test_a_flow_s_key_is_good_for_one_tree(web: Web) -> None:
     assert execute(web, "tree", FLOW, "/flows").status == 201
     another = Ask("POST", "/flows", {**JSON, "idempotency-key": "tree"}, json.dumps({**FLOW, "data": 2}).encode())
     assert not list(breaches(web, "tree", another, (422,)))
+
+
+def test_a_tree_by_the_name_of_its_workflow_is_another_request(web: Web) -> None:
+    execute(web, "namesake", FLOW, "/flows")
+    ask = Ask("POST", f"/workflows/flow:{STEP}/execute", JSON, json.dumps({"input": FLOW}).encode())
+    assert not list(breaches(web, "namesake", ask.with_headers({"idempotency-key": "namesake"}), (422,)))
+
+
+def test_a_key_is_known_after_its_workflow_is_gone(web: Web) -> None:
+    web.send("POST", "/workflows", {"name": "short-lived", "definition": DEFINITION})
+    target = "/workflows/short-lived/execute"
+    first = execute(web, "gone", target=target)
+    assert web.send("DELETE", "/workflows/short-lived").status == 204
+    again = execute(web, "gone", target=target)
+    assert (again.status, again.json["executionId"]) == (201, first.json["executionId"])
+    assert execute(web, "new", target=target).status == 404
+    assert execute(web, "gone", {"input": 1}, target).status == 422
 
 
 def test_a_workflow_of_a_later_version_is_started_by_an_earlier_key_no_second_time(web: Web) -> None:

@@ -17,6 +17,7 @@ from functions.contract import ApiContext, Page
 from functions.errors import (
     InvalidCursor,
     InvalidToken,
+    KeyReused,
     NotFound,
     PayloadTooLarge,
     TaskClosed,
@@ -199,6 +200,17 @@ def test_a_flow_is_started(house: Stage, api: ApiContext):
     begun = api.executions.start_flow({"name": "step2", "children": [{"name": "step1"}]}, idempotency_key="k")
     assert begun.workflow == "flow:step2"
     assert api.executions.start_flow({"name": "step2", "children": [{"name": "step1"}]}, idempotency_key="k") == begun
+
+
+def test_a_tree_is_known_by_its_key_and_stored_for_no_other_request(house: Stage, api: ApiContext):
+    trees = [{"name": "step2", "data": n} for n in (1, 2)]
+    begun = api.executions.start_flow(trees[0], idempotency_key="k")
+    with pytest.raises(KeyReused):
+        api.executions.start_flow(trees[1], idempotency_key="k")
+    assert api.workflows.get("flow:step2").version == 1
+    api.executions.start_flow(trees[1])
+    assert api.executions.start_flow(trees[0], idempotency_key="k") == begun
+    assert api.workflows.get("flow:step2").version == 2
 
 
 # Workflows
