@@ -242,6 +242,8 @@ def _spelled(compile: Callable[[Any], object], value: Json, path: str) -> Iterat
 
 YEAR = 366 * 24 * 3600
 SECONDS = number(0, YEAR, above=True)
+LARGEST_ON_AWS = 99999999
+"""AWS's own bound of a machine's time-outs and retries: what it takes is taken. A retry waits a year at most anyway."""
 
 RETRY: Table = {
     "maxAttempts": Field(number(1, 1000, whole=True)),
@@ -271,10 +273,10 @@ FLOW_OPTIONS: Table = {
 
 RETRIER: Table = {
     "ErrorEquals": Field(list_of(text, least=1), required=True),
-    "IntervalSeconds": Field(number(0, 99999999)),
-    "MaxAttempts": Field(number(0, 99999999, whole=True)),
+    "IntervalSeconds": Field(number(0, LARGEST_ON_AWS)),
+    "MaxAttempts": Field(number(0, LARGEST_ON_AWS, whole=True)),
     "BackoffRate": Field(number(1, 1000)),
-    "MaxDelaySeconds": Field(number(0, 31622400, above=True)),
+    "MaxDelaySeconds": Field(SECONDS),
     "JitterStrategy": Field(choice("FULL", "NONE")),
     "Comment": Field(text),
 }
@@ -313,7 +315,7 @@ MACHINE: Table = {
     "StartAt": Field(text, required=True),
     "States": Field(an_object, required=True),
     "Comment": Field(text),
-    "TimeoutSeconds": Field(number(0, 99999999, above=True)),
+    "TimeoutSeconds": Field(number(0, LARGEST_ON_AWS, above=True)),
     "Version": Field(choice("1.0")),
     "QueryLanguage": Field(query_language),
 }
@@ -348,7 +350,7 @@ STATES: Mapping[str, Table] = {
         **_INPUT_OUTPUT,
         **_WORK,
         "Resource": Field(text, required=True),
-        "TimeoutSeconds": Field(number(0, 99999999, above=True)),
+        "TimeoutSeconds": Field(number(0, LARGEST_ON_AWS, above=True)),
     },
     "Choice": {
         **_ANY,

@@ -13,12 +13,18 @@ from runtime.engine.rules import Fault, check, cut, did_you_mean, named, shown
 Json = Any
 
 MOST_FAULTS = 100
+STATES_A_STEP = 3
+"""Room for a task, its group and the state that merges the group's results: a list may be stored as a machine too."""
 
 
 def workflow(definition: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:
     """The faults of a definition in either notation. ``functions``: the step types that exist; ``steps``: the most."""
     if isinstance(definition, dict) and "StartAt" in definition and "steps" not in definition:
-        faults = chain(_machine(definition, "$", rules.MACHINE, functions), _named_twice(definition, "$", {}))
+        faults = chain(
+            _too_many(_states(definition), steps * STATES_A_STEP, "$.States", "states"),
+            _machine(definition, "$", rules.MACHINE, functions),
+            _named_twice(definition, "$", {}),
+        )
     else:
         faults = chain(_step_list(definition, functions, steps))
     return list(islice(faults, MOST_FAULTS))
@@ -76,9 +82,9 @@ def _doubled(steps: list[tuple[str, Mapping[str, Json]]]) -> Iterator[Fault]:
         seen.setdefault(name, path)
 
 
-def _too_many(found: int, most: int, path: str) -> Iterator[Fault]:
+def _too_many(found: int, most: int, path: str, of: str = "steps") -> Iterator[Fault]:
     if found > most:
-        yield Fault(path, f"has {found} steps; the limit is {most}")
+        yield Fault(path, f"has {found} {of}; the limit is {most}")
 
 
 def _known(function: str, path: str, functions: Collection[str]) -> Iterator[Fault]:
@@ -114,6 +120,13 @@ def _machine(document: Json, path: str, table: rules.Table, functions: Collectio
         yield from _state(state, place, states, functions)
     yield from _target(document.get("StartAt"), f"{path}.StartAt", states)
     yield from _reach(document, path, states)
+
+
+def _states(document: Json) -> int:
+    """How many states a machine has, those of its branches too."""
+    states = document.get("States") if isinstance(document, dict) else None
+    own = list(states.values()) if isinstance(states, dict) else []
+    return len(own) + sum(_states(branch) for state in own for branch in _listed(state, "Branches"))
 
 
 def _named_twice(document: Json, path: str, seen: dict[str, str]) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import validate
+from runtime.engine import steplist, validate
 from runtime.engine.rules import Fault
 from tests.runtime.engine.random_machines import FUNCTIONS
 
@@ -39,6 +39,20 @@ def task(**fields: Json) -> Json:
 
 
 PASS = ending("Pass")
+
+
+def chain(first: int, length: int) -> Json:
+    """Pass states one after the other, named by numbers."""
+    last = first + length - 1
+    following = {str(n): {"Type": "Pass", "Next": str(n + 1)} for n in range(first, last)}
+    return {**following, str(last): PASS}
+
+
+def crowd(branches: int, length: int) -> Json:
+    """A machine of so many branches, each a chain."""
+    made = [{"StartAt": str(n * length), "States": chain(n * length, length)} for n in range(branches)]
+    return asl(Crowd=ending("Parallel", Branches=made))
+
 
 STEP_LISTS: list[Wrong] = [
     (None, "$", "must be an object with steps, or a state machine, not null", None),
@@ -109,6 +123,11 @@ MACHINES: list[Wrong] = [
     ({**asl(A=PASS), "Version": "2.0"}, "$.Version", "must be one of 1.0", None),
     ({**asl(A=PASS), "QueryLanguage": "JSONata"}, "$.QueryLanguage", "JSONata cannot be evaluated yet", None),
     ({**asl(A=PASS), "QueryLanguage": "JsonPath"}, "$.QueryLanguage", "one of JSONPath", "did you mean 'JSONPath'?"),
+    (crowd(1000, 3), "$.States", "has 3001 states; the limit is 3000", None),
+    (crowd(3000, 1), "$.States", "has 3001 states; the limit is 3000", None),
+    (crowd(1, 3000), "$.States", "has 3001 states; the limit is 3000", None),
+    ({"StartAt": "0", "States": chain(0, 3001)}, "$.States", "has 3001 states; the limit is 3000", None),
+    (asl(A=ending("Parallel", Branches=[crowd(30, 100)])), "$.States", "has 3002 states; the limit is 3000", None),
     ({**asl(A=PASS), "TimeoutSeconds": 0}, "$.TimeoutSeconds", "above 0 and at most 99999999", None),
     ({**asl(A=PASS), "startAt": "A"}, "$.startAt", "has no field 'startAt'", "did you mean 'StartAt'?"),
     (asl(A="Pass"), "$.States.A", "a state must be an object, not a string", None),
@@ -319,6 +338,9 @@ def test_right_ones_have_no_fault() -> None:
         asl(A=task(Catch=[{"ErrorEquals": ["E"], "Next": "B"}, {"ErrorEquals": ["States.ALL"], "Next": "A"}]), B=PASS),
         asl(A=ending("Pass", Result={"b.$": 1}, Parameters={"c": {"d.$": "States.Format('{}', $$.State.Name)"}})),
         asl(A=ending("Parallel", Branches=[asl(B={"Type": "Fail"})])),
+        crowd(2999, 1),
+        crowd(1, 2999),
+        {**asl(A=task(TimeoutSeconds=99999999)), "TimeoutSeconds": 99999999},
     ]
     assert [validate.workflow(one, FUNCTIONS) for one in right] == [[]] * len(right)
 
@@ -332,6 +354,14 @@ def test_right_flows_have_no_fault() -> None:
         deep_flow(30),
     ]
     assert [validate.flow(one, FUNCTIONS) for one in right] == [[]] * len(right)
+
+
+@pytest.mark.parametrize(
+    "definition", [steps(*[STEP] * 1000), steps({"parallel": [STEP] * 1000}), steps(*[{"parallel": [STEP]}] * 1000)]
+)
+def test_the_longest_list_may_be_stored_as_the_machine_that_it_is(definition: Json) -> None:
+    machine = steplist.compile(definition, {}).machine
+    assert validate.workflow(machine, FUNCTIONS) == []
 
 
 def test_all_faults_are_told_at_once() -> None:
