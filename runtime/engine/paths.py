@@ -1,7 +1,11 @@
-"""Reference paths: ``$``, ``$.a.b``, ``$['a b']``, ``$.a[0]``, and the same after ``$$`` on the context object.
+"""Paths into data: ``$.a['b c'][0]``, and for reading all of JSONPath, such as ``$.a[*].b`` and ``$.a[?(@.b > 1)]``.
 
-A reference path names exactly one place, so it can be read from and written to.
-Source: the Amazon States Language specification, section "Reference Paths".
+``$`` is the state's own data, ``$$`` the context object, ``$name`` a variable. A reference path names exactly one place
+of the state's own data, so it can be written to. A definite path names at most one place: it gives the value there,
+which may be null, or PathMissing. Any other gives the list of what it selects, be that one value or none.
+
+Sources: the Amazon States Language specification, "Paths" and "Reference Paths"; AWS's developer guide, "Using JSONPath
+paths" and "Passing data between states with variables".
 """
 
 from __future__ import annotations
@@ -12,68 +16,139 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from runtime.engine.selection import LONGEST, Budget, Child, PathSyntax, Picked, Segment, TooMuch, Union, select, token
+
+__all__ = ["Path", "PathMissing", "PathSyntax", "parse", "parse_reference", "scan", "spell"]
+
 Json = Any
 
 MOST_STEPS = 64
-_STEP = re.compile(
-    r"""\.([^\s.\[\]'"$@(),:?*]+)|\[([0-9]{1,9})\]|\['((?:[^'\\]|\\.)*+)'\]|\["((?:[^"\\]|\\.)*+)"\]""", re.DOTALL
-)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ROOT = re.compile(r"\$(?:(\$)|([^\W\d]\w{0,79}))?")
 _MISSING = object()
 
 
-class PathSyntax(ValueError):
-    """The text is not a reference path."""
-
-
 class PathMissing(LookupError):
-    """The document has nothing at the path."""
+    """There is nothing at the path."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """A compiled reference path; ``of_context`` when it began with ``$$``."""
+    """A compiled path: where it begins, its definite steps, and what follows from the first that is not one of those.
+
+    ``of_context`` when it began with ``$$``; ``variable`` names the variable that it began with.
+    """
 
     text: str
     steps: tuple[str | int, ...] = ()
     of_context: bool = False
+    variable: str | None = None
+    segments: tuple[Segment, ...] = ()
 
-    def get(self, document: Json, context: Mapping[str, Json] | None = None) -> Json:
-        """The value at this place. Raises PathMissing."""
-        value = context if self.of_context else document
+    @property
+    def is_definite(self) -> bool:
+        """Whether it names at most one place, and so gives a value and not a list."""
+        return not self.segments or (len(self.segments) == 1 and isinstance(self.segments[0], Picked))
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it can be written to."""
+        foreign = self.of_context or self.variable is not None or bool(self.segments)
+        return not foreign and all(isinstance(step, str) or step >= 0 for step in self.steps)
+
+    def get(
+        self,
+        document: Json,
+        context: Mapping[str, Json] | None = None,
+        variables: Mapping[str, Json] | None = None,
+    ) -> Json:
+        """The value at this place, or the list of those that are selected. Raises PathMissing."""
+        value = document
+        if self.of_context:
+            value = context
+        elif self.variable is not None:
+            value = self._assigned(self.variable, variables or {})
         for step in self.steps:
-            value = _child(value, step)
+            if isinstance(step, str):
+                value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
+            else:
+                value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else _MISSING
             if value is _MISSING:
-                raise PathMissing(f"The path '{self.text}' is not in the input")
-        return value
+                return self._nothing()
+        return self._selected(value) if self.segments else value
 
     def put(self, document: Json, value: Json) -> Json:
         """A new document with ``value`` at this place; objects missing on the way are made. Raises PathMissing."""
-        return _placed(document, self.steps, value, self.text)
+        if not self.is_reference:
+            raise self._not_placed()
+        return self._placed(document, self.steps, value)
+
+    def _assigned(self, name: str, variables: Mapping[str, Json]) -> Json:
+        if name not in variables:
+            raise PathMissing(f"The path '{self.text}' names the variable '{name}', which is not assigned")
+        return variables[name]
+
+    def _selected(self, value: Json) -> Json:
+        try:
+            found = select(value, self.segments, Budget())
+        except TooMuch:
+            raise PathMissing(f"The path '{self.text}' looks at too many values") from None
+        if not self.is_definite:
+            return found
+        return found[0] if found else self._nothing()
+
+    def _nothing(self) -> list[Json]:
+        """A path that may select many selects none; only a definite one is missing."""
+        if self.is_definite:
+            raise PathMissing(f"The path '{self.text}' is not in the input")
+        return []
+
+    def _placed(self, document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
+        if not steps:
+            return value
+        step, rest = steps[0], steps[1:]
+        if isinstance(step, str) and isinstance(document, dict):
+            return {**document, step: self._placed(document.get(step, {}), rest, value)}
+        if isinstance(step, int) and isinstance(document, list) and step < len(document):
+            return [*document[:step], self._placed(document[step], rest, value), *document[step + 1 :]]
+        raise self._not_placed()
+
+    def _not_placed(self) -> PathMissing:
+        return PathMissing(f"Unable to apply the path '{self.text}' to the input")
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Path:
-    """The reference path that a text spells. Raises PathSyntax."""
+    """The path that a text spells. Raises PathSyntax."""
     path, end = scan(text)
     if end < len(text):
-        raise PathSyntax(f"{text[:80]!r} is not a reference path: what is {text[end : end + 40]!r}?")
+        raise PathSyntax(f"{text[:80]!r} is not a path: what is {text[end : end + 40]!r}?{_advice(text, end)}")
+    return path
+
+
+@lru_cache(maxsize=4096)
+def parse_reference(text: str) -> Path:
+    """The path that a text spells, if it can be written to. Raises PathSyntax."""
+    path = parse(text)
+    if not path.is_reference:
+        raise PathSyntax(f"{text[:80]!r} is not a reference path: it must name one place of the state's own data")
     return path
 
 
 def scan(text: str, start: int = 0) -> tuple[Path, int]:
-    """The longest reference path that a text holds at ``start``, and where it ends. Raises PathSyntax."""
-    if not text.startswith("$", start):
+    """The longest path that a text holds at ``start``, and where it ends. Raises PathSyntax."""
+    root = _ROOT.match(text, start)
+    if root is None:
         raise PathSyntax(f"{text[start : start + 80]!r} does not begin with $")
-    of_context = text.startswith("$$", start)
-    steps: list[str | int] = []
-    end = start + (2 if of_context else 1)
-    while match := _STEP.match(text, end):
-        steps.append(_step(match))
-        end = match.end()
-        if len(steps) > MOST_STEPS:
+    parts: list[str | int | Segment] = []
+    end = root.end()
+    while found := _token(text, end, start):
+        part, end = found
+        parts.append(part)
+        if len(parts) > MOST_STEPS:
             raise PathSyntax(f"{text[start : start + 80]!r} has more than {MOST_STEPS} steps")
-    return Path(text[start:end], tuple(steps), of_context), end
+        if end - start > LONGEST:
+            raise PathSyntax(f"{text[start : start + 80]!r} has more than {LONGEST} characters")
+    return _path(text[start:end], root, parts), end
 
 
 def spell(*steps: str) -> str:
@@ -81,25 +156,21 @@ def spell(*steps: str) -> str:
     return "$" + "".join("['" + step.replace("\\", "\\\\").replace("'", "\\'") + "']" for step in steps)
 
 
-def _step(match: re.Match[str]) -> str | int:
-    name, index, single, double = match.groups()
-    if index is not None:
-        return int(index)
-    return str(name) if name is not None else _ESCAPED.sub(r"\1", single if single is not None else double)
+def _token(text: str, at: int, start: int) -> tuple[str | int | Segment, int] | None:
+    try:
+        return token(text, at)
+    except PathSyntax as fault:
+        raise PathSyntax(f"{text[start : start + 80]!r} is not a path: {fault}") from None
 
 
-def _child(value: Json, step: str | int) -> Json:
-    if isinstance(step, str):
-        return value.get(step, _MISSING) if isinstance(value, Mapping) else _MISSING
-    return value[step] if isinstance(value, list) and step < len(value) else _MISSING
+def _path(text: str, root: re.Match[str], parts: list[str | int | Segment]) -> Path:
+    definite = next((at for at, part in enumerate(parts) if isinstance(part, Segment)), len(parts))
+    steps = tuple(part for part in parts[:definite] if not isinstance(part, Segment))
+    segments = [part if isinstance(part, Segment) else Child(part) for part in parts[definite:]]
+    if segments and isinstance(segments[-1], Union):
+        segments[-1] = segments[-1].at_the_end()
+    return Path(text, steps, root.group(1) is not None, root.group(2), tuple(segments))
 
 
-def _placed(document: Json, steps: tuple[str | int, ...], value: Json, text: str) -> Json:
-    if not steps:
-        return value
-    step, rest = steps[0], steps[1:]
-    if isinstance(step, str) and isinstance(document, dict):
-        return {**document, step: _placed(document.get(step, {}), rest, value, text)}
-    if isinstance(step, int) and isinstance(document, list) and step < len(document):
-        return [*document[:step], _placed(document[step], rest, value, text), *document[step + 1 :]]
-    raise PathMissing(f"Unable to apply the path '{text}' to the input")
+def _advice(text: str, end: int) -> str:
+    return " Paths have no functions: use an intrinsic such as States.ArrayLength" if text[end : end + 1] == "(" else ""
