@@ -1,38 +1,40 @@
-"""Intrinsic functions of payload templates: ``States.Format('{}/{}', $$.Execution.Id, 'a')``.
+"""Calls of intrinsic functions, as payload templates hold them: ``States.Format('{}/{}', $$.Execution.Id, 'a')``.
 
-A closed table of name -> function. Source: the Amazon States Language specification, appendix "Intrinsic Functions".
+What the functions give is in ``intrinsic_functions``. Sources: the Amazon States Language specification, appendix
+"Intrinsic Functions"; AWS's developer guide, "Intrinsic functions for JSONPath states".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runtime.engine import jsontext
+from runtime.engine.chance import Chance
+from runtime.engine.intrinsic_functions import FUNCTIONS, IntrinsicFault
 from runtime.engine.paths import Path, PathSyntax, scan
+
+__all__ = ["FUNCTIONS", "Call", "IntrinsicFault", "IntrinsicSyntax", "Literal", "parse_call"]
 
 Json = Any
 
-DEEPEST = 10
-"""How deep calls may stand in calls: AWS's own limit."""
+MOST_CALLS = 10
+"""How many calls one expression may hold, the nested ones among them: AWS's own limit."""
 
+_KNOWN = "States." + ", ".join(name.removeprefix("States.") for name in sorted(FUNCTIONS))
 _SPACE = re.compile(r"\s*+")
 _NAME = re.compile(r"States\.[A-Za-z0-9]+")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"true|false|null")
 _ESCAPED = re.compile(r"\\(['\\{}])")
-_ESCAPED_OR_PLACE = re.compile(r"\\(['\\{}])|\{\}")
+_PROPER = re.compile(r"(?:[^\\]|\\['\\{}])*+", re.DOTALL)
 
 
 class IntrinsicSyntax(ValueError):
     """The text is not a call of an intrinsic function."""
-
-
-class IntrinsicFault(ValueError):
-    """An intrinsic function was called with what it cannot take."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,20 @@ class Call:
     name: str
     arguments: tuple[Any, ...]
 
-    def value(self, document: Json, context: Mapping[str, Json]) -> Json:
+    def value(
+        self,
+        document: Json,
+        context: Mapping[str, Json],
+        variables: Mapping[str, Json] | None = None,
+        chance: Chance | None = None,
+    ) -> Json:
         """What the call gives. Raises IntrinsicFault, PathMissing."""
-        return FUNCTIONS[self.name].apply(*(_evaluate(one, document, context) for one in self.arguments))
+        function = FUNCTIONS[self.name]
+        values = [_evaluate(one, document, context, variables, chance) for one in self.arguments]
+        try:
+            return function.apply(*_dice(chance), *values) if function.draws else function.apply(*values)
+        except IntrinsicFault as fault:
+            raise IntrinsicFault(f"{self.name}: {fault}") from None
 
 
 @dataclass(frozen=True)
@@ -52,19 +65,10 @@ class Literal:
     value: Json
 
 
-@dataclass(frozen=True)
-class Intrinsic:
-    """A function, and how many arguments it takes; ``most`` is None for any number."""
-
-    apply: Callable[..., Json]
-    least: int
-    most: int | None
-
-
 def parse_call(text: str) -> Call:
     """The call that a text spells. Raises IntrinsicSyntax."""
     reader = _Reader(text)
-    call = reader.call(1)
+    call = reader.call()
     if reader.at < len(text):
         raise reader.fault(f"what is {reader.rest!r} after the call?")
     return call
@@ -76,6 +80,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.calls = 0
         self.take(_SPACE)
 
     @property
@@ -99,42 +104,48 @@ class _Reader:
             self._move(self.at + 1)
         return found
 
-    def call(self, depth: int) -> Call:
+    def call(self) -> Call:
         begin = self.at
         match = self.take(_NAME)
         if match is None or match.group() not in FUNCTIONS:
             word = self.text[begin:].split("(", 1)[0][:40]
-            raise self.fault(f"there is no intrinsic function {word!r}. Known: {', '.join(sorted(FUNCTIONS))}")
-        if depth > DEEPEST:
-            raise self.fault(f"calls stand in calls deeper than {DEEPEST}")
+            raise self.fault(f"there is no intrinsic function {word!r}. Known: {_KNOWN}")
+        self.calls += 1
+        if self.calls > MOST_CALLS:
+            raise self.fault(f"an expression has no more than {MOST_CALLS} calls")
         if not self.takes("("):
             raise self.fault("'(' is missing")
-        arguments = self.arguments(depth, is_template=match.group() == "States.Format")
+        arguments = self.arguments(is_template=match.group() == "States.Format")
         self._check_count(match.group(), len(arguments))
         return Call(match.group(), arguments)
 
-    def arguments(self, depth: int, *, is_template: bool) -> tuple[Any, ...]:
+    def arguments(self, *, is_template: bool) -> tuple[Any, ...]:
         """The arguments up to the closing parenthesis. States.Format reads the escapes of its template itself."""
         found: list[Any] = []
         if self.takes(")"):
             return ()
         while True:
-            found.append(self.argument(depth, keep_escapes=is_template and not found))
+            found.append(self.argument(keep_escapes=is_template and not found))
             if self.takes(")"):
                 return tuple(found)
             if not self.takes(","):
                 raise self.fault("',' is missing" if self.rest else "')' is missing")
 
-    def argument(self, depth: int, *, keep_escapes: bool) -> Any:
+    def argument(self, *, keep_escapes: bool) -> Any:
         if self.text.startswith("States.", self.at):
-            return self.call(depth + 1)
+            return self.call()
         if self.text.startswith("$", self.at):
             return self._path()
         if match := self.take(_TEXT):
-            return Literal(match.group(1) if keep_escapes else _ESCAPED.sub(r"\1", match.group(1)))
+            return Literal(self._unescaped(match.group(1), keep_escapes))
         if match := self.take(_NUMBER) or self.take(_WORD):
             return Literal(self._read(match.group()))
         raise self.fault(f"what is {self.rest!r}?")
+
+    def _unescaped(self, text: str, keep_escapes: bool) -> str:
+        if not _PROPER.fullmatch(text):
+            raise self.fault("a backslash must stand before one of ' { } and another backslash")
+        return text if keep_escapes else _ESCAPED.sub(r"\1", text)
 
     def _path(self) -> Path:
         try:
@@ -161,43 +172,21 @@ class _Reader:
         self.at = match.end() if match else to
 
 
-def _evaluate(argument: Any, document: Json, context: Mapping[str, Json]) -> Json:
+def _evaluate(
+    argument: Any,
+    document: Json,
+    context: Mapping[str, Json],
+    variables: Mapping[str, Json] | None,
+    chance: Chance | None,
+) -> Json:
     if isinstance(argument, Literal):
         return argument.value
     if isinstance(argument, Path):
-        return argument.get(document, context)
-    return argument.value(document, context)
+        return argument.get(document, context, variables)
+    return argument.value(document, context, variables, chance)
 
 
-def _format(template: Json, *values: Json) -> str:
-    if not isinstance(template, str):
-        raise IntrinsicFault("States.Format: the template must be a string")
-    places = sum(match.group() == "{}" for match in _ESCAPED_OR_PLACE.finditer(template))
-    if places != len(values):
-        raise IntrinsicFault(f"States.Format: {places} places for {len(values)} values")
-    texts = iter([value if isinstance(value, str) else jsontext.write(value) for value in values])
-    return _ESCAPED_OR_PLACE.sub(lambda match: next(texts) if match.group() == "{}" else match.group(1), template)
-
-
-def _string_to_json(text: Json) -> Json:
-    if not isinstance(text, str):
-        raise IntrinsicFault("States.StringToJson: the argument must be a string")
-    try:
-        return jsontext.read(text)
-    except jsontext.NotJson as fault:
-        raise IntrinsicFault(f"States.StringToJson: {fault}") from None
-
-
-def _json_merge(first: Json, second: Json, deep: Json) -> Json:
-    if not isinstance(first, dict) or not isinstance(second, dict):
-        raise IntrinsicFault("States.JsonMerge: both values must be objects")
-    if deep is not False:
-        raise IntrinsicFault("States.JsonMerge: the third argument must be false: only shallow merging exists")
-    return {**first, **second}
-
-
-FUNCTIONS: Mapping[str, Intrinsic] = {
-    "States.Format": Intrinsic(_format, 1, None),
-    "States.JsonMerge": Intrinsic(_json_merge, 3, 3),
-    "States.StringToJson": Intrinsic(_string_to_json, 1, 1),
-}
+def _dice(chance: Chance | None) -> tuple[Chance]:
+    if chance is None:
+        raise IntrinsicFault("there is no chance to draw from here")
+    return (chance,)

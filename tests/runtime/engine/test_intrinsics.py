@@ -1,4 +1,4 @@
-"""Intrinsic functions: how calls are read, and what they give."""
+"""Calls of intrinsic functions: how they are read, and what States.Format makes of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ DOCUMENT = {
     "t": "{}-{}",
     "j": '{"k":[null]}',
     "z": None,
+    "many": [{"k": ")", "v": "found"}],
 }
+VARIABLES = {"name": {"k": ["V"]}}
 CONTEXT = {"State": {"Name": "S"}}
 
 GIVEN: list[tuple[str, Json]] = [
@@ -37,9 +39,8 @@ GIVEN: list[tuple[str, Json]] = [
     ("States.Format('{}', -2.50)", "-2.5"),
     ("States.Format('{}', 1e3)", "1000.0"),
     ("States.Format('{}|{}|{}', true, false, null)", "true|false|null"),
-    ("States.Format('{}', $.b)", '{"x":[1]}'),
+    ("States.Format('{}', $.b)", "{x=[1]}"),
     ("States.Format('{}', $.z)", "null"),
-    ("States.Format('{}', $)", jsontext.write(DOCUMENT)),
     ("States.Format('{}', $$.State.Name)", "S"),
     ("  States.Format ( '{}' , $.a )  ", "A"),
     ("States.Format('{}',$.a)", "A"),
@@ -56,7 +57,11 @@ GIVEN: list[tuple[str, Json]] = [
     ("States.Format('\\\\\\{}')", "\\{}"),
     ("States.Format('{')", "{"),
     ("States.Format('}{')", "}{"),
-    ("States.Format('\\n')", "\\n"),
+    ("States.Format('\\\\n')", "\\n"),
+    ("States.Format('{}', States.Array())", "[]"),
+    ("States.Format('{}', $.b.x[*])", "[1]"),
+    ("States.Format('{}', $name.k[0])", "V"),
+    ("States.Format('{}', $.many[?(@.k == ')')].v)", "[found]"),
     ("States.Format('{}', '{}')", "{}"),
     ("States.Format('{}', '\\{\\}')", "{}"),
     ("States.Format($.t, 1, $.a)", "1-A"),
@@ -83,8 +88,9 @@ UNREADABLE = [
         "States.Format('a'))",
     ),
     *("States.Format('a') x", "States.Format('a", "States.Format(a)", 'States.Format("a")', "States.Format($.)"),
-    *("States.Format($..a)", "States.Format($.a.)", "States.Format($.a b)", "States.Format($['a)", "States.Format(01)"),
+    *("States.Format($..)", "States.Format($.a.)", "States.Format($.a b)", "States.Format($['a)", "States.Format(01)"),
     *("States.Format(1.)", "States.Format(-)", "States.Format(1e999)", "States.Format(9223372036854775808)"),
+    *("States.Format('\\n')", "States.StringToJson('\\x')", "States.Format($.a[?(@.b =~ /x/)])", "States.UUID(1)"),
     *("States.Format(trueish)", "States.Format(True)", "States.Format(nul)", "States.format('a')", "States.Nope('a')"),
     *("States.StringToJson()", "States.StringToJson('1', '2')", "States.JsonMerge($, $)", "States.JsonMerge($)"),
     *(
@@ -113,7 +119,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("text", "value"), GIVEN)
 def test_a_call_gives(text: str, value: Json) -> None:
-    given = parse_call(text).value(DOCUMENT, CONTEXT)
+    given = parse_call(text).value(DOCUMENT, CONTEXT, VARIABLES)
     assert (given, type(given)) == (value, type(value))
 
 
@@ -141,7 +147,9 @@ def test_a_call_is_a_value() -> None:
 
 
 def test_an_unknown_function_is_told_with_the_known_ones() -> None:
-    with pytest.raises(IntrinsicSyntax, match=r"no intrinsic function 'States.Sum'\. Known: States\.Format, "):
+    with pytest.raises(
+        IntrinsicSyntax, match=r"no intrinsic function 'States.Sum'\. Known: States\.Array, ArrayContains, "
+    ):
         parse_call("States.Sum(1, 2)")
 
 
@@ -149,10 +157,25 @@ def nested(depth: int) -> str:
     return "States.Format('{}', " * (depth - 1) + "States.Format('x')" + ")" * (depth - 1)
 
 
-def test_calls_stand_in_calls_no_deeper_than_aws_allows() -> None:
+def test_an_expression_holds_no_more_calls_than_aws_allows() -> None:
+    """AWS's guide calls its example of nine "nested intrinsic functions", of which five stand in one another."""
     assert parse_call(nested(10)).value({}, {}) == "x"
-    with pytest.raises(IntrinsicSyntax, match="deeper than 10"):
-        parse_call(nested(11))
+    assert parse_call(f"States.Array({', '.join(['States.Array()'] * 9)})").value({}, {}) == [[]] * 9
+    for text in (nested(11), f"States.Array({', '.join(['States.Array()'] * 10)})"):
+        with pytest.raises(IntrinsicSyntax, match="no more than 10 calls"):
+            parse_call(text)
+
+
+def test_the_example_of_nine_nested_calls() -> None:
+    arn = "arn:aws:imagebuilder:eu-west-1:1:image-recipe/mine.x/1.2.3"
+    second = "States.ArrayGetItem(States.StringSplit($.Arn, '/'), {})"
+    text = f"States.Format('{{}}.{{}}', {second.format(1)}, {second.format(2)})"
+    assert parse_call(text).value({"Arn": arn}, {}) == "mine.x.1.2.3"
+
+
+def test_a_bad_escape_is_told() -> None:
+    with pytest.raises(IntrinsicSyntax, match="a backslash must stand before one of"):
+        parse_call('States.StringToJson(\'{"text":"An \\"escaped\\" quote"}\')')
 
 
 @pytest.mark.parametrize(
