@@ -22,7 +22,9 @@ def test_a_lease_is_kept_while_the_handler_is_busy_or_hangs(stack: Stack, how: s
     identity = stack.start("works", data={"gate": "gate", "how": how})
     stack.handler_of(identity)
     first = stack.stage.task(identity).lease_until
-    until(lambda: stack.stage.task(identity).lease_until > first + 2 * LEASE_MS, f"it is renewed; {stack.said()}")
+    until(
+        lambda: (stack.stage.task(identity).lease_until or 0) > first + 2 * LEASE_MS, f"it is renewed; {stack.said()}"
+    )
     stack.open("gate")
     stack.ends(identity)
     assert stack.stage.attempts(identity) == [(1, 1, "COMPLETED")] and stack.losses() == 0

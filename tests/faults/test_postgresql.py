@@ -37,6 +37,7 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
         try:
             yield url
         finally:
+            postgres.resume()
             postgres.start()
 
 
@@ -59,6 +60,7 @@ class Hurt:
     act: Callable[[Postgres], None]
     seconds: float = 0.0
     """How long PostgreSQL is to be away at least."""
+    mend: Callable[[Postgres], None] = Postgres.start
 
 
 HURTS = {
@@ -67,6 +69,7 @@ HURTS = {
     "killed and started": Hurt(Postgres.kill),
     "its connections ended": Hurt(end_connections),
     "away for 5 s": Hurt(Postgres.stop, 5.0),
+    "frozen for 5 s": Hurt(Postgres.pause, 5.0, Postgres.resume),
 }
 
 
@@ -77,7 +80,9 @@ def questions(web: Web) -> list[Callable[[], Answer]]:
 
 
 def fits(answer: Answer) -> bool:
-    """What a client may be told while the database is away, and after: done, or come again."""
+    """What a client may be told while the database is away, and after: done, or come again; and soon."""
+    if answer.seconds > ANSWER_SECONDS:
+        return False
     if answer.asked == "GET /health":
         return answer.status == 200
     return answer.status in (200, 201) or (answer.status == 503 and answer.headers.get("retry-after") == "1")
@@ -92,6 +97,7 @@ def is_well(load: Load) -> bool:
 
 @pytest.mark.parametrize("name", HURTS)
 def test_requests_are_put_off_and_work_goes_on(stack: Stack, postgres: Postgres, measured: Measured, name: str):
+    hurt = HURTS[name]
     web = stack.web()
     for number in (1, 2):
         stack.worker(f"worker-{number}")
@@ -99,12 +105,14 @@ def test_requests_are_put_off_and_work_goes_on(stack: Stack, postgres: Postgres,
     with Load(questions(web)) as load:
         until(lambda: len(load.started()) > 30 and stack.noted("ended"), f"it works; {stack.said()}")
         began = time.monotonic()
-        HURTS[name].act(postgres)
-        until(lambda: time.monotonic() - began > HURTS[name].seconds, "PostgreSQL was away for so long")
-        postgres.start()
+        hurt.act(postgres)
+        until(lambda: time.monotonic() - began > hurt.seconds, "PostgreSQL was away for so long")
+        hurt.mend(postgres)
         back = time.monotonic()
         until(lambda: is_well(load), f"all is well again; {stack.said()}", BACK_SECONDS)
         measured("seconds until every request is served again", time.monotonic() - back)
+        measured("answered 503", f"{sum(one.status == 503 for one in load.answers)} of {len(load.answers)}")
+        measured("slowest answer, in seconds", max(answer.seconds for answer in load.answers))
         again = len(load.answers)
         until(lambda: len(load.answers) > again + 30, "more is asked")
     assert [answer for answer in load.answers if not fits(answer)] == []
