@@ -232,8 +232,11 @@ class Artifacts(Protocol):
 
 
 class Health(Protocol):
-    def ready(self) -> Mapping[str, str]:
-        """``{"database": "ok", ...}``. Raises Unavailable while the database is away."""
+    def ready(self) -> Mapping[str, str | int]:
+        """``database`` and ``queue``: ok or away; ``lostRings``, ``fencedResults``: how many this process has counted.
+
+        Raises Unavailable while the database is away.
+        """
 
 
 class ApiContext(Protocol):

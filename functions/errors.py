@@ -150,7 +150,7 @@ class TooManyRequests(StepwellError):
 
 
 class Unavailable(StepwellError):
-    """The database is away for the moment; nothing was done. Try again."""
+    """The database is away for the moment. What was to be changed may have been changed all the same. Try again."""
 
     status = 503
     code = "Unavailable"

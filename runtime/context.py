@@ -63,9 +63,10 @@ class Runtime:
         limits = settings.limits
         self.workflows = Workflows({name: self.catalog.defaults(name) for name in self.catalog.steps}, limits)
         self.storage = open_bell(settings.redis_url, _waiting)
+        self.bell = Bell(self.storage.push)
         self.executions = Executions(
             self.workflows,
-            Bell(self.storage.push),
+            self.bell,
             EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
         )
@@ -77,11 +78,18 @@ class Runtime:
             "tasks": rooms.TaskRoom(self.executions),
             "functions": rooms.FunctionRoom(self.catalog, self.invoker),
             "artifacts": rooms.ArtifactRoom(settings.artifacts_dir, limits.artifact),
-            "health": rooms.HealthRoom(self.storage.depth),
+            "health": rooms.HealthRoom(self.storage.depth, self.counted),
         }
 
     def api_context(self, request_id: str) -> ApiContext:
         return Context(request_id=request_id, log=log, **self._rooms)
+
+    def counted(self) -> dict[str, int]:
+        """What this process has seen go wrong and be made up for since its start."""
+        return {
+            "lostRings": self.bell.counters["lost_rings"],
+            "fencedResults": self.executions.counters["fenced_results"],
+        }
 
     def seed(self) -> None:
         """Store the workflows that ship with the house, where nobody has deleted them."""

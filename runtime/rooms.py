@@ -277,15 +277,16 @@ class ArtifactRoom:
 
 
 class HealthRoom:
-    def __init__(self, queue_depth: Callable[[], int | None]) -> None:
+    def __init__(self, queue_depth: Callable[[], int | None], counted: Callable[[], Mapping[str, int]]) -> None:
         self._queue_depth = queue_depth
+        self._counted = counted
 
-    def ready(self) -> Mapping[str, str]:
+    def ready(self) -> Mapping[str, str | int]:
         """The database must answer; without the queue the work goes on, slower, and so that is said, not refused."""
         with database.connection_context():
             if not Workflow.table_exists():
                 raise Unavailable("The database has no tables yet: run python -m db.migrate.")
-        return {"database": "ok", "queue": "away" if self._queue_depth() is None else "ok"}
+        return {"database": "ok", "queue": "away" if self._queue_depth() is None else "ok", **self._counted()}
 
 
 def _execution(execution_id: str, *columns: Any) -> Execution:

@@ -1,11 +1,27 @@
-"""Say whether requests can be answered: 503 while the database is away."""
+"""Say whether requests can be answered: 503 while the database is away.
+
+``lostRings`` and ``fencedResults`` are what the process that answers has counted since its start: messages that the
+queue did not take, and results that came too late to count. Both cost time only.
+"""
 
 from __future__ import annotations
 
 from functions.contract import ApiContext, Event, Response, reply
 
 ROUTE = "GET /ready"
-ANSWERS = {200: {"type": "object", "additionalProperties": {"type": "string"}}}
+ANSWERS = {
+    200: {
+        "type": "object",
+        "required": ["database", "queue", "lostRings", "fencedResults"],
+        "additionalProperties": False,
+        "properties": {
+            "database": {"const": "ok"},
+            "queue": {"enum": ["ok", "away"]},
+            "lostRings": {"type": "integer", "minimum": 0},
+            "fencedResults": {"type": "integer", "minimum": 0},
+        },
+    }
+}
 
 
 def handler(event: Event, context: ApiContext) -> Response:

@@ -200,6 +200,13 @@ def test_while_the_database_is_away_the_caller_may_try_again(fault):
     assert (reply.status, reply.code, reply.header("retry-after")) == (503, "Unavailable", "1")
 
 
+def test_nobody_is_told_that_nothing_was_done_when_that_is_not_known():
+    """The cancel is committed, and the database goes away before the execution is read again."""
+    reply = ask("POST", "/executions/e1/cancel", executions=Room(cancel=peewee.OperationalError("gone")))
+    assert (reply.status, reply.code) == (503, "Unavailable")
+    assert "may have been changed" in reply.json["error"]["message"]
+
+
 def test_a_fault_of_ours_is_logged_whole_and_told_in_brief(caplog):
     with caplog.at_level(logging.ERROR, "stepwell.http"):
         reply = ask("GET", "/workflows/a", workflows=Room(get=ZeroDivisionError("secret detail")))

@@ -347,10 +347,19 @@ def test_an_artifact_that_is_too_large_to_be_held_is_refused_unread(tmp_path: Pa
 def test_ready_means_that_the_tables_are_there(database_url: str):
     connect(database_url)
     with pytest.raises(Unavailable, match=r"db\.migrate"):
-        HealthRoom(lambda: 0).ready()
+        HealthRoom(lambda: 0, dict).ready()
     database.close_all()
 
 
 def test_without_its_queue_the_house_is_ready_and_says_so(house: Stage):
-    assert HealthRoom(lambda: 3).ready() == {"database": "ok", "queue": "ok"}
-    assert HealthRoom(lambda: None).ready() == {"database": "ok", "queue": "away"}
+    assert HealthRoom(lambda: 3, dict).ready() == {"database": "ok", "queue": "ok"}
+    assert HealthRoom(lambda: None, dict).ready() == {"database": "ok", "queue": "away"}
+
+
+def test_what_went_wrong_and_was_made_up_for_is_told(house: Stage, api: ApiContext):
+    assert api.health.ready() == {"database": "ok", "queue": "ok", "lostRings": 0, "fencedResults": 0}
+    claim = house.claim(house.start(steps("step1")))
+    house.executions.cancel(claim.execution_id)
+    house.executions.fail(claim, "E", None, "")
+    house.executions.bell.counters["lost_rings"] += 2
+    assert api.health.ready() == {"database": "ok", "queue": "ok", "lostRings": 2, "fencedResults": 1}

@@ -8,8 +8,8 @@ from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 
 def test_says_what_is_there():
-    context = FakeContext(health=Room(ready={"database": "ok"}))
-    assert answer(get_ready, event(), context) == {"database": "ok"}
+    ready = {"database": "ok", "queue": "away", "lostRings": 2, "fencedResults": 0}
+    assert answer(get_ready, event(), FakeContext(health=Room(ready=ready))) == ready
 
 
 def test_is_not_ready_without_the_database():
