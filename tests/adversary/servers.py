@@ -66,8 +66,8 @@ def serving(name: str, command: Sequence[str], home: Path) -> Iterator[Server]:
         assert process.poll() is None, log.read_text()
         yield server
     finally:
-        process.terminate()
-        process.wait(60)
+        process.kill()
+        process.wait()
 
 
 def counts(home: Path) -> dict[str, int]:
