@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import socket
@@ -13,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from db.database import connect
 from db.migrate import migrate
+from functions.errors import InvalidRequest
 from runtime import logs
 from runtime.app import create_app
 from runtime.catalog import CatalogError
@@ -21,6 +23,7 @@ from runtime.settings import Settings, SettingsError, read_settings
 from runtime.worker import EmbeddedConsumer, StepwellConsumer, StepwellHuey
 
 GRACE_SECONDS = 10
+SIGNAL_SECONDS = 0.5
 
 WELCOME = """
   Stepwell is running at {url}   (dashboard: {url}/queues, state: {home}, Ctrl-C ends it)
@@ -37,6 +40,18 @@ class QuietHandler(WSGIRequestHandler):
     """Requests are answered, not logged; HTTP/1.1, so that clients keep their connections."""
 
     protocol_version = "HTTP/1.1"
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What is refused before our gateway sees it is refused in our error form, too, and with a status line."""
+        fault = InvalidRequest(message or explain)
+        body = json.dumps(fault.to_dict()).encode()
+        self.close_connection = True
+        self.request_version = "HTTP/1.1"
+        self.send_response(code, message)
+        for name, value in (("content-type", "application/json"), ("content-length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
@@ -60,7 +75,8 @@ def main() -> int:
     url = f"http://localhost:{server.port}"
     sys.stdout.write(WELCOME.format(url=url, home=settings.home))
     sys.stdout.flush()
-    ended.wait()
+    while not ended.wait(SIGNAL_SECONDS):
+        pass  # a signal that comes while the lock is taken is handled at the next turn
     sys.stdout.write("\n  Finishing what runs ...\n")
     server.shutdown()
     serving.join()

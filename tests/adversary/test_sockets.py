@@ -135,8 +135,6 @@ def test_a_bad_request_is_refused(server: Server, name: str) -> None:
 
 @pytest.mark.parametrize("name", LINES)
 def test_what_no_handler_ever_sees_is_refused_in_our_form(server: Server, name: str) -> None:
-    if server.name == "emulator":
-        pytest.xfail("the emulator lets Python's http.server answer these, with a page of HTML")
     holds(server, *LINES[name])
 
 
