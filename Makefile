@@ -1,6 +1,7 @@
 # make run      start everything on this machine: needs Python 3.11 or newer and nothing else
 # make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it
 # make test-faults  processes die, servers vanish, much happens at once: a quarter of an hour
+# make torture  a whole house is hurt for MINUTES=3 and must lose nothing; SEED=1 says how
 # make check    style, types and the rules of the house
 # make format   put the files into the house's form
 #
@@ -8,6 +9,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+MINUTES ?= 3
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -15,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CAN_RUN := $(VENV)/can-run.stamp
 CAN_TEST := $(VENV)/can-test.stamp
 
-.PHONY: run test test-faults check format
+.PHONY: run test test-faults torture check format
 .DELETE_ON_ERROR:
 
 run: $(CAN_RUN)
@@ -26,6 +29,9 @@ test: $(CAN_TEST)
 
 test-faults: $(CAN_TEST)
 	$(BIN)/python -m pytest tests/crash tests/faults tests/torture $(ARGS)
+
+torture: $(CAN_TEST)
+	$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
 check: $(CAN_TEST)
 	$(BIN)/ruff check .

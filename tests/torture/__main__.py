@@ -23,7 +23,7 @@ def main() -> int:
     place = Path(tempfile.mkdtemp(prefix="stepwell-torture-"))
     print(f"torture: {options}, logs in {place}", flush=True)
     report = torture(options, place)
-    is_kept = table.is_kept(report)
+    is_kept = table.is_kept(report) and table.is_quick(report)
     print(table.text(report))
     if not is_kept:
         print("\n".join(complaint(report, place)))

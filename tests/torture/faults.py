@@ -229,7 +229,7 @@ class Faults:
         dice = Random(f"{self.options.seed}/faults/{name}")
         scene = Scene(self.stack, self.client, self.options, dice, self.problems)
         for kind in _dealt(list(kinds), dice):
-            if self._ended.wait(dice.uniform(0.3, 2.5)):
+            if self._ended.wait(dice.uniform(0.3, self.options.calm)):
                 return
             self._do(kind, kinds[kind], scene)
 

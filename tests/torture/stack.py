@@ -31,7 +31,7 @@ SLOTS = 4
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is told. ``rate`` is how many executions are started in a second."""
+    """What a run is told: ``rate`` starts in a second, at most ``calm`` seconds between two faults of a lane."""
 
     minutes: float = 3
     seed: int = 1
@@ -39,6 +39,7 @@ class Options:
     heartbeat: float = 1.5
     sweep: float = 1
     rate: float = 6
+    calm: float = 4
 
 
 class KeptLog:

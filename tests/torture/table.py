@@ -28,8 +28,13 @@ def rows(report: Report) -> Iterator[Row]:
 
 
 def is_kept(report: Report) -> bool:
-    """Whether every requirement is met."""
-    return all(figure == "0" for _, figure, required in _required(report) if required == "0") and _is_quick(report)
+    """Whether no promise was broken. How long recovery took is told apart: that is the machine's affair, too."""
+    return all(figure == "0" for _, figure, required in _required(report) if required == "0")
+
+
+def is_quick(report: Report) -> bool:
+    """Whether nothing stood still for longer than it may."""
+    return report.standstill is None or report.standstill.seconds <= report.recovery_limit
 
 
 def text(report: Report) -> str:
@@ -50,10 +55,6 @@ def _required(report: Report) -> Iterator[Row]:
     yield "processes that ended by themselves", str(len(report.faults.problems)), "0"
     seconds = report.standstill.seconds if report.standstill else 0
     yield "longest recovery", f"{seconds:.1f} s", f"{report.recovery_limit:g} s at most"
-
-
-def _is_quick(report: Report) -> bool:
-    return report.standstill is None or report.standstill.seconds <= report.recovery_limit
 
 
 def _losses(report: Report) -> Iterator[Row]:
