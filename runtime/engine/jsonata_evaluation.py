@@ -44,7 +44,7 @@ _CONTAINERS_PER_STEP = 4
 _CHARACTERS_PER_STEP = 1024
 _QUADRATIC_PER_STEP = 4096
 _REGEX_SECONDS = 0.5
-_MAKERS = frozenset({"unary", "function", "apply", "path", "block", "condition"})
+_MAKERS = frozenset({"unary", "function", "apply"})
 
 _TOO_DEEP = "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive."
 _TOO_LONG = "Expression evaluation timeout: Check for infinite loop"
@@ -222,7 +222,7 @@ class Evaluation(Jsonata):  # type: ignore[misc]
             self.spend(len(result) // _CHARACTERS_PER_STEP)
             return
         self.spend(len(result) // _MEMBERS_PER_STEP)
-        if tree.type in _MAKERS and (tree.type != "path" or isinstance(result, Utils.JList)):
+        if _is_made(tree, result):
             self.spend(weighing(result))
 
     def apply_inner(self, function: Value, arguments: Value, context: Value, frame: Frame) -> Value:
@@ -252,9 +252,7 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         return left in members if isinstance(left, str) else any(_same(left, one) for one in members)
 
     def evaluate_string_concat(self, left: Value, right: Value) -> str:
-        texts = [string(side, None) or "" for side in (left, right)]
-        check_length(sum(map(len, texts)))
-        return "".join(texts)
+        return "".join(string(side, None) or "" for side in (left, right))
 
     def evaluate_range_expression(self, left: Value, right: Value) -> Value:
         if is_number(left) and is_number(right) and LARGEST <= right - left < 1e7:
@@ -281,6 +279,12 @@ def _same(left: Value, right: Value) -> bool:
     if isinstance(left, list | dict) or isinstance(left, bool) != isinstance(right, bool):
         return False
     return bool(left == right)
+
+
+def _is_made(tree: Any, result: Value) -> bool:
+    """Whether this node made its result, and did not find it ready in something that was looked over already."""
+    made = tree.type in _MAKERS or getattr(tree, "group", None) is not None
+    return made or (tree.type == "path" and isinstance(result, Utils.JList))
 
 
 def weighing(value: Value) -> int:

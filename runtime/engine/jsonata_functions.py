@@ -20,6 +20,7 @@ from typing import Any
 from jsonata import Functions, JException, Jsonata, Utils  # type: ignore[import-untyped]
 
 from runtime.engine import jsontext
+from runtime.engine.chance import java_fraction
 from runtime.engine.jsonata_values import (
     LONGEST_RANGE,
     OutOfMemory,
@@ -76,16 +77,7 @@ def hash_(text: Value, algorithm: Value) -> Value:
 
 
 def random(seed: Value) -> Value:
-    return Jsonata.CURRENT.jsonata.chance.fraction() if seed is None else seeded(_whole(seed) or 0)
-
-
-def seeded(seed: int) -> float:
-    """The first number that Java's ``new Random(seed).nextDouble()`` gives: AWS's answer to the bit."""
-    state, drawn = (seed ^ 0x5DEECE66D) & ((1 << 48) - 1), []
-    for kept in (26, 27):
-        state = (state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
-        drawn.append(state >> (48 - kept))
-    return ((drawn[0] << 27) + drawn[1]) / float(1 << 53)
+    return Jsonata.CURRENT.jsonata.chance.fraction() if seed is None else java_fraction(int(seed))
 
 
 def uuid() -> Value:
