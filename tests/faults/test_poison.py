@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from tests.faults.stack import QUICK, Member, Stack
+from tests.faults.stack import HANDLERS, QUICK, Member, Stack
 from tests.services import until
 
 RETRY = {"maxAttempts": 2, "intervalSeconds": 0.05}
@@ -33,19 +36,27 @@ def keep_running(worker: Member, stack: Stack, poisoned: str) -> bool:
     return stack.stage.status(poisoned) != "IN_PROGRESS"
 
 
-def test_a_task_that_kills_its_workers_fails_after_three_losses(stack: Stack):
-    worker = stack.worker(app="tests.faults.armed.huey", **QUICK)
+def healthy_worker(stack: Stack, tmp_path: Path) -> Member:
+    """A worker that does not know the poison."""
+    shutil.copytree(HANDLERS, tmp_path / "healthy", ignore=shutil.ignore_patterns("poison.py", "__pycache__"))
+    return stack.worker("healthy", FUNCTIONS_PATH=str(tmp_path / "healthy"), **QUICK)
+
+
+def test_a_task_that_kills_its_workers_fails_after_three_losses(stack: Stack, tmp_path: Path):
+    armed = stack.worker("armed", app="tests.faults.armed.huey", **QUICK)
     bystanders = [stack.start("works", "works", data={"gate": "gate"}, retry=RETRY) for _ in range(2)]
     for identity in bystanders:
         stack.handler_of(identity)
     poisoned = stack.start("poison", workflow="poisoned")
-    until(lambda: not worker.is_running(), "the worker dies")
+    until(lambda: not armed.is_running(), "the worker dies")
+    healthy = healthy_worker(stack, tmp_path)
     stack.open("gate")
-    until(lambda: keep_running(worker, stack, poisoned), f"the poison is dealt with; {stack.said()}")
+    for identity in bystanders:
+        stack.ends(identity)
+        assert stack.stage.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED"), (2, 1, "COMPLETED")]
+        assert [(task.retries, task.losses) for task in stack.stage.rows(identity)] == [(0, 1), (0, 0)]
+    healthy.stop()
+    until(lambda: keep_running(armed, stack, poisoned), f"the poison is dealt with; {stack.said()}")
     row = stack.stage.execution(poisoned)
     assert (row.status, row.error) == ("FAILED", "States.TaskFailed") and row.cause.startswith("WorkerLost")
     assert stack.stage.attempts(poisoned) == [(1, attempt, "LOST") for attempt in (1, 2, 3)]
-    for identity in bystanders:
-        stack.ends(identity)
-        assert {task.retries for task in stack.stage.rows(identity)} == {0}
-        assert (1, 1, "LOST") in stack.stage.attempts(identity) and stack.stage.task(identity).losses < 3
