@@ -50,6 +50,9 @@ LONGEST = 4096
 MOST_LOOKED_AT = 500_000
 """How many values one path may look at: ``$..*..*..*`` grows with a power of the document."""
 
+MOST_MARKS = 100
+"""How many brackets, parentheses and logical operators a bracket may hold: each is a call deeper, at the worst."""
+
 _STEP = re.compile(
     r"""\.((?:[^\s.\[\]'"$@(),:?*\\]|\\.)++)"""
     r"""|\.?\[\s*+(?:(0|-?[1-9][0-9]{0,8})|'((?:[^'\\]|\\.)*+)'|"((?:[^"\\]|\\.)*+)")\s*+\]""",
@@ -58,7 +61,7 @@ _STEP = re.compile(
 _EVERY = re.compile(r"\.\*|\.?\[\s*+\*\s*+\]")
 _BRACKET = re.compile(r"\.?(?=\[)")
 # A quote without an end is taken whole, else each of those behind it would be tried in turn.
-_MARK = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\]]""", re.DOTALL)
+_MARK = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\](!]|&&|\|\|""", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NOTHING = object()
 
@@ -161,9 +164,8 @@ class Picked(Segment):
 
 @dataclass(frozen=True)
 class Where(Segment):
-    """The elements of a list that pass a test; an object, if it passes itself."""
+    """The elements of a list that pass a test; an object, if it passes itself. Paths tell tests apart by their text."""
 
-    text: str
     test: Test = field(compare=False, repr=False)
 
     def of(self, value: Json, budget: Budget) -> Iterator[Json]:
@@ -235,8 +237,11 @@ def _bracket(text: str, at: int) -> tuple[str | int | Segment, int]:
 
 def _closing(text: str, at: int) -> int:
     """Where the bracket that opens here has its end."""
-    depth = 0
+    depth = marks = 0
     for mark in _MARK.finditer(text, at, at + LONGEST):
+        marks += mark.group()[0] not in "'\"]"
+        if marks > MOST_MARKS:
+            raise PathSyntax(f"{text[at : at + 40]!r} has more than {MOST_MARKS} brackets and operators")
         depth += {"[": 1, "]": -1}.get(mark.group(), 0)
         if depth == 0:
             return mark.end()
@@ -279,8 +284,8 @@ def _one(selector: JSONPathSelector) -> Segment:
         case SliceSelector():
             raise PathSyntax("a slice has no step: AWS knows [from:to] only")
         case Filter():
-            return Where(str(selector), _test(selector.expression))
-    raise PathSyntax(f"{str(selector)[:80]!r} cannot stand in brackets")
+            return Where(_test(selector.expression))
+    raise PathSyntax("brackets hold names, indexes, a slice, '*' or a filter")
 
 
 def _union(selectors: Sequence[JSONPathSelector]) -> Segment:
@@ -310,7 +315,7 @@ def _test(expression: BaseExpression) -> Test:
         case RelativeFilterQuery():
             segments = _relative(expression)
             return lambda value, budget: bool(select(value, segments, budget))
-    raise PathSyntax(f"a filter cannot test {str(expression)[:80]!r}")
+    raise PathSyntax("a filter tests members of @, and never of $")
 
 
 def _comparison(expression: InfixExpression) -> Test:
@@ -331,7 +336,7 @@ def _operand(expression: BaseExpression) -> Operand:
         case RelativeFilterQuery():
             segments = _relative(expression)
             return lambda value, budget: next(iter(select(value, segments, budget)), _NOTHING)
-    raise PathSyntax(f"a filter cannot compare {str(expression)[:80]!r}")
+    raise PathSyntax("a filter compares members of @ and literals, and never members of $")
 
 
 def _relative(query: FilterQuery) -> tuple[Segment, ...]:
