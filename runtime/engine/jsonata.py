@@ -62,6 +62,20 @@ class Undefined(JsonataFault):
         super().__init__(expression, str(type(self).__doc__))
 
 
+class Scope:
+    """What expressions see: ``$states`` and the variables. To evaluate several, make one: it prepares a value once."""
+
+    def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json]) -> None:
+        self._outside = {**variables, RESERVED: dict(states)}
+        self._marked: dict[str, Any] = {}
+
+    def bindings(self, names: frozenset[str]) -> dict[str, Any]:
+        """The variables of these names, with null told from undefined."""
+        for name in (names & self._outside.keys()) - self._marked.keys():
+            self._marked[name] = marked(self._outside[name])
+        return {name: self._marked[name] for name in names if name in self._marked}
+
+
 @dataclass(frozen=True)
 class Expression:
     """A compiled expression. It is never written to: threads may share it."""
@@ -73,11 +87,12 @@ class Expression:
 
     def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
         """What the expression gives. Raises JsonataFault; Undefined when it gives nothing."""
-        bound = {name: marked(variables[name]) for name in self.variables if name in variables}
-        if RESERVED in self.variables:
-            bound[RESERVED] = marked(dict(states))
+        return self.within(Scope(states, variables), at, chance)
+
+    def within(self, scope: Scope, at: int, chance: Chance) -> Json:
+        """What the expression gives in a scope that others share. Raises JsonataFault; Undefined."""
         try:
-            value = Evaluation(self.tree, at, chance).of(bound)
+            value = Evaluation(self.tree, at, chance).of(scope.bindings(self.variables))
             if value is not None:
                 return plain(value)
         except JException as fault:
@@ -227,7 +242,8 @@ class JsonataTemplate:
 
     def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
         """The template with every expression replaced by its value. Raises JsonataFault, which knows where."""
-        return _render(self.node, lambda one: one.value(states, variables, at, chance))
+        scope = Scope(states, variables)
+        return _render(self.node, lambda one: one.within(scope, at, chance))
 
     def expressions(self) -> Iterator[tuple[str, Expression]]:
         """Every expression in it, with the way that leads there: ``/a/b[0]``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import operator
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -22,6 +23,7 @@ LONGEST_STRING = 6_990_256
 LONGEST_RANGE = 360_145
 _EXACT = 1 << 63
 _SHOWN = 200
+_CONTAINERS = (dict, list)
 _WHOLE = 1e21
 """From here on JavaScript writes a whole number with an exponent."""
 
@@ -68,16 +70,12 @@ def marked(value: Value) -> Value:
     if value is None:
         return NULL
     if isinstance(value, dict):
-        changed = {name: new for name, one in value.items() if (new := _marked_member(one)) is not one}
-        return {**value, **changed} if changed else value
+        inner = {name: marked(one) for name, one in value.items() if one is None or type(one) in _CONTAINERS}
+        return {**value, **inner} if any(one is not value[name] for name, one in inner.items()) else value
     if isinstance(value, list):
-        new = [_marked_member(one) for one in value]
-        return new if any(one is not old for one, old in zip(new, value, strict=True)) else value
+        items = [marked(one) if one is None or type(one) in _CONTAINERS else one for one in value]
+        return items if any(map(operator.is_not, items, value)) else value
     return value
-
-
-def _marked_member(value: Value) -> Value:
-    return marked(value) if value is None or isinstance(value, dict | list) else value
 
 
 def string(value: Value, pretty: Value) -> Value:

@@ -86,6 +86,12 @@ def test_states_and_variables_are_bound() -> None:
     assert jsonata.compile(text).value(states, {"x": {"y": 3}}, AT, Chance(0)) == [1, 2, "e-1", 3]
 
 
+def test_expressions_may_share_a_scope() -> None:
+    scope = jsonata.Scope({"input": [None, 1]}, {"x": None})
+    texts = ("$x", "$states.input[0]", "$type($states.input[0]) & $type($x)", "$states.input[1] + $count($y)")
+    assert [jsonata.compile(text).within(scope, AT, Chance(0)) for text in texts] == [None, None, "nullnull", 1]
+
+
 def test_a_variable_cannot_stand_in_for_states() -> None:
     assert value("$states.input", 1, {"states": {"input": 2}}) == 1
 
