@@ -14,7 +14,7 @@ from typing import Any
 
 from runtime.engine import choice_rules, names
 from runtime.engine.intrinsics import IntrinsicSyntax
-from runtime.engine.paths import PathSyntax, parse
+from runtime.engine.paths import PathSyntax, parse, parse_reference
 from runtime.engine.templates import compile as compile_template
 
 Json = Any
@@ -182,9 +182,13 @@ def path_or_null(value: Json, path: str) -> Iterator[Fault]:
 
 
 def reference_path_or_null(value: Json, path: str) -> Iterator[Fault]:
-    yield from path_or_null(value, path)
+    if value is None:
+        return
+    yield from text(value, path)
     if isinstance(value, str) and value.startswith("$$"):
         yield Fault(path, "nothing can be written into the context object")
+    elif isinstance(value, str):
+        yield from _spelled(parse_reference, value, path)
 
 
 def template(value: Json, path: str) -> Iterator[Fault]:

@@ -55,7 +55,7 @@ def test_the_members_keep_their_order() -> None:
         ({"x.$": {"y": 1}}, ValueError),
         ({"x.$": ""}, IntrinsicSyntax),
         ({"x.$": "a"}, IntrinsicSyntax),
-        ({"x.$": "$..a"}, PathSyntax),
+        ({"x.$": "$..."}, PathSyntax),
         ({"l": [{"x.$": "$."}]}, PathSyntax),
         ({"x": 1, "x.$": "$.a"}, ValueError),
         ({"l": [{"x.$": "$.a", "x": {"y.$": "$.a"}}]}, ValueError),
