@@ -59,6 +59,25 @@ def write(value: Json) -> str:
     return text
 
 
+def is_longer_than(value: Json, most: int) -> bool:
+    """Whether the text of a value has more than ``most`` characters, found out without writing it.
+
+    False when it may have: only the strings are counted, and a character for each of the other values.
+    """
+    left, waiting = most, [value]
+    while waiting and left >= 0:
+        one = waiting.pop()
+        if isinstance(one, str):
+            left -= len(one)
+        elif isinstance(one, dict):
+            left -= sum(map(len, one)) + len(one)
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            left -= len(one)
+            waiting.extend(one)
+    return left < 0
+
+
 def size(text: str) -> int:
     """The length of a text in bytes of UTF-8, the unit of every payload limit."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EngineLimits:
-    """``payload`` in bytes of JSON text and ``depth``, for each state's input and output; ``history`` in events."""
+    """``payload`` in bytes of JSON text and ``depth``, for each state's input and output; ``history`` in events.
+
+    ``move`` is how many bytes one transition may write: states that follow each other at once, branches that all begin.
+    """
 
     payload: int = 256 << 10
     depth: int = 256
     history: int = 25_000
+    move: int = 64 << 20
 
 
 LIMITS = EngineLimits()

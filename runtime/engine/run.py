@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from runtime.engine import commands, execution, jsontext, retry
+from runtime.engine.chance import Chance
 from runtime.engine.commands import CancelFrames, Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
 from runtime.engine.definition import ParallelState, State, StateMachine, TaskState, WorkState
 from runtime.engine.events import Event
@@ -27,7 +28,7 @@ Json = Any
 
 
 class QuotaExceeded(Exception):
-    """The execution reached the maximum number of history events."""
+    """A bound of the execution as a whole is reached; the message says which."""
 
 
 class StateFault(Exception):
@@ -47,6 +48,7 @@ class Run:
         self.limits = limits
         self.frames = dict(before.frames)
         self.count = before.history_count
+        self.written = 0
         self.status = before.status
         self.ending: dict[str, Json] = {}
         self.commands: list[Command] = []
@@ -212,27 +214,39 @@ class Run:
 
     def render(self, template: Template, document: Json, context: dict[str, Json]) -> Json:
         try:
-            return template.render(document, context)
+            return template.render(document, context, Chance(self.event.seed, str(self.count)))
         except PathMissing as fault:
             raise StateFault("States.ParameterPathFailure", str(fault)) from None
         except IntrinsicFault as fault:
             raise StateFault("States.IntrinsicFailure", str(fault)) from None
 
-    def check_size(self, value: Json, frame: Frame) -> None:
-        """Refuse what is larger than a payload may be, as AWS does; and what could not be stored."""
+    def check_size(self, value: Json, frame: Frame, copies: int = 1) -> None:
+        """Refuse what is larger than a payload may be, as AWS does; and what could not be stored.
+
+        ``copies`` is how often it will be written. Raises QuotaExceeded when one move would write without bound.
+        """
         if not isinstance(value, dict | list | str):
             return
+        if jsontext.is_longer_than(value, self.limits.payload):
+            raise self._too_large(frame)
         try:
             text = jsontext.write(value)
             jsontext.check_depth(text, self.limits.depth)
         except jsontext.NotJson as fault:
             raise StateFault("States.Runtime", f"The state/task '{frame.state}' returned no JSON: {fault}") from None
-        if jsontext.size(text) > self.limits.payload:
-            raise StateFault(
-                "States.DataLimitExceeded",
-                f"The state/task '{frame.state}' returned a result with a size exceeding the maximum number of "
-                "bytes service limit.",
-            )
+        size = jsontext.size(text)
+        if size > self.limits.payload:
+            raise self._too_large(frame)
+        self.written += size * copies
+        if self.written > self.limits.move:
+            raise QuotaExceeded(f"One move of the execution would write more than {self.limits.move} bytes.")
+
+    def _too_large(self, frame: Frame) -> StateFault:
+        return StateFault(
+            "States.DataLimitExceeded",
+            f"The state/task '{frame.state}' returned a result with a size exceeding the maximum number of "
+            "bytes service limit.",
+        )
 
     # Inside
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.engine.chance import Chance
 from runtime.engine.intrinsics import Call, parse_call
 from runtime.engine.paths import Path, parse
 
@@ -22,9 +23,9 @@ class Template:
 
     node: Any
 
-    def render(self, document: Json, context: Mapping[str, Json]) -> Json:
-        """The template filled in. Raises PathMissing, IntrinsicFault."""
-        return _render(self.node, document, context)
+    def render(self, document: Json, context: Mapping[str, Json], chance: Chance | None = None) -> Json:
+        """The template filled in; ``chance`` is what random functions draw from. Raises PathMissing, IntrinsicFault."""
+        return _render(self.node, document, context, chance)
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,14 @@ def _is_live(node: Any) -> bool:
     return isinstance(node, Path | Call | _Members | _Items)
 
 
-def _render(node: Any, document: Json, context: Mapping[str, Json]) -> Json:
+def _render(node: Any, document: Json, context: Mapping[str, Json], chance: Chance | None) -> Json:
     if isinstance(node, Path):
         return node.get(document, context)
     if isinstance(node, _Members):
-        filled = {name: _render(value, document, context) for name, value in node.filled}
+        filled = {name: _render(value, document, context, chance) for name, value in node.filled}
         return {name: filled[name] if name in filled else node.literal[name] for name in node.order}
     if isinstance(node, Call):
-        return node.value(document, context)
+        return node.value(document, context, None, chance)
     if isinstance(node, _Items):
-        return [_render(one, document, context) for one in node.nodes]
+        return [_render(one, document, context, chance) for one in node.nodes]
     return node

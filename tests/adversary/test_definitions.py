@@ -128,8 +128,8 @@ REFUSED: Mapping[str, tuple[Json, int, str]] = {
         "$.definition.States.A.Resource",
     ),
     "JSONata": ({**passes(), "QueryLanguage": "JSONata"}, 400, "$.definition.QueryLanguage"),
-    "an expression for a path": (passes(InputPath="$.a[?(@.b)]"), 400, "$.definition.States.A.InputPath"),
-    "a filter for a path": (passes(InputPath="$..a"), 400, "$.definition.States.A.InputPath"),
+    "an expression for a path": (passes(ResultPath="$.a[?(@.b)]"), 400, "$.definition.States.A.ResultPath"),
+    "a filter for a path": (passes(ResultPath="$..a"), 400, "$.definition.States.A.ResultPath"),
     "writing into the context": (passes(ResultPath="$$.Execution.Id"), 400, "$.definition.States.A.ResultPath"),
 }
 

@@ -20,7 +20,7 @@ def begin(run: Run, frame: Frame) -> None:
     value = run.taken(state.input_path, frame.input, context)
     if state.parameters is not None:
         value = run.render(state.parameters, value, context)
-    run.check_size(value, frame)
+    run.check_size(value, frame, copies=len(state.branches))
     run.record("ParallelStateStarted", frame)
     run.put(frame, waiting=execution.FOR_CHILDREN, open=len(state.branches))
     for number, branch in enumerate(state.branches):

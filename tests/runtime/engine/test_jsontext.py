@@ -157,3 +157,20 @@ def test_it_does_not_write_what_is_deeper_than_python_goes() -> None:
 )
 def test_a_size_is_counted_in_bytes_of_utf8(text: str, size: int) -> None:
     assert jsontext.size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "longer"),
+    [
+        ("abc", 3, False),
+        ("abcd", 3, True),
+        ({"abcd": 1}, 5, False),
+        ({"abcd": 1}, 4, True),
+        ([["x" * 5] * 10], 49, True),
+        ([1] * 10, 10, False),
+        ([1] * 11, 10, True),
+        (None, 0, False),
+    ],
+)
+def test_that_a_value_is_too_long_is_told_without_writing_it(value: object, most: int, longer: bool) -> None:
+    assert jsontext.is_longer_than(value, most) is longer

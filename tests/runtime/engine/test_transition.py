@@ -139,3 +139,24 @@ def test_the_ledger_tells_the_input_of_each_branch() -> None:
     played = Driver(load(document), {"x": 1}, lambda one: Answer()).run()
     entered = [line.details for line in played.history if line.type == "PassStateEntered"]
     assert entered == [{"input": {"x": 1}}] * 2
+
+
+def begun(machine: Json, given: Json) -> Execution:
+    before = Execution("id", "id", "w", given, BEGIN)
+    return transition(load(machine), before, events.ExecutionStarted(BEGIN, 0)).execution
+
+
+def test_what_a_template_would_blow_up_is_refused_before_it_is_written() -> None:
+    parameters = {f"m{n}.$": "$" for n in range(60_000)}
+    passes = {"Type": "Pass", "Parameters": parameters, "End": True}
+    after = begun({"StartAt": "A", "States": {"A": passes}}, "x" * 250_000)
+    assert (after.status, after.error) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_one_move_writes_no_more_than_its_bound() -> None:
+    branch = {"StartAt": "B", "States": {"B": {"Type": "Task", "Resource": "step1", "End": True}}}
+    fan = {"Type": "Parallel", "Branches": [branch] * 300, "End": True}
+    after = begun({"StartAt": "A", "States": {"A": fan}}, "x" * 250_000)
+    assert (after.status, after.error) == ("FAILED", "States.Runtime")
+    assert after.cause == "One move of the execution would write more than 67108864 bytes."
+    assert begun({"StartAt": "A", "States": {"A": fan}}, "x" * 100_000).status == "IN_PROGRESS"
