@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,8 +63,7 @@ class Stand:
     def kill(self, process: Process) -> None:
         """End a process as a crash would; nobody replaces it."""
         del self._running[process]
-        process.kill()
-        process.wait()
+        _end(process)
 
     def ask(self, method: str, path: str, body: Json = None, key: str | None = None) -> Json:
         """The answer's body. What is not answered is asked again, and may turn out to be done already."""
@@ -119,12 +119,13 @@ class Stand:
     @contextmanager
     def _process(self, command: Sequence[str]) -> Iterator[Process]:
         with self._log.open("ab") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
         try:
             yield process
         finally:
-            process.kill()
-            process.wait()
+            _end(process)
 
     @property
     def _mark(self) -> Path:
@@ -183,3 +184,10 @@ class Acted:
 
     def steer(self, verb: str) -> None:
         self._stand.ask("POST", f"/executions/{self.identity}/{verb}")
+
+
+def _end(process: Process) -> None:
+    """Kill a process with what it has forked: gunicorn's workers would go on for a while without it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
