@@ -59,14 +59,20 @@ def transaction() -> Iterator[None]:
 
 
 class _Pool(PooledPostgresqlDatabase):
-    """A pool that asks a connection whether it lives only when it has rested: the question is a round trip."""
+    """A pool that asks a connection whether it lives only when it has rested: the question is a round trip.
+
+    Where one comes back broken, the others are asked as well, however short they have rested.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._given_back: dict[int, float] = {}
 
     def _close(self, conn: Any, close_conn: bool = False) -> None:
-        self._given_back[id(conn)] = time.monotonic()
+        if conn.closed:
+            self._given_back.clear()
+        else:
+            self._given_back[id(conn)] = time.monotonic()
         super()._close(conn, close_conn)
 
     def _is_closed(self, conn: Any) -> bool:
