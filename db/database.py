@@ -6,6 +6,7 @@ inside ``database.connection_context()``, which takes a connection for the threa
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _writing = threading.RLock()
 
 CONNECTIONS = 40
 RESTED_SECONDS = 1.0
+LOCKED_SECONDS = 10
 VANISHED = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
@@ -80,11 +82,25 @@ class _Pool(PooledPostgresqlDatabase):
         return bool(conn.closed) if rested < RESTED_SECONDS else bool(super()._is_closed(conn))
 
 
+class _File(PooledSqliteDatabase):
+    """SQLite, waiting its turn also for what SQLite's own time-out does not cover: the step of a new file into WAL."""
+
+    def _set_pragmas(self, conn: sqlite3.Connection) -> None:
+        deadline = time.monotonic() + LOCKED_SECONDS
+        while True:
+            try:
+                return super()._set_pragmas(conn)
+            except sqlite3.OperationalError as fault:
+                if "locked" not in str(fault) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+
 def _sqlite(url: str, synchronous: str) -> PooledSqliteDatabase:
     path = Path(unquote(urlsplit(url).path.removeprefix("/")))
     path.parent.mkdir(parents=True, exist_ok=True)
     pragmas = {"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": 10_000, "foreign_keys": 0}
-    return PooledSqliteDatabase(str(path), pragmas=pragmas, timeout=10, max_connections=None, check_same_thread=False)
+    return _File(str(path), pragmas=pragmas, timeout=LOCKED_SECONDS, max_connections=None, check_same_thread=False)
 
 
 def _postgresql(url: str, connections: int) -> _Pool:
