@@ -40,6 +40,8 @@ class Root:
     retries: str
     open: int
     data: str
+    begun: int
+    variables: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ class NewFrame:
     open: int
     data: str
     output: str | None
+    begun: int
+    variables: str
+    item: str | None
 
 
 @dataclass(frozen=True)
@@ -336,8 +341,8 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:13], row[13:20], row[20:27]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[27])
+    task, shared, root = row[:13], row[13:20], row[20:29]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[29])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

@@ -64,6 +64,8 @@ def running_tables(Table):
         retries = TextField()
         open = IntegerField()
         data = TextField()
+        begun = IntegerField()
+        variables = TextField()
         input = TextField()
         output = TextField(null=True)
         error = TextField(null=True)
@@ -89,6 +91,9 @@ def running_tables(Table):
         open = IntegerField()
         data = TextField()
         output = TextField(null=True)
+        begun = IntegerField()
+        variables = TextField()
+        item = TextField(null=True)
 
         class Meta:
             primary_key = CompositeKey("execution_id", "path")

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.engine import commands, events, flow, steplist, validate
 from runtime.engine.commands import CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from runtime.engine.definition import ParallelState, StateMachine, load
+from runtime.engine.definition import ParallelState, StateMachine
 from runtime.engine.execution import (
     ENDED,
     FOR_CHILDREN,
@@ -23,6 +23,7 @@ from runtime.engine.execution import (
     parent_of,
 )
 from runtime.engine.limits import LIMITS, EngineLimits
+from runtime.engine.load import load
 from runtime.engine.transition import Transition, transition
 from tests.runtime.engine.driver import Driver, Play
 from tests.runtime.engine.random_machines import FUNCTIONS, Maker, unnamed_twice

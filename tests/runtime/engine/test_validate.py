@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime.engine import steplist, validate
-from runtime.engine.rules import Fault
+from runtime.engine.kinds import Fault
 from tests.runtime.engine.random_machines import FUNCTIONS
 
 Json = Any
