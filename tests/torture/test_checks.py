@@ -105,6 +105,18 @@ def test_three_lost_workers_excuse_another_end_and_nothing_else() -> None:
     assert found([STORY], [replace(excused, left=1)]) == [WRONG]
 
 
+def test_of_four_losses_three_are_counted() -> None:
+    retried = Task(1, "S1", "COMPLETED", 5, 3, 0, attempts("LOST", "LOST", "LOST", "LOST", "COMPLETED"))
+    failed = replace(retried.attempts[2], error="States.TaskFailed"), replace(retried.attempts[3], error="x")
+    retried = replace(retried, attempts=[*retried.attempts[:2], *failed, retried.attempts[4]])
+    life = ["TaskScheduled", *["TaskStarted"] * 3, "TaskFailed", *["TaskScheduled", "TaskStarted"] * 2, "TaskSucceeded"]
+    life.insert(7, "TaskFailed")
+    history = lines("ExecutionStarted", *life, "ExecutionSucceeded")
+    kept = record(tasks=[retried], lines=history, history_count=len(history))
+    assert found([STORY], [kept]) == []
+    assert found([STORY], [replace(kept, tasks=[replace(retried, losses=2)])]) == [WRONG]
+
+
 @pytest.mark.parametrize(
     ("kind", "types"),
     [
