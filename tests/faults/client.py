@@ -27,6 +27,8 @@ class Answer:
     body: Json
     seconds: float
     asked: str
+    at: float
+    """When it came, on this process's monotonic clock."""
 
 
 def ask(url: str, method: str, path: str, body: Json = None, **headers: str) -> Answer:
@@ -48,7 +50,8 @@ def ask(url: str, method: str, path: str, body: Json = None, **headers: str) -> 
     except (OSError, http.client.HTTPException):
         pass
     is_json = given.get("content-type", "").startswith("application/json")
-    return Answer(status, given, json.loads(said) if is_json else said, time.monotonic() - began, f"{method} {path}")
+    at = time.monotonic()
+    return Answer(status, given, json.loads(said) if is_json else said, at - began, f"{method} {path}", at)
 
 
 @dataclass
