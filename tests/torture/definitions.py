@@ -119,7 +119,7 @@ class Maker:
                 "idempotencyKey.$": "States.Format('{}/{}', $$.Execution.Id, $$.State.Name)",
             },
         }
-        state = {"Type": "Task", "Resource": function, "Parameters": parameters, "ResultPath": "$.last"}
+        state: Json = {"Type": "Task", "Resource": function, "Parameters": parameters, "ResultPath": "$.last"}
         if self._likely(0.8):
             errors = self.dice.choice((["States.ALL"], ["NotYet", "Runtime.ExitError"], ["States.TaskFailed"]))
             state["Retry"] = [self._retrier(errors)]
@@ -127,7 +127,7 @@ class Maker:
             return {self._name(): state}
         rescue = self._name()
         state["Catch"] = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": rescue}]
-        saved = {"last": self.dice.randrange(100), "error.$": "$.caught.Error"}
+        saved: Json = {"last": self.dice.randrange(100), "error.$": "$.caught.Error"}
         return {self._name(): state, rescue: {"Type": "Pass", "Parameters": saved}}
 
     def _parallel(self, depth: int) -> Json:
@@ -157,7 +157,7 @@ class Maker:
         return "append" if name == "big" and self.big > 2 else name  # more would break the limit of a payload
 
     def _data(self, function: str) -> Json:
-        data = {"value": self.dice.randrange(1000)}
+        data: Json = {"value": self.dice.randrange(1000)}
         if function == "nap":
             data["seconds"] = LONG_NAP if self._likely(0.04) else round(self.dice.uniform(0, LONGEST_PAUSE), 2)
         if function == "fails":

@@ -75,7 +75,7 @@ class Scene:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(text)
-                return cursor.fetchall()
+                return list(cursor.fetchall())
 
 
 # Of processes

@@ -85,7 +85,7 @@ def read(url: str) -> list[Record]:
     with closing(psycopg2.connect(url)) as connection:
         history = _by_first(_rows(connection, HISTORY), _line)
         attempts = _by_first(_rows(connection, ATTEMPTS), _attempt)
-        tasks = _by_first(_rows(connection, TASKS), lambda row: Task(*row[2:], attempts.get(row[1], ())))
+        tasks = _by_first(_rows(connection, TASKS), lambda row: _task(row, attempts))
         return [_record(row, history.get(row[0], ()), tasks.get(row[0], ())) for row in _rows(connection, EXECUTIONS)]
 
 
@@ -98,7 +98,7 @@ def read_effects(file: Path) -> Counter[str]:
 def _rows(connection: Any, statement: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _by_first(rows: list[Any], make: Any) -> dict[str, list[Any]]:
@@ -114,6 +114,11 @@ def _line(row: Any) -> Line:
 
 def _attempt(row: Any) -> Attempt:
     return Attempt(row[1], row[2], row[3], row[4] / 1000)
+
+
+def _task(row: Any, attempts: Mapping[str, Sequence[Attempt]]) -> Task:
+    _, identity, number, step, status, attempt, losses, seconds = row
+    return Task(number, step, status, attempt, losses, seconds, attempts.get(identity, ()))
 
 
 def _record(row: Any, lines: Sequence[Line], tasks: Sequence[Task]) -> Record:

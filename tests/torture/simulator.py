@@ -98,7 +98,7 @@ def steps_output(definition: Json, given: Json) -> Json:
 def _item(item: Json, given: Json, results: dict[str, Json]) -> tuple[Json, dict[str, Json]]:
     """What a step or a group gives, and its results by step name; all members of a group see the same before them."""
     if "parallel" in item:
-        done = side_by_side([lambda one=one: _item(one, given, results) for one in item["parallel"]])
+        done = side_by_side(lambda one: _item(one, given, results), item["parallel"])
         return [output for output, _ in done], {name: value for _, found in done for name, value in found.items()}
     event = {"data": item.get("data", {}), "input": given, "results": results}
     attempts = item.get("retry", {}).get("maxAttempts") or ATTEMPTS.get(item["taskName"], 1)
@@ -106,12 +106,13 @@ def _item(item: Json, given: Json, results: dict[str, Json]) -> tuple[Json, dict
     return output, {item["name"]: output}
 
 
-def side_by_side(branches: Sequence[Callable[[], Json]]) -> list[Json]:
+def side_by_side(run: Callable[[Json], Json], branches: Sequence[Json]) -> list[Json]:
     """What the branches give, in their order. When some fail, it may be with the error of any of them."""
-    outputs, errors = [], set()
+    outputs: list[Json] = []
+    errors: set[str] = set()
     for branch in branches:
         try:
-            outputs.append(branch())
+            outputs.append(run(branch))
         except Raised as fault:
             errors |= fault.errors
     if errors:
@@ -124,7 +125,7 @@ def side_by_side(branches: Sequence[Callable[[], Json]]) -> list[Json]:
 
 def tree_output(tree: Json, given: Json = None) -> Json:
     children = tree.get("children", [])
-    results = side_by_side([lambda one=one: tree_output(one) for one in children])
+    results = side_by_side(tree_output, children)
     named = [{"name": child["name"], "result": result} for child, result in zip(children, results, strict=True)]
     event = {"data": tree.get("data", {}), "children": named}
     return tried(tree["name"], event, tree.get("opts", {}).get("attempts") or ATTEMPTS.get(tree["name"], 1))
@@ -180,7 +181,7 @@ def _entered(state: Json, data: Json, given: Json, retry: int) -> Json:
         case "Task":
             result = perform(state["Resource"], _rendered(state["Parameters"], data, given), retry)
         case "Parallel":
-            result = side_by_side([lambda one=one: machine_output(one, given, data) for one in state["Branches"]])
+            result = side_by_side(lambda one: machine_output(one, given, data), state["Branches"])
         case _:
             return data
     return _at(state.get("OutputPath", "$"), _placed(state.get("ResultPath", "$"), data, result))

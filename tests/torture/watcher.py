@@ -68,4 +68,4 @@ class Watcher:
     def _rows(self, statement: str) -> list[Any]:
         with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
             cursor.execute(statement)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
