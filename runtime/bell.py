@@ -102,6 +102,8 @@ class Found:
 
     def __init__(self, waiting: Waiting) -> None:
         self.waiting = waiting
+        self.is_more = False
+        """Whether the last look saw more than it took: then the next one need not wait for the queue to fall silent."""
         self._found: deque[bytes] = deque()
         self._looking = threading.Lock()
 
@@ -118,6 +120,7 @@ class Found:
             return self.pop() or self._look(older_ms)
 
     def _look(self, older_ms: int) -> bytes | None:
+        self.is_more = False
         try:
             found = list(self.waiting(older_ms))
         except AWAY as fault:
@@ -126,6 +129,7 @@ class Found:
             log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
             time.sleep(AWAY_PAUSE)
             return None
+        self.is_more = len(found) > REFILL
         random.shuffle(found)
         self._found.extend(encode(task_id) for task_id in found[:REFILL])
         return self.pop()
@@ -153,10 +157,16 @@ class RedisBell(RedisStorage):
         if found := self.found.pop():
             return found
         try:
-            popped = self.conn.brpop(self.queue_key, timeout=self.read_timeout)
+            message = self._next_message()
         except (RedisError, OSError):
             return self.found.look(0) or _pause()
-        return popped[1] if popped else self.found.look(POP_SECONDS * 1000)
+        return message or self.found.look(POP_SECONDS * 1000)
+
+    def _next_message(self) -> bytes | None:
+        if self.found.is_more:
+            return self.conn.rpop(self.queue_key)
+        popped = self.conn.brpop(self.queue_key, timeout=self.read_timeout)
+        return popped[1] if popped else None
 
     def depth(self) -> int | None:
         """How many messages wait; None when Redis cannot be asked."""
@@ -194,8 +204,9 @@ class MemoryBell(MemoryStorage):
         """The next message, or one made from the database; None when nothing waits."""
         if found := self.found.pop():
             return found
+        seconds = 0 if self.found.is_more else POP_SECONDS
         with self._arrived:
-            if self._messages or self._arrived.wait_for(lambda: bool(self._messages), POP_SECONDS):
+            if self._messages or self._arrived.wait_for(lambda: bool(self._messages), seconds):
                 return self._messages.popleft()
         return self.found.look(POP_SECONDS * 1000)
 

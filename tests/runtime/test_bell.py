@@ -13,7 +13,17 @@ import pytest
 from peewee import OperationalError
 from redis import Redis as Client
 
-from runtime.bell import QUIET_SECONDS, REFILL, Bell, MemoryBell, MessageSerializer, RedisBell, encode, open_bell
+from runtime.bell import (
+    POP_SECONDS,
+    QUIET_SECONDS,
+    REFILL,
+    Bell,
+    MemoryBell,
+    MessageSerializer,
+    RedisBell,
+    encode,
+    open_bell,
+)
 from runtime.ids import new_id
 from runtime.worker import StepwellHuey
 from tests.runtime.stage import LONG_AGO, Stage, staged, steps
@@ -220,6 +230,20 @@ def test_what_the_database_knows_is_fetched_in_batches_and_handed_out_one_by_one
     handed = {json.loads(storage.dequeue() or b"{}")["task"] for _ in range(REFILL)}
     assert len(handed) == REFILL and handed < set(ids)
     assert asked == [1000]
+
+
+def test_while_the_database_knows_of_more_nobody_waits_for_the_queue(storage: RedisBell | MemoryBell):
+    storage.found.waiting = lambda older_ms: [new_id() for _ in range(REFILL + 8)]
+    took = []
+    for _ in range(3):
+        assert None not in [storage.dequeue() for _ in range(REFILL)]
+        took.append(seconds(storage.dequeue))
+    assert min(took) < POP_SECONDS
+    storage.found.waiting = nothing_waits
+    while storage.dequeue():
+        """What was found is handed out first."""
+    Bell(storage.push).ring([ID])
+    assert storage.dequeue() == encode(ID) and not storage.found.is_more
 
 
 def test_a_bell_that_failed_keeps_quiet_for_a_while(redis: Redis, monkeypatch):
