@@ -271,22 +271,12 @@ def ring_again(older_ms: int, limit: int) -> list[str]:
 
 def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
     """Tasks whose lease has run out: (id, execution id, attempt, owner)."""
-    sql = (
-        "SELECT id, execution_id, attempt, owner FROM task "
-        f"WHERE status = 'IN_PROGRESS' AND owner IS NOT NULL AND lease_until < {clock()} LIMIT {{0}}"
-    )
-    return [(str(task), str(execution), attempt, owner) for task, execution, attempt, owner in _all(sql, (limit,))]
+    return _running(f"owner IS NOT NULL AND lease_until < {clock()}", (limit,))
 
 
 def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, str]]:
     """Tasks past their state's time-out that their worker has not ended itself: (id, execution id, attempt, owner)."""
-    sql = (
-        "SELECT id, execution_id, attempt, owner FROM task "
-        f"WHERE status = 'IN_PROGRESS' AND deadline_at IS NOT NULL AND deadline_at < {clock()} - {{0}} LIMIT {{0}}"
-    )
-    return [
-        (str(task), str(execution), attempt, owner) for task, execution, attempt, owner in _all(sql, (grace_ms, limit))
-    ]
+    return _running(f"deadline_at IS NOT NULL AND deadline_at < {clock()} - {{0}}", (grace_ms, limit))
 
 
 def due_timers(limit: int = 100) -> list[tuple[str, str, int, int, str]]:
@@ -304,13 +294,18 @@ def next_timer_ms() -> int | None:
     return None if row[0] is None else int(row[0])
 
 
-def queued_tasks(older_ms: int, limit: int, offset: int = 0) -> list[str]:
+def queued_tasks(older_ms: int, limit: int) -> list[str]:
     """Tasks that have been waiting to be claimed for at least so long, oldest first."""
     sql = (
-        f"SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {clock()} - {{0}} "
-        "ORDER BY queued_at LIMIT {0} OFFSET {0}"
+        f"SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {clock()} - {{0}} ORDER BY queued_at LIMIT {{0}}"
     )
-    return [str(row[0]) for row in _all(sql, (older_ms, limit, offset))]
+    return [str(row[0]) for row in _all(sql, (older_ms, limit))]
+
+
+def _running(condition: str, values: Sequence[Any]) -> list[tuple[str, str, int, str]]:
+    """Running tasks of which a condition holds; the last of the values is the most there may be."""
+    sql = f"SELECT id, execution_id, attempt, owner FROM task WHERE status = 'IN_PROGRESS' AND {condition} LIMIT {{0}}"
+    return [(str(task), str(execution), attempt, owner) for task, execution, attempt, owner in _all(sql, values)]
 
 
 def _all(sql: str, values: Sequence[Any]) -> list[Any]:

@@ -73,7 +73,7 @@ class Tasks:
     def give_back(self, claim: Claimed, logs: str = "") -> bool:
         """Let somebody else run it: from IN_PROGRESS to QUEUED, no loss and no retry counted. False when not ours."""
         with database.connection_context(), transaction():
-            execution, task = _held(claim.execution_id, claim.id, claim.attempt, self.owner)
+            execution, task = _held(claim.execution_id, Guard(claim.id, claim.attempt, self.owner))
             if task is None:
                 return False
             rows.close_attempt(task, "RETURNED", logs=logs)
@@ -107,8 +107,9 @@ class Tasks:
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
         """A worker has let its lease run out: queue the task again, or fail it after too many losses."""
+        guard = Guard(task_id, attempt, owner)
         with database.connection_context(), transaction():
-            execution, task = _held(execution_id, task_id, attempt, owner)
+            execution, task = _held(execution_id, guard)
             if task is None or task.lease_until >= queries.now():
                 return
             losses = min(task.losses + 1, MOST_LOSSES)
@@ -124,7 +125,7 @@ class Tasks:
             self.executions.bell.ring([task_id])
             return
         cause = f"WorkerLost: {losses} workers were lost while they ran this task"
-        self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.TaskFailed", cause)
+        self.executions.fail_unclaimed(guard, execution_id, "States.TaskFailed", cause)
 
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
@@ -169,11 +170,10 @@ class Tasks:
         return any(function in json.loads(worker.functions) for worker in living)
 
 
-def _held(execution_id: str, task_id: str, attempt: int, owner: str) -> tuple[Execution, Task | None]:
+def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
     """An execution and its task, both locked, the task None when this claim of it no longer holds."""
     execution = rows.locked(Execution, Execution.id == execution_id)
-    claim = (Task.id == task_id, Task.attempt == attempt, Task.owner == owner, Task.status == "IN_PROGRESS")
-    return execution, rows.locked(Task, *claim)
+    return execution, rows.locked(Task, *guard.conditions())
 
 
 def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
