@@ -98,9 +98,7 @@ def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) 
         execution=own,
         root=root_of(after),
         tasks=planned + [_dispatched_task(own.id, one, "null") for one in dispatched.values()],
-        frames=[
-            NewFrame(path, **_columns(one), output=_ended(one)) for path, one in after.frames.items() if path and runs
-        ],
+        frames=[_new_frame(one) for path, one in after.frames.items() if path and runs],
         timers=[_new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
         lines=lines_of(move),
     )
@@ -211,8 +209,9 @@ def _columns(frame: execution.Frame) -> dict[str, Any]:
     }
 
 
-def _ended(frame: execution.Frame) -> str | None:
-    return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
+def _new_frame(frame: execution.Frame) -> NewFrame:
+    output = jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
+    return NewFrame(frame.path, **_columns(frame), output=output)
 
 
 def _ancestors(path: str) -> Iterator[str]:
@@ -291,15 +290,7 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
     if gone:
         Frame.delete().where(Frame.execution_id == execution_id, Frame.path.in_(gone)).execute()
     changed = [one for path, one in after.frames.items() if path and one is not before.frames.get(path)]
-    rows = [
-        {
-            "execution_id": execution_id,
-            "path": one.path,
-            **_columns(one),
-            "output": _ended(one),
-        }
-        for one in changed
-    ]
+    rows = [{"execution_id": execution_id, **vars(_new_frame(one))} for one in changed]
     for first in range(0, len(rows), BATCH):
         _upsert_frames(rows[first : first + BATCH])
 
