@@ -29,7 +29,7 @@ from functions.contract import (
 )
 from functions.errors import InvalidCursor, NotFound, PayloadTooLarge, TooManyRequests, Unavailable
 from runtime import views
-from runtime.catalog import Catalog
+from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext, names
 from runtime.executions import Executions, TokenAnswer
 from runtime.ids import is_id, new_id
@@ -106,8 +106,7 @@ class ExecutionRoom:
                 .order_by(History.id)
                 .limit(limit + 1)
             )
-        following = str(lines[limit - 1].id) if len(lines) > limit else None
-        return Page([views.history_view(line) for line in lines[:limit]], following)
+        return _page(lines, limit, lambda line: line.id, views.history_view)
 
     def cancel(self, execution_id: str) -> ExecutionRow:
         self._executions.cancel(execution_id)
@@ -147,10 +146,10 @@ class WorkflowRoom:
         return views.workflow_view(name, self._workflows.create(name, definition))
 
     def get(self, name: str) -> WorkflowView:
-        return views.workflow_view(name, self._version(name))
+        return views.workflow_view(name, self._workflows.newest(name))
 
     def machine(self, name: str) -> Json:
-        return machine_document(self._version(name))
+        return machine_document(self._workflows.newest(name))
 
     def list(self, *, limit: int, cursor: str | None) -> Page[WorkflowRow]:
         query = (
@@ -162,11 +161,10 @@ class WorkflowRoom:
             query = query.where(Workflow.name > _workflow_cursor(cursor))
         with database.connection_context():
             rows = list(query.order_by(Workflow.name).limit(limit + 1).objects())
-        following = rows[limit - 1].named if len(rows) > limit else None
-        return Page([views.workflow_row(row.named, row) for row in rows[:limit]], following)
+        return _page(rows, limit, lambda row: row.named, lambda row: views.workflow_row(row.named, row))
 
     def versions(self, name: str, *, limit: int, cursor: str | None) -> Page[WorkflowView]:
-        newest = self._version(name)
+        newest = self._workflows.newest(name)
         query = Version.select(*views.WORKFLOW_COLUMNS, Version.definition).where(
             Version.workflow_id == newest.workflow_id
         )
@@ -175,11 +173,6 @@ class WorkflowRoom:
 
     def delete(self, name: str) -> None:
         self._workflows.delete(name)
-
-    def _version(self, name: str) -> Version:
-        latest = self._workflows.latest(name)
-        with database.connection_context():
-            return Version.get_by_id(latest.version_id)
 
 
 class TaskRoom:
@@ -237,7 +230,7 @@ class FunctionRoom:
         function = self._catalog.steps.get(name)
         if function is None:
             raise NotFound(f"There is no step function {name[:80]!r}.")
-        outcome = self._run(Target(function.name, function.path, function.module, function.timeout_seconds), event)
+        outcome = self._run(_target(function), event)
         ended = {"logs": outcome.logs, "seconds": outcome.seconds}
         if outcome.error is not None:
             return {"error": outcome.error, "cause": outcome.cause, **ended}
@@ -338,7 +331,12 @@ def _newest_first(
     if cursor is not None:
         query = query.where(order < _cursor_value(key, cursor))
     rows = list(query.order_by(order.desc()).limit(limit + 1))
-    following = str(getattr(rows[limit - 1], key.name)) if len(rows) > limit else None
+    return _page(rows, limit, lambda row: getattr(row, key.name), view)
+
+
+def _page(rows: Sequence[Any], limit: int, key: Callable[[Any], Any], view: Callable[[Any], Any]) -> Page[Any]:
+    """The first ``limit`` of the rows; where there is one more, the cursor is the key of the last that is shown."""
+    following = str(key(rows[limit - 1])) if len(rows) > limit else None
     return Page([view(row) for row in rows[:limit]], following)
 
 
@@ -364,4 +362,8 @@ def _count(model: Any, where: Any) -> int:
 
 def targets(catalog: Catalog) -> dict[str, Target]:
     """Every step function as the sandbox wants it."""
-    return {name: Target(one.name, one.path, one.module, one.timeout_seconds) for name, one in catalog.steps.items()}
+    return {name: _target(one) for name, one in catalog.steps.items()}
+
+
+def _target(function: Function) -> Target:
+    return Target(function.name, function.path, function.module, function.timeout_seconds)

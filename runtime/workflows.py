@@ -24,6 +24,9 @@ Json = Any
 MACHINES = 128
 """How many state machines a process keeps loaded; one may take some megabytes."""
 
+LATEST_COLUMNS = (Version.id, Version.workflow_id, Version.number)
+"""What a start reads of a version: the definition and the machine may be large, and the machine is loaded already."""
+
 
 @dataclass(frozen=True)
 class Latest:
@@ -85,11 +88,15 @@ class Workflows:
 
     def latest(self, name: str) -> Latest:
         """The newest version of a workflow. Raises NotFound."""
+        return _latest(name, self.newest(name, *LATEST_COLUMNS))
+
+    def newest(self, name: str, *columns: Any) -> Version:
+        """The newest version's row, or these columns of it. Raises NotFound."""
         with database.connection_context():
-            version = _newest(name)
+            version = _newest(name, *columns)
         if version is None:
             raise NotFound(f"There is no workflow {name[:80]!r}.")
-        return _latest(name, version)
+        return version
 
     def delete(self, name: str) -> None:
         """Let a workflow be gone; its executions go on with the versions they have. Raises NotFound."""
@@ -141,9 +148,9 @@ def _load(version_id: str) -> StateMachine:
     return load(compiled["machine"], tuple(PlannedTask(**one) for one in compiled["plan"]))
 
 
-def _newest(name: str) -> Version | None:
+def _newest(name: str, *columns: Any) -> Version | None:
     return (
-        Version.select(Version, clock_sql().alias("now"))
+        Version.select(*(columns or (Version,)), clock_sql().alias("now"))
         .join(Workflow, on=(Workflow.id == Version.workflow_id))
         .where(Workflow.name == name, Workflow.deleted_at.is_null(), Version.number == Workflow.latest)
         .first()
