@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from functions.errors import InvalidRequest
@@ -250,6 +250,11 @@ class ApiContext(Protocol):
     artifacts: Artifacts
     health: Health
     log: logging.Logger
+
+
+def instant(at: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as every time is written: ``2026-11-24T04:30:00.123Z``."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def reply(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

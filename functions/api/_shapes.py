@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from functions.contract import (
@@ -17,6 +17,7 @@ from functions.contract import (
     TaskView,
     WorkflowRow,
     WorkflowView,
+    instant,
 )
 
 Shape = dict[str, Any]
@@ -104,11 +105,6 @@ def function(view: FunctionView) -> Shape:
         "timeoutSeconds": view.timeout_seconds,
         "retry": view.retry,
     }
-
-
-def instant(at: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds: ``2026-11-24T04:30:00.123Z``."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _task_in_execution(view: TaskView) -> Shape:

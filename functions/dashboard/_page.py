@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from functions.contract import ApiContext, Event, Response
+from functions.contract import ApiContext, Event, Response, instant
 from functions.dashboard import _excerpts, _times
 from functions.errors import StepwellError
 
@@ -30,7 +30,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 # A file of this folder is ours, as safe as the templates beside it.
 STYLE, SCRIPT = (Markup((TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "refresh.js"))
 FILTERS: tuple[Callable[..., Any], ...] = (
-    *(_times.ago, _times.exact, _times.iso, _times.lasting),
+    *(_times.ago, _times.exact, instant, _times.lasting),
     *(_excerpts.beginning, _excerpts.ending, _excerpts.failure, _excerpts.in_one_line, _excerpts.of_json),
     _excerpts.size,
 )

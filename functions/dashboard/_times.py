@@ -7,11 +7,6 @@ from datetime import UTC, datetime, timedelta
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
-def iso(at: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, as the REST surface writes it: ``2026-11-24T04:30:00.123Z``."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def exact(at: datetime) -> str:
     """A time for reading, to the second: ``2026-11-24 04:30:00 UTC``."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

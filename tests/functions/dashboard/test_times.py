@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from functions.contract import instant
 from functions.dashboard import _times
 
 NOW = datetime(2026, 11, 24, 6, 30, 0, 123_900, tzinfo=timezone(timedelta(hours=2)))
 
 
 def test_exact_times_are_in_utc():
-    assert _times.iso(NOW) == "2026-11-24T04:30:00.123Z"
+    assert instant(NOW) == "2026-11-24T04:30:00.123Z"
     assert _times.exact(NOW) == "2026-11-24 04:30:00 UTC"
 
 
