@@ -160,9 +160,12 @@ class Server:
         """Raises while the server does not answer."""
         raise NotImplementedError
 
-    def _identity(self) -> dict[str, Any]:
-        """As whom the server runs, as arguments of Popen."""
-        return {}
+    def _surroundings(self) -> dict[str, Any]:
+        """Where, in which environment and as whom the server runs, as arguments of Popen."""
+        return {
+            "cwd": self.directory,
+            "env": {"PATH": os.defpath, "HOME": str(self.directory), "LC_ALL": "C"},
+        }
 
     @property
     def _log(self) -> Path:
@@ -174,10 +177,8 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.STDOUT,
-            cwd=self.directory,
-            env={"PATH": os.defpath, "HOME": str(self.directory), "LC_ALL": "C"},
             start_new_session=True,  # the terminal's Ctrl-C is for pytest, which then stops its servers
-            **self._identity(),
+            **self._surroundings(),
         )
 
     def _hold(self, pid: int) -> subprocess.Popen[bytes]:
@@ -257,9 +258,10 @@ class Postgres(Server):
     def _ping(self) -> None:
         psycopg2.connect(self.url, connect_timeout=5).close()
 
-    def _identity(self) -> dict[str, Any]:
+    def _surroundings(self) -> dict[str, Any]:
         """PostgreSQL refuses to run as root."""
-        return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if _is_root() else {}
+        identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if _is_root() else {}
+        return {**super()._surroundings(), **identity}
 
 
 class Redis(Server):

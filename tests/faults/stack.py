@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -91,16 +90,8 @@ class Member(Server):
     def _ping(self) -> None:
         """A worker has no address to ask at."""
 
-    def _spawn(self, command: list[str | Path], stdout: Any) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env={**self._environment, "PORT": str(self.port)},
-            start_new_session=True,
-        )
+    def _surroundings(self) -> dict[str, Any]:
+        return {"cwd": ROOT, "env": {**self._environment, "PORT": str(self.port)}}
 
 
 class Web(Member):

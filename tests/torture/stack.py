@@ -106,17 +106,8 @@ class Member(KeptLog, Server):
     def _prepare(self) -> None:
         """There is nothing to prepare."""
 
-    def _spawn(self, command: list[str | Path], stdout: Any) -> subprocess.Popen[bytes]:
-        environment = {**self._environment, "PORT": str(self.port)}
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env=environment,
-            start_new_session=True,
-        )
+    def _surroundings(self) -> dict[str, Any]:
+        return {"cwd": ROOT, "env": {**self._environment, "PORT": str(self.port)}}
 
 
 class Web(Member):
