@@ -40,6 +40,9 @@ class Root:
     retries: str
     open: int
     data: str
+    begun: int
+    children: int
+    variables: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,10 @@ class NewFrame:
     open: int
     data: str
     output: str | None
+    begun: int
+    children: int
+    variables: str
+    item: str | None
 
 
 @dataclass(frozen=True)
@@ -331,8 +338,8 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:13], row[13:20], row[20:27]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[27])
+    task, shared, root = row[:13], row[13:20], row[20:30]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[30])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:
