@@ -22,6 +22,7 @@ ORDER = (
     "test_redis",
     "test_queue",
     "test_scale",
+    "test_torture",
 )
 """The quickest first."""
 
