@@ -17,6 +17,7 @@ ORDER = (
     "test_commit",
     "test_leases",
     "test_missing",
+    "test_look",
     "test_poison",
     "test_postgresql",
     "test_redis",
