@@ -40,6 +40,9 @@ class Root:
     retries: str
     open: int
     data: str
+    begun: int
+    children: int
+    variables: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,10 @@ class NewFrame:
     open: int
     data: str
     output: str | None
+    begun: int
+    children: int
+    variables: str
+    item: str | None
 
 
 @dataclass(frozen=True)
@@ -322,8 +329,8 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:14], row[14:21], row[21:28]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[28])
+    task, shared, root = row[:14], row[14:21], row[21:31]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[31])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

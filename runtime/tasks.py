@@ -17,7 +17,8 @@ from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
 from runtime.crashpoints import reach
-from runtime.executions import Executions, Guard
+from runtime.executions import Executions
+from runtime.guards import Guard
 from runtime.ids import execution_of, is_id
 from runtime.rows import clock_sql
 from runtime.settings import Settings

@@ -12,7 +12,8 @@ from db.database import database, transaction
 from db.models import Version, Workflow
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, jsontext, names, steplist, validate
-from runtime.engine.definition import PlannedTask, StateMachine, load
+from runtime.engine.definition import PlannedTask, StateMachine
+from runtime.engine.load import load
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
 from runtime.ids import new_id

@@ -242,7 +242,10 @@ class JsonataTemplate:
 
     def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
         """The template with every expression replaced by its value. Raises JsonataFault, which knows where."""
-        scope = Scope(states, variables)
+        return self.within(Scope(states, variables), at, chance)
+
+    def within(self, scope: Scope, at: int, chance: Chance) -> Json:
+        """The same in a scope that other templates share."""
         return _render(self.node, lambda one: one.within(scope, at, chance))
 
     def expressions(self) -> Iterator[tuple[str, Expression]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TypeVar
 
 from runtime.engine.definition import Catcher, Retrier
@@ -50,11 +49,6 @@ def matches(names: Sequence[str], error: str) -> bool:
     if "States.ALL" in names:
         return error not in NEVER_BY_ALL
     return "States.TaskFailed" in names and error != "States.Timeout" and error not in NEVER_BY_ALL
-
-
-def chance(seed: int, salt: str) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
-    return int.from_bytes(blake2b(f"{seed}/{salt}".encode(), digest_size=7).digest(), "big") / (1 << 56)
 
 
 def _delay(retrier: Retrier, before: int, chance: float) -> float:

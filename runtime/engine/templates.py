@@ -6,13 +6,12 @@ Source: the Amazon States Language specification, section "Payload Template".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.engine.chance import Chance
 from runtime.engine.intrinsics import Call, parse_call
 from runtime.engine.paths import Path, parse
+from runtime.engine.scope import Scope
 
 Json = Any
 
@@ -23,9 +22,9 @@ class Template:
 
     node: Any
 
-    def render(self, document: Json, context: Mapping[str, Json], chance: Chance | None = None) -> Json:
-        """The template filled in; ``chance`` is what random functions draw from. Raises PathMissing, IntrinsicFault."""
-        return _render(self.node, document, context, chance)
+    def render(self, scope: Scope) -> Json:
+        """The template filled in. Raises PathMissing, IntrinsicFault."""
+        return _render(self.node, scope)
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,19 @@ def _is_live(node: Any) -> bool:
     return isinstance(node, Path | Call | _Members | _Items)
 
 
-def _render(node: Any, document: Json, context: Mapping[str, Json], chance: Chance | None) -> Json:
+def evaluate(node: Path | Call, scope: Scope) -> Json:
+    """The value of a path or a call."""
     if isinstance(node, Path):
-        return node.get(document, context)
+        return node.get(scope.document, scope.context, scope.variables)
+    return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
+
+
+def _render(node: Any, scope: Scope) -> Json:
+    if isinstance(node, Path | Call):
+        return evaluate(node, scope)
     if isinstance(node, _Members):
-        filled = {name: _render(value, document, context, chance) for name, value in node.filled}
+        filled = {name: _render(value, scope) for name, value in node.filled}
         return {name: filled[name] if name in filled else node.literal[name] for name in node.order}
-    if isinstance(node, Call):
-        return node.value(document, context, None, chance)
     if isinstance(node, _Items):
-        return [_render(one, document, context, chance) for one in node.nodes]
+        return [_render(one, scope) for one in node.nodes]
     return node

@@ -23,7 +23,7 @@ from functions.errors import (
 from runtime import executions
 from runtime.engine import commands
 from runtime.engine.definition import WITH_TOKEN
-from runtime.executions import TokenAnswer
+from runtime.guards import TokenAnswer
 from runtime.ids import new_execution_id, task_id
 from runtime.settings import Settings
 from tests.runtime.stage import LONG_AGO, SECOND, Stage, at_once, machine, parallel, raises, returns, steps, task

@@ -9,7 +9,7 @@ import pytest
 from db import queries
 from db.database import database
 from db.models import Execution, Worker
-from runtime.executions import Guard
+from runtime.guards import Guard
 from runtime.ids import new_execution_id, new_id, task_id
 from runtime.tasks import MISSING_FOR_MS
 from tests.runtime.stage import LONG_AGO, SECOND, Stage, at_once, machine, parallel, returns, steps, task

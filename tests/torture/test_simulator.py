@@ -11,7 +11,8 @@ import pytest
 from runtime.catalog import Catalog
 from runtime.engine import flow, steplist, validate
 from runtime.engine.commands import DispatchTask
-from runtime.engine.definition import StateMachine, load
+from runtime.engine.definition import StateMachine
+from runtime.engine.load import load
 from runtime.engine.steplist import Compiled
 from tests.runtime.engine.driver import Answer, Driver
 from tests.torture.plans import Plan, plans, workflows
