@@ -131,12 +131,17 @@ SELECT EXISTS (SELECT FROM begun)
 """
 
 HEARTBEAT = f"""
-PREPARE heartbeat(text[], text, bigint) AS
-WITH held AS MATERIALIZED (
-  SELECT id FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS' FOR UPDATE SKIP LOCKED),
+PREPARE heartbeat(text[], int[], text, bigint) AS
+WITH asked AS MATERIALIZED (
+  SELECT id, attempt FROM unnest($1::uuid[], $2) u(id, attempt)),
+held AS MATERIALIZED (
+  SELECT t.id FROM task t, asked
+  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
+  FOR UPDATE OF t SKIP LOCKED),
 kept AS (
-  UPDATE task t SET lease_until = {NOW} + $3 FROM held WHERE t.id = held.id)
-SELECT id, attempt FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS'
+  UPDATE task t SET lease_until = {NOW} + $4 FROM held WHERE t.id = held.id)
+SELECT t.id, t.attempt FROM task t, asked
+WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
 """
 
 PREPARE = {

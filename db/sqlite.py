@@ -54,7 +54,7 @@ UPDATE execution SET state = ?1, entry = ?2, entered_at = ?3, waiting = ?4, retr
   finished_at = CASE WHEN ?11 <> 'IN_PROGRESS' THEN {NOW} END WHERE id = ?14
 """
 HEARTBEAT = f"""
-UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND id IN ({{}})
+UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND (id, attempt) IN (VALUES {{}})
 RETURNING id, attempt
 """
 KEEP = """
