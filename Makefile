@@ -28,7 +28,7 @@ test: $(CAN_TEST)
 	$(BIN)/python -m pytest $(ARGS)
 
 test-faults: $(CAN_TEST)
-	$(BIN)/python -m pytest tests/crash tests/faults tests/torture $(ARGS)
+	$(BIN)/python -m pytest tests/crash tests/faults $(ARGS)
 
 torture: $(CAN_TEST)
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED) $(ARGS)

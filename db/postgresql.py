@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from db.values import values_of
+from db.values import OFTEN_LOST, values_of
 
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 
@@ -17,13 +17,14 @@ ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data"
 SHARED = "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at"
 
 CLAIM = f"""
-PREPARE claim(uuid, text, bigint, text[]) AS
+PREPARE claim(uuid, text, bigint, text[], boolean) AS
 WITH x AS MATERIALIZED (
   SELECT e.* FROM execution e
   WHERE e.id = (SELECT execution_id FROM task WHERE id = $1) AND e.status = 'IN_PROGRESS' AND NOT e.paused
   FOR UPDATE OF e),
 cur AS MATERIALIZED (
-  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND t.function = ANY($4) FOR UPDATE OF t),
+  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND t.function = ANY($4)
+    AND ($5 OR t.losses < {OFTEN_LOST}) FOR UPDATE OF t),
 mine AS (
   UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = $2, lease_until = {NOW} + $3,
     started_at = {NOW}, missing_since = NULL, deadline_at = {NOW} + (t.timeout_seconds * 1000)::bigint
@@ -35,7 +36,7 @@ line AS (
   SELECT mine.execution_id, e.history_count + 1, 'TaskStarted', {NOW}, mine.frame, mine.step,
     json_build_object('task', mine.number, 'attempt', mine.attempt)::text FROM mine, x e)
 SELECT mine.id, mine.execution_id, mine.number, mine.frame, mine.entry, mine.step, mine.function, mine.attempt,
-  mine.owner, mine.retries, mine.timeout_seconds, mine.token, mine.input, {SHARED}, {ROOT}, {NOW}
+  mine.owner, mine.retries, mine.losses, mine.timeout_seconds, mine.token, mine.input, {SHARED}, {ROOT}, {NOW}
 FROM mine, x e
 """
 
@@ -137,20 +138,11 @@ kept AS (
 SELECT id, attempt FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS'
 """
 
-RING_AGAIN = f"""
-PREPARE ring_again(bigint, int) AS
-WITH old AS MATERIALIZED (
-  SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {NOW} - $1
-  ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-UPDATE task t SET queued_at = {NOW} FROM old WHERE t.id = old.id RETURNING t.id
-"""
-
 PREPARE = {
     "start": START,
     "claim": CLAIM,
     "finish": FINISH,
     "heartbeat": HEARTBEAT,
-    "ring_again": RING_AGAIN,
 }
 
 

@@ -128,6 +128,7 @@ class Claimed:
     attempt: int
     owner: str
     retries: int
+    losses: int
     timeout_seconds: float | None
     token: str | None
     input: str
@@ -206,17 +207,17 @@ def start(begin: Start) -> bool:
         return sqlite.start(database, begin)
 
 
-def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str]) -> Claimed | None:
+def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool) -> Claimed | None:
     """Take a queued task: from QUEUED to IN_PROGRESS, one attempt more, leased to ``owner``, its start in the history.
 
-    None when it is not queued (a doubled, late or forged message), its execution is paused or has ended, or it needs
-    a function that is not among ``functions``.
+    None when it is not queued (a doubled, late or forged message), its execution is paused or has ended, it needs a
+    function that is not among ``functions``, or it was lost often and such a one is not wanted.
     """
     if is_sqlite():
         with transaction():
-            row = sqlite.claim(database, task_id, owner, lease_ms, functions)
+            row = sqlite.claim(database, task_id, owner, lease_ms, functions, often_lost)
     else:
-        row = _prepared("claim", (task_id, owner, lease_ms, list(functions)))
+        row = _prepared("claim", (task_id, owner, lease_ms, list(functions), often_lost))
     return None if row is None else _claimed(row)
 
 
@@ -253,25 +254,6 @@ def heartbeat(owner: str, lease_ms: int, task_ids: Sequence[str]) -> dict[str, i
     return {str(task_id): attempt for task_id, attempt in rows}
 
 
-def are_more_queued_than(count: int) -> bool:
-    """Whether more tasks wait to be claimed than so many."""
-    sql = (
-        "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE status = 'QUEUED' AND queued_at IS NOT NULL LIMIT {0}) waiting"
-    )
-    return int(_all(sql, (count + 1,))[0][0]) > count
-
-
-def ring_again(older_ms: int, limit: int) -> list[str]:
-    """Tasks that have been waiting for so long that their message may be lost, though the queue is not empty.
-
-    They count as queued anew, so that each is rung for once in that time at most.
-    """
-    if is_sqlite():
-        with transaction():
-            return [str(row[0]) for row in _all(sqlite.RING_AGAIN, (older_ms, limit))]
-    return [str(row[0]) for row in _prepared_rows("ring_again", (older_ms, limit))]
-
-
 def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
     """Tasks whose lease has run out: (id, execution id, attempt, owner)."""
     return _running(f"owner IS NOT NULL AND lease_until < {clock()}", (limit,))
@@ -305,6 +287,15 @@ def queued_tasks(older_ms: int, limit: int) -> list[str]:
     return [str(row[0]) for row in _all(sql, (older_ms, limit))]
 
 
+def overtaken_tasks(by_task: str, older_ms: int, limit: int) -> list[str]:
+    """Tasks that have been waiting to be claimed for so much longer than this one, oldest first."""
+    sql = (
+        "SELECT id FROM task WHERE status = 'QUEUED' "
+        "AND queued_at <= (SELECT queued_at FROM task WHERE id = {0}) - {0} ORDER BY queued_at LIMIT {0}"
+    )
+    return [str(row[0]) for row in _all(sql, (by_task, older_ms, limit))]
+
+
 def _running(condition: str, values: Sequence[Any]) -> list[tuple[str, str, int, str]]:
     """Running tasks of which a condition holds; the last of the values is the most there may be."""
     sql = f"SELECT id, execution_id, attempt, owner FROM task WHERE status = 'IN_PROGRESS' AND {condition} LIMIT {{0}}"
@@ -334,8 +325,8 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:13], row[13:20], row[20:27]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[27])
+    task, shared, root = row[:14], row[14:21], row[21:28]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[28])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from db.values import CLAIMED, values_of
+from db.values import CLAIMED, OFTEN_LOST, values_of
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
-CLAIMABLE = """
+CLAIMABLE = f"""
 SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id
-WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused AND t.function IN ({})
+WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused
+  AND (? OR t.losses < {OFTEN_LOST}) AND t.function IN ({{}})
 """
 TAKE = f"""
 UPDATE task SET status = 'IN_PROGRESS', attempt = attempt + 1, owner = ?, lease_until = {NOW} + ?, started_at = {NOW},
@@ -55,10 +56,6 @@ HEARTBEAT = f"""
 UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND id IN ({{}})
 RETURNING id, attempt
 """
-RING_AGAIN = f"""
-UPDATE task SET queued_at = {NOW} WHERE id IN (
-  SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {NOW} - ? ORDER BY queued_at LIMIT ?) RETURNING id
-"""
 KEEP = """
 INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
 """
@@ -101,10 +98,10 @@ def start(database: Any, begin: Any) -> bool:
     return True
 
 
-def claim(database: Any, task_id: str, owner: str, lease_ms: int, functions: Sequence[str]) -> Any:
+def claim(database: Any, task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool) -> Any:
     """The row of a task that is ours now, or None."""
     places = ", ".join("?" * len(functions))
-    found = database.execute_sql(CLAIMABLE.format(places), (task_id, *functions)).fetchone()
+    found = database.execute_sql(CLAIMABLE.format(places), (task_id, often_lost, *functions)).fetchone()
     if found is None:
         return None
     execution_id, count = found

@@ -6,10 +6,14 @@ from typing import Any
 
 CLAIMED = (
     "t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.owner, t.retries, "
-    "t.timeout_seconds, t.token, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, e.input, "
-    "e.created_at, e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data"
+    "t.losses, t.timeout_seconds, t.token, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, "
+    "e.input, e.created_at, e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data"
 )
 """The columns of a claim, of a task ``t`` and its execution ``e``, in the order of ``queries.Claimed``."""
+
+
+OFTEN_LOST = 2
+"""A task that was lost so often may be what kills its workers: it runs beside no other such task."""
 
 
 def values_of(row: Any) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
 """The bell: how a worker learns that a task is waiting. A message is a task's id, as JSON, and nothing else.
 
 Redis in production, a queue inside the process in the emulator; both are Huey storages. Ringing may be lost, doubled
-or forged and costs time at most, for the database is the truth: when the queue is empty, silent or away, ``dequeue()``
-asks the database for a task that waits.
+or forged and costs time at most, for the database is the truth: when the queue is empty or away, ``dequeue()`` asks the
+database for a task that waits.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from huey.registry import Message
@@ -36,6 +37,8 @@ POP_SECONDS = 1
 PUSH_TIMEOUT = 0.5
 AWAY_PAUSE = 0.25
 QUIET_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How often a process asks the database while the queue is empty, and how long a task has waited that it finds."""
 REFILL = 32
 """How many tasks a process takes from the database at a time, when the queue does not tell."""
 
@@ -67,8 +70,8 @@ class MessageSerializer:
 class Bell:
     """Rings through a Huey storage. Never raises: a failure is counted, and the sweep makes up for it."""
 
-    def __init__(self, push: Callable[[list[bytes]], None]) -> None:
-        self._push = push
+    def __init__(self, storage: RedisBell | MemoryBell) -> None:
+        self._storage = storage
         self._quiet_until = 0.0
         self.counters: Counter[str] = Counter()
         self.wake_timers: Callable[[], None] = _nobody
@@ -76,6 +79,13 @@ class Bell:
 
     def ring(self, task_ids: Sequence[str]) -> None:
         """Tell the workers that these tasks wait. After a failure it keeps quiet for a while: nobody waits twice."""
+        self._ring(self._storage.push, task_ids)
+
+    def ring_first(self, task_ids: Sequence[str]) -> None:
+        """The same, before everything that the queue holds."""
+        self._ring(self._storage.push_first, task_ids)
+
+    def _ring(self, push: Callable[[list[bytes]], None], task_ids: Sequence[str]) -> None:
         if not task_ids:
             return
         if time.monotonic() < self._quiet_until:
@@ -83,7 +93,7 @@ class Bell:
             return
         reach("ring.before")
         try:
-            self._push([encode(task_id) for task_id in task_ids])
+            push([encode(task_id) for task_id in task_ids])
         except (RedisError, OSError) as fault:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
             self.counters["lost_rings"] += len(task_ids)
@@ -102,10 +112,9 @@ class Found:
 
     def __init__(self, waiting: Waiting) -> None:
         self.waiting = waiting
-        self.is_more = False
-        """Whether the last look saw more than it took: then the next one need not wait for the queue to fall silent."""
         self._found: deque[bytes] = deque()
         self._looking = threading.Lock()
+        self._next_look = 0.0
 
     def pop(self) -> bytes | None:
         """A task found before and not handed out yet."""
@@ -119,8 +128,15 @@ class Found:
         with self._looking:
             return self.pop() or self._look(older_ms)
 
+    def look_in_turn(self) -> bytes | None:
+        """The same, but for the whole process it asks once in LOOK_SECONDS: more often only while there is more."""
+        with self._looking:
+            if found := self.pop():
+                return found
+            return self._look(round(LOOK_SECONDS * 1000)) if time.monotonic() >= self._next_look else None
+
     def _look(self, older_ms: int) -> bytes | None:
-        self.is_more = False
+        self._next_look = time.monotonic() + LOOK_SECONDS
         try:
             found = list(self.waiting(older_ms))
         except AWAY as fault:
@@ -129,7 +145,8 @@ class Found:
             log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
             time.sleep(AWAY_PAUSE)
             return None
-        self.is_more = len(found) > REFILL
+        if len(found) > REFILL:
+            self._next_look = 0.0
         random.shuffle(found)
         self._found.extend(encode(task_id) for task_id in found[:REFILL])
         return self.pop()
@@ -146,8 +163,12 @@ class RedisBell(RedisStorage):
         self.found = Found(waiting)
 
     def push(self, messages: list[bytes]) -> None:
-        """Put many messages on the list in one command."""
+        """Put many messages at the end of the list in one command."""
         self._push.lpush(self.queue_key, *messages)
+
+    def push_first(self, messages: list[bytes]) -> None:
+        """Put many messages before all others in one command."""
+        self._push.rpush(self.queue_key, *reversed(messages))
 
     def enqueue(self, data: bytes, priority: int | None = None) -> None:
         self.push([data])
@@ -157,16 +178,22 @@ class RedisBell(RedisStorage):
         if found := self.found.pop():
             return found
         try:
-            message = self._next_message()
+            if (message := self.conn.rpop(self.queue_key)) is not None:
+                return message
+            if found := self.found.look_in_turn():
+                return found
+            popped = self.conn.brpop(self.queue_key, timeout=self.read_timeout)
         except (RedisError, OSError):
             return self.found.look(0) or _pause()
-        return message or self.found.look(POP_SECONDS * 1000)
-
-    def _next_message(self) -> bytes | None:
-        if self.found.is_more:
-            return self.conn.rpop(self.queue_key)
-        popped = self.conn.brpop(self.queue_key, timeout=self.read_timeout)
         return popped[1] if popped else None
+
+    def head(self) -> str | None:
+        """The task that the next message names, empty when there is no message; None when that cannot be told."""
+        try:
+            message = self._push.lindex(self.queue_key, -1)
+        except (RedisError, OSError):
+            return None
+        return "" if message is None else _named(message)
 
     def depth(self) -> int | None:
         """How many messages wait; None when Redis cannot be asked."""
@@ -192,9 +219,15 @@ class MemoryBell(MemoryStorage):
         self.found = Found(waiting)
 
     def push(self, messages: list[bytes]) -> None:
-        """Put many messages on the queue."""
+        """Put many messages at the end of the queue."""
         with self._arrived:
             self._messages.extend(messages)
+            self._arrived.notify(len(messages))
+
+    def push_first(self, messages: list[bytes]) -> None:
+        """Put many messages before all others."""
+        with self._arrived:
+            self._messages.extendleft(reversed(messages))
             self._arrived.notify(len(messages))
 
     def enqueue(self, data: bytes, priority: int | None = None) -> None:
@@ -204,11 +237,19 @@ class MemoryBell(MemoryStorage):
         """The next message, or one made from the database; None when nothing waits."""
         if found := self.found.pop():
             return found
-        seconds = 0 if self.found.is_more else POP_SECONDS
+        if (message := self._next(0)) is not None:
+            return message
+        return self.found.look_in_turn() or self._next(POP_SECONDS)
+
+    def _next(self, seconds: float) -> bytes | None:
         with self._arrived:
-            if self._messages or self._arrived.wait_for(lambda: bool(self._messages), seconds):
-                return self._messages.popleft()
-        return self.found.look(POP_SECONDS * 1000)
+            self._arrived.wait_for(lambda: bool(self._messages), seconds)
+            return self._messages.popleft() if self._messages else None
+
+    def head(self) -> str | None:
+        """The task that the next message names, empty when there is no message; None when that cannot be told."""
+        with self._arrived:
+            return _named(self._messages[0]) if self._messages else ""
 
     def depth(self) -> int:
         """How many messages wait."""
@@ -222,6 +263,13 @@ class MemoryBell(MemoryStorage):
 def open_bell(redis_url: str | None, waiting: Waiting) -> RedisBell | MemoryBell:
     """The queue of this process: in Redis when there is one, else inside the process."""
     return RedisBell(QUEUE, redis_url, waiting) if redis_url else MemoryBell(QUEUE, waiting)
+
+
+def _named(message: bytes) -> str | None:
+    """The task that a message names; None when it is none of ours."""
+    with suppress(ValueError):
+        return str(MessageSerializer().deserialize(message).args[0])
+    return None
 
 
 def _pause() -> None:

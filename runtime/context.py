@@ -74,7 +74,7 @@ class Runtime:
         limits = settings.limits
         self.workflows = Workflows({name: self.catalog.defaults(name) for name in self.catalog.steps}, limits)
         self.storage = open_bell(settings.redis_url, _waiting)
-        self.bell = Bell(self.storage.push)
+        self.bell = Bell(self.storage)
         self.executions = Executions(
             self.workflows,
             self.bell,
@@ -117,7 +117,7 @@ class Runtime:
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         tasks = Tasks(self.executions, self.catalog.steps, owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
-        return work, Rounds(tasks, work, self.timers, self.storage.depth, self.settings)
+        return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 
     def close(self) -> None:
         self.timers.stop()

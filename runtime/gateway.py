@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from functions.api._schemas import SCHEMAS
 from functions.contract import ApiContext
 from functions.errors import StepwellError, Unavailable
-from runtime.away import AWAY
+from runtime.away import is_away
 from runtime.aws.dispatch import StepFunctions
 from runtime.body_schema import BodySchema
 from runtime.catalog import Catalog, Function
@@ -173,7 +173,7 @@ def _result(outcome: Outcome) -> Any:
 
 def _told(fault: Exception, request: Request, request_id: str) -> StepwellError:
     """What the caller is told of a fault; what is our own fault goes to the log, whole."""
-    if isinstance(fault, AWAY):
+    if is_away(fault):
         log.warning(
             "%s %.200r: the database is away (request %s): %s", request.method, request.target, request_id, fault
         )

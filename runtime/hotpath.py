@@ -104,6 +104,7 @@ def _following(claim: Claimed, root: Root, dispatch: commands.DispatchTask) -> C
         function=dispatch.function,
         attempt=1,
         retries=0,
+        losses=0,
         timeout_seconds=dispatch.timeout_seconds,
         input=jsontext.write(dispatch.input),
         revision=claim.revision + 1,

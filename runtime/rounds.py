@@ -21,13 +21,13 @@ log = logging.getLogger("stepwell.rounds")
 
 class Rounds:
     def __init__(
-        self, tasks: Tasks, work: Work, timers: Timers, queue_depth: Callable[[], int | None], settings: Settings
+        self, tasks: Tasks, work: Work, timers: Timers, head: Callable[[], str | None], settings: Settings
     ) -> None:
         self._tasks = tasks
         self._executions = work.executions
         self._timers = timers
         self._work = work
-        self._queue_depth = queue_depth
+        self._head = head
         self._settings = settings
         self._stop = threading.Event()
         self._beat_now = threading.Event()
@@ -67,7 +67,7 @@ class Rounds:
         self._tasks.sweep()
         if self._work.draining.is_set():
             return
-        waiting = self._tasks.unclaimed(self._queue_depth())
+        waiting = self._tasks.unclaimed(self._head())
         if waiting:
             log.info("%s task(s) have waited for long: ringing again", len(waiting))
-            self._executions.bell.ring(waiting)
+            self._executions.bell.ring_first(waiting)

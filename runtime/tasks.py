@@ -25,12 +25,12 @@ from runtime.settings import Settings
 log = logging.getLogger("stepwell.tasks")
 
 MOST_LOSSES = 3
+"""Every third loss fails the task; where its Retry tries it again, it may be lost as often once more."""
 MISSING_RETRY_MS = 5_000
 WORKERS_KEPT_MS = 24 * 3600 * 1000
 MISSING_FOR_MS = 5 * 60_000
 OVERDUE_GRACE_MS = 2_000
 RING_AFTER_MS, RING_AT_ONCE = 5_000, 10_000
-RING_AGAIN_AFTER_MS, RING_AGAIN_AT_ONCE = 60_000, 100
 
 
 class Tasks:
@@ -42,13 +42,16 @@ class Tasks:
         self.owner = owner
         self.lease_ms = round(settings.lease_seconds * 1000)
 
-    def claim(self, task_id: str) -> Claimed | None:
-        """Take a queued task for this process; None when there is nothing to take, whatever the reason."""
+    def claim(self, task_id: str, often_lost: bool = True) -> Claimed | None:
+        """Take a queued task for this process; None when there is nothing to take, whatever the reason.
+
+        Without ``often_lost`` one that was lost often is left to others, or for later.
+        """
         if not is_id(task_id):
             return None
         with database.connection_context():
             reach("claim.before_commit")
-            claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions)
+            claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
             reach("claim.after_commit")
         if claim is None:
             self._note_missing(task_id)
@@ -93,17 +96,18 @@ class Tasks:
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
 
-    def unclaimed(self, messages: int | None) -> list[str]:
-        """Tasks whose message is lost, as the number of messages in the queue tells; None when it cannot be told.
+    def unclaimed(self, head: str | None) -> list[str]:
+        """Tasks whose message is lost, oldest first, as the task at the queue's head tells.
 
-        Behind an empty queue they are found soon; behind others when there are fewer messages than tasks that wait.
+        It is empty when no message waits, None when that cannot be told. The queue hands out in the order in which it
+        was rung: what has waited longer than its head it has forgotten.
         """
+        if head is None:
+            return []
         with database.connection_context():
-            if messages == 0:
-                return queries.queued_tasks(RING_AFTER_MS, RING_AT_ONCE)
-            if messages is None or not queries.are_more_queued_than(messages):
-                return []
-            return queries.ring_again(RING_AGAIN_AFTER_MS, RING_AGAIN_AT_ONCE)
+            if head:
+                return queries.overtaken_tasks(head, RING_AFTER_MS, RING_AT_ONCE)
+            return queries.queued_tasks(RING_AFTER_MS, RING_AT_ONCE)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
         """A worker has let its lease run out: queue the task again, or fail it after too many losses."""
@@ -112,20 +116,21 @@ class Tasks:
             execution, task = _held(execution_id, guard)
             if task is None or task.lease_until >= queries.now():
                 return
-            losses = min(task.losses + 1, MOST_LOSSES)
-            if losses < MOST_LOSSES:
+            losses = task.losses + 1
+            is_too_often = losses % MOST_LOSSES == 0
+            if is_too_often:
+                Task.update(losses=losses).where(Task.id == task_id).execute()
+            else:
                 rows.close_attempt(task, "LOST")
                 _queue_again(task, execution, losses=losses)
-            else:
-                Task.update(losses=losses).where(Task.id == task_id).execute()
             reach("lose.before_commit")
         reach("lose.after_commit")
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
-        if losses < MOST_LOSSES:
+        if is_too_often:
+            cause = f"WorkerLost: {losses} workers were lost while they ran this task"
+            self.executions.fail_unclaimed(guard, execution_id, "States.TaskFailed", cause)
+        else:
             self.executions.bell.ring([task_id])
-            return
-        cause = f"WorkerLost: {losses} workers were lost while they ran this task"
-        self.executions.fail_unclaimed(guard, execution_id, "States.TaskFailed", cause)
 
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")

@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 from db.queries import Claimed
+from db.values import OFTEN_LOST
 from runtime.away import Done, certainly, patiently
 from runtime.crashpoints import reach
 from runtime.executions import Executions
@@ -44,6 +46,7 @@ class Work:
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
         self._lock = threading.Lock()
+        self._often_lost = threading.Lock()
 
     def run(self, task_id: str) -> None:
         """Claim this task and work on its execution for a slice of time. A message that nobody can use is dropped."""
@@ -51,9 +54,9 @@ class Work:
             self.executions.bell.ring([task_id])
             return
         began = time.monotonic()
-        claim = certainly(lambda: self.tasks.claim(task_id), lambda: self._adopted(self.tasks.held(task_id)))
-        while claim is not None:
-            claim = self._run_one(claim, began)
+        with self._claimed(task_id) as claim:
+            while claim is not None:
+                claim = self._run_one(claim, began)
 
     def running(self) -> list[Claimed]:
         """The claims that this process works on, until their outcome is reported."""
@@ -82,6 +85,24 @@ class Work:
         for claim in self.running():
             if _key(claim) in self._reporting:
                 self._give_back(claim)
+
+    @contextmanager
+    def _claimed(self, task_id: str) -> Iterator[Claimed | None]:
+        """A claim of this task, if it can be had. One that was lost often has no other such beside it in this process.
+
+        It may be what kills its workers; the others would be lost with it each time, and fail for its sake.
+        """
+        with ExitStack() as place:
+            is_free = self._often_lost.acquire(blocking=False)
+            if is_free:
+                place.callback(self._often_lost.release)
+            claim = certainly(
+                lambda: self.tasks.claim(task_id, often_lost=is_free),
+                lambda: self._adopted(self.tasks.held(task_id)),
+            )
+            if claim is None or claim.losses < OFTEN_LOST:
+                place.close()
+            yield claim
 
     def _give_back(self, claim: Claimed) -> None:
         """Ours ends before another may begin. Where a report wins, there is nothing to give."""

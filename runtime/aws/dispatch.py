@@ -21,7 +21,7 @@ from functions.sfn._errors import (
     UnknownOperationException,
 )
 from functions.sfn._rooms import SfnContext
-from runtime.away import AWAY
+from runtime.away import is_away
 from runtime.aws import inputs, page_tokens
 from runtime.catalog import Function
 from runtime.engine import jsontext
@@ -100,7 +100,7 @@ def _without_nulls(value: Json) -> Json:
 def _told(fault: Exception, request: Request, request_id: str) -> StepwellError:
     """What the caller is told of a fault; what is our own fault goes to the log, whole."""
     target = request.headers.get("x-amz-target", "")
-    if isinstance(fault, AWAY):
+    if is_away(fault):
         log.warning("%.80r: the database is away (request %s): %s", target, request_id, fault)
         return ServiceUnavailable()
     if isinstance(fault, PayloadTooLarge):

@@ -17,11 +17,13 @@ ORDER = (
     "test_commit",
     "test_leases",
     "test_missing",
+    "test_look",
     "test_poison",
     "test_postgresql",
     "test_redis",
     "test_queue",
     "test_scale",
+    "test_torture",
 )
 """The quickest first."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from db.database import database, is_sqlite, transaction
 from db.models import Attempt, Execution, History, Task
+from tests.faults.stack import Stack
 
 NUMBERS = {
     "postgresql": "SELECT n FROM generate_series({first}, {last}) AS made(n)",
@@ -57,3 +58,21 @@ def _copy(model: Any, where: str, numbers: range, **changed: str) -> None:
         if not is_sqlite():
             database.execute_sql("SET LOCAL statement_timeout = 0")
         database.execute_sql(f"{sql} WHERE {where}")
+
+
+def queue(stack: Stack, size: int) -> None:
+    """Queue so many executions of one step each, and ring for every one of them."""
+    multiply(stack.start("step1"), range(1, size))
+    with database.connection_context():
+        queued = [str(task.id) for task in Task.select(Task.id).where(Task.status == "QUEUED")]
+    stack.stage.rung()
+    stack.stage.executions.bell.ring(queued)
+    assert stack.stage.bell.depth() == len(queued) == size
+
+
+def drain(stack: Stack, size: int) -> None:
+    """Let two workers run until all of them have ended well."""
+    workers = [stack.worker(f"worker-{number}") for number in (1, 2)]
+    stack.all_end(size, seconds=300)
+    for worker in workers:
+        worker.stop()

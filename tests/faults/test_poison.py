@@ -60,3 +60,18 @@ def test_a_task_that_kills_its_workers_fails_after_three_losses(stack: Stack, tm
     row = stack.stage.execution(poisoned)
     assert (row.status, row.error) == ("FAILED", "States.TaskFailed") and row.cause.startswith("WorkerLost")
     assert stack.stage.attempts(poisoned) == [(1, attempt, "LOST") for attempt in (1, 2, 3)]
+
+
+def test_what_runs_beside_a_poison_is_done_by_the_only_worker_there_is(stack: Stack):
+    armed = stack.worker("armed", app="tests.faults.armed.huey", **QUICK)
+    bystanders = [stack.start("works", data={"gate": "gate"}, retry=RETRY) for _ in range(3)]
+    for identity in bystanders:
+        stack.handler_of(identity)
+    poisoned = stack.start("poison", workflow="poisoned")
+    until(lambda: not armed.is_running(), "the worker dies")
+    stack.open("gate")
+    until(lambda: keep_running(armed, stack, poisoned), f"the poison is dealt with; {stack.said()}")
+    for identity in bystanders:
+        stack.ends(identity)
+        assert [task.retries for task in stack.stage.rows(identity)] == [0]
+    assert stack.stage.attempts(poisoned) == [(1, attempt, "LOST") for attempt in (1, 2, 3)]

@@ -90,10 +90,11 @@ def hot(stage: Stage) -> dict[str, Callable[[], object]]:
     tasks = stage.tasks
     with database.connection_context():
         held = [claim for row in Task.select().where(Task.status == "IN_PROGRESS") for claim in tasks.held(row.id)]
-        queued = iter(queries.queued_tasks(0, LIVE))
+        waiting = queries.queued_tasks(0, LIVE)
+    queued = iter(waiting)
     claims: list[Any] = []
     return {
-        "sweep": lambda: (tasks.sweep(), tasks.unclaimed(True), tasks.unclaimed(False)),
+        "sweep": lambda: (tasks.sweep(), tasks.unclaimed(""), tasks.unclaimed(waiting[-1])),
         f"heartbeat for {HELD}": lambda: tasks.heartbeat(held),
         "due timers": in_connection(lambda: (queries.due_timers(), queries.next_timer_ms())),
         "claim": lambda: claims.append(tasks.claim(next(queued))),

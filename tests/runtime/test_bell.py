@@ -14,7 +14,6 @@ from peewee import OperationalError
 from redis import Redis as Client
 
 from runtime.bell import (
-    POP_SECONDS,
     QUIET_SECONDS,
     REFILL,
     Bell,
@@ -27,7 +26,7 @@ from runtime.bell import (
 from runtime.ids import new_id
 from runtime.worker import StepwellHuey
 from tests.runtime.stage import LONG_AGO, Stage, staged, steps
-from tests.services import Redis
+from tests.services import Redis, until
 
 ID = "01a20be5-d527-72cf-b8e4-6af0bd300001"
 
@@ -110,8 +109,8 @@ def test_a_worker_drops_hostile_messages_and_goes_on(house: Stage, caplog):
 
 def test_messages_come_in_the_order_they_were_rung(storage: RedisBell | MemoryBell):
     ids = [new_id() for _ in range(5)]
-    Bell(storage.push).ring(ids[:3])
-    Bell(storage.push).ring(ids[3:])
+    Bell(storage).ring(ids[:3])
+    Bell(storage).ring(ids[3:])
     storage.enqueue(encode(ID))
     assert storage.depth() == 6
     assert [json.loads(storage.dequeue())["task"] for _ in range(6)] == [*ids, ID]
@@ -127,13 +126,13 @@ def test_a_message_wakes_who_waits_for_one(storage: RedisBell | MemoryBell):
 
     waiting = Thread(target=take)
     waiting.start()
-    Bell(storage.push).ring([ID])
+    Bell(storage).ring([ID])
     waiting.join(30)
     assert taken[-1] == encode(ID)
 
 
 def test_ringing_for_nobody_says_nothing(storage: RedisBell | MemoryBell):
-    Bell(storage.push).ring([])
+    Bell(storage).ring([])
     assert storage.depth() == 0
 
 
@@ -150,7 +149,7 @@ def test_a_silent_queue_asks_the_database(storage: RedisBell | MemoryBell):
 @pytest.mark.parametrize("how", ["killed", "frozen", "another thing under the queue's name"])
 def test_a_ring_that_nobody_hears_does_not_fail_and_takes_less_than_a_second(redis: Redis, how: str):
     storage = RedisBell("stepwell", redis.url, nothing_waits)
-    bell = Bell(storage.push)
+    bell = Bell(storage)
     bell.ring([ID])
     if how == "killed":
         redis.kill()
@@ -178,9 +177,9 @@ def test_without_redis_the_database_is_asked_at_once(redis: Redis):
     storage = RedisBell("stepwell", redis.url, lambda older_ms: asked.append(older_ms) or [ID])
     redis.kill()
     assert storage.dequeue() == encode(ID)
-    assert asked == [0] and storage.depth() is None
+    assert asked == [0] and storage.depth() is storage.head() is None
     redis.start()
-    Bell(storage.push).ring([ID])
+    Bell(storage).ring([ID])
     assert storage.depth() == 1
     storage.close()
 
@@ -207,7 +206,8 @@ def test_while_the_database_is_away_too_a_worker_waits_and_goes_on(storage: Redi
 def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
     emptied_postgres: str, redis_url: str, tmp_path: Path
 ):
-    with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url, sweep_seconds=0.05) as house:
+    """No sweep rings again here: what is found, the queue itself has looked up."""
+    with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url) as house:
         started = [house.start(steps("step1")) for _ in range(50)]
         assert house.bell.depth() == 50
         with Client.from_url(redis_url) as client:
@@ -215,12 +215,13 @@ def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
         for identity in started:
             house.set(house.task(identity), queued_at=LONG_AGO)
         huey = StepwellHuey(house.runtime)
-        huey.rounds.start()
-        while any(house.status(identity) == "IN_PROGRESS" for identity in started):
+
+        def all_have_ended() -> bool:
             if (message := huey.dequeue()) is not None:
                 house.work.run(message.args[0])
-        huey.rounds.stop()
-        assert {house.status(identity) for identity in started} == {"COMPLETED"}
+            return {house.status(identity) for identity in started} == {"COMPLETED"}
+
+        until(all_have_ended, "all that was queued is done")
 
 
 def test_what_the_database_knows_is_fetched_in_batches_and_handed_out_one_by_one(storage: RedisBell | MemoryBell):
@@ -232,24 +233,41 @@ def test_what_the_database_knows_is_fetched_in_batches_and_handed_out_one_by_one
     assert asked == [1000]
 
 
-def test_while_the_database_knows_of_more_nobody_waits_for_the_queue(storage: RedisBell | MemoryBell):
+def test_an_empty_queue_asks_the_database_at_once_and_then_once_in_a_while(
+    storage: RedisBell | MemoryBell, monkeypatch
+):
+    monkeypatch.setattr("runtime.bell.LOOK_SECONDS", 3600)
+    asked: list[int] = []
+    storage.found.waiting = lambda older_ms: asked.append(older_ms) or []
+    assert [storage.dequeue(), storage.dequeue()] == [None, None] and len(asked) == 1
+    monkeypatch.setattr(storage.found, "_next_look", 0.0)
+    Bell(storage).ring([ID])
+    assert storage.dequeue() == encode(ID) and len(asked) == 1
+
+
+def test_while_the_database_knows_of_more_it_is_asked_all_the_time(storage: RedisBell | MemoryBell, monkeypatch):
+    monkeypatch.setattr("runtime.bell.LOOK_SECONDS", 3600)
     storage.found.waiting = lambda older_ms: [new_id() for _ in range(REFILL + 8)]
-    assert storage.dequeue()
-    took = []
-    for _ in range(3):
-        assert None not in [storage.dequeue() for _ in range(REFILL - 1)]
-        took.append(seconds(storage.dequeue))  # nothing that was found is left: it has to look
-    assert min(took) < POP_SECONDS
-    storage.found.waiting = nothing_waits
-    while storage.dequeue():
-        """What was found is handed out first."""
-    Bell(storage.push).ring([ID])
-    assert storage.dequeue() == encode(ID) and not storage.found.is_more
+    assert None not in [storage.dequeue() for _ in range(3 * REFILL)]
+
+
+def test_the_head_is_the_task_that_comes_next(storage: RedisBell | MemoryBell):
+    bell, ids = Bell(storage), [new_id() for _ in range(4)]
+    assert storage.head() == ""
+    bell.ring(ids[2:])
+    bell.ring_first(ids[:2])
+    assert [storage.head(), json.loads(storage.dequeue())["task"]] == [ids[0], ids[0]]
+    assert [json.loads(storage.dequeue())["task"] for _ in range(3)] == ids[1:]
+
+
+def test_a_head_that_names_no_task_tells_nothing(storage: RedisBell | MemoryBell):
+    storage.push([HOSTILE["no UUID"]])
+    assert storage.head() is None
 
 
 def test_a_bell_that_failed_keeps_quiet_for_a_while(redis: Redis, monkeypatch):
     storage = RedisBell("stepwell", redis.url, nothing_waits)
-    bell = Bell(storage.push)
+    bell = Bell(storage)
     redis.kill()
     bell.ring([ID])
     redis.start()

@@ -200,6 +200,12 @@ def test_while_the_database_is_away_the_caller_may_try_again(fault):
     assert (reply.status, reply.code, reply.header("retry-after")) == (503, "Unavailable", "1")
 
 
+def test_a_wrong_statement_is_a_fault_of_ours_and_no_absence(caplog):
+    reply = ask("GET", "/workflows/a", workflows=Room(get=peewee.OperationalError("no such column: tsak.id")))
+    assert (reply.status, reply.code, reply.header("retry-after")) == (500, "InternalError", None)
+    assert "no such column" in caplog.text and "Traceback" in caplog.text
+
+
 def test_nobody_is_told_that_nothing_was_done_when_that_is_not_known():
     """The cancel is committed, and the database goes away before the execution is read again."""
     reply = ask("POST", "/executions/e1/cancel", executions=Room(cancel=peewee.OperationalError("gone")))

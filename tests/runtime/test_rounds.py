@@ -116,7 +116,7 @@ def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
     return made
 
 
-def test_a_sweep_rings_again_while_messages_wait_only_for_what_has_waited_for_long_and_once(busy: Stage, monkeypatch):
+def test_behind_others_a_sweep_rings_once_and_first_for_what_the_queue_forgot(busy: Stage, monkeypatch):
     waiting, lost = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
     busy.bell.push([encode(busy.task(waiting).id)])
@@ -127,7 +127,7 @@ def test_a_sweep_rings_again_while_messages_wait_only_for_what_has_waited_for_lo
     made = sweeps(busy, monkeypatch, 4)
     busy.rounds.start()
     assert made.wait(30)
-    assert busy.rung() == [busy.task(waiting).id, busy.task(lost).id]
+    assert busy.rung() == [busy.task(lost).id, busy.task(waiting).id]
 
 
 def test_a_worker_that_drains_rings_for_nothing(busy: Stage, monkeypatch):

@@ -10,7 +10,7 @@ from db import queries
 from db.database import database
 from db.models import Execution, Worker
 from runtime.executions import Guard
-from runtime.ids import new_execution_id, task_id
+from runtime.ids import new_execution_id, new_id, task_id
 from runtime.tasks import MISSING_FOR_MS
 from tests.runtime.stage import LONG_AGO, SECOND, Stage, at_once, machine, parallel, returns, steps, task
 
@@ -234,6 +234,29 @@ def test_the_third_loss_is_an_error_that_retry_takes(house: Stage):
     assert house.status(identity) == "COMPLETED"
 
 
+def test_a_retry_may_be_lost_as_often_once_more(house: Stage):
+    identity = house.start(steps("step1", retry=RETRY))
+    for losses in (1, 2, 3, 4, 5):
+        lose(house, identity)
+        house.fire_timers()
+        assert (house.task(identity).losses, house.task(identity).retries) == (losses, int(losses > 2))
+    house.work.run(house.task(identity).id)
+    assert house.status(identity) == "COMPLETED"
+
+
+def test_what_was_lost_often_is_claimed_only_where_it_is_wanted(house: Stage):
+    identity = house.start(TWO)
+    lose(house, identity)
+    lost = house.task(identity)
+    assert house.tasks.claim(lost.id, often_lost=False)
+    house.set(lost, lease_until=LONG_AGO)
+    house.tasks.sweep()
+    before = house.everything(identity)
+    assert house.tasks.claim(lost.id, often_lost=False) is None and house.everything(identity) == before
+    claim = house.tasks.claim(lost.id)
+    assert claim is not None and claim.losses == 2
+
+
 def test_a_loss_is_seen_once_by_many_sweeps(house: Stage):
     identity = house.start(TWO)
     house.claim(identity)
@@ -320,15 +343,22 @@ def test_a_paused_task_is_not_missed(house: Stage):
 # Nobody has claimed it
 
 
-def test_what_waits_too_long_for_a_claim_is_found(house: Stage):
+def test_behind_an_empty_queue_what_waits_too_long_is_found(house: Stage):
     waiting, fresh = house.start(TWO), house.start(TWO)
-    assert house.tasks.unclaimed(0) == []
+    assert house.tasks.unclaimed("") == []
     house.set(house.task(waiting), queued_at=LONG_AGO)
-    assert house.tasks.unclaimed(0) == [house.task(waiting).id]
-    assert house.tasks.unclaimed(2) == house.tasks.unclaimed(None) == []
-    assert house.tasks.unclaimed(1) == [house.task(waiting).id]
-    assert house.tasks.unclaimed(1) == []
+    assert house.tasks.unclaimed("") == [house.task(waiting).id]
     assert house.status(fresh) == "IN_PROGRESS"
+
+
+def test_what_has_waited_longer_than_the_head_of_the_queue_is_forgotten(house: Stage):
+    oldest, old, head, younger = (house.task(house.start(TWO)) for _ in range(4))
+    for one, waited in ((oldest, 9_000), (old, 5_000), (head, 0), (younger, -1_000)):
+        house.set(one, queued_at=LONG_AGO - waited)
+    assert house.tasks.unclaimed(head.id) == [oldest.id, old.id]
+    house.set(old, queued_at=LONG_AGO - 4_999)
+    assert house.tasks.unclaimed(head.id) == [oldest.id]
+    assert house.tasks.unclaimed(oldest.id) == house.tasks.unclaimed(new_id()) == house.tasks.unclaimed(None) == []
 
 
 def test_branches_are_claimed_side_by_side(house: Stage):

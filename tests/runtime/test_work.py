@@ -49,6 +49,40 @@ def test_a_worker_that_drains_while_a_handler_runs_does_not_go_on(house: Stage):
     assert house.rung() == [house.task(identity, 2).id]
 
 
+def test_what_was_lost_often_runs_beside_no_other_such(house: Stage):
+    suspect, other, plain = (house.task(house.start(steps(name))) for name in ("step1", "step2", "step2"))
+    house.set(suspect, losses=2)
+    house.set(other, losses=2)
+    seen: list[str] = []
+
+    def handler(event: object) -> Outcome:
+        for task in (other, plain):
+            house.work.run(task.id)
+            seen.append(house.task(task.execution_id).status)
+        return returns(1)
+
+    house.script.let("step1", handler)
+    house.work.run(suspect.id)
+    assert seen == ["QUEUED", "COMPLETED"]
+    house.work.run(other.id)
+    assert house.status(other.execution_id) == "COMPLETED"
+
+
+def test_what_was_lost_often_may_run_beside_what_was_not(house: Stage):
+    plain, suspect = (house.task(house.start(steps(name))) for name in ("step1", "step2"))
+    house.set(suspect, losses=2)
+    seen: list[str] = []
+
+    def handler(event: object) -> Outcome:
+        house.work.run(suspect.id)
+        seen.append(house.task(suspect.execution_id).status)
+        return returns(1)
+
+    house.script.let("step1", handler)
+    house.work.run(plain.id)
+    assert seen == ["COMPLETED"]
+
+
 def test_what_runs_is_handed_back_and_stopped(house: Stage):
     identity = house.start(FIVE)
     task = house.task(identity, 1)

@@ -105,15 +105,16 @@ def test_three_lost_workers_excuse_another_end_and_nothing_else() -> None:
     assert found([STORY], [replace(excused, left=1)]) == [WRONG]
 
 
-def test_of_four_losses_three_are_counted() -> None:
-    ends = [Attempt(3, "LOST", "States.TaskFailed", 3), Attempt(4, "LOST", "States.TaskFailed", 4)]
-    lost = Task(1, "S1", "COMPLETED", 5, 3, 0, [*attempts("LOST", "LOST"), *ends, Attempt(5, "COMPLETED", None, 5)])
+def test_losses_are_counted_over_all_tries() -> None:
+    third = Attempt(3, "LOST", "States.TaskFailed", 3)
+    ends = [*attempts("LOST", "LOST"), third, Attempt(4, "LOST", None, 4), Attempt(5, "COMPLETED", None, 5)]
+    lost = Task(1, "S1", "COMPLETED", 5, 4, 0, ends)
     first = ("TaskScheduled", "TaskStarted", "TaskStarted", "TaskStarted", "TaskFailed")
-    retried = ("TaskScheduled", "TaskStarted", "TaskFailed", "TaskScheduled", "TaskStarted", "TaskSucceeded")
+    retried = ("TaskScheduled", "TaskStarted", "TaskStarted", "TaskSucceeded")
     history = lines("ExecutionStarted", *first, *retried, "ExecutionSucceeded")
     kept = record(tasks=[lost], lines=history, history_count=len(history))
     assert found([STORY], [kept]) == []
-    assert found([STORY], [replace(kept, tasks=[replace(lost, losses=2)])]) == [WRONG]
+    assert found([STORY], [replace(kept, tasks=[replace(lost, losses=3)])]) == [WRONG]
 
 
 @pytest.mark.parametrize(

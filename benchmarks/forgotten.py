@@ -1,0 +1,68 @@
+"""``python -m benchmarks.forgotten``: does a queue that Redis has forgotten take longer than one it remembers?
+
+Rounds of two drains each, one behind the other in either order, by two genuine workers on PostgreSQL and Redis: the
+messages of all tasks are there, or FLUSHALL has taken them. What counts is the ratio of the two within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from tests.faults.crowd import drain, queue
+from tests.faults.stack import Stack, standing
+from tests.services import any_postgres, any_redis, fresh_database, fresh_redis
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--tasks", type=int, default=10_000)
+    asked.add_argument("--rounds", type=int, default=6)
+    options = asked.parse_args()
+    with any_postgres() as server, any_redis() as bell:
+        ratios = [one_round(server, bell, options.tasks, number) for number in range(options.rounds)]
+    print(f"median ratio {statistics.median(ratios):.2f} of {', '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}")
+
+
+def one_round(server: str, bell: str, tasks: int, number: int) -> float:
+    """The time with forgotten messages over the time with messages; every second round begins with the latter."""
+    took = {}
+    for is_forgotten in (number % 2 == 0, number % 2 == 1):
+        with fresh_stack(server, bell) as (stack, redis_url):
+            took[is_forgotten] = timed(stack, redis_url, tasks, is_forgotten)
+    print(f"remembered {took[False]:.2f} s, forgotten {took[True]:.2f} s", flush=True)
+    return took[True] / took[False]
+
+
+def timed(stack: Stack, redis_url: str, tasks: int, is_forgotten: bool) -> float:
+    """How many seconds two workers take for so many tasks, from their start to the last one's end."""
+    queue(stack, tasks)
+    if is_forgotten:
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+    began = time.monotonic()
+    drain(stack, tasks)
+    return time.monotonic() - began
+
+
+@contextmanager
+def fresh_stack(server: str, bell: str) -> Iterator[tuple[Stack, str]]:
+    """A stack on an empty database and an empty Redis, and the latter's URL."""
+    with (
+        fresh_database(server) as database_url,
+        fresh_redis(bell) as redis_url,
+        tempfile.TemporaryDirectory() as place,
+        standing(database_url, redis_url, Path(place)) as stack,
+    ):
+        yield stack, redis_url
+
+
+if __name__ == "__main__":
+    main()

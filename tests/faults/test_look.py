@@ -1,0 +1,54 @@
+"""A queue that has forgotten or is gone, and no sweep that rings again: workers look into the database themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis as client
+
+from tests.faults.stack import Stack, standing
+from tests.services import Redis
+
+NO_SWEEP = {"STEPWELL_SWEEP_SECONDS": "1000000"}
+STARTS = 10
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis: Redis) -> str:
+    return redis.url
+
+
+def empty(redis: Redis) -> None:
+    with client.Redis.from_url(redis.url) as connection:
+        connection.flushall()
+
+
+HURTS: dict[str, Callable[[Redis], None]] = {"emptied": empty, "killed": Redis.kill, "frozen": Redis.pause}
+
+
+@pytest.mark.parametrize("how", HURTS)
+def test_a_worker_finds_what_redis_does_not_tell(stack: Stack, redis: Redis, how: str):
+    for _ in range(STARTS):
+        stack.start("works", "works")
+    assert stack.stage.bell.depth() == STARTS
+    HURTS[how](redis)
+    stack.worker(**NO_SWEEP)
+    stack.all_end(STARTS)
+    assert stack.outcomes() == {"COMPLETED": 2 * STARTS}
+
+
+def test_an_emulator_finds_what_nobody_has_rung_for(tmp_path: Path):
+    with standing(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path) as laptop:
+        laptop.emulator(**NO_SWEEP)
+        for _ in range(STARTS):
+            laptop.start("works", "works")
+        laptop.all_end(STARTS)
+        assert laptop.outcomes() == {"COMPLETED": 2 * STARTS}
