@@ -64,6 +64,9 @@ class NewExecution:
     key: str | None
     body_hash: str
     created_at: int
+    published: int | None = None
+    alias: str | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True)
