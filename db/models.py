@@ -33,31 +33,73 @@ class Table(Model):
 
 
 class Workflow(Table):
-    """What can be run, by name. ``deleted_at`` is a tombstone: the versions stay for the executions that use them."""
+    """What can be run, by name. ``deleted_at`` is a tombstone: the versions stay for the executions that use them.
+
+    ``first`` is the number of the first version since it was made, or made again after it was deleted; ``published``
+    how many of its versions were given a number for AWS's wire; ``kind`` and ``tags`` are AWS's, too.
+    """
 
     id = IdField(primary_key=True)
     name = TextField(unique=True)
+    kind = TextField(default="STANDARD")
     latest = IntegerField()
+    first = IntegerField(default=1)
+    published = IntegerField(default=0)
+    tags = TextField(default="{}")
     created_at = BigIntegerField()
     deleted_at = BigIntegerField(null=True)
 
 
 class Version(Table):
-    """A definition as it was given, and the machine it was compiled to, with the functions' constants frozen in."""
+    """A definition as it was given, and the machine it was compiled to, with the functions' constants frozen in.
+
+    ``options`` are what AWS's wire keeps with it: role, logging, tracing, encryption; ``published`` its number there.
+    """
 
     id = IdField(primary_key=True)
     workflow_id = IdField()
     number = IntegerField()
     definition = TextField()
     compiled = TextField()
+    options = TextField(default="{}")
+    published = IntegerField(null=True)
+    published_at = BigIntegerField(null=True)
+    description = TextField(null=True)
     created_at = BigIntegerField()
 
     class Meta:
         indexes = ((("workflow_id", "number"), True),)
 
 
+class Alias(Table):
+    """A name for one or two published versions of a workflow; ``routes`` are their numbers and weights."""
+
+    workflow_id = IdField()
+    name = TextField()
+    description = TextField(null=True)
+    routes = TextField()
+    created_at = BigIntegerField()
+    updated_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("workflow_id", "name")
+
+
+class Activity(Table):
+    """Work that somebody else's workers fetch: a Task state names it, and GetActivityTask hands its tasks out."""
+
+    name = TextField(primary_key=True)
+    options = TextField(default="{}")
+    tags = TextField(default="{}")
+    created_at = BigIntegerField()
+
+
 class Execution(Table):
-    """One run. From ``state`` to ``data`` it is the root frame; ``revision`` moves with each change of it."""
+    """One run. From ``state`` to ``data`` it is the root frame; ``revision`` moves with each change of it.
+
+    ``published``, ``alias`` and ``trace`` are what AWS's wire was told at its start: by which version and which alias
+    of the workflow, and the trace header.
+    """
 
     id = IdField(primary_key=True)
     name = TextField(null=True)
@@ -85,6 +127,11 @@ class Execution(Table):
     cause = TextField(null=True)
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
+    published = IntegerField(null=True)
+    alias = TextField(null=True)
+    trace = TextField(null=True)
+    redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    redriven_at = BigIntegerField(null=True)
 
 
 Execution.add_index(
@@ -226,6 +273,6 @@ class Worker(Table):
     seen_at = BigIntegerField()
 
 
-TABLES = (Workflow, Version, Execution, Frame, Task, Attempt, Timer, History, StartKey, Worker)
+TABLES = (Workflow, Version, Alias, Activity, Execution, Frame, Task, Attempt, Timer, History, StartKey, Worker)
 HOT = ("execution", "task", "frame")
 """Tables whose rows change often: PostgreSQL leaves room in their pages, so that updates touch no index."""

@@ -95,16 +95,16 @@ PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, t
   text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[],
   text[], text[], int[], bigint[], text[], text[], int[], text[], text[], int[], int[], text[], text[],
   text[], int[], int[], text[], bigint[],
-  text[], text[], text[], text[]) AS
+  text[], text[], text[], text[], int, text, text) AS
 WITH kept AS (
   INSERT INTO start_key (key, body_hash, execution_id, created_at)
   SELECT $23, $24, $1, $25 WHERE $23 IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
 begun AS (
   INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
     state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
-    created_at, finished_at)
+    created_at, published, alias, trace, finished_at)
   SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-    $25, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
+    $25, $59, $60, $61, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
   WHERE $23 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
@@ -131,12 +131,17 @@ SELECT EXISTS (SELECT FROM begun)
 """
 
 HEARTBEAT = f"""
-PREPARE heartbeat(text[], text, bigint) AS
-WITH held AS MATERIALIZED (
-  SELECT id FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS' FOR UPDATE SKIP LOCKED),
+PREPARE heartbeat(text[], int[], text, bigint) AS
+WITH asked AS MATERIALIZED (
+  SELECT id, attempt FROM unnest($1::uuid[], $2) u(id, attempt)),
+held AS MATERIALIZED (
+  SELECT t.id FROM task t, asked
+  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
+  FOR UPDATE OF t SKIP LOCKED),
 kept AS (
-  UPDATE task t SET lease_until = {NOW} + $3 FROM held WHERE t.id = held.id)
-SELECT id, attempt FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS'
+  UPDATE task t SET lease_until = {NOW} + $4 FROM held WHERE t.id = held.id)
+SELECT t.id, t.attempt FROM task t, asked
+WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
 """
 
 PREPARE = {
@@ -171,6 +176,9 @@ def start_values(start: Any) -> Sequence[Any]:
         *_columns(start.frames, 13),
         *_columns(start.timers, 5),
         *_columns(start.lines, 4),
+        row.published,
+        row.alias,
+        row.trace,
     )
 
 

@@ -28,6 +28,8 @@ TASK_STATUSES = ("PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CAN
 OPEN_TASK_STATUSES = ("QUEUED", "IN_PROGRESS", "FAILED")
 """Those that somebody may have to see to. Tasks are counted and listed by these alone: an index knows each of them,
 while the others would be looked for among all that have ever run."""
+ACCOUNT, REGION = "123456789012", "us-east-1"
+"""What stands in every ARN that is made here."""
 _MOST_DIGITS = 18
 
 

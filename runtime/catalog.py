@@ -1,12 +1,13 @@
 """Finds the handlers: every file in the rooms of ``functions/`` and of each directory of ``FUNCTIONS_PATH``.
 
 A handler is known by the constants in its file, read without importing it. A fault in any file, a step type that stands
-twice, a route that stands twice: the process does not start, and the message names the files.
+twice, a route or a target that stands twice: the process does not start, and the message names the files.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +28,12 @@ log = logging.getLogger("stepwell.catalog")
 
 Json = Any
 
-ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard"}
+ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn"}
 USERS_ROOMS = {"steps": "step", "api": "api"}
+FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "sfn": "TARGET"}
+"""The constant that says what a handler answers to. A step type's is its name."""
 BODY_LIMITS = ("body", "definition_body")
+_TARGET = re.compile(r"AWSStepFunctions\.[A-Za-z]+")
 _STATUSES = range(200, 600)
 
 
@@ -46,6 +50,7 @@ class Function:
     summary: str = ""
     description: str = ""
     route: str | None = None
+    target: str | None = None
     query: Mapping[str, Json] = field(default_factory=dict)
     body: Json = None
     body_limit: str = "body"
@@ -69,11 +74,12 @@ class Function:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every handler there is. ``steps`` by step type, ``routes`` by route."""
+    """Every handler there is. ``steps`` by step type, ``routes`` by route, ``targets`` by AWS's operation."""
 
     functions: tuple[Function, ...]
     steps: Mapping[str, Function]
     routes: Mapping[Route, Function]
+    targets: Mapping[str, Function]
 
     @classmethod
     def load(cls, function_paths: Sequence[Path] = ()) -> Catalog:
@@ -81,8 +87,8 @@ class Catalog:
         found = list(_room_by_room(ROOT, ROOT / "functions", ROOMS, builtin=True))
         for path in function_paths:
             found += _room_by_room(path, path, USERS_ROOMS, builtin=False)
-        catalog = cls(tuple(found), _steps(found), _routes(found))
-        log.info("%d step types, %d routes", len(catalog.steps), len(catalog.routes))
+        catalog = cls(tuple(found), _steps(found), _routes(found), _targets(found))
+        log.info("%d step types, %d routes, %d targets", *map(len, (catalog.steps, catalog.routes, catalog.targets)))
         return catalog
 
     def defaults(self, name: str) -> FunctionDefaults:
@@ -102,8 +108,7 @@ def _function(source: Source, kind: str, root: Path, builtin: bool) -> Function:
     name = source.path.stem
     if fault := "a function's name has no dot" if "." in name else names.fault_of(name):
         raise CatalogError(source.path, 1, fault)
-    if (kind == "step") == ("ROUTE" in source.literals):
-        raise CatalogError(source.path, 1, "has a ROUTE, but is a step type" if kind == "step" else "has no ROUTE")
+    _check_found_by(source, kind)
     members = {_MEMBERS[constant][0]: _checked(source, constant) for constant in source.literals}
     return Function(
         name=name,
@@ -116,6 +121,15 @@ def _function(source: Source, kind: str, root: Path, builtin: bool) -> Function:
         description=source.description,
         **members,
     )
+
+
+def _check_found_by(source: Source, kind: str) -> None:
+    wanted = FOUND_BY.get(kind)
+    if wanted and wanted not in source.literals:
+        raise CatalogError(source.path, 1, f"has no {wanted}")
+    for other in {"ROUTE", "TARGET"} & source.literals.keys() - {wanted}:
+        what = "a step type" if kind == "step" else "found by its " + str(wanted)
+        raise CatalogError(source.path, 1, f"has a {other}, but is {what}")
 
 
 def _checked(source: Source, constant: str) -> Any:
@@ -146,6 +160,15 @@ def _routes(functions: Sequence[Function]) -> dict[Route, Function]:
     return routes
 
 
+def _targets(functions: Sequence[Function]) -> dict[str, Function]:
+    targets: dict[str, Function] = {}
+    for function in functions:
+        if function.target is not None:
+            _refuse_second(targets.get(function.target), function, f"the target {function.target!r}")
+            targets[function.target] = function
+    return targets
+
+
 def _refuse_second(first: Function | None, second: Function, what: str) -> None:
     if first:
         raise CatalogError(second.path, 1, f"{what} stands already in {first.path}")
@@ -153,6 +176,12 @@ def _refuse_second(first: Function | None, second: Function, what: str) -> None:
 
 def _route_key(value: Any) -> str:
     return parse_route(value).key
+
+
+def _target(value: Any) -> str:
+    if not isinstance(value, str) or not _TARGET.fullmatch(value):
+        raise ValueError(f"must be like 'AWSStepFunctions.StartExecution', not {value!r}")
+    return value
 
 
 def _schema(value: Any) -> Any:
@@ -205,6 +234,7 @@ def _refuse_faults(faults: Iterator[kinds.Fault]) -> None:
 
 _MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "ROUTE": ("route", _route_key),
+    "TARGET": ("target", _target),
     "QUERY": ("query", _query),
     "BODY": ("body", _body),
     "BODY_LIMIT": ("body_limit", _body_limit),

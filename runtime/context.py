@@ -16,6 +16,11 @@ from db import queries
 from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
+from runtime.aws.executions import WireExecutions
+from runtime.aws.machines import WireMachines
+from runtime.aws.tags import WireTags
+from runtime.aws.tokens import WireTokens
+from runtime.aws.versions import WireAliases, WireVersions
 from runtime.bell import Bell, open_bell
 from runtime.catalog import Catalog
 from runtime.engine.limits import EngineLimits
@@ -50,6 +55,12 @@ class Context:
     functions: rooms.FunctionRoom
     artifacts: rooms.ArtifactRoom
     health: rooms.HealthRoom
+    machines: WireMachines
+    versions: WireVersions
+    aliases: WireAliases
+    tags: WireTags
+    runs: WireExecutions
+    tokens: WireTokens
     log: logging.Logger
 
 
@@ -79,6 +90,12 @@ class Runtime:
             "functions": rooms.FunctionRoom(self.catalog, self.invoker),
             "artifacts": rooms.ArtifactRoom(settings.artifacts_dir, limits.artifact),
             "health": rooms.HealthRoom(self.storage.depth, self.counted),
+            "machines": WireMachines(self.workflows),
+            "versions": WireVersions(),
+            "aliases": WireAliases(),
+            "tags": WireTags(),
+            "runs": WireExecutions(self.executions),
+            "tokens": WireTokens(self.executions),
         }
 
     def api_context(self, request_id: str) -> ApiContext:

@@ -71,7 +71,11 @@ class Executions:
         ``asked`` is what ``key`` stands for, when it is more than workflow, input and name. Raises PayloadTooLarge,
         InvalidName, NameTaken, and KeyReused when the key has started something else.
         """
-        wanted = Wanted(given, name, key, asked if asked is not None else self.asked(latest.name, given, name))
+        asked = self.asked(latest.name, given, name) if asked is None else asked
+        return self.start_wanted(latest, Wanted(given, name, key, asked))
+
+    def start_wanted(self, latest: Latest, wanted: Wanted) -> Started:
+        """As ``start``, with all that a caller may want."""
         machine = self.workflows.machine(latest.version_id)
         begin = starting.begin(latest, machine, wanted, _seed(), self.limits)
         earlier = starting.write(begin, wanted.asked)
@@ -209,8 +213,12 @@ class Executions:
 
     def cancel(self, execution_id: str) -> None:
         """End an execution as CANCELLED. One that has ended otherwise stays as it is. Raises NotFound, Conflict."""
-        if not self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed())):
+        if not self.stop(execution_id):
             self._refuse(execution_id, "cancelled", unless=execution.CANCELLED)
+
+    def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> bool:
+        """End an execution as CANCELLED, for the reason told. False when it had ended, or is not there."""
+        return self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed(), error, cause))
 
     def pause(self, execution_id: str) -> None:
         """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""

@@ -17,6 +17,7 @@ from functions.api._schemas import SCHEMAS
 from functions.contract import ApiContext
 from functions.errors import StepwellError, Unavailable
 from runtime.away import is_away
+from runtime.aws.dispatch import StepFunctions
 from runtime.body_schema import BodySchema
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext
@@ -68,6 +69,7 @@ class Gateway:
     ) -> None:
         limits, origins = settings.limits, Origins(settings.url, settings.hosts)
         self._clock = clock
+        self._step_functions = StepFunctions(catalog.targets, make_context, origins, limits)
         self._router = Router(catalog.routes)
         self._endpoints: Mapping[str, Endpoint] = {
             route.key: BuiltIn(function, make_context, origins, limits)
@@ -79,6 +81,8 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """The response to a request, whatever happens; it names the request's id."""
         request_id = str(uuid.uuid4())
+        if self._step_functions.is_asked(request):
+            return self._step_functions.answer(request, request_id, self._clock())
         try:
             response = self._answer(request, request_id)
         except Exception as fault:

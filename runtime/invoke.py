@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from functions.contract import ACCOUNT, REGION
 from runtime.engine import jsontext
 from runtime.sandbox import invocation
 from runtime.sandbox.invocation import CAUSE_CHARS, ERROR_CHARS
 from runtime.sandbox.pool import Call, Ending, How, Pool
 from runtime.sandbox.process import describe_exit
 from runtime.settings import ROOT, Settings
-
-ACCOUNT = "123456789012"
-REGION = "us-east-1"
 
 
 @dataclass(frozen=True)

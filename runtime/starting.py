@@ -40,6 +40,11 @@ class Wanted:
     name: str | None = None
     key: str | None = None
     asked: str = ""
+    text: str | None = None
+    """The input as its caller wrote it, when that is to be given back."""
+    published: int | None = None
+    alias: str | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def _checked(wanted: Wanted, limits: EngineLimits) -> str:
     """The input's text."""
     if wanted.name is not None and (fault := names.fault_of(wanted.name)):
         raise InvalidName(f"The execution's name: {fault}.", path="$.name")
-    text = jsontext.write(wanted.input)
+    text = jsontext.write(wanted.input) if wanted.text is None else wanted.text
     if jsontext.size(text) > limits.payload:
         raise PayloadTooLarge(f"The input is larger than {limits.payload} bytes.", path="$.input")
     return text
@@ -110,6 +115,9 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
         key=wanted.key,
         body_hash=_hash(wanted.asked),
         created_at=latest.now,
+        published=wanted.published,
+        alias=wanted.alias,
+        trace=wanted.trace,
     )
 
 

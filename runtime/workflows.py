@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+from peewee import Case
+
 from db.database import database, transaction
-from db.models import Version, Workflow
+from db.models import Alias, Version, Workflow
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, jsontext, names, steplist, validate
 from runtime.engine.definition import PlannedTask, StateMachine
@@ -76,7 +78,7 @@ class Workflows:
         with database.connection_context():
             newest = _newest(name)
         made = flow.compile(tree, self.defaults)
-        if newest is None or (newest.definition, newest.compiled) != (jsontext.write(tree), _text(made)):
+        if newest is None or (newest.definition, newest.compiled) != (jsontext.write(tree), compiled_text(made)):
             newest = self._store(name, tree, made)
         return _latest(name, newest)
 
@@ -101,33 +103,53 @@ class Workflows:
 
     def delete(self, name: str) -> None:
         """Let a workflow be gone; its executions go on with the versions they have. Raises NotFound."""
-        gone = Workflow.update(deleted_at=clock_sql()).where(Workflow.name == name, Workflow.deleted_at.is_null())
+        gone = Workflow.update(deleted_at=clock_sql(), tags="{}").where(
+            Workflow.name == name, Workflow.deleted_at.is_null()
+        )
         with database.connection_context(), transaction():
             if not gone.execute():
                 raise NotFound(f"There is no workflow {name[:80]!r}.")
+            named = Workflow.select(Workflow.id).where(Workflow.name == name)
+            Alias.delete().where(Alias.workflow_id.in_(named)).execute()
 
     def _store(self, name: str, definition: Json, made: Compiled, *, is_seed: bool = False) -> Version:
         text = jsontext.write(definition)
         if jsontext.size(text) > self.limits.definition:
             raise PayloadTooLarge(f"The definition is larger than {self.limits.definition} bytes.", path="$.definition")
-        compiled = _text(made)
+        compiled = compiled_text(made)
         with database.connection_context(), transaction():
             workflow = _named(name, is_seed)
             if workflow is None:
                 return _newest(name)
-            identity = new_id()
-            Version.insert(
-                id=identity,
-                workflow_id=workflow.id,
-                number=workflow.latest,
-                definition=text,
-                compiled=compiled,
-                created_at=clock_sql(),
-            ).execute()
-            return Version.select(Version, clock_sql().alias("now")).where(Version.id == identity).get()
+            return add_version(workflow, text, compiled, _options_before(workflow))
 
 
-def _text(made: Compiled) -> str:
+def add_version(workflow: Workflow, definition: str, compiled: str, options: str, **published: Any) -> Version:
+    """The row of a workflow's newest version, whose number the workflow has already."""
+    identity = new_id()
+    Version.insert(
+        id=identity,
+        workflow_id=workflow.id,
+        number=workflow.latest,
+        definition=definition,
+        compiled=compiled,
+        options=options,
+        created_at=clock_sql(),
+        **published,
+    ).execute()
+    return Version.select(Version, clock_sql().alias("now")).where(Version.id == identity).get()
+
+
+def _options_before(workflow: Workflow) -> str:
+    """What the version before was kept with for AWS's wire: who does not speak of it changes nothing of it."""
+    before = Version.select(Version.options).where(
+        Version.workflow_id == workflow.id, Version.number == workflow.latest - 1
+    )
+    return "{}" if workflow.latest == workflow.first else before.scalar() or "{}"
+
+
+def compiled_text(made: Compiled) -> str:
+    """A compiled definition as it is kept."""
     return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan]})
 
 
@@ -164,9 +186,29 @@ def _named(name: str, is_seed: bool) -> Workflow | None:
     if is_seed:
         row = row.on_conflict_ignore()
     else:
-        raised = {Workflow.latest: Workflow.latest + 1, Workflow.deleted_at: None}
-        row = row.on_conflict(conflict_target=[Workflow.name], update=raised)
+        row = row.on_conflict(conflict_target=[Workflow.name], update=_raised())
     return next(iter(row.returning(Workflow).execute()), None)
+
+
+def revived(name: str, kind: str, tags: str) -> Workflow | None:
+    """The row of a workflow that is new, or made again after it was deleted; None when there is one."""
+    row = Workflow.insert(id=new_id(), name=name, kind=kind, tags=tags, latest=1, created_at=clock_sql())
+    changes = {**_raised(), Workflow.kind: kind, Workflow.tags: tags}
+    row = row.on_conflict(conflict_target=[Workflow.name], update=changes, where=Workflow.deleted_at.is_null(False))
+    return next(iter(row.returning(Workflow).execute()), None)
+
+
+def _raised() -> dict[Any, Any]:
+    """One version more; of a deleted workflow it is the first of a new life."""
+    is_new = Workflow.deleted_at.is_null(False)
+    return {
+        Workflow.latest: Workflow.latest + 1,
+        Workflow.first: Case(None, [(is_new, Workflow.latest + 1)], Workflow.first),
+        Workflow.created_at: Case(None, [(is_new, clock_sql())], Workflow.created_at),
+        Workflow.published: Case(None, [(is_new, 0)], Workflow.published),
+        Workflow.kind: Case(None, [(is_new, "STANDARD")], Workflow.kind),
+        Workflow.deleted_at: None,
+    }
 
 
 def _refuse(faults: Sequence[Fault], place: str) -> None:

@@ -27,7 +27,11 @@ def tables(db):
     class Workflow(Table):
         id = IdField(primary_key=True)
         name = TextField(unique=True)
+        kind = TextField()
         latest = IntegerField()
+        first = IntegerField()
+        published = IntegerField()
+        tags = TextField()
         created_at = BigIntegerField()
         deleted_at = BigIntegerField(null=True)
 
@@ -37,12 +41,37 @@ def tables(db):
         number = IntegerField()
         definition = TextField()
         compiled = TextField()
+        options = TextField()
+        published = IntegerField(null=True)
+        published_at = BigIntegerField(null=True)
+        description = TextField(null=True)
         created_at = BigIntegerField()
 
         class Meta:
             indexes = ((("workflow_id", "number"), True),)
 
-    return (Workflow, Version, *running_tables(Table))
+    return (Workflow, Version, *wire_tables(Table), *running_tables(Table))
+
+
+def wire_tables(Table):
+    class Alias(Table):
+        workflow_id = IdField()
+        name = TextField()
+        description = TextField(null=True)
+        routes = TextField()
+        created_at = BigIntegerField()
+        updated_at = BigIntegerField()
+
+        class Meta:
+            primary_key = CompositeKey("workflow_id", "name")
+
+    class Activity(Table):
+        name = TextField(primary_key=True)
+        options = TextField()
+        tags = TextField()
+        created_at = BigIntegerField()
+
+    return (Alias, Activity)
 
 
 def running_tables(Table):
@@ -70,6 +99,11 @@ def running_tables(Table):
         cause = TextField(null=True)
         created_at = BigIntegerField()
         finished_at = BigIntegerField(null=True)
+        published = IntegerField(null=True)
+        alias = TextField(null=True)
+        trace = TextField(null=True)
+        redrives = IntegerField(constraints=[SQL("DEFAULT 0")])
+        redriven_at = BigIntegerField(null=True)
 
     named = SQL("name IS NOT NULL")
     Execution.add_index(
@@ -78,6 +112,10 @@ def running_tables(Table):
     Execution.add_index(Execution.index(Execution.workflow_id, Execution.id, name="execution_of_workflow"))
     Execution.add_index(Execution.index(Execution.status, Execution.id, name="execution_status"))
 
+    return (Execution, *frame_tables(Table), *task_tables(Table), *ledger_tables(Table))
+
+
+def frame_tables(Table):
     class Frame(Table):
         execution_id = IdField()
         path = TextField()
@@ -93,7 +131,7 @@ def running_tables(Table):
         class Meta:
             primary_key = CompositeKey("execution_id", "path")
 
-    return (Execution, Frame, *task_tables(Table), *ledger_tables(Table))
+    return (Frame,)
 
 
 def task_tables(Table):

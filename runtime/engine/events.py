@@ -26,7 +26,10 @@ class ExecutionStarted(Event):
 
 @dataclass(frozen=True)
 class ExecutionCancelled(Event):
-    """Somebody wants it to stop."""
+    """Somebody wants it to stop, and may have said why."""
+
+    error: str | None = None
+    cause: str | None = None
 
 
 @dataclass(frozen=True)

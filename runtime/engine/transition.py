@@ -55,7 +55,7 @@ def _apply(run: Run, event: events.Event) -> bool:
         case events.ExecutionStarted():
             return _start(run)
         case events.ExecutionCancelled():
-            run.end(execution.CANCELLED)
+            run.end(execution.CANCELLED, error=event.error, cause=event.cause)
         case events.ExecutionTimedOut():
             run.end(execution.TIMED_OUT, error="States.Timeout")
         case events.TimerFired():

@@ -120,7 +120,7 @@ def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
     values = {
         "claim": (waiting, "me", 1000, ["step1"], True),
         "finish": postgresql.finish_values(finish),
-        "heartbeat": ([new_id() for _ in range(8)], "somebody", 1),
+        "heartbeat": ([new_id() for _ in range(8)], [1] * 8, "somebody", 1),
     }
     assert values.keys() | {"start"} == postgresql.PREPARE.keys()
     with database.connection_context():

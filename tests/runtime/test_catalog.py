@@ -27,7 +27,7 @@ def house(tmp_path):
 
 def test_finds_every_built_in_file():
     catalog = Catalog.load()
-    for room, kind in (("steps", "step"), ("api", "api"), ("dashboard", "dashboard")):
+    for room, kind in (("steps", "step"), ("api", "api"), ("dashboard", "dashboard"), ("sfn", "sfn")):
         files = {path.stem for path in (ROOT / "functions" / room).glob("*.py") if not path.name.startswith("_")}
         assert {one.name for one in catalog.functions if one.kind == kind} == files
     assert "step1" in catalog.steps

@@ -1,0 +1,99 @@
+"""What several operations read from their input in the same way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from functions.sfn import _arns
+from functions.sfn._errors import (
+    InvalidArn,
+    InvalidEncryptionConfiguration,
+    InvalidLoggingConfiguration,
+    TooManyTags,
+    ValidationException,
+)
+
+Json = Any
+Input = Mapping[str, Json]
+
+MOST_TAGS = 50
+PAGE = 100
+WHOLE = 100
+_OPTIONS = ("roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
+_ROLE = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/.+")
+
+
+def limit(given: Input) -> int:
+    """How many a page may hold; 0 stands for the default."""
+    return given.get("maxResults") or PAGE
+
+
+def with_data(given: Input) -> bool:
+    return given.get("includedData") != "METADATA_ONLY"
+
+
+def options(given: Input) -> dict[str, Json]:
+    """The role and the configurations of a state machine, as they are kept. Raises what is wrong with them."""
+    found = {name: given[name] for name in _OPTIONS if name in given}
+    if "roleArn" in found and not _ROLE.fullmatch(found["roleArn"]):
+        raise InvalidArn(f"Invalid Role Arn: '{found['roleArn']}'")
+    _check_logging(found.get("loggingConfiguration", {}))
+    check_encryption(found.get("encryptionConfiguration", {}))
+    return found
+
+
+def _check_logging(given: Input) -> None:
+    destinations = given.get("destinations", [])
+    if given.get("level", "OFF") != "OFF" and not destinations:
+        raise InvalidLoggingConfiguration("Invalid Logging Configuration: Must specify exactly one Log Destination.")
+    if len(destinations) > 1:
+        raise InvalidLoggingConfiguration("Invalid Logging Configuration: Must specify exactly one Log Destination.")
+
+
+def check_encryption(given: Input) -> None:
+    """Raises InvalidEncryptionConfiguration. Nothing is encrypted here; the configuration is kept."""
+    if given.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and "kmsKeyId" not in given:
+        raise InvalidEncryptionConfiguration("Invalid Encryption Configuration: kmsKeyId is required")
+    if given.get("type") == "AWS_OWNED_KEY" and given.keys() > {"type"}:
+        raise InvalidEncryptionConfiguration("Invalid Encryption Configuration: an AWS owned key has no other members")
+
+
+def tags(given: Sequence[Input]) -> dict[str, str]:
+    """Tags by their keys. Raises TooManyTags, ValidationException."""
+    found = {one.get("key", ""): one.get("value", "") for one in given}
+    if "" in found:
+        raise ValidationException("A tag needs a key")
+    if len(found) > MOST_TAGS:
+        raise TooManyTags()
+    return found
+
+
+def routes(given: Sequence[Input]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The state machine whose versions an alias leads to, and these with their weights.
+
+    Raises InvalidArn, ValidationException.
+    """
+    arns = [_arns.parse_version(one["stateMachineVersionArn"]) for one in given]
+    found = tuple((arn.version or 0, one["weight"]) for arn, one in zip(arns, given, strict=True))
+    if len({arn.name for arn in arns}) > 1 or len({version for version, _ in found}) < len(found):
+        raise ValidationException("The versions of a routing configuration are two of one state machine")
+    if sum(weight for _, weight in found) != WHOLE:
+        raise ValidationException("The weights of a routing configuration must sum to 100")
+    return arns[0].name, found
+
+
+def check_description(given: Input) -> None:
+    """A version's description goes with its publication. Raises ValidationException."""
+    if "versionDescription" in given and not given.get("publish"):
+        raise ValidationException("Version description can only be set when publish is true")
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""What Step Functions answers with: views as its API words them. None is what is absent on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from functions.contract import ACCOUNT, Page
+from functions.sfn import _arns
+from functions.sfn._rooms import EXPRESS, AliasView, Machine, MachineRow, Run, RunRow, Started
+
+Json = Any
+Row = TypeVar("Row")
+
+STATUSES = {
+    "IN_PROGRESS": "RUNNING",
+    "COMPLETED": "SUCCEEDED",
+    "FAILED": "FAILED",
+    "TIMED_OUT": "TIMED_OUT",
+    "CANCELLED": "ABORTED",
+}
+"""Our statuses in AWS's words."""
+OPTIONS: Mapping[str, Json] = {
+    "roleArn": f"arn:aws:iam::{ACCOUNT}:role/stepwell",
+    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+    "tracingConfiguration": {"enabled": False},
+    "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+}
+"""What a state machine has that was made over REST, or without saying."""
+REDRIVABLE_MS = 14 * 24 * 3600 * 1000
+MOST_EVENTS = 24_999
+_INCLUDED = {"included": True}
+
+
+def seconds(at: int | None) -> float | None:
+    """A time as the wire has it."""
+    return None if at is None else at / 1000
+
+
+def page(found: Page[Row], name: str, shape: Callable[[Row], Json]) -> dict[str, Json]:
+    return {name: [shape(one) for one in found.items], "nextToken": found.next}
+
+
+def machine_row(row: MachineRow) -> dict[str, Json]:
+    return {
+        "stateMachineArn": _arns.machine(row.name),
+        "name": row.name,
+        "type": row.kind,
+        "creationDate": seconds(row.created_at),
+    }
+
+
+def configured(view: Machine, with_data: bool) -> dict[str, Json]:
+    """What both descriptions of a state machine say of a revision; without its definition unless ``with_data``."""
+    definition = view.definition if with_data else "{}"
+    return {**OPTIONS, **view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
+
+
+def version_row(view: Machine) -> dict[str, Json]:
+    return {
+        "stateMachineVersionArn": _arns.machine(view.name, view.version),
+        "creationDate": seconds(view.version_created_at),
+    }
+
+
+def alias_row(view: AliasView) -> dict[str, Json]:
+    return {
+        "stateMachineAliasArn": _arns.machine(view.machine, view.name),
+        "creationDate": seconds(view.created_at),
+    }
+
+
+def alias(view: AliasView) -> dict[str, Json]:
+    return {
+        **alias_row(view),
+        "name": view.name,
+        "description": view.description,
+        "routingConfiguration": [
+            {"stateMachineVersionArn": _arns.machine(view.machine, version), "weight": weight}
+            for version, weight in view.routes
+        ],
+        "updateDate": seconds(view.updated_at),
+    }
+
+
+def execution_arn(view: Started) -> str:
+    if view.kind == EXPRESS:
+        return _arns.express(view.machine, view.name, view.id)
+    return _arns.execution(view.machine, view.name)
+
+
+def run_row(row: RunRow) -> dict[str, Json]:
+    return {
+        "executionArn": execution_arn(row),
+        "stateMachineArn": _arns.machine(row.machine),
+        "name": row.name,
+        "status": STATUSES[row.status],
+        "startDate": seconds(row.started_at),
+        "stopDate": seconds(row.stopped_at),
+        "stateMachineVersionArn": row.version and _arns.machine(row.machine, row.version),
+        "stateMachineAliasArn": row.alias and _arns.machine(row.machine, row.alias),
+        "redriveCount": row.redrives,
+        "redriveDate": seconds(row.redriven_at),
+    }
+
+
+def run(view: Run, with_data: bool) -> dict[str, Json]:
+    """An execution; without payloads and errors unless ``with_data``."""
+    reason = not_redrivable(view)
+    data = {
+        "input": view.input,
+        "inputDetails": _INCLUDED,
+        "output": view.output,
+        "outputDetails": None if view.output is None else _INCLUDED,
+        "error": view.error,
+        "cause": view.cause,
+    }
+    return {
+        **run_row(view),
+        **(data if with_data else {}),
+        "traceHeader": view.trace,
+        "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
+        "redriveStatusReason": reason,
+    }
+
+
+def not_redrivable(view: Run) -> str | None:
+    """Why an execution cannot be redriven; None when it can. Source: redriveStatusReason of DescribeExecution."""
+    if view.status in ("IN_PROGRESS", "COMPLETED"):
+        return f"Execution is {STATUSES[view.status]} and cannot be redriven"
+    if view.events >= MOST_EVENTS:
+        return "Execution history event limit exceeded"
+    if view.now - (view.stopped_at or view.now) > REDRIVABLE_MS:
+        return "Execution redrivable period exceeded"
+    return None

@@ -1,0 +1,27 @@
+"""Create a state machine, or find it created just so before."""
+
+from __future__ import annotations
+
+from functions.sfn import _arns, _inputs, _shapes
+from functions.sfn._rooms import STANDARD, Json, NewMachine, SfnContext
+
+TARGET = "AWSStepFunctions.CreateStateMachine"
+
+
+def handler(event: _inputs.Input, context: SfnContext) -> Json:
+    _inputs.check_description(event)
+    wanted = NewMachine(
+        name=event["name"],
+        definition=event["definition"],
+        options=_inputs.options(event),
+        kind=event.get("type", STANDARD),
+        tags=_inputs.tags(event.get("tags", [])),
+        publish=event.get("publish", False),
+        description=event.get("versionDescription"),
+    )
+    made = context.machines.create(wanted)
+    return {
+        "stateMachineArn": _arns.machine(made.name),
+        "creationDate": _shapes.seconds(made.created_at),
+        "stateMachineVersionArn": made.version and _arns.machine(made.name, made.version),
+    }

@@ -1,0 +1,13 @@
+"""List state machines by name."""
+
+from __future__ import annotations
+
+from functions.sfn import _inputs, _shapes
+from functions.sfn._rooms import Json, SfnContext
+
+TARGET = "AWSStepFunctions.ListStateMachines"
+
+
+def handler(event: _inputs.Input, context: SfnContext) -> Json:
+    found = context.machines.list(limit=_inputs.limit(event), cursor=event.get("nextToken"))
+    return _shapes.page(found, "stateMachines", _shapes.machine_row)

@@ -1,0 +1,30 @@
+"""Give a state machine a new revision; executions go on with the one they began with."""
+
+from __future__ import annotations
+
+from functions.sfn import _arns, _inputs, _shapes
+from functions.sfn._errors import MissingRequiredParameter
+from functions.sfn._rooms import Json, NewMachine, SfnContext
+
+TARGET = "AWSStepFunctions.UpdateStateMachine"
+
+
+def handler(event: _inputs.Input, context: SfnContext) -> Json:
+    arn = _arns.parse_unqualified(event["stateMachineArn"])
+    _inputs.check_description(event)
+    options = _inputs.options(event)
+    if not options and "definition" not in event:
+        raise MissingRequiredParameter("Either the definition, the role ARN, or a configuration must be specified")
+    wanted = NewMachine(
+        name=arn.name,
+        definition=event.get("definition"),
+        options=options,
+        publish=event.get("publish", False),
+        description=event.get("versionDescription"),
+    )
+    made = context.machines.update(arn, wanted)
+    return {
+        "updateDate": _shapes.seconds(made.revised_at),
+        "revisionId": made.revision,
+        "stateMachineVersionArn": made.version and _arns.machine(made.name, made.version),
+    }

@@ -1,0 +1,22 @@
+"""Let an alias lead to other versions, or describe it anew."""
+
+from __future__ import annotations
+
+from functions.sfn import _arns, _inputs, _shapes
+from functions.sfn._errors import ValidationException
+from functions.sfn._rooms import Json, SfnContext
+
+TARGET = "AWSStepFunctions.UpdateStateMachineAlias"
+
+
+def handler(event: _inputs.Input, context: SfnContext) -> Json:
+    arn = _arns.parse_alias(event["stateMachineAliasArn"])
+    if not {"routingConfiguration", "description"} & event.keys():
+        raise ValidationException("Either the routing configuration or the description must be specified")
+    machine, routes = arn.name, None
+    if "routingConfiguration" in event:
+        machine, routes = _inputs.routes(event["routingConfiguration"])
+    if machine != arn.name:
+        raise ValidationException("An alias leads to versions of its own state machine")
+    changed = context.aliases.update(arn, routes, event.get("description"))
+    return {"updateDate": _shapes.seconds(changed.updated_at)}

@@ -1,0 +1,187 @@
+"""Executions as AWS's wire knows them: found by state machine and name, started with AWS's rules of idempotency."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from db import queries
+from db.database import database
+from db.models import Execution, Workflow
+from functions import errors
+from functions.contract import Page
+from functions.sfn import _arns
+from functions.sfn._arns import Arn
+from functions.sfn._errors import (
+    ExecutionAlreadyExists,
+    ExecutionDoesNotExist,
+    InvalidExecutionInput,
+    InvalidName,
+    StateMachineTypeNotSupported,
+)
+from functions.sfn._rooms import EXPRESS, STANDARD, Machine, Run, RunRow, Started
+from runtime.aws import history
+from runtime.aws.machines import found_version, live_workflow, revision, role_of, routes_of
+from runtime.engine import execution, jsontext, names
+from runtime.executions import Executions
+from runtime.ids import is_id
+from runtime.starting import Wanted
+from runtime.workflows import Latest
+
+Json = Any
+
+ROW_COLUMNS = (
+    *(Execution.id, Execution.name, Execution.workflow, Execution.status, Execution.created_at, Execution.finished_at),
+    *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at),
+)
+
+
+class WireExecutions:
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+
+    def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
+        if name is not None and names.fault_of(name):
+            raise InvalidName(f"Invalid Name: '{name}'")
+        given = self._input(input)
+        latest, kind, asked = _target(arn)
+        wanted = Wanted(given, name, text=input, trace=trace, **asked)
+        try:
+            started = self._executions.start_wanted(latest, wanted)
+        except errors.NameTaken:
+            return _earlier(arn.name, name or "", given)
+        return Started(started.id, name or started.id, arn.name, kind, latest.now)
+
+    def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
+        with database.connection_context():
+            row = found_execution(arn)
+        self._executions.stop(row.id, error, cause)
+        with database.connection_context():
+            return int(Execution.select(Execution.finished_at).where(Execution.id == row.id).scalar())
+
+    def get(self, arn: Arn) -> Run:
+        with database.connection_context():
+            row, now = found_execution(arn), queries.now()
+        return Run(
+            **vars(_row(row)),
+            input=row.input,
+            output=row.output,
+            error=row.error,
+            cause=row.cause,
+            trace=row.trace,
+            events=row.history_count,
+            now=now,
+        )
+
+    def machine(self, arn: Arn) -> Machine:
+        """The revision that an execution runs. Raises ExecutionDoesNotExist."""
+        with database.connection_context():
+            return revision(found_execution(arn).version_id)
+
+    def list(
+        self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
+    ) -> Page[RunRow]:
+        with database.connection_context():
+            workflow = _standard(arn)
+            query = Execution.select(*ROW_COLUMNS).where(Execution.workflow_id == workflow.id, *_filters(arn))
+            if status is not None:
+                query = query.where(Execution.status == status)
+            if redriven is not None:
+                query = query.where(Execution.redrives > 0 if redriven else Execution.redrives == 0)
+            if cursor is not None:
+                query = query.where(Execution.id < cursor)
+            found = list(query.order_by(Execution.id.desc()).limit(limit + 1))
+        return Page([_row(one) for one in found[:limit]], found[limit - 1].id if len(found) > limit else None)
+
+    def history(
+        self, arn: Arn, *, limit: int, cursor: str | None, reverse: bool, with_data: bool
+    ) -> Page[Mapping[str, Json]]:
+        with database.connection_context():
+            row = found_execution(arn)
+            role = role_of(revision(row.version_id))
+            span = history.Span(limit, cursor, reverse)
+            return history.page(row, role, span, with_data)
+
+    def _input(self, text: str) -> Json:
+        limits = self._executions.limits
+        if jsontext.size(text) > limits.payload:
+            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: 'more than {limits.payload} bytes'")
+        try:
+            return jsontext.read(text, limits.depth)
+        except jsontext.NotJson as fault:
+            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
+
+
+def found_execution(arn: Arn) -> Execution:
+    """The execution's row. Raises ExecutionDoesNotExist."""
+    workflow = Workflow.get_or_none(Workflow.name == arn.name)
+    name = arn.rest[0]
+    row = workflow and Execution.get_or_none(Execution.workflow_id == workflow.id, Execution.name == name)
+    if row is None and workflow is not None and is_id(name):
+        row = Execution.get_or_none(
+            Execution.id == name, Execution.workflow_id == workflow.id, Execution.name.is_null()
+        )
+    if row is None:
+        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
+    return row
+
+
+def _target(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
+    """The revision to start, its machine's type, and by which version and alias it was asked for."""
+    with database.connection_context():
+        workflow, asked = live_workflow(arn), {"published": arn.version, "alias": None}
+        if arn.qualifier is not None and arn.version is None:
+            asked = {"published": _chosen(routes_of(workflow, arn)), "alias": arn.qualifier}
+        rest = () if asked["published"] is None else (str(asked["published"]),)
+        workflow, row = found_version(replace(arn, rest=rest))
+        return Latest(workflow.id, workflow.name, row.id, row.number, queries.now()), workflow.kind, asked
+
+
+def _chosen(routes: list[tuple[int, int]]) -> int:
+    """One of the versions, by weight."""
+    return random.choices([version for version, _ in routes], [weight for _, weight in routes])[0]
+
+
+def _earlier(machine: str, name: str, given: Json) -> Started:
+    """The execution that has this name, when the same request has started it. Raises ExecutionAlreadyExists."""
+    arn = _arns.execution(machine, name)
+    with database.connection_context():
+        row = found_execution(_arns.parse(arn, _arns.EXECUTION))
+    if row.status != execution.IN_PROGRESS or json.loads(row.input) != given:
+        raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
+    return Started(row.id, name, machine, STANDARD, row.created_at)
+
+
+def _standard(arn: Arn) -> Workflow:
+    """The state machine whose executions may be listed. Raises StateMachineTypeNotSupported."""
+    workflow = live_workflow(arn)
+    if workflow.kind == EXPRESS:
+        raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")
+    return workflow
+
+
+def _filters(arn: Arn) -> list[Any]:
+    """Which executions a qualified ARN speaks of. Raises StateMachineDoesNotExist."""
+    if arn.qualifier is None:
+        return []
+    found_version(arn)
+    return [Execution.alias == arn.qualifier if arn.version is None else Execution.published == arn.version]
+
+
+def _row(row: Execution) -> RunRow:
+    return RunRow(
+        id=row.id,
+        name=row.name or row.id,
+        machine=row.workflow,
+        kind=STANDARD,
+        started_at=row.created_at,
+        status=row.status,
+        stopped_at=row.finished_at,
+        version=row.published,
+        alias=row.alias,
+        redrives=row.redrives,
+        redriven_at=row.redriven_at,
+    )

@@ -1,0 +1,214 @@
+"""Workflows as Step Functions' state machines: the same rows that REST writes, with what AWS keeps besides.
+
+A version of ours is a revision of AWS's; those that are published have AWS's version number besides.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from peewee import fn
+
+from db.database import database, transaction
+from db.models import Alias, Version, Workflow
+from functions import errors
+from functions.contract import Page
+from functions.sfn import _arns
+from functions.sfn._arns import Arn
+from functions.sfn._errors import (
+    InvalidDefinition,
+    InvalidName,
+    StateMachineAlreadyExists,
+    StateMachineDoesNotExist,
+)
+from functions.sfn._rooms import Machine, MachineRow, NewMachine
+from functions.sfn._shapes import OPTIONS
+from runtime import rows
+from runtime.engine import jsontext, names, validate
+from runtime.engine.steplist import Compiled
+from runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
+
+Json = Any
+
+FLOW = "flow:"
+"""What the names of flows' workflows begin with: no ARN could hold them, so AWS's wire does not know them."""
+
+
+class WireMachines:
+    def __init__(self, workflows: Workflows) -> None:
+        self._workflows = workflows
+
+    def create(self, wanted: NewMachine) -> Machine:
+        if names.fault_of(wanted.name):
+            raise InvalidName(f"Invalid Name: '{wanted.name}'")
+        assert wanted.definition is not None
+        compiled = compiled_text(self._compiled(wanted.definition))
+        options = jsontext.write(dict(wanted.options))
+        with database.connection_context(), transaction():
+            made = revived(wanted.name, wanted.kind, jsontext.write(dict(wanted.tags)))
+            if made is None:
+                return _same(_newest(Arn("", _arns.MACHINE, wanted.name)), wanted)
+            published = _published(made, wanted.description) if wanted.publish else {}
+            return view(made, add_version(made, wanted.definition, compiled, options, **published))
+
+    def update(self, arn: Arn, wanted: NewMachine) -> Machine:
+        compiled = None if wanted.definition is None else compiled_text(self._compiled(wanted.definition))
+        with database.connection_context(), transaction():
+            workflow = locked_workflow(arn)
+            before = Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
+            workflow.latest += 1
+            Workflow.update(latest=workflow.latest).where(Workflow.id == workflow.id).execute()
+            options = jsontext.write({**json.loads(before.options), **wanted.options})
+            published = _published(workflow, wanted.description) if wanted.publish else {}
+            definition = wanted.definition if wanted.definition is not None else before.definition
+            made = add_version(workflow, definition, compiled or before.compiled, options, **published)
+            return view(workflow, made)
+
+    def get(self, arn: Arn) -> Machine:
+        with database.connection_context():
+            return view(*found_version(arn))
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[MachineRow]:
+        query = Workflow.select().where(
+            Workflow.deleted_at.is_null(),
+            fn.SUBSTR(Workflow.name, 1, len(FLOW)) != FLOW,
+            Workflow.name > (cursor or ""),
+        )
+        with database.connection_context():
+            found = list(query.order_by(Workflow.name).limit(limit + 1))
+        shown = [MachineRow(one.name, one.kind, one.created_at) for one in found[:limit]]
+        return Page(shown, shown[-1].name if len(found) > limit else None)
+
+    def delete(self, arn: Arn) -> None:
+        try:
+            self._workflows.delete(arn.name)
+        except errors.NotFound:
+            pass  # AWS answers a second delete as the first
+
+    def _compiled(self, definition: str) -> Compiled:
+        try:
+            document = jsontext.read(definition, self._workflows.limits.depth)
+            if not isinstance(document, dict) or validate.is_step_list(document):
+                raise jsontext.NotJson("the definition is no state machine")
+            return self._workflows.compiled(document, "$")
+        except jsontext.NotJson as fault:
+            raise InvalidDefinition(f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {fault}'") from None
+        except errors.InvalidDefinition as fault:
+            raise InvalidDefinition(f"Invalid State Machine Definition: '{schema_fault(fault)}'") from None
+
+
+def schema_fault(fault: errors.InvalidDefinition) -> str:
+    """A fault of a definition in AWS's form: code, reason, and the place as a path with slashes."""
+    place = (fault.path or "$")[1:].replace(".", "/") or "/"
+    return f"SCHEMA_VALIDATION_FAILED: {fault.message} at {place}"
+
+
+def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
+    return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn.text}'")
+
+
+def live_workflow(arn: Arn) -> Workflow:
+    """The state machine's row. Raises StateMachineDoesNotExist."""
+    row = Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null())
+    if row is None or arn.name.startswith(FLOW):
+        raise does_not_exist(arn)
+    return row
+
+
+def locked_workflow(arn: Arn) -> Workflow:
+    """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
+    row = rows.locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
+    if row is None or arn.name.startswith(FLOW):
+        raise does_not_exist(arn)
+    return row
+
+
+def found_version(arn: Arn) -> tuple[Workflow, Version]:
+    """The revision that an ARN names. Raises StateMachineDoesNotExist."""
+    workflow = live_workflow(arn)
+    number = arn.version
+    if arn.qualifier is not None and number is None:
+        number = routes_of(workflow, arn)[0][0]
+    if number is None:
+        return workflow, Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
+    version = published_version(workflow, number)
+    if version is None:
+        raise does_not_exist(arn)
+    return workflow, version
+
+
+def published_version(workflow: Workflow, number: int) -> Version | None:
+    """The revision that was published under this number since the state machine was made."""
+    return Version.get_or_none(
+        Version.workflow_id == workflow.id, Version.number >= workflow.first, Version.published == number
+    )
+
+
+def routes_of(workflow: Workflow, arn: Arn) -> list[tuple[int, int]]:
+    """The versions behind the ARN's alias, with their weights. Raises StateMachineDoesNotExist."""
+    alias = Alias.get_or_none(Alias.workflow_id == workflow.id, Alias.name == arn.qualifier)
+    if alias is None:
+        raise does_not_exist(arn)
+    return [(version, weight) for version, weight in json.loads(alias.routes)]
+
+
+def revision(version_id: str) -> Machine:
+    """The revision with this id, whatever has become of its state machine."""
+    version = Version.get_by_id(version_id)
+    return view(Workflow.get_by_id(version.workflow_id), version)
+
+
+def role_of(machine: Machine) -> str:
+    """The role that a revision was stored with; one made over REST has ours."""
+    return str(machine.options.get("roleArn", OPTIONS["roleArn"]))
+
+
+def _newest(arn: Arn) -> Machine:
+    workflow = live_workflow(arn)
+    return view(workflow, Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest))
+
+
+def _same(found: Machine, wanted: NewMachine) -> Machine:
+    """The state machine that is there, when it is what is wanted. Raises StateMachineAlreadyExists."""
+    before, after = ({**OPTIONS, **one.options} for one in (found, wanted))
+    for ignored in (before, after):
+        del ignored["roleArn"]
+    is_same = found.kind == wanted.kind and before == after and (found.version is not None) == wanted.publish
+    is_same &= found.description == wanted.description
+    if not is_same or json.loads(found.definition) != json.loads(wanted.definition or ""):
+        raise StateMachineAlreadyExists(f"State Machine Already Exists: '{_arns.machine(wanted.name)}'")
+    return found
+
+
+def _published(workflow: Workflow, description: str | None) -> dict[str, Any]:
+    """The columns of a version that is published as it is made; the workflow's row is locked."""
+    number = next_published(workflow)
+    return {"published": number, "published_at": rows.clock_sql(), "description": description}
+
+
+def next_published(workflow: Workflow) -> int:
+    """A new version number. The workflow's row is locked."""
+    Workflow.update(published=Workflow.published + 1).where(Workflow.id == workflow.id).execute()
+    return int(Workflow.select(Workflow.published).where(Workflow.id == workflow.id).scalar())
+
+
+def view(workflow: Workflow, version: Version) -> Machine:
+    return Machine(
+        name=workflow.name,
+        kind=workflow.kind,
+        created_at=workflow.created_at,
+        definition=_text(version),
+        options=json.loads(version.options),
+        revision=None if version.number == workflow.first else version.id,
+        revised_at=version.created_at,
+        version=version.published,
+        version_created_at=version.published_at,
+        description=version.description,
+    )
+
+
+def _text(version: Version) -> str:
+    """The definition as a state machine: as it was given, or what a step list was compiled to."""
+    is_machine = "StartAt" in json.loads(version.definition)
+    return version.definition if is_machine else jsontext.write(machine_document(version))

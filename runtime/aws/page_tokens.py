@@ -1,0 +1,46 @@
+"""``nextToken``: where a listing goes on, good for the same question within a day.
+
+AWS: "Keep all other arguments unchanged. Each pagination token expires after 24 hours." Anything else is InvalidToken.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any
+
+from functions.sfn._errors import InvalidToken
+from runtime.engine import jsontext
+
+Json = Any
+
+GOOD_FOR_MS = 24 * 3600 * 1000
+_NOT_ASKED = ("nextToken", "maxResults")
+
+
+def seal(operation: str, given: dict[str, Json], cursor: str, now_ms: int) -> str:
+    """The token of a cursor that this question has led to."""
+    text = json.dumps([cursor, now_ms, _digest(operation, given)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def unseal(operation: str, given: dict[str, Json], now_ms: int) -> dict[str, Json]:
+    """The question with the cursor in place of its token, if it has one. Raises InvalidToken."""
+    token = given.get("nextToken")
+    if token is None:
+        return given
+    try:
+        cursor, issued_ms, digest = jsontext.read(base64.urlsafe_b64decode(token.encode()))
+        fits = digest == _digest(operation, given) and 0 <= now_ms - issued_ms < GOOD_FOR_MS and isinstance(cursor, str)
+    except (binascii.Error, ValueError, TypeError):
+        fits = False
+    if not fits:
+        raise InvalidToken(f"Invalid Token: '{token}'")
+    return {**given, "nextToken": cursor}
+
+
+def _digest(operation: str, given: dict[str, Json]) -> str:
+    asked = sorted((name, value) for name, value in given.items() if name not in _NOT_ASKED)
+    return hashlib.sha256(json.dumps([operation, asked]).encode()).hexdigest()[:32]

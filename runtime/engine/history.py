@@ -1,0 +1,226 @@
+"""The ledger in AWS's words: each line is one event of GetExecutionHistory, under the line's own number.
+
+A line says no more than what no row knows: the input of a state that follows another is the other's output, a task's
+payloads stand in its row. Source: HistoryEvent in AWS Step Functions' API reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runtime.engine import jsontext
+from runtime.engine.definition import function_of
+
+Json = Any
+
+ERROR_CHARS, CAUSE_CHARS = 256, 32_768
+_WHOLE = {"truncated": False}
+_CLOSING = ("StateSucceeded", "StateFailed", "IterationSucceeded", "IterationFailed", "IterationAborted")
+"""What ends places opened inside: it comes of the line above, which is the last of theirs."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A line of the ledger."""
+
+    id: int
+    type: str
+    at: int
+    frame: str
+    step: str | None
+    details: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What a task's row holds of its payloads, as JSON text."""
+
+    input: str | None
+    result: str | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stands around the lines of a page.
+
+    ``before``: of each frame its last line above the page; ``above``: the line right above it; ``resources``: the
+    Resource of each Task state.
+    """
+
+    input: str
+    output: str | None
+    execution: Mapping[str, Json]
+    region: str
+    account: str
+    resources: Mapping[str, str]
+    tasks: Mapping[int, TaskData] = field(default_factory=dict)
+    before: Mapping[str, int] = field(default_factory=dict)
+    above: Recorded | None = None
+
+
+def rendered(lines: Sequence[Recorded], setting: Setting, with_data: bool = True) -> list[dict[str, Json]]:
+    """Lines that follow each other, oldest first, as AWS's events; without payloads unless ``with_data``."""
+    last = dict(setting.before)
+    above = setting.above
+    events = []
+    for line in lines:
+        kind, member, details = _said(line, above, setting)
+        event = {"id": line.id, "previousEventId": _previous(line, last), "timestamp": line.at / 1000, "type": kind}
+        if member is not None:
+            event[member] = details if with_data else _without_data(details)
+        events.append(event)
+        last[line.frame] = line.id
+        above = line
+    return events
+
+
+def resources_of(machine: Mapping[str, Json]) -> dict[str, str]:
+    """The Resource of each Task state of a machine, those of the machines inside it too: names stand only once."""
+    found: dict[str, str] = {}
+    waiting: list[Json] = [machine]
+    while waiting:
+        one = waiting.pop()
+        states = one["States"]
+        found |= {name: state["Resource"] for name, state in states.items() if state["Type"] == "Task"}
+        for state in states.values():
+            inside = (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", ()))
+            waiting += [machine for machine in inside if machine is not None]
+    return found
+
+
+def frames_above(frames: Iterable[str]) -> set[str]:
+    """These frames and all that they were opened in."""
+    found = {""}
+    for path in frames:
+        while path:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return found
+
+
+def _previous(line: Recorded, last: Mapping[str, int]) -> int:
+    """The event that led to this one: the one before it in the same place, or where that place was opened."""
+    if line.id <= 2:
+        return 0
+    if line.step is None or line.type.endswith(_CLOSING):
+        return line.id - 1
+    path = line.frame
+    while path and path not in last:
+        path = path.rpartition("/")[0]
+    return last.get(path, line.id - 1)
+
+
+def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
+    """An event's type, the member that tells more of it, and what that says."""
+    kind = line.type
+    if kind.endswith("StateEntered"):
+        given = _text(line.details.get("input")) if "input" in line.details else _text(_output(above))
+        return kind, "stateEnteredEventDetails", {"name": line.step, **_payload("input", given)}
+    if kind.endswith("StateExited"):
+        assigned = {name: jsontext.write(value) for name, value in line.details.get("assigned", {}).items()}
+        more = {"assignedVariables": assigned, "assignedVariablesDetails": _WHOLE} if assigned else {}
+        payload = _payload("output", _text(line.details.get("output")))
+        return kind, "stateExitedEventDetails", {"name": line.step, **payload, **more}
+    if kind.startswith("Execution"):
+        return kind, _member(kind), _of_execution(line, setting)
+    if "task" in line.details:
+        return _of_task(line, setting)
+    details = _of_map(line) if kind.startswith("Map") else _fault(line.details)
+    return kind, _member(kind) if details else None, details
+
+
+def _output(above: Recorded | None) -> Json:
+    return None if above is None else above.details.get("output")
+
+
+def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
+    if line.type == "ExecutionStarted":
+        return {**_payload("input", setting.input), **setting.execution}
+    if line.type == "ExecutionSucceeded":
+        return _payload("output", setting.output)
+    if line.type == "ExecutionRedriven":
+        return {"redriveCount": line.details["redriveCount"]}
+    return _fault(line.details)
+
+
+def _of_map(line: Recorded) -> dict[str, Json]:
+    if line.type == "MapStateStarted":
+        return {"length": line.details["length"]}
+    return {"name": line.step, "index": line.details["index"]} if "index" in line.details else {}
+
+
+def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
+    """A task's event: Lambda functions named by their ARN and activities have types of their own."""
+    resource = str(line.details.get("resource") or setting.resources.get(line.step or "", ""))
+    what = line.type.removeprefix("Task")
+    task = setting.tasks.get(line.details["task"], TaskData(None, None))
+    if resource.startswith("arn:aws:states:::"):
+        place, action = resource.removeprefix("arn:aws:states:::").partition(":")[::2]
+        named = {"resourceType": place, "resource": action}
+        return line.type, _member(line.type), {**named, **_of_integration(what, line, task, setting)}
+    family, arn = _family(resource, setting)
+    details = _of_work(what, line, task, arn)
+    return f"{family}{what}", _member(f"{family}{what}") if details else None, details
+
+
+def _family(resource: str, setting: Setting) -> tuple[str, str]:
+    """What AWS calls the events of a task of this resource, and the ARN it is known by."""
+    if ":activity:" in resource:
+        return "Activity", resource
+    if resource.startswith("arn:"):
+        return "LambdaFunction", resource
+    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{function_of(resource)}"
+
+
+def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[str, Json]:
+    if what == "Scheduled":
+        return {"resource": resource, **_payload("input", task.input), **_limits(line)}
+    if what == "Started":
+        return {"workerName": line.details["worker"]} if "worker" in line.details else {}
+    return _payload("output", task.result) if what == "Succeeded" else _fault(line.details)
+
+
+def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting) -> dict[str, Json]:
+    if what == "Scheduled":
+        return {"region": setting.region, "parameters": task.input or "{}", **_limits(line)}
+    if what == "Succeeded":
+        return _payload("output", task.result)
+    return {} if what in ("Started", "Submitted") else _fault(line.details)
+
+
+def _limits(line: Recorded) -> dict[str, Json]:
+    """The time-outs that a task was scheduled with, in whole seconds as AWS has them."""
+    names = ("timeoutInSeconds", "heartbeatInSeconds")
+    return {name: int(line.details[name]) for name in names if line.details.get(name) is not None}
+
+
+def _fault(details: Mapping[str, Json]) -> dict[str, Json]:
+    bounds = {"error": ERROR_CHARS, "cause": CAUSE_CHARS}
+    return {name: str(details[name])[:most] for name, most in bounds.items() if details.get(name) is not None}
+
+
+def _payload(name: str, text: str | None) -> dict[str, Json]:
+    return {} if text is None else {name: text, f"{name}Details": _WHOLE}
+
+
+def _text(value: Json) -> str:
+    return jsontext.write(value)
+
+
+def _member(kind: str) -> str:
+    return f"{kind[0].lower()}{kind[1:]}EventDetails"
+
+
+def _without_data(details: Mapping[str, Json]) -> dict[str, Json]:
+    return dict(_kept(details))
+
+
+def _kept(details: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    data = ("input", "output", "parameters", "error", "cause", "assignedVariables")
+    for name, value in details.items():
+        if name == "parameters":
+            yield name, ""
+        elif name not in data:
+            yield name, value

@@ -1,0 +1,115 @@
+"""A house served over HTTP, with genuine boto3 in front of it; no answer goes by that AWS's model does not know."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import flask
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from runtime.app import create_app
+from runtime.settings import Settings
+from tests.runtime.stage import Stage
+from tests.wire import model
+
+Json = Any
+
+ROLE = "arn:aws:iam::123456789012:role/states"
+COMMON = {
+    "ValidationException": 400,
+    "SerializationException": 400,
+    "UnknownOperationException": 400,
+    "RequestEntityTooLarge": 413,
+    "CrossSite": 403,
+    "UnknownHost": 421,
+}
+"""Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
+SESSION = boto3.Session()
+KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+
+
+class QuietHandler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+class Wire:
+    """``client`` is boto3's; ``house`` is the one that it asks."""
+
+    def __init__(self, house: Stage, url: str) -> None:
+        self.house = house
+        self.url = url
+        self.client = client_of(url)
+        self.faults: list[str] = []
+
+    def made(self, definition: Json, name: str = "play", **options: Any) -> str:
+        """The ARN of a state machine of this definition."""
+        text = definition if isinstance(definition, str) else json.dumps(definition)
+        return self.client.create_state_machine(name=name, definition=text, roleArn=ROLE, **options)["stateMachineArn"]
+
+    def ran(self, definition: Json, input: Json = None, **options: Any) -> Json:
+        """The description of an execution of this definition, once all is silent."""
+        arn = self.made(definition, **options)
+        begun = self.client.start_execution(stateMachineArn=arn, input=json.dumps(input or {}))
+        self.house.run()
+        return self.client.describe_execution(executionArn=begun["executionArn"])
+
+
+def client_of(url: str, **options: Any) -> Any:
+    config = Config(inject_host_prefix=False, retries={"total_max_attempts": 1}, **options)
+    return SESSION.client("stepfunctions", endpoint_url=url, config=config, **KEYS)
+
+
+def refusal(act: Callable[..., Any], **given: Any) -> tuple[str, str]:
+    """The code and the message of the error that a call ends with."""
+    try:
+        answer = act(**given)
+    except ClientError as fault:
+        return fault.response["Error"]["Code"], fault.response["Error"]["Message"]
+    raise AssertionError(f"was answered with {answer}")
+
+
+@contextmanager
+def served(house: Stage) -> Iterator[Wire]:
+    """The house behind a server of its own; at the end there must have been no answer that the model does not know."""
+    app = create_app(Settings(), house.runtime)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
+    wire = Wire(house, f"http://127.0.0.1:{server.port}")
+    app.after_request(lambda response: _checked(response, wire.faults))
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    try:
+        yield wire
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+    assert wire.faults == []
+
+
+def _checked(response: Any, faults: list[str]) -> Any:
+    target = flask.request.headers.get("x-amz-target", "")
+    operation = target.removeprefix("AWSStepFunctions.")
+    if operation in model.SERVICE.operation_names:
+        faults += faults_of(operation, response.status_code, json.loads(response.get_data()))
+        if response.content_type != "application/x-amz-json-1.0" or not response.headers.get("x-amzn-requestid"):
+            faults.append(f"{operation}: {response.headers}")
+    return response
+
+
+def faults_of(operation: str, status: int, answer: Json) -> list[str]:
+    """Where an answer is not what AWS's model says of the operation's output and errors."""
+    if status == 200:
+        return model.faults(operation, answer)
+    known = dict.fromkeys(model.error_codes(operation), 400) | COMMON
+    is_known = answer.keys() == {"__type", "message"} and known.get(answer["__type"]) == status
+    return [] if is_known else [f"{operation}: {status} {answer} is not among {sorted(known)}"]

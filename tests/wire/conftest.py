@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.conftest import emptied_postgres, empty_url, house, migrated_postgres
+from tests.runtime.stage import Stage
+from tests.wire.client import Wire, served
+
+__all__ = ["emptied_postgres", "empty_url", "house", "migrated_postgres"]
+
+
+@pytest.fixture
+def wire(house: Stage, tmp_path: Path) -> Iterator[Wire]:
+    """boto3 against a house on a database of each kind in turn; each answer is held against AWS's model."""
+    with served(house) as wire:
+        yield wire
