@@ -26,6 +26,7 @@ from runtime.catalog import Catalog
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.invoke import Invoker
+from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.room import LambdaRoom
 from runtime.rounds import Rounds
 from runtime.settings import Settings
@@ -74,7 +75,8 @@ class Runtime:
         self.catalog = Catalog.load(settings.function_paths)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
-        self.workflows = Workflows({name: self.catalog.defaults(name) for name in self.catalog.steps}, limits)
+        known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
+        self.workflows = Workflows(known, limits)
         self.storage = open_bell(settings.redis_url, _waiting)
         self.bell = Bell(self.storage)
         self.executions = Executions(
@@ -85,6 +87,7 @@ class Runtime:
         )
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings)
+        self.functions = Functions(rooms.targets(self.catalog), settings.code_dir.absolute())
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
@@ -98,7 +101,7 @@ class Runtime:
             "tags": WireTags(),
             "runs": WireExecutions(self.executions),
             "tokens": WireTokens(self.executions),
-            "lambdas": LambdaRoom(self.catalog, self.invoker, settings),
+            "lambdas": LambdaRoom(self.catalog, self.functions, self.invoker, settings),
         }
 
     def api_context(self, request_id: str) -> ApiContext:
@@ -119,7 +122,7 @@ class Runtime:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         tasks = Tasks(self.executions, self.catalog.steps, owner, self.settings)
-        work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
+        work = Work(tasks, self.executions, self.invoker, self.functions)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 
     def close(self) -> None:

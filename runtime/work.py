@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from db.queries import Claimed
@@ -18,6 +18,7 @@ from runtime.crashpoints import reach
 from runtime.executions import Executions
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
 
 log = logging.getLogger("stepwell.work")
@@ -36,12 +37,12 @@ class Work:
     """What a worker's slots do, and which tasks they hold right now."""
 
     def __init__(
-        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, targets: Mapping[str, Target]
+        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, functions: Functions
     ) -> None:
         self.tasks = tasks
         self.executions = executions
         self.invoker = invoker
-        self.targets = targets
+        self.functions = functions
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
@@ -131,8 +132,11 @@ class Work:
                 self._reporting.discard(key)
 
     def _invoke(self, claim: Claimed) -> Outcome:
+        target = patiently(lambda: self.functions.find(claim.function))
+        if not isinstance(target, Target):
+            return target or Outcome(cause="its function could not be looked up", not_run=True)
         outcome = self.invoker.run(
-            self.targets[claim.function],
+            target,
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
@@ -150,7 +154,7 @@ class Work:
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
         def may_go_on(following: Claimed) -> bool:
             is_time_left = time.monotonic() - began < SLICE_SECONDS
-            return is_time_left and not self.draining.is_set() and following.function in self.targets
+            return is_time_left and not self.draining.is_set() and following.function in self.functions.files
 
         def report() -> Claimed | None:
             if outcome.error is None:

@@ -151,6 +151,11 @@ class StateMachine:
 
 
 def function_of(resource: str) -> str:
-    """The function that a Task's ``Resource`` names: a step type's plain name, or the name inside a Lambda ARN."""
+    """The function that a Task's ``Resource`` names: a step type's plain name, or the name inside a Lambda ARN.
+
+    A version or an alias stands behind the name, after a colon; ``$LATEST`` is what is meant without one.
+    A function in a file is the same by each of them.
+    """
     parts = resource.split(":")
-    return parts[6] if len(parts) > 6 and parts[2] == "lambda" and parts[5] == "function" else resource
+    is_arn = len(parts) > 6 and parts[2] == "lambda" and parts[5] == "function"
+    return (":".join(parts[6:]) if is_arn else resource).removesuffix(":$LATEST")

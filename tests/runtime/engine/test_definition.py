@@ -38,7 +38,8 @@ def task(**fields: Json) -> TaskState:
     [
         ("step1", "step1"),
         (f"{LAMBDA}:send", "send"),
-        (f"{LAMBDA}:send:PROD", "send"),
+        (f"{LAMBDA}:send:PROD", "send:PROD"),
+        (f"{LAMBDA}:send:$LATEST", "send"),
         ("arn:aws-cn:lambda:cn-north-1:000000000000:function:send", "send"),
         ("arn:aws:states:::sns:publish", "arn:aws:states:::sns:publish"),
         ("arn:aws:lambda:eu-west-1:000000000000:layer:x:1", "arn:aws:lambda:eu-west-1:000000000000:layer:x:1"),
