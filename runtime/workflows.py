@@ -15,7 +15,8 @@ from db.models import Alias, Version, Workflow
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, jsontext, names, steplist, validate
 from runtime.engine.definition import PlannedTask, StateMachine
-from runtime.engine.load import load
+from runtime.engine.history import resources_of
+from runtime.engine.load import NO_ALIASES, load
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
 from runtime.ids import new_id
@@ -46,9 +47,12 @@ class Latest:
 class Workflows:
     """Knows the step types' names and constants; the definitions are in the database."""
 
-    def __init__(self, defaults: Mapping[str, FunctionDefaults], limits: Limits) -> None:
+    def __init__(
+        self, defaults: Mapping[str, FunctionDefaults], limits: Limits, aliases: Mapping[str, str] = NO_ALIASES
+    ) -> None:
         self.defaults = defaults
         self.limits = limits
+        self.aliases = aliases
         self._machine = lru_cache(maxsize=MACHINES)(_load)
 
     def machine(self, version_id: str) -> StateMachine:
@@ -84,10 +88,11 @@ class Workflows:
 
     def compiled(self, definition: Json, place: str) -> Compiled:
         """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
-        _refuse(validate.workflow(definition, self.defaults, self.limits.steps), place)
+        _refuse(validate.workflow(definition, self.defaults, self.limits.steps, self.aliases), place)
         if validate.is_step_list(definition):
             return steplist.compile(definition, self.defaults)
-        return Compiled(definition, ())
+        used = set(resources_of(definition).values())
+        return Compiled(definition, (), {name: to for name, to in self.aliases.items() if name in used})
 
     def latest(self, name: str) -> Latest:
         """The newest version of a workflow. Raises NotFound."""
@@ -150,7 +155,8 @@ def _options_before(workflow: Workflow) -> str:
 
 def compiled_text(made: Compiled) -> str:
     """A compiled definition as it is kept."""
-    return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan]})
+    aliases = {"aliases": dict(made.aliases)} if made.aliases else {}
+    return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan], **aliases})
 
 
 def machine_document(version: Version) -> Json:
@@ -168,7 +174,8 @@ def _load(version_id: str) -> StateMachine:
     if version is None:
         raise NotFound("The workflow's version is gone.")
     compiled = json.loads(version.compiled)
-    return load(compiled["machine"], tuple(PlannedTask(**one) for one in compiled["plan"]))
+    plan = tuple(PlannedTask(**one) for one in compiled["plan"])
+    return load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
 
 
 def _newest(name: str, *columns: Any) -> Version | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.definition import function_of
+from runtime.engine.resources import function_of
 
 Json = Any
 
@@ -128,6 +128,8 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
     if "task" in line.details:
         return _of_task(line, setting)
     details = _of_map(line) if kind.startswith("Map") else _fault(line.details)
+    if kind == "EvaluationFailed":
+        details |= {name: line.details[name] for name in ("location", "state")}
     return kind, _member(kind) if details else None, details
 
 
