@@ -26,6 +26,7 @@ from runtime.catalog import Catalog
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.invoke import Invoker
+from runtime.lambdas.room import LambdaRoom
 from runtime.rounds import Rounds
 from runtime.settings import Settings
 from runtime.tasks import Tasks
@@ -61,6 +62,7 @@ class Context:
     tags: WireTags
     runs: WireExecutions
     tokens: WireTokens
+    lambdas: LambdaRoom
     log: logging.Logger
 
 
@@ -96,6 +98,7 @@ class Runtime:
             "tags": WireTags(),
             "runs": WireExecutions(self.executions),
             "tokens": WireTokens(self.executions),
+            "lambdas": LambdaRoom(self.catalog, self.invoker, settings),
         }
 
     def api_context(self, request_id: str) -> ApiContext:

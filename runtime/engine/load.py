@@ -10,8 +10,9 @@ from runtime.engine import definition as d
 from runtime.engine.choice_rules import Condition, Rule
 from runtime.engine.choice_rules import compile as compile_condition
 from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
-from runtime.engine.jsonata import expect
+from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
+from runtime.engine.scope import Scope
 
 Json = Any
 
@@ -114,21 +115,32 @@ def _items(body: Mapping[str, Json], language: _Language) -> Field | None:
 
 
 def _choice(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
-    rules = tuple(_rule(one, language) for one in body["Choices"])
+    rules = tuple(_rule(one, f"Choices[{index}]/", language) for index, one in enumerate(body["Choices"]))
     return d.ChoiceState(**_common(name, body, language), rules=rules, default=body.get("Default"))
 
 
-def _rule(body: Mapping[str, Json], language: _Language) -> Rule:
-    own = {"output": template_of(body, "Output", True) if language.is_jsonata else None}
-    own["assign"] = template_of(body, "Assign", language.is_jsonata)
-    return Rule(body["Next"], _condition(body, language), **own)
+def _rule(body: Mapping[str, Json], place: str, language: _Language) -> Rule:
+    own = {
+        "output": template_of(body, "Output", True, place) if language.is_jsonata else None,
+        "assign": template_of(body, "Assign", language.is_jsonata, place),
+    }
+    return Rule(body["Next"], _condition(body, place, language), **own)
 
 
-def _condition(body: Mapping[str, Json], language: _Language) -> Condition:
+def _condition(body: Mapping[str, Json], place: str, language: _Language) -> Condition:
+    """A fault of an expression tells the whole way to it: which of the choices it is."""
     if not language.is_jsonata:
         return compile_condition(body)
-    field = jsonata_of("Condition", body["Condition"])
-    return lambda scope: bool(expect("boolean", field.value(scope), body["Condition"]))
+    field = jsonata_of("", body["Condition"])
+
+    def condition(scope: Scope) -> bool:
+        try:
+            return bool(field.expected("boolean", field.value(scope)))
+        except JsonataFault as fault:
+            fault.where = f"{place}Condition"
+            raise
+
+    return condition
 
 
 def _wait(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
@@ -170,7 +182,9 @@ def _work(body: Mapping[str, Json], language: _Language) -> dict[str, Any]:
         "result_selector": template_of(body, "ResultSelector", False),
         "result_path": _path(body, "ResultPath"),
         "retriers": tuple(_retrier(one) for one in body.get("Retry", ())),
-        "catchers": tuple(_catcher(one, language) for one in body.get("Catch", ())),
+        "catchers": tuple(
+            _catcher(one, f"Catch[{index}]/", language) for index, one in enumerate(body.get("Catch", ()))
+        ),
     }
 
 
@@ -185,13 +199,13 @@ def _retrier(body: Mapping[str, Json]) -> d.Retrier:
     )
 
 
-def _catcher(body: Mapping[str, Json], language: _Language) -> d.Catcher:
+def _catcher(body: Mapping[str, Json], place: str, language: _Language) -> d.Catcher:
     return d.Catcher(
         error_equals=tuple(body["ErrorEquals"]),
         next=body["Next"],
         result_path=_path(body, "ResultPath"),
-        output=template_of(body, "Output", True) if language.is_jsonata else None,
-        assign=template_of(body, "Assign", language.is_jsonata),
+        output=template_of(body, "Output", True, place) if language.is_jsonata else None,
+        assign=template_of(body, "Assign", language.is_jsonata, place),
     )
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from runtime.engine import dataflow, execution
 from runtime.engine.commands import CompleteTask, DispatchTask
 from runtime.engine.definition import TaskState
 from runtime.engine.events import TaskFailed, TaskSucceeded
 from runtime.engine.execution import Frame
 from runtime.engine.run import Run, number_of
-from runtime.engine.standing import StateFault
 
 
 def enter(run: Run, frame: Frame, state: TaskState) -> None:
@@ -53,10 +50,8 @@ def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
 
 
 def _timeout(run: Run, frame: Frame, state: TaskState) -> float | None:
-    field = state.timeout_seconds
-    if field is None:
+    if state.timeout_seconds is None:
         return None
-    value: Any = run.evaluate(field, frame, run.scope(frame, frame.input))
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise StateFault("States.Runtime", f"The field '{field.name}' must give seconds above 0, not {value!r:.80}")
-    return value
+    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
+    seconds: float = dataflow.number(run, frame, state.timeout_seconds, scope, above=True)
+    return seconds

@@ -188,6 +188,20 @@ MACHINES: list[Wrong] = [
     (jsonata(Output="{% $states. %}"), "$.States.A.Output", "Unexpected end of expression", None),
     (jsonata(Output={"a": [{"b": "{% ( %}"}]}), "$.States.A.Output/a[0]/b", "", None),
     (jsonata(Output=" {% 1 %}"), "$.States.A.Output", "must begin with '{%' and end with '%}'", None),
+    (jsonata(Output="{% total %}"), "$.States.A.Output", "'total' refers to a context, but there is none", None),
+    (jsonata(Output={"a": "{% $states.result %}"}), "$.States.A.Output/a", "$states.result is not known here", None),
+    (
+        jsonata("Parallel", Branches=[asl(B=PASS)], Output="{% [$states.errorOutput.Cause] %}"),
+        "$.States.A.Output",
+        "$states.errorOutput is not known here",
+        None,
+    ),
+    (
+        jsonata("Task", Resource="step1", Arguments={"a": ["{% $states.result %}"]}),
+        "$.States.A.Arguments/a[0]",
+        "$states.result is not known here",
+        None,
+    ),
     (jsonata(Assign={"x": "{% 1 + %}"}), "$.States.A.Assign/x", "", None),
     (
         jsonata("Choice", Choices=[{"Condition": 1, "Next": "B"}]),
@@ -415,6 +429,12 @@ def test_right_ones_have_no_fault() -> None:
         jsonata(Output="{% $states.input.total > 20 ? 'much' : 'little' %}", Assign={"t": "{% $states.input.total %}"}),
         jsonata(
             "Choice", Choices=[{"Condition": "{% $x = 1 %}", "Next": "B", "Assign": {"y": 1}, "Output": 1}], Default="B"
+        ),
+        jsonata("Task", Resource="step1", Output="{% $states.result.x %}", Assign={"y": "{% $states.result %}"}),
+        jsonata(
+            "Parallel",
+            Branches=[asl(B=PASS)],
+            Catch=[{"ErrorEquals": ["E"], "Next": "A", "Output": "{% $states.errorOutput.Error %}"}],
         ),
         jsonata("Wait", Seconds="{% $states.input.seconds %}"),
         crowd(2999, 1),
