@@ -225,9 +225,7 @@ def jsonata_seeing(*members: str) -> Kind:
             return
         for where, expression in template.expressions():
             for name in top_level_references(expression):
-                yield Fault(
-                    f"{path}{where}", f"{shown(name)} refers to a context, but there is none"
-                )
+                yield Fault(f"{path}{where}", f"{shown(name)} refers to a context, but there is none")
             for name in sorted(members_of_states(expression) & SOMETIMES - set(members)):
                 yield Fault(f"{path}{where}", f"$states.{name} is not known here")
 
