@@ -136,7 +136,10 @@ def save_history(execution_id: str, count: int, lines: Sequence[Line]) -> None:
 def close_attempt(
     task: Task, outcome: str, *, error: str | None = None, cause: str | None = None, logs: str = ""
 ) -> None:
-    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it."""
+    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it.
+
+    A claim that is LOST is a loss of its task: both are written together, and so each is counted once.
+    """
     if task.owner is None:
         return
     Attempt.insert(
@@ -150,6 +153,8 @@ def close_attempt(
         started_at=task.started_at,
         finished_at=clock_sql(),
     ).execute()
+    if outcome == "LOST":
+        Task.update(losses=Task.losses + 1).where(Task.id == task.id).execute()
 
 
 def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
