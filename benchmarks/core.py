@@ -14,8 +14,9 @@ from typing import Any
 
 from runtime.engine import events
 from runtime.engine.commands import DispatchTask
-from runtime.engine.definition import StateMachine, load
+from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution
+from runtime.engine.load import load
 from runtime.engine.transition import transition
 
 Json = Any

@@ -11,13 +11,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from peewee import Database, DatabaseProxy
+import psycopg2
+from peewee import Database, DatabaseProxy, OperationalError
 from playhouse.db_url import parse as parse_url
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+from db.silence import WatchedConnection
 
 database = DatabaseProxy()
 _writing = threading.RLock()
@@ -25,6 +29,7 @@ _writing = threading.RLock()
 
 CONNECTIONS = 40
 RESTED_SECONDS = 1.0
+PING_SECONDS = 2.0
 LOCKED_SECONDS = 10
 VANISHED = {
     "connect_timeout": 5,
@@ -34,7 +39,7 @@ VANISHED = {
     "tcp_user_timeout": 10_000,
 }
 """A host that is gone without a word is noticed in seconds; the kernel itself would wait for many minutes."""
-SESSION = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s"
+SESSION = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s"
 
 
 def connect(url: str, *, synchronous: str = "NORMAL", connections: int = CONNECTIONS) -> Database:
@@ -60,26 +65,65 @@ def transaction() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """A transaction whose statements may take as long as they need."""
+    with transaction():
+        if is_sqlite():
+            yield
+            return
+        database.execute_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+        with database.connection().patient(inf):
+            yield
+
+
 class _Pool(PooledPostgresqlDatabase):
     """A pool that asks a connection whether it lives only when it has rested: the question is a round trip.
 
-    Where one comes back broken, the others are asked as well, however short they have rested.
+    Connections are handed out one at a time, so that all wait for whoever asks a silent server. Hence what one has
+    learnt holds for those behind: with one broken connection go all that rested, and who waited while none could be
+    made does not try again.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._given_back: dict[int, float] = {}
+        self._broken_at = 0.0
+        self._refused_at = 0.0
+        self._wanted = threading.local()
+
+    def connect(self, reuse_if_open: bool = False) -> Any:
+        self._wanted.at = time.monotonic()
+        return super().connect(reuse_if_open)
+
+    def _connect(self) -> Any:
+        if self._refused_at > self._wanted.at:
+            raise OperationalError("the database could not be reached meanwhile")
+        try:
+            return super()._connect()
+        except psycopg2.OperationalError:
+            self._refused_at = time.monotonic()
+            raise
 
     def _close(self, conn: Any, close_conn: bool = False) -> None:
         if conn.closed:
-            self._given_back.clear()
+            self._broken_at = time.monotonic()
         else:
             self._given_back[id(conn)] = time.monotonic()
         super()._close(conn, close_conn)
 
     def _is_closed(self, conn: Any) -> bool:
-        rested = time.monotonic() - self._given_back.pop(id(conn), 0.0)
-        return bool(conn.closed) if rested < RESTED_SECONDS else bool(super()._is_closed(conn))
+        given_back = self._given_back.pop(id(conn))
+        if conn.closed or given_back <= self._broken_at:
+            self._close_raw(conn)
+            return True
+        if time.monotonic() - given_back < RESTED_SECONDS:
+            return False
+        with conn.patient(PING_SECONDS):
+            is_closed = bool(super()._is_closed(conn))
+        if is_closed:
+            self._broken_at = time.monotonic()
+        return is_closed
 
 
 class _File(PooledSqliteDatabase):
@@ -109,4 +153,12 @@ def _postgresql(url: str, connections: int) -> _Pool:
     given = f"{parts.pop('options', '')} {SESSION}".strip()
     for option, value in VANISHED.items():
         parts.setdefault(option, value)
-    return _Pool(name, max_connections=connections, stale_timeout=3600, timeout=10, options=given, **parts)
+    return _Pool(
+        name,
+        max_connections=connections,
+        stale_timeout=3600,
+        timeout=10,
+        options=given,
+        connection_factory=WatchedConnection,
+        **parts,
+    )

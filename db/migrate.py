@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playhouse.migrations import Runner
 
-from db.database import connect, database, is_sqlite, transaction
+from db.database import connect, database, is_sqlite, unhurried
 
 DIRECTORY = Path(__file__).parent / "migrations"
 LOCK = 5_737_096  # any number that is ours alone
@@ -16,9 +16,8 @@ LOCK = 5_737_096  # any number that is ours alone
 
 def migrate() -> list[str]:
     """Apply every pending migration, all of them or none; the names of those applied. One process at a time."""
-    with database.connection_context(), transaction():
+    with database.connection_context(), unhurried():
         if not is_sqlite():
-            database.execute_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
             database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         return Runner(database.obj, str(DIRECTORY)).up()
 

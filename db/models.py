@@ -118,6 +118,9 @@ class Execution(Table):
     retries = TextField(default="")
     open = IntegerField(default=0)
     data = TextField(default="null")
+    begun = IntegerField(default=0)
+    children = IntegerField(default=0)
+    variables = TextField(default="{}")
     input = TextField()
     output = TextField(null=True)
     error = TextField(null=True)
@@ -153,6 +156,10 @@ class Frame(Table):
     open = IntegerField(default=0)
     data = TextField()
     output = TextField(null=True)
+    begun = IntegerField(default=0)
+    children = IntegerField(default=0)
+    variables = TextField(default="{}")
+    item = TextField(null=True)
 
     class Meta:
         primary_key = CompositeKey("execution_id", "path")

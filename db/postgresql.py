@@ -13,7 +13,7 @@ from db.values import OFTEN_LOST, values_of
 
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 
-ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data"
+ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, e.begun, e.children, e.variables"
 SHARED = "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at"
 
 CLAIM = f"""
@@ -42,7 +42,7 @@ FROM mine, x e
 
 FINISH = f"""
 PREPARE finish(uuid, int, int, uuid, int, text, text, text,
-  text, int, bigint, text, text, int, text, text, text,
+  text, int, bigint, text, text, int, text, int, int, text, text, text,
   text[], text[], text[], text[],
   uuid, int, int, text, text, text, double precision, boolean, boolean, bigint) AS
 WITH x AS MATERIALIZED (
@@ -52,9 +52,9 @@ cur AS MATERIALIZED (
   SELECT t.id, t.started_at FROM task t, x
   WHERE t.id = $4 AND t.attempt = $5 AND t.owner = $6 AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
 n AS MATERIALIZED (
-  SELECT t.id FROM task t, cur WHERE t.id = $22 AND t.status = 'PENDING' FOR UPDATE OF t),
+  SELECT t.id FROM task t, cur WHERE t.id = $25 AND t.status = 'PENDING' FOR UPDATE OF t),
 go AS MATERIALIZED (
-  SELECT x.history_count FROM x, cur WHERE $22 IS NULL OR $29 OR EXISTS (SELECT FROM n)),
+  SELECT x.history_count FROM x, cur WHERE $25 IS NULL OR $32 OR EXISTS (SELECT FROM n)),
 done AS (
   UPDATE task t SET status = 'COMPLETED', result = $7, error = NULL, cause = NULL, finished_at = {NOW},
     owner = NULL, lease_until = NULL, deadline_at = NULL
@@ -63,79 +63,85 @@ tried AS (
   INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
   SELECT $4, $5, $6, 'COMPLETED', $8, cur.started_at, {NOW} FROM go, cur),
 taken AS (
-  UPDATE task t SET status = CASE WHEN $30 THEN 'IN_PROGRESS' ELSE 'QUEUED' END,
-    attempt = t.attempt + $30::int, owner = CASE WHEN $30 THEN $6 END, entry = $24, input = $27,
-    lease_until = CASE WHEN $30 THEN {NOW} + $31 END, started_at = CASE WHEN $30 THEN {NOW} END, queued_at = {NOW},
-    timeout_seconds = $28, deadline_at = CASE WHEN $30 THEN {NOW} + ($28 * 1000)::bigint END
-  FROM go WHERE t.id = $22 AND NOT $29 RETURNING CASE WHEN $30 THEN t.attempt END AS attempt),
+  UPDATE task t SET status = CASE WHEN $33 THEN 'IN_PROGRESS' ELSE 'QUEUED' END,
+    attempt = t.attempt + $33::int, owner = CASE WHEN $33 THEN $6 END, entry = $27, input = $30,
+    lease_until = CASE WHEN $33 THEN {NOW} + $34 END, started_at = CASE WHEN $33 THEN {NOW} END, queued_at = {NOW},
+    timeout_seconds = $31, deadline_at = CASE WHEN $33 THEN {NOW} + ($31 * 1000)::bigint END
+  FROM go WHERE t.id = $25 AND NOT $32 RETURNING CASE WHEN $33 THEN t.attempt END AS attempt),
 made AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, owner,
     lease_until, deadline_at, timeout_seconds, queued_at, data, input, created_at, started_at)
-  SELECT $22, $1, $23, '', $24, $25, $26, CASE WHEN $30 THEN 'IN_PROGRESS' ELSE 'QUEUED' END, $30::int, 0, 0,
-    CASE WHEN $30 THEN $6 END, CASE WHEN $30 THEN {NOW} + $31 END,
-    CASE WHEN $30 THEN {NOW} + ($28 * 1000)::bigint END, $28, {NOW}, 'null', $27, {NOW}, CASE WHEN $30 THEN {NOW} END
-  FROM go WHERE $22 IS NOT NULL AND $29 RETURNING CASE WHEN $30 THEN attempt END AS attempt),
+  SELECT $25, $1, $26, '', $27, $28, $29, CASE WHEN $33 THEN 'IN_PROGRESS' ELSE 'QUEUED' END, $33::int, 0, 0,
+    CASE WHEN $33 THEN $6 END, CASE WHEN $33 THEN {NOW} + $34 END,
+    CASE WHEN $33 THEN {NOW} + ($31 * 1000)::bigint END, $31, {NOW}, 'null', $30, {NOW}, CASE WHEN $33 THEN {NOW} END
+  FROM go WHERE $25 IS NOT NULL AND $32 RETURNING CASE WHEN $33 THEN attempt END AS attempt),
 moved AS (
   UPDATE execution v SET state = $9, entry = $10, entered_at = $11, waiting = $12, retries = $13, open = $14,
-    data = $15, status = $16, output = $17, revision = v.revision + 1,
-    history_count = v.history_count + cardinality($18),
-    finished_at = CASE WHEN $16 <> 'IN_PROGRESS' THEN {NOW} END
+    data = $15, begun = $16, children = $17, variables = $18, status = $19, output = $20, revision = v.revision + 1,
+    history_count = v.history_count + cardinality($21),
+    finished_at = CASE WHEN $19 <> 'IN_PROGRESS' THEN {NOW} END
   FROM go WHERE v.id = $1),
 lines AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
   SELECT $1, go.history_count + u.place, u.type, {NOW}, u.frame, u.step, u.details
-  FROM go, unnest($18, $19, $20, $21) WITH ORDINALITY u(type, frame, step, details, place))
+  FROM go, unnest($21, $22, $23, $24) WITH ORDINALITY u(type, frame, step, details, place))
 SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT attempt FROM made), {NOW}
 """
 
 # psycopg2 writes a list as ARRAY[...]: of strings, or of nothing but nulls, that is a text[]. Hence the casts in START.
 START = f"""
-PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, text, text, text,
-  text, text, text, bigint,
+PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, int, int, text,
+  text, text, text, text, text, text, bigint,
   text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[],
-  text[], text[], int[], bigint[], text[], text[], int[], text[], text[],
+  text[], text[], int[], bigint[], text[], text[], int[], text[], text[], int[], int[], text[], text[],
   text[], int[], int[], text[], bigint[],
   text[], text[], text[], text[], int, text, text) AS
 WITH kept AS (
   INSERT INTO start_key (key, body_hash, execution_id, created_at)
-  SELECT $20, $21, $1, $22 WHERE $20 IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
+  SELECT $23, $24, $1, $25 WHERE $23 IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
 begun AS (
   INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
-    state, entry, entered_at, waiting, retries, open, data, input, output, error, cause, created_at, published,
-    alias, trace, finished_at)
-  SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $22,
-    $52, $53, $54, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
-  WHERE $20 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
+    state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
+    created_at, published, alias, trace, finished_at)
+  SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+    $25, $59, $60, $61, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
+  WHERE $23 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
     queued_at, finished_at, data, input, timeout_seconds, token, created_at)
   SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
     CASE WHEN u.status = 'QUEUED' THEN {NOW} END, CASE WHEN u.status = 'CANCELLED' THEN {NOW} END, u.data, u.input,
-    u.seconds::double precision, u.token, $22
-  FROM begun, unnest($23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+    u.seconds::double precision, u.token, $25
+  FROM begun, unnest($26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
     u(id, number, frame, entry, step, function, status, data, input, seconds, token)),
 frames AS (
-  INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output)
-  SELECT begun.id, u.* FROM begun, unnest($34, $35, $36, $37, $38, $39, $40, $41, $42)
-    u(path, state, entry, entered_at, waiting, retries, open, data, output)),
+  INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output,
+    begun, children, variables, item)
+  SELECT begun.id, u.* FROM begun, unnest($37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49)
+    u(path, state, entry, entered_at, waiting, retries, open, data, output, begun, children, variables, item)),
 timers AS (
   INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
   SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay
-  FROM begun, unnest($43, $44, $45, $46, $47) u(frame, entry, number, kind, delay)),
+  FROM begun, unnest($50, $51, $52, $53, $54) u(frame, entry, number, kind, delay)),
 lines AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
   SELECT begun.id, u.place, u.type, {NOW}, u.frame, u.step, u.details
-  FROM begun, unnest($48, $49, $50, $51) WITH ORDINALITY u(type, frame, step, details, place))
+  FROM begun, unnest($55, $56, $57, $58) WITH ORDINALITY u(type, frame, step, details, place))
 SELECT EXISTS (SELECT FROM begun)
 """
 
 HEARTBEAT = f"""
-PREPARE heartbeat(text[], text, bigint) AS
-WITH held AS MATERIALIZED (
-  SELECT id FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS' FOR UPDATE SKIP LOCKED),
+PREPARE heartbeat(text[], int[], text, bigint) AS
+WITH asked AS MATERIALIZED (
+  SELECT id, attempt FROM unnest($1::uuid[], $2) u(id, attempt)),
+held AS MATERIALIZED (
+  SELECT t.id FROM task t, asked
+  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
+  FOR UPDATE OF t SKIP LOCKED),
 kept AS (
-  UPDATE task t SET lease_until = {NOW} + $3 FROM held WHERE t.id = held.id)
-SELECT id, attempt FROM task WHERE id = ANY($1::uuid[]) AND owner = $2 AND status = 'IN_PROGRESS'
+  UPDATE task t SET lease_until = {NOW} + $4 FROM held WHERE t.id = held.id)
+SELECT t.id, t.attempt FROM task t, asked
+WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
 """
 
 PREPARE = {
@@ -167,7 +173,7 @@ def start_values(start: Any) -> Sequence[Any]:
         row.body_hash,
         row.created_at,
         *_columns(start.tasks, 11),
-        *_columns(start.frames, 9),
+        *_columns(start.frames, 13),
         *_columns(start.timers, 5),
         *_columns(start.lines, 4),
         row.published,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from peewee import __exception_wrapper__ as wrapped_errors
@@ -40,6 +41,9 @@ class Root:
     retries: str
     open: int
     data: str
+    begun: int
+    children: int
+    variables: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,10 @@ class NewFrame:
     open: int
     data: str
     output: str | None
+    begun: int
+    children: int
+    variables: str
+    item: str | None
 
 
 @dataclass(frozen=True)
@@ -240,18 +248,19 @@ def finish(move: Finish) -> Finished | None:
     return None if row is None or not row[0] else Finished(row[1], row[2])
 
 
-def heartbeat(owner: str, lease_ms: int, task_ids: Sequence[str]) -> dict[str, int]:
-    """Ask for more time for these tasks of ``owner``: the ids still its own, each with its attempt.
+def heartbeat(owner: str, lease_ms: int, held: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Ask for more time for these attempts (task id, attempt) of ``owner``: those that are still its own.
 
     It waits for nobody: a task that somebody is changing right now keeps the lease it has, and is ours until it is not.
     """
     if is_sqlite():
-        places = ", ".join("?" * len(task_ids))
+        places = ", ".join(["(?, ?)"] * len(held))
         with transaction():
-            rows = _all(sqlite.HEARTBEAT.format(places), (lease_ms, owner, *task_ids))
+            rows = _all(sqlite.HEARTBEAT.format(places), (lease_ms, owner, *chain.from_iterable(held)))
     else:
-        rows = _prepared_rows("heartbeat", (list(task_ids), owner, lease_ms))
-    return {str(task_id): attempt for task_id, attempt in rows}
+        ids, attempts = zip(*held, strict=True)
+        rows = _prepared_rows("heartbeat", (list(ids), list(attempts), owner, lease_ms))
+    return {(str(task_id), attempt) for task_id, attempt in rows}
 
 
 def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
@@ -325,8 +334,8 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:14], row[14:21], row[21:28]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[28])
+    task, shared, root = row[:14], row[14:21], row[21:31]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[31])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

@@ -49,11 +49,12 @@ INSERT INTO task (id, execution_id, number, frame, entry, step, function, status
 """
 MOVE = f"""
 UPDATE execution SET state = ?1, entry = ?2, entered_at = ?3, waiting = ?4, retries = ?5, open = ?6, data = ?7,
-  status = ?8, output = ?9, revision = revision + 1, history_count = history_count + ?10,
-  finished_at = CASE WHEN ?8 <> 'IN_PROGRESS' THEN {NOW} END WHERE id = ?11
+  begun = ?8, children = ?9, variables = ?10, status = ?11, output = ?12, revision = revision + 1,
+  history_count = history_count + ?13,
+  finished_at = CASE WHEN ?11 <> 'IN_PROGRESS' THEN {NOW} END WHERE id = ?14
 """
 HEARTBEAT = f"""
-UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND id IN ({{}})
+UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND (id, attempt) IN (VALUES {{}})
 RETURNING id, attempt
 """
 KEEP = """
@@ -61,10 +62,10 @@ INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?
 """
 BEGIN = f"""
 INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
-  state, entry, entered_at, waiting, retries, open, data, input, output, error, cause, created_at, published,
-  alias, trace, finished_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-  CASE WHEN ?7 <> 'IN_PROGRESS' THEN {NOW} END)
+  state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
+  created_at, published, alias, trace, finished_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+  ?23, ?24, ?25, ?26, CASE WHEN ?7 <> 'IN_PROGRESS' THEN {NOW} END)
 """
 NEW_TASK = f"""
 INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
@@ -73,8 +74,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {N
   CASE WHEN ?8 = 'CANCELLED' THEN {NOW} END, ?9, ?10, ?11, ?12, {NOW})
 """
 NEW_FRAME = """
-INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output, begun, children,
+  variables, item) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 NEW_TIMER = f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at) VALUES (?, ?, ?, ?, ?, {NOW} + ?)

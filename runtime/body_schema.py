@@ -9,7 +9,7 @@ from typing import Any
 import fastjsonschema
 
 from functions.errors import InvalidRequest
-from runtime.engine.rules import MOST_KNOWN, cut, did_you_mean, shown
+from runtime.engine.kinds import MOST_KNOWN, cut, did_you_mean, shown
 
 Json = Any
 

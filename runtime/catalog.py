@@ -16,7 +16,7 @@ from typing import Any
 from functions.api._schemas import SCHEMAS
 from functions.contract import FunctionView
 from runtime.body_schema import BodySchema
-from runtime.engine import jsontext, names, rules
+from runtime.engine import jsontext, kinds, names, rules
 from runtime.engine.steplist import FunctionDefaults
 from runtime.function_source import CatalogError, Source, read_source
 from runtime.routes import Route, parse_route
@@ -28,11 +28,11 @@ log = logging.getLogger("stepwell.catalog")
 
 Json = Any
 
-ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn"}
+ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", "lambda_api": "lambda"}
 USERS_ROOMS = {"steps": "step", "api": "api"}
-FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "sfn": "TARGET"}
+FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "lambda": "ROUTE", "sfn": "TARGET"}
 """The constant that says what a handler answers to. A step type's is its name."""
-BODY_LIMITS = ("body", "definition_body")
+BODY_LIMITS = ("body", "definition_body", "invoke_body", "code_body")
 _TARGET = re.compile(r"AWSStepFunctions\.[A-Za-z]+")
 _STATUSES = range(200, 600)
 
@@ -222,11 +222,11 @@ def _seconds(value: Any) -> float:
 def _retry(value: Any) -> Any:
     if isinstance(value, dict) and not all(isinstance(member, str) for member in value):
         raise ValueError("has a member whose name is no string")
-    _refuse_faults(rules.check(value, "it", rules.RETRY, "a retry"))
+    _refuse_faults(kinds.check(value, "it", rules.RETRY, "a retry"))
     return value
 
 
-def _refuse_faults(faults: Iterator[rules.Fault]) -> None:
+def _refuse_faults(faults: Iterator[kinds.Fault]) -> None:
     for fault in faults:
         hint = f" ({fault.hint})" if fault.hint else ""
         raise ValueError(f"{fault.path.removeprefix('it.')}: {fault.message}{hint}".removeprefix("it: "))

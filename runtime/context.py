@@ -28,6 +28,7 @@ from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
+from runtime.lambdas.room import LambdaRoom
 from runtime.rounds import Rounds
 from runtime.settings import Settings
 from runtime.tasks import Tasks
@@ -64,6 +65,7 @@ class Context:
     runs: WireExecutions
     quick_runs: WireExpress
     tokens: WireTokens
+    lambdas: LambdaRoom
     log: logging.Logger
 
 
@@ -104,6 +106,7 @@ class Runtime:
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
+            "lambdas": LambdaRoom(self.catalog, self.invoker, settings),
         }
 
     def api_context(self, request_id: str) -> ApiContext:

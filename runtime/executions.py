@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Protocol
 
 from db import queries
 from db.database import database, transaction
@@ -30,7 +31,8 @@ from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
-from runtime.engine.transition import transition
+from runtime.engine.transition import FramesMissing, Transition, transition
+from runtime.guards import WAITS_FOR_ANSWER, Guard, Outcome, TokenAnswer, TokenGuard
 from runtime.hotpath import Moment
 from runtime.ids import is_id, task_id
 from runtime.rows import Effects
@@ -39,8 +41,8 @@ from runtime.workflows import Latest, Workflows
 
 log = logging.getLogger("stepwell.executions")
 
-WAITS_FOR_ANSWER = ("QUEUED", "IN_PROGRESS")
-"""The statuses in which a task's token may be answered."""
+CHILDREN = (1, 40, 1_000, sys.maxsize)
+"""How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
 
 
 class Bell(Protocol):
@@ -49,50 +51,6 @@ class Bell(Protocol):
     def ring(self, task_ids: list[str]) -> None: ...
     def wake_timers(self) -> None: ...
     def drop_cancelled(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Guard:
-    """Which claim of a task a result belongs to: all of it must match, or the result is nobody's."""
-
-    task_id: str
-    attempt: int
-    owner: str | None
-    status: str = "IN_PROGRESS"
-
-    def conditions(self) -> tuple[Any, ...]:
-        owner = Task.owner.is_null() if self.owner is None else Task.owner == self.owner
-        return Task.id == self.task_id, Task.attempt == self.attempt, owner, Task.status == self.status
-
-
-@dataclass(frozen=True)
-class TokenGuard:
-    """Which try of a task a token answers, whoever holds the claim."""
-
-    task_id: str
-    token: str
-
-    def conditions(self) -> tuple[Any, ...]:
-        return Task.id == self.task_id, Task.token == self.token, Task.status.in_(WAITS_FOR_ANSWER)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended, for the attempt's row."""
-
-    kind: str
-    error: str | None = None
-    cause: str | None = None
-    logs: str = ""
-
-
-@dataclass(frozen=True)
-class TokenAnswer:
-    """What a task token is answered with: an output, or an error."""
-
-    output: Json = None
-    error: str | None = None
-    cause: str | None = None
 
 
 class Executions:
@@ -348,13 +306,21 @@ class Executions:
         if guard is not None and task is None:
             return None
         event = make(queries.now(), task)
-        before = rows.load(row, getattr(event, "frame", ""), 0 if task is None else task.attempt)
-        move = transition(self.workflows.machine(row.version_id), before, event, self.limits)
+        before, move = self._decided(row, event, 0 if task is None else task.attempt)
         if move.execution is before:
             return None
         if task is not None and outcome is not None:
             rows.close_attempt(task, outcome.kind, error=outcome.error, cause=outcome.cause, logs=outcome.logs)
         return rows.save(row, before, move)
+
+    def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
+        """What becomes of the execution: with as few children of its frames loaded as the move needs."""
+        machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
+        for children in CHILDREN:
+            before = rows.load(row, path, attempt, children)
+            with suppress(FramesMissing):
+                return before, transition(machine, before, event, self.limits)
+        raise AssertionError(f"execution {row.id} lacks a frame")
 
     def _announce(self, effects: Effects) -> None:
         if effects.queued:

@@ -31,7 +31,8 @@ from functions.errors import InvalidCursor, NotFound, PayloadTooLarge, TooManyRe
 from runtime import views
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext, names
-from runtime.executions import Executions, TokenAnswer
+from runtime.executions import Executions
+from runtime.guards import TokenAnswer
 from runtime.ids import is_id, new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.openapi import document

@@ -45,18 +45,17 @@ def locked(model: Any, *where: Any) -> Any:
     return (query if is_sqlite() else query.for_update()).first()
 
 
-def load(row: Execution, path: str, attempt: int) -> execution.Execution:
+def load(row: Execution, path: str, attempt: int, children: int = 1) -> execution.Execution:
     """An execution as far as an event of the frame at ``path`` needs it.
 
-    That is the frame itself with the ``attempt`` whose result counts, its ancestors, and all the children of those
-    that have one child left open.
+    That is the frame itself with the ``attempt`` whose result counts, its ancestors, and of the children of those as
+    many as ``children`` whose turn is next, or all when no more are left open.
     """
     frames = {"": _frame("", row)} if row.state is not None else {}
     for one in _rows_of(row.id, Frame.path.in_(list(_ancestors(path))) if path else None):
         frames[one.path] = _frame(one.path, one)
-    for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN and one.open == 1]:
-        prefix = child_path(parent.path, parent.entry, 0)[:-1]
-        for one in _rows_of(row.id, fn.SUBSTR(Frame.path, 1, len(prefix)) == prefix):
+    for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN]:
+        for one in _rows_of(row.id, _wanted_children(parent, children)):
             frames.setdefault(one.path, _frame(one.path, one))
     if path in frames:
         frames[path] = replace(frames[path], attempt=attempt)
@@ -193,7 +192,11 @@ def _frame(path: str, row: Any) -> execution.Frame:
         waiting=row.waiting,
         retries=tuple(int(one) for one in row.retries.split(",") if one),
         open=row.open,
+        begun=row.begun,
+        children=row.children,
         output=None if output is None else json.loads(output),
+        variables=json.loads(row.variables),
+        item=json.loads(getattr(row, "item", None) or "null"),
     )
 
 
@@ -206,12 +209,36 @@ def _columns(frame: execution.Frame) -> dict[str, Any]:
         "retries": ",".join(str(one) for one in frame.retries),
         "open": frame.open,
         "data": jsontext.write(frame.input),
+        "begun": frame.begun,
+        "children": frame.children,
+        "variables": jsontext.write(dict(frame.variables)),
     }
 
 
-def _new_frame(frame: execution.Frame) -> NewFrame:
-    output = jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
-    return NewFrame(frame.path, **_columns(frame), output=output)
+def _changed(before: execution.Frame, after: execution.Frame) -> dict[str, Any]:
+    """The columns of a frame that are not as they were; what is large and the same is not even encoded."""
+    if before.input is after.input and before.variables is after.variables:
+        small = {"state", "entry", "entered_at", "waiting", "open", "begun", "children"}
+        columns: dict[str, Any] = {name: getattr(after, name) for name in small}
+        return {**columns, "retries": ",".join(str(one) for one in after.retries)}
+    return _columns(after)
+
+
+def _item(frame: execution.Frame) -> str | None:
+    return None if frame.item is None else jsontext.write(frame.item)
+
+
+def _ended(frame: execution.Frame) -> str | None:
+    return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
+
+
+def _wanted_children(parent: execution.Frame, count: int) -> Any:
+    """Those whose turn is next; all of them when no more are left open, for then they may be joined."""
+    if parent.open <= count:
+        prefix = child_path(parent.path, parent.entry, 0)[:-1]
+        return fn.SUBSTR(Frame.path, 1, len(prefix)) == prefix
+    turns = range(parent.begun, min(parent.begun + count, parent.children))
+    return Frame.path.in_([child_path(parent.path, parent.entry, number) for number in turns]) if turns else None
 
 
 def _ancestors(path: str) -> Iterator[str]:
@@ -230,7 +257,7 @@ def _rows_of(execution_id: str, which: Any) -> Iterable[Frame]:
 def _save_execution(row: Execution, before: execution.Execution, after: execution.Execution) -> None:
     ended = after.status != execution.IN_PROGRESS
     moved = "" in after.frames and after.frames[""] is not before.frames.get("")
-    root = _columns(after.frames[""]) if moved else {}
+    root = _changed(before.frames[""], after.frames[""]) if moved else {}
     Execution.update(
         **root,
         status=after.status,
@@ -290,14 +317,17 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
     if gone:
         Frame.delete().where(Frame.execution_id == execution_id, Frame.path.in_(gone)).execute()
     changed = [one for path, one in after.frames.items() if path and one is not before.frames.get(path)]
-    rows = [{"execution_id": execution_id, **vars(_new_frame(one))} for one in changed]
+    for frame in [one for one in changed if one.path in before.frames]:
+        Frame.update(**_changed(before.frames[frame.path], frame), output=_ended(frame)).where(
+            Frame.execution_id == execution_id, Frame.path == frame.path
+        ).execute()
+    rows = [{"execution_id": execution_id, **vars(_new_frame(one))} for one in changed if one.path not in before.frames]
     for first in range(0, len(rows), BATCH):
-        _upsert_frames(rows[first : first + BATCH])
+        Frame.insert_many(rows[first : first + BATCH]).execute()
 
 
-def _upsert_frames(rows: list[dict[str, Any]]) -> None:
-    columns = [getattr(Frame, name) for name in rows[0] if name not in ("execution_id", "path")]
-    Frame.insert_many(rows).on_conflict(conflict_target=[Frame.execution_id, Frame.path], preserve=columns).execute()
+def _new_frame(frame: execution.Frame) -> NewFrame:
+    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=_item(frame))
 
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:

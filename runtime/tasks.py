@@ -17,7 +17,8 @@ from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
 from runtime.crashpoints import reach
-from runtime.executions import Executions, Guard
+from runtime.executions import Executions
+from runtime.guards import Guard
 from runtime.ids import execution_of, is_id
 from runtime.rows import clock_sql
 from runtime.settings import Settings
@@ -63,15 +64,15 @@ class Tasks:
             mine = queries.held(execution_of(task_id), self.owner)
         return [claim for claim in mine if claim.id == task_id]
 
-    def heartbeat(self, held: Sequence[Claimed]) -> dict[str, int]:
+    def heartbeat(self, held: Sequence[Claimed]) -> set[tuple[str, int]]:
         """Ask for longer, for what this process works on: the task ids still its own, each with its attempt.
 
         What it claimed and no longer works on is not asked for: its lease runs out, and others take it.
         """
         if not held:
-            return {}
+            return set()
         with database.connection_context():
-            return queries.heartbeat(self.owner, self.lease_ms, [claim.id for claim in held])
+            return queries.heartbeat(self.owner, self.lease_ms, [(claim.id, claim.attempt) for claim in held])
 
     def give_back(self, claim: Claimed, logs: str = "") -> bool:
         """Let somebody else run it: from IN_PROGRESS to QUEUED, no loss and no retry counted. False when not ours."""

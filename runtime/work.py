@@ -76,7 +76,7 @@ class Work:
         held = self.running()
         ours = self.tasks.heartbeat(held)
         for claim in held:
-            if ours.get(claim.id) != claim.attempt and self._stop(claim):
+            if (claim.id, claim.attempt) not in ours and self._stop(claim):
                 log.warning("task %s, attempt %s, is no longer ours: its handler is stopped", claim.id, claim.attempt)
 
     def hand_back(self) -> None:

@@ -14,7 +14,9 @@ from db.database import database, transaction
 from db.models import Alias, Version, Workflow
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, jsontext, names, steplist, validate
-from runtime.engine.definition import PlannedTask, StateMachine, TaskState, load
+from runtime.engine.definition import PlannedTask, StateMachine, TaskState
+from runtime.engine.fields import Constant
+from runtime.engine.load import load
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
 from runtime.ids import new_id
@@ -199,7 +201,8 @@ def around(inner: StateMachine) -> StateMachine:
     It runs at least once and from the beginning, as AWS says of Express workflows.
     """
     limit = min(inner.timeout_seconds or EXPRESS_SECONDS, EXPRESS_SECONDS)
-    only = TaskState(EXPRESS_STATE, function=EXPRESS_FUNCTION, resource=EXPRESS_FUNCTION, timeout_seconds=limit)
+    seconds = Constant("TimeoutSeconds", limit)
+    only = TaskState(EXPRESS_STATE, function=EXPRESS_FUNCTION, resource=EXPRESS_FUNCTION, timeout_seconds=seconds)
     return StateMachine(EXPRESS_STATE, {EXPRESS_STATE: only})
 
 

@@ -10,25 +10,22 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
+from runtime.engine.fields import Field
 from runtime.engine.paths import PathMissing, parse
+from runtime.engine.scope import Scope
+from runtime.engine.times import instant
 
 Json = Any
 
-Condition = Callable[[Json, Mapping[str, Json]], bool]
-"""Whether a rule holds, given the state's input and the context object. Raises ConditionFault."""
+Condition = Callable[[Scope], bool]
+"""Whether a rule holds. Raises ConditionFault; in JSONata what its expression raises."""
 
 _OTHER = object()
 """What a value is read as that is not of the kind asked for."""
 
-# Not left to fromisoformat, which takes more of ISO 8601 with every Python: RFC 3339 has no 24:00, no weeks, no comma.
-_INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
-    r"(?:\.([0-9]+))?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-)
 _PLAIN = re.compile(r"(?:[^*\\]++|\\[*\\])*+")
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -43,10 +40,12 @@ class PatternSyntax(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One entry of ``Choices``: the state that follows if the condition holds."""
+    """One entry of ``Choices``: where it leads if the condition holds; in JSONata also what becomes of the output."""
 
     next: str
     condition: Condition
+    output: Field | None = None
+    assign: Field | None = None
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,8 @@ def _pieces(text: str) -> list[str]:
 
 
 def _instant(value: Json) -> Any:
-    """A timestamp as something that compares, to any fraction: RFC 3339 with an upper-case T, and Z or an offset."""
-    match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return _OTHER
-    seconds, fraction, zone = match.groups("")
-    try:
-        return datetime.fromisoformat(seconds + zone), fraction.rstrip("0")
-    except ValueError:
-        return _OTHER
+    found = instant(value)
+    return _OTHER if found is None else found
 
 
 def is_instant(value: Json) -> bool:
@@ -171,12 +163,12 @@ TESTS: Mapping[str, Callable[[Json], bool]] = {
 }
 
 
-def _reader(text: str) -> Callable[[Json, Mapping[str, Json]], Json]:
+def _reader(text: str) -> Callable[[Scope], Json]:
     path = parse(text)
 
-    def read(document: Json, context: Mapping[str, Json]) -> Json:
+    def read(scope: Scope) -> Json:
         try:
-            return path.get(document, context)
+            return path.get(scope.document, scope.context, scope.variables)
         except PathMissing:
             raise ConditionFault(
                 f"Invalid path '{text}': The choice state's condition path references an invalid value."
@@ -188,8 +180,8 @@ def _reader(text: str) -> Callable[[Json, Mapping[str, Json]], Json]:
 def _compares(comparison: Comparison, variable: str, operand: Json) -> Condition:
     value_of, read, holds, expected = _reader(variable), comparison.read, comparison.holds, comparison.read(operand)
 
-    def condition(document: Json, context: Mapping[str, Json]) -> bool:
-        found = read(value_of(document, context))
+    def condition(scope: Scope) -> bool:
+        found = read(value_of(scope))
         return found is not _OTHER and holds(found, expected)
 
     return condition
@@ -198,8 +190,8 @@ def _compares(comparison: Comparison, variable: str, operand: Json) -> Condition
 def _compares_path(comparison: Comparison, variable: str, operand: str) -> Condition:
     value_of, other_of, read, holds = _reader(variable), _reader(operand), comparison.read, comparison.holds
 
-    def condition(document: Json, context: Mapping[str, Json]) -> bool:
-        found, other = read(value_of(document, context)), read(other_of(document, context))
+    def condition(scope: Scope) -> bool:
+        found, other = read(value_of(scope)), read(other_of(scope))
         return found is not _OTHER and other is not _OTHER and holds(found, other)
 
     return condition
@@ -208,8 +200,8 @@ def _compares_path(comparison: Comparison, variable: str, operand: str) -> Condi
 def _matches(variable: str, operand: str) -> Condition:
     value_of, matches = _reader(variable), pattern(operand)
 
-    def condition(document: Json, context: Mapping[str, Json]) -> bool:
-        found = value_of(document, context)
+    def condition(scope: Scope) -> bool:
+        found = value_of(scope)
         return isinstance(found, str) and matches(found)
 
     return condition
@@ -218,8 +210,8 @@ def _matches(variable: str, operand: str) -> Condition:
 def _tests(test: Callable[[Json], bool], variable: str, operand: bool) -> Condition:
     value_of = _reader(variable)
 
-    def condition(document: Json, context: Mapping[str, Json]) -> bool:
-        return test(value_of(document, context)) is operand
+    def condition(scope: Scope) -> bool:
+        return test(value_of(scope)) is operand
 
     return condition
 
@@ -227,9 +219,9 @@ def _tests(test: Callable[[Json], bool], variable: str, operand: bool) -> Condit
 def _is_present(variable: str, operand: bool) -> Condition:
     path = parse(variable)
 
-    def condition(document: Json, context: Mapping[str, Json]) -> bool:
+    def condition(scope: Scope) -> bool:
         try:
-            path.get(document, context)
+            path.get(scope.document, scope.context, scope.variables)
         except PathMissing:
             return not operand
         return operand
@@ -248,16 +240,16 @@ OPERATORS: Mapping[str, Callable[[str, Any], Condition]] = {
 
 
 def _every(nested: Sequence[Condition]) -> Condition:
-    return lambda document, context: all(one(document, context) for one in nested)
+    return lambda scope: all(one(scope) for one in nested)
 
 
 def _some(nested: Sequence[Condition]) -> Condition:
-    return lambda document, context: any(one(document, context) for one in nested)
+    return lambda scope: any(one(scope) for one in nested)
 
 
 def _opposite(nested: Sequence[Condition]) -> Condition:
     (only,) = nested
-    return lambda document, context: not only(document, context)
+    return lambda scope: not only(scope)
 
 
 COMBINATIONS: Mapping[str, Callable[[Sequence[Condition]], Condition]] = {"And": _every, "Or": _some, "Not": _opposite}

@@ -1,6 +1,7 @@
 """A state machine as values: what ``load`` makes of an Amazon States Language document that ``validate`` has passed.
 
-Loaded once per workflow version and shared by every execution of it; nothing here is ever written to.
+Loaded once per workflow version and shared by every execution of it; nothing here is ever written to. The fields of a
+state are those of the specification; what an expression of either query language gives is a :class:`Field`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine.choice_rules import Rule
-from runtime.engine.choice_rules import compile as compile_rule
+from runtime.engine.fields import Field
 from runtime.engine.paths import Path, parse
-from runtime.engine.templates import Template
-from runtime.engine.templates import compile as compile_template
 
 Json = Any
 
@@ -37,42 +36,49 @@ class Retrier:
 
 @dataclass(frozen=True)
 class Catcher:
-    """One entry of ``Catch``: which errors, where to, and where in the input the error output goes (None: nowhere)."""
+    """One entry of ``Catch``: which errors, where to, and what becomes of the error output.
+
+    JSONPath places it in the input at ``result_path`` (None: nowhere), JSONata makes ``output`` of it.
+    """
 
     error_equals: tuple[str, ...]
     next: str
     result_path: Path | None = ROOT
+    output: Field | None = None
+    assign: Field | None = None
 
 
 @dataclass(frozen=True)
 class State:
-    """What all states share. ``next`` is None for a state that ends its machine."""
+    """What all states share. ``next`` is None for a state that ends its machine; ``output`` is JSONata's Output."""
 
     name: str
     next: str | None = None
+    is_jsonata: bool = False
     input_path: Path | None = ROOT
     output_path: Path | None = ROOT
+    output: Field | None = None
+    assign: Field | None = None
 
 
 @dataclass(frozen=True)
 class PassState(State):
-    parameters: Template | None = None
+    parameters: Field | None = None
     result: Json = None
     has_result: bool = False
     result_path: Path | None = ROOT
 
 
 @dataclass(frozen=True)
-class WaitState(State):
-    seconds: float = 0
+class ChoiceState(State):
+    rules: tuple[Rule, ...] = ()
+    default: str | None = None
 
 
 @dataclass(frozen=True)
-class ChoiceState(State):
-    """``default`` is where it goes when no rule holds; None: nowhere, which is an error."""
-
-    rules: tuple[Rule, ...] = ()
-    default: str | None = None
+class WaitState(State):
+    seconds: Field | None = None
+    timestamp: Field | None = None
 
 
 @dataclass(frozen=True)
@@ -82,16 +88,19 @@ class SucceedState(State):
 
 @dataclass(frozen=True)
 class FailState(State):
-    error: str | None = None
-    cause: str | None = None
+    error: Field | None = None
+    cause: Field | None = None
 
 
 @dataclass(frozen=True)
 class WorkState(State):
-    """What Task and Parallel share: a result that may be selected, placed, retried and caught."""
+    """What Task, Parallel and Map share: a result that may be selected, placed, retried and caught.
 
-    parameters: Template | None = None
-    result_selector: Template | None = None
+    ``parameters`` is JSONPath's Parameters or JSONata's Arguments.
+    """
+
+    parameters: Field | None = None
+    result_selector: Field | None = None
     result_path: Path | None = ROOT
     retriers: tuple[Retrier, ...] = ()
     catchers: tuple[Catcher, ...] = ()
@@ -101,7 +110,7 @@ class WorkState(State):
 class TaskState(WorkState):
     function: str = ""
     resource: str = ""
-    timeout_seconds: float | None = None
+    timeout_seconds: Field | None = None
     waits_for_token: bool = False
     """Whether the handler's return ends nothing: whoever holds the task token answers later."""
     number: int | None = None
@@ -111,6 +120,16 @@ class TaskState(WorkState):
 @dataclass(frozen=True)
 class ParallelState(WorkState):
     branches: tuple[StateMachine, ...] = ()
+
+
+@dataclass(frozen=True)
+class MapState(WorkState):
+    """``items`` gives the list, ``selector`` what an item becomes, ``concurrency`` how many run at a time (0: many)."""
+
+    items: Field | None = None
+    selector: Field | None = None
+    concurrency: Field | None = None
+    processor: StateMachine | None = None
 
 
 @dataclass(frozen=True)
@@ -131,125 +150,7 @@ class StateMachine:
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
 
 
-def load(document: Mapping[str, Json], plan: tuple[PlannedTask, ...] = ()) -> StateMachine:
-    """The state machine that a valid document describes. ``plan`` names the tasks whose rows exist from the start."""
-    return _machine(document, {task.step: task.number for task in plan}, plan)
-
-
 def function_of(resource: str) -> str:
     """The function that a Task's ``Resource`` names: a step type's plain name, or the name inside a Lambda ARN."""
     parts = resource.split(":")
     return parts[6] if len(parts) > 6 and parts[2] == "lambda" and parts[5] == "function" else resource
-
-
-def _machine(document: Mapping[str, Json], numbers: Mapping[str, int], plan: tuple[PlannedTask, ...]) -> StateMachine:
-    states = {name: _state(name, body, numbers) for name, body in document["States"].items()}
-    return StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"), plan)
-
-
-def _state(name: str, body: Mapping[str, Json], numbers: Mapping[str, int]) -> State:
-    common = {
-        "name": name,
-        "next": body.get("Next"),
-        "input_path": _path(body, "InputPath"),
-        "output_path": _path(body, "OutputPath"),
-    }
-    return _LOADERS[body["Type"]](body, common, numbers)
-
-
-def _pass(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
-    return PassState(
-        **common,
-        parameters=_template(body, "Parameters"),
-        result=body.get("Result"),
-        has_result="Result" in body,
-        result_path=_path(body, "ResultPath"),
-    )
-
-
-def _task(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
-    waits = body["Resource"] == WITH_TOKEN
-    if waits:
-        body = {
-            **body,
-            "Parameters": body["Parameters"].get("Payload", {}),
-            "Function": body["Parameters"]["FunctionName"],
-        }
-    return TaskState(
-        **common,
-        **_work(body),
-        function=function_of(body.get("Function", body["Resource"])),
-        waits_for_token=waits,
-        resource=body["Resource"],
-        timeout_seconds=body.get("TimeoutSeconds"),
-        number=numbers.get(common["name"]),
-    )
-
-
-def _parallel(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
-    return ParallelState(
-        **common, **_work(body), branches=tuple(_machine(branch, numbers, ()) for branch in body["Branches"])
-    )
-
-
-def _choice(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
-    rules = tuple(Rule(one["Next"], compile_rule(one)) for one in body["Choices"])
-    return ChoiceState(**common, rules=rules, default=body.get("Default"))
-
-
-def _wait(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
-    return WaitState(**common, seconds=body["Seconds"])
-
-
-def _succeed(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
-    return SucceedState(**common)
-
-
-def _fail(body: Mapping[str, Json], common: dict[str, Any], numbers: Mapping[str, int]) -> State:
-    return FailState(**common, error=body.get("Error"), cause=body.get("Cause"))
-
-
-_LOADERS = {
-    "Pass": _pass,
-    "Task": _task,
-    "Choice": _choice,
-    "Wait": _wait,
-    "Parallel": _parallel,
-    "Succeed": _succeed,
-    "Fail": _fail,
-}
-
-
-def _work(body: Mapping[str, Json]) -> dict[str, Any]:
-    return {
-        "parameters": _template(body, "Parameters"),
-        "result_selector": _template(body, "ResultSelector"),
-        "result_path": _path(body, "ResultPath"),
-        "retriers": tuple(_retrier(one) for one in body.get("Retry", ())),
-        "catchers": tuple(_catcher(one) for one in body.get("Catch", ())),
-    }
-
-
-def _retrier(body: Mapping[str, Json]) -> Retrier:
-    return Retrier(
-        error_equals=tuple(body["ErrorEquals"]),
-        interval_seconds=body.get("IntervalSeconds", 1),
-        max_attempts=body.get("MaxAttempts", 3),
-        backoff_rate=body.get("BackoffRate", 2.0),
-        max_delay_seconds=body.get("MaxDelaySeconds"),
-        full_jitter=body.get("JitterStrategy") == "FULL",
-    )
-
-
-def _catcher(body: Mapping[str, Json]) -> Catcher:
-    return Catcher(tuple(body["ErrorEquals"]), body["Next"], _path(body, "ResultPath"))
-
-
-def _path(body: Mapping[str, Json], field_name: str) -> Path | None:
-    """An absent path is the whole document; an explicit null is None: discard."""
-    text = body.get(field_name, "$")
-    return None if text is None else parse(text)
-
-
-def _template(body: Mapping[str, Json], field_name: str) -> Template | None:
-    return compile_template(body[field_name]) if field_name in body else None

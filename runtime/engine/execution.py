@@ -10,13 +10,13 @@ Json = Any
 
 IN_PROGRESS, COMPLETED, FAILED, TIMED_OUT, CANCELLED = "IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"
 
-FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, ENDED = "task", "retry", "timer", "children", "ended"
+FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN, ENDED = "task", "retry", "timer", "children", "turn", "ended"
 """What a frame waits for."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One place where an execution stands: the root, or a branch of a Parallel.
+    """One place where an execution stands: the root, a branch of a Parallel, or an item of a Map.
 
     ``path`` tells where: "" is the root, "5.0" branch 0 of the Parallel that was entered at history id 5,
     "5.0/9.2" branch 2 of one inside it. ``entry`` tells which time: the history id of the entry into ``state``.
@@ -34,7 +34,15 @@ class Frame:
     """How often each retrier has struck in this visit."""
     open: int = 0
     """How many children have not ended."""
+    begun: int = 0
+    """How many children have begun: of a Map some may wait for their turn."""
+    children: int = 0
+    """How many children there are."""
     output: Json = None
+    variables: Mapping[str, Json] = field(default_factory=dict)
+    """What was assigned in this frame; what its ancestors hold is seen as well."""
+    item: Json = None
+    """Of an item of a Map: the item itself, which ``$$.Map.Item.Value`` shows."""
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,17 @@ def top_level_references(expression: Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_references(expression.tree)))
 
 
+def members_of_states(expression: Expression) -> frozenset[str]:
+    """The members of ``$states`` that an expression names: ``$states.result.total`` has ``result``."""
+    found = set()
+    for node in _nodes(expression.tree):
+        if node.type == "path" and len(node.steps) > 1:
+            first, second = node.steps[:2]
+            if first.type == "variable" and first.value == RESERVED and second.type == "name":
+                found.add(str(second.value))
+    return frozenset(found)
+
+
 def _references(node: Any) -> Iterator[str]:
     if node.type == "path":
         yield from _references(node.steps[0])
@@ -242,7 +253,10 @@ class JsonataTemplate:
 
     def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
         """The template with every expression replaced by its value. Raises JsonataFault, which knows where."""
-        scope = Scope(states, variables)
+        return self.within(Scope(states, variables), at, chance)
+
+    def within(self, scope: Scope, at: int, chance: Chance) -> Json:
+        """The same in a scope that other templates share."""
         return _render(self.node, lambda one: one.within(scope, at, chance))
 
     def expressions(self) -> Iterator[tuple[str, Expression]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class EngineLimits:
     """``payload`` in bytes of JSON text and ``depth``, for each state's input and output; ``history`` in events.
 
+    ``variables`` in bytes, for all that one frame and those above it hold.
     ``move`` is how many bytes one transition may write: states that follow each other at once, branches that all begin.
     """
 
@@ -16,6 +17,7 @@ class EngineLimits:
     depth: int = 256
     history: int = 25_000
     move: int = 64 << 20
+    variables: int = 10 << 20
 
 
 LIMITS = EngineLimits()

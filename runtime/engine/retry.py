@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TypeVar
 
 from runtime.engine.definition import Catcher, Retrier
 
-NEVER_BY_ALL = frozenset({"States.DataLimitExceeded", "States.Runtime"})
+BY_NOTHING = "States.Runtime"
+"""No Retry and no Catch takes it, whatever they name: the execution fails."""
+
+BY_NAME_ALONE = "States.DataLimitExceeded"
+"""No wildcard covers it."""
+
 Rule = TypeVar("Rule", Retrier, Catcher)
 
 
@@ -45,16 +49,12 @@ def first_match(catchers: Sequence[Catcher], error: str) -> Catcher | None:
 
 def matches(names: Sequence[str], error: str) -> bool:
     """Whether a list of ErrorEquals covers an error name."""
-    if error in names:
+    if error == BY_NOTHING:
+        return False
+    if error in names or (error == "States.HeartbeatTimeout" and "States.Timeout" in names):
         return True
-    if "States.ALL" in names:
-        return error not in NEVER_BY_ALL
-    return "States.TaskFailed" in names and error != "States.Timeout" and error not in NEVER_BY_ALL
-
-
-def chance(seed: int, salt: str) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
-    return int.from_bytes(blake2b(f"{seed}/{salt}".encode(), digest_size=7).digest(), "big") / (1 << 56)
+    wild = "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
+    return wild and error != BY_NAME_ALONE
 
 
 def _delay(retrier: Retrier, before: int, chance: float) -> float:

@@ -1,102 +1,45 @@
-"""One transition while it is being worked out: the frames that change, the commands and the history so far.
+"""One transition while it is being worked out: the verbs by which states move frames, and the commands so far.
 
-The states use its verbs (enter, leave, fail, end); only ``transition`` makes one, and it never outlives the call.
+The states use its verbs (enter, leave, complete, fail, end); only ``transition`` makes one, and it never outlives the
+call.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any
 
-from runtime.engine import commands, execution, jsontext, retry
+from runtime.engine import commands, dataflow, execution, retry
 from runtime.engine.chance import Chance
 from runtime.engine.commands import CancelFrames, Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from runtime.engine.definition import ParallelState, State, StateMachine, TaskState, WorkState
+from runtime.engine.definition import MapState, ParallelState, StateMachine, TaskState, WorkState
 from runtime.engine.events import Event
-from runtime.engine.execution import Execution, Frame, HistoryEvent, branch_of, is_below, parent_of
-from runtime.engine.intrinsics import IntrinsicFault
+from runtime.engine.execution import Execution, Frame, branch_of, child_path, is_below, parent_of
 from runtime.engine.limits import EngineLimits
-from runtime.engine.paths import Path, PathMissing
-from runtime.engine.templates import Template
+from runtime.engine.standing import FramesMissing, Standing, StateFault
 
 Json = Any
 
-
-class QuotaExceeded(Exception):
-    """A bound of the execution as a whole is reached; the message says which."""
+NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
-class StateFault(Exception):
-    """A state cannot do what its definition says: an error name and a cause."""
-
-    def __init__(self, error: str, cause: str) -> None:
-        self.error = error
-        self.cause = cause
-        super().__init__(f"{error}: {cause}")
-
-
-class Run:
+class Run(Standing):
     def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:
-        self.machine = machine
-        self.before = before
-        self.event = event
-        self.limits = limits
-        self.frames = dict(before.frames)
-        self.count = before.history_count
-        self.written = 0
+        super().__init__(machine, before, event, limits)
         self.status = before.status
         self.ending: dict[str, Json] = {}
         self.commands: list[Command] = []
-        self.history: list[HistoryEvent] = []
         self.entering: deque[str] = deque()
 
     def result(self) -> Execution:
         """The execution as this transition leaves it."""
         return replace(self.before, status=self.status, frames=self.frames, history_count=self.count, **self.ending)
 
-    # Where a frame stands
-
-    def machine_of(self, path: str) -> StateMachine:
-        """The state machine that a frame runs: the whole one, or the branch it was opened for."""
-        if path == "":
-            return self.machine
-        parent = self.frames[parent_of(path)]
-        state = self.machine_of(parent.path).states[parent.state]
-        assert isinstance(state, ParallelState), f"{parent.path} is in {parent.state}, which has no branches"
-        return state.branches[branch_of(path)]
-
-    def state_of(self, frame: Frame) -> State:
-        return self.machine_of(frame.path).states[frame.state]
-
-    def is_parallel(self, frame: Frame) -> bool:
-        return isinstance(self.state_of(frame), ParallelState)
-
-    # The ledger
-
-    def record(self, type: str, frame: Frame | None = None, **details: Json) -> None:
-        """Write a line of history. Raises QuotaExceeded when only the line that ends the execution has room left."""
-        if self.count >= self.limits.history - 1:
-            raise QuotaExceeded(f"The execution reached the maximum number of history events ({self.limits.history}).")
-        self._write(type, frame, details)
-
-    def _write(self, type: str, frame: Frame | None, details: dict[str, Json]) -> None:
-        self.count += 1
-        path, step = (frame.path, frame.state) if frame is not None else ("", None)
-        said = {name: value for name, value in details.items() if value is not None or name in ("input", "output")}
-        self.history.append(HistoryEvent(type, path, step, said))
-
     # The verbs
-
-    def put(self, frame: Frame, **changes: Any) -> Frame:
-        """Store a frame as changed."""
-        frame = replace(frame, **changes) if changes else frame
-        self.frames[frame.path] = frame
-        return frame
 
     def enter(self, frame: Frame) -> None:
         """Let a frame enter the state it names, when its turn comes."""
@@ -110,14 +53,29 @@ class Run:
             return None
         kind = type(self.state_of(frame)).__name__
         self.record(f"{kind}Entered", frame, **({} if self._follows(frame) else {"input": frame.input}))
-        fresh = Frame(frame.path, frame.state, frame.input, entry=self.count, entered_at=self.event.at)
+        fresh = Frame(
+            path=frame.path,
+            state=frame.state,
+            input=frame.input,
+            entry=self.count,
+            entered_at=self.event.at,
+            variables=frame.variables,
+            item=frame.item,
+        )
         return self.put(fresh)
 
-    def leave(self, frame: Frame, output: Json, next: str | None = None) -> None:
+    def leave(
+        self, frame: Frame, output: Json, next: str | None = None, assigned: Mapping[str, Json] = NOTHING
+    ) -> None:
         """End the state with this output; ``next`` overrides where it goes, as a catcher does."""
         state = self.state_of(frame)
         self.check_size(output, frame)
-        self.record(f"{type(state).__name__}Exited", frame, output=output)
+        told = {}
+        if assigned:
+            frame = self.put(frame, variables={**frame.variables, **assigned})
+            self.check_variables(frame)
+            told = {"assignedVariables": dict(assigned)}
+        self.record(f"{type(state).__name__}Exited", frame, output=output, **told)
         following = next or state.next
         if following is None:
             self._end_frame(frame, output)
@@ -125,12 +83,28 @@ class Run:
             self.enter(replace(frame, state=following, input=output))
 
     def complete(self, frame: Frame, state: WorkState, result: Json) -> None:
-        """End a state that did work: select from its result, place it in the input, and leave."""
-        context = self.context(frame)
-        if state.result_selector is not None:
-            result = self.render(state.result_selector, result, context)
-        output = frame.input if state.result_path is None else self.placed(state.result_path, frame.input, result)
-        self.leave(frame, self.taken(state.output_path, output, context))
+        """End a state that did work."""
+        output, assigned = dataflow.finished(self, frame, state, result)
+        self.leave(frame, output, None, assigned)
+
+    def open_children(self, frame: Frame, children: list[Frame], at_once: int) -> None:
+        """Let frames stand below this one. So many begin; of the others one each time that one ends."""
+        begun = min(at_once, len(children))
+        frame = self.put(frame, waiting=execution.FOR_CHILDREN, open=len(children), begun=begun, children=len(children))
+        for child in children[begun:]:
+            self.put(child, waiting=execution.FOR_TURN)
+        for child in children[:begun]:
+            self._begin(frame, child)
+
+    def join(self, parent: Frame) -> None:
+        """Go on with the outputs of all children, in their order."""
+        state = self.state_of(parent)
+        assert isinstance(state, ParallelState | MapState)
+        results = [self._child(parent, number).output for number in range(parent.children)]
+        for number in range(parent.children):
+            del self.frames[child_path(parent.path, parent.entry, number)]
+        self.record(f"{type(state).__name__}Succeeded", parent)
+        self.complete(parent, state, results)
 
     def fail(self, frame: Frame, error: str, cause: str | None) -> None:
         """Let an error rise from a frame until a Retry or a Catch takes it, or the execution ends with it."""
@@ -141,11 +115,10 @@ class Run:
                 if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause):
                     return
             except StateFault as fault:  # of the catcher, which does not catch itself
-                error, cause = fault.error, fault.cause
+                error, cause = fault.error, fault.cause_in(frame)
             if frame.path == "":
                 return self.end(execution.FAILED, error=error, cause=cause)
-            frame = self.frames[parent_of(frame.path)]
-            self.record("ParallelStateFailed", frame, error=error, cause=cause)
+            frame = self._failed_below(frame, error, cause)
 
     def end(self, status: str, **ending: Json) -> None:
         """End the execution; nothing is begun any more. The room for this last line of history is always kept."""
@@ -158,7 +131,7 @@ class Run:
         self.status = status
         self.ending = ending
         self.commands = [one for one in self.commands if isinstance(one, CompleteTask | FailTask)]
-        self._write(types[status], None, {name: value for name, value in ending.items() if name != "output"})
+        self.write(types[status], None, {name: value for name, value in ending.items() if name != "output"})
 
     @contextmanager
     def faults_of(self, frame: Frame) -> Iterator[None]:
@@ -166,87 +139,12 @@ class Run:
         try:
             yield
         except StateFault as fault:
-            self.fail(self.frames[frame.path], fault.error, fault.cause)
+            standing = self.frames[frame.path]
+            self.fail(standing, fault.error, fault.cause_in(standing))
 
     def set_execution_timer(self) -> None:
         if self.machine.timeout_seconds is not None:
             self.commands.append(SetTimer(commands.EXECUTION, "", 0, 0, self.machine.timeout_seconds))
-
-    # Data
-
-    def context(self, frame: Frame) -> dict[str, Json]:
-        """The context object, ``$$``."""
-        before = self.before
-        return {
-            "Execution": {
-                "Id": before.id,
-                "Input": before.input,
-                "Name": before.name,
-                "StartTime": timestamp(before.started_at),
-            },
-            "State": {
-                "Name": frame.state,
-                "EnteredTime": timestamp(frame.entered_at),
-                "RetryCount": sum(frame.retries),
-            },
-            "StateMachine": {"Id": before.workflow, "Name": before.workflow},
-        }
-
-    def token(self, frame: Frame, number: int) -> str:
-        """A task token: which task it answers, and a secret of this try's own."""
-        salt = f"{self.event.seed}/{frame.path}/{frame.entry}/{sum(frame.retries)}/token"
-        return f"{self.before.id}.{number}.{blake2b(salt.encode(), digest_size=16).hexdigest()}"
-
-    def taken(self, path: Path | None, document: Json, context: dict[str, Json]) -> Json:
-        """The part of a document that InputPath or OutputPath takes; an empty object when it is null."""
-        if path is None:
-            return {}
-        try:
-            return path.get(document, context)
-        except PathMissing as fault:
-            raise StateFault("States.Runtime", str(fault)) from None
-
-    def placed(self, path: Path, document: Json, value: Json) -> Json:
-        try:
-            return path.put(document, value)
-        except PathMissing as fault:
-            raise StateFault("States.ResultPathMatchFailure", str(fault)) from None
-
-    def render(self, template: Template, document: Json, context: dict[str, Json]) -> Json:
-        try:
-            return template.render(document, context, Chance(self.event.seed, str(self.count)))
-        except PathMissing as fault:
-            raise StateFault("States.ParameterPathFailure", str(fault)) from None
-        except IntrinsicFault as fault:
-            raise StateFault("States.IntrinsicFailure", str(fault)) from None
-
-    def check_size(self, value: Json, frame: Frame, copies: int = 1) -> None:
-        """Refuse what is larger than a payload may be, as AWS does; and what could not be stored.
-
-        ``copies`` is how often it will be written. Raises QuotaExceeded when one move would write without bound.
-        """
-        if not isinstance(value, dict | list | str):
-            return
-        if jsontext.is_longer_than(value, self.limits.payload):
-            raise self._too_large(frame)
-        try:
-            text = jsontext.write(value)
-            jsontext.check_depth(text, self.limits.depth)
-        except jsontext.NotJson as fault:
-            raise StateFault("States.Runtime", f"The state/task '{frame.state}' returned no JSON: {fault}") from None
-        size = jsontext.size(text)
-        if size > self.limits.payload:
-            raise self._too_large(frame)
-        self.written += size * copies
-        if self.written > self.limits.move:
-            raise QuotaExceeded(f"One move of the execution would write more than {self.limits.move} bytes.")
-
-    def _too_large(self, frame: Frame) -> StateFault:
-        return StateFault(
-            "States.DataLimitExceeded",
-            f"The state/task '{frame.state}' returned a result with a size exceeding the maximum number of "
-            "bytes service limit.",
-        )
 
     # Inside
 
@@ -255,23 +153,45 @@ class Run:
         last = self.history[-1] if self.history else None
         return last is not None and last.frame == frame.path and last.details.get("output", last) is frame.input
 
+    def _begin(self, parent: Frame, child: Frame) -> None:
+        state = self.state_of(parent)
+        if isinstance(state, MapState):
+            index = branch_of(child.path)
+            child = replace(child, input=dataflow.item_input(self, parent, state, index, child.item))
+            self.record("MapIterationStarted", parent, name=parent.state, index=index)
+        self.enter(child)
+
+    def _child(self, parent: Frame, number: int) -> Frame:
+        """A child that is known to stand. Raises FramesMissing."""
+        path = child_path(parent.path, parent.entry, number)
+        if path not in self.frames:
+            raise FramesMissing(path)
+        return self.frames[path]
+
     def _end_frame(self, frame: Frame, output: Json) -> None:
         if frame.path == "":
             self.put(frame, waiting=execution.ENDED)
             return self.end(execution.COMPLETED, output=output)
         self.put(frame, waiting=execution.ENDED, output=output)
-        parent = self.put(self.frames[parent_of(frame.path)], open=self.frames[parent_of(frame.path)].open - 1)
-        if parent.open == 0:
-            with self.faults_of(parent):
-                self._join(parent)
+        parent = self.frames[parent_of(frame.path)]
+        parent = self.put(parent, open=parent.open - 1)
+        if isinstance(self.state_of(parent), MapState):
+            self.record("MapIterationSucceeded", parent, name=parent.state, index=branch_of(frame.path))
+        with self.faults_of(parent):
+            if parent.begun < parent.children:
+                following = self._child(parent, parent.begun)
+                self._begin(self.put(parent, begun=parent.begun + 1), following)
+            elif parent.open == 0:
+                self.join(parent)
 
-    def _join(self, parent: Frame) -> None:
+    def _failed_below(self, frame: Frame, error: str, cause: str | None) -> Frame:
+        """The parent of a frame that has failed, which fails with it."""
+        parent = self.frames[parent_of(frame.path)]
         state = self.state_of(parent)
-        assert isinstance(state, ParallelState)
-        children = [execution.child_path(parent.path, parent.entry, n) for n in range(len(state.branches))]
-        results = [self.frames.pop(path).output for path in children]
-        self.record("ParallelStateSucceeded", parent)
-        self.complete(parent, state, results)
+        if isinstance(state, MapState):
+            self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(frame.path))
+        self.record(f"{type(state).__name__}Failed", parent, error=error, cause=cause)
+        return parent
 
     def _cancel_children(self, frame: Frame) -> None:
         for path in [path for path in self.frames if is_below(path, frame.path)]:
@@ -281,8 +201,8 @@ class Run:
             self.commands.append(CancelFrames(frame.path))
 
     def _is_taken(self, frame: Frame, state: WorkState, error: str, cause: str | None) -> bool:
-        draw = retry.chance(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}")
-        decision = retry.decide(state.retriers, frame.retries, error, draw)
+        draw = Chance(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}/retry")
+        decision = retry.decide(state.retriers, frame.retries, error, draw.fraction())
         if decision is not None:
             self._hold(frame, state, decision, error, cause)
             return True
@@ -291,9 +211,8 @@ class Run:
         catcher = retry.first_match(state.catchers, error)
         if catcher is None:
             return False
-        caught = {"Error": error, "Cause": cause or ""}
-        path = catcher.result_path
-        self.leave(frame, frame.input if path is None else self.placed(path, frame.input, caught), catcher.next)
+        output, assigned = dataflow.caught(self, frame, state, catcher, {"Error": error, "Cause": cause or ""})
+        self.leave(frame, output, catcher.next, assigned)
         return True
 
     def _settle_failed(self, command: FailTask | HoldTask) -> None:
@@ -307,7 +226,7 @@ class Run:
         if isinstance(state, TaskState):
             self._settle_failed(HoldTask(number_of(state, frame), times, error, cause))
         self.commands.append(SetTimer(commands.RETRY, frame.path, frame.entry, times, decision.delay_seconds))
-        self.put(frame, waiting=execution.FOR_RETRY, retries=decision.retries, open=0)
+        self.put(frame, waiting=execution.FOR_RETRY, retries=decision.retries, open=0, begun=0, children=0)
 
 
 def _begins_below(command: Command, frame: str) -> bool:
@@ -317,8 +236,3 @@ def _begins_below(command: Command, frame: str) -> bool:
 def number_of(state: TaskState, frame: Frame) -> int:
     """Which task of the execution this visit is: the planned one, or one named after its entry."""
     return state.number if state.number is not None else frame.entry
-
-
-def timestamp(at: int) -> str:
-    """Milliseconds since the epoch as AWS writes them: 2026-11-24T03:00:00.000Z."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

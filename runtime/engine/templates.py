@@ -6,13 +6,13 @@ Source: the Amazon States Language specification, section "Payload Template".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.engine.chance import Chance
-from runtime.engine.intrinsics import Call, parse_call
-from runtime.engine.paths import Path, parse
+from runtime.engine import causes
+from runtime.engine.intrinsics import Call, IntrinsicFault, parse_call
+from runtime.engine.paths import Path, PathMissing, parse
+from runtime.engine.scope import Scope
 
 Json = Any
 
@@ -23,9 +23,9 @@ class Template:
 
     node: Any
 
-    def render(self, document: Json, context: Mapping[str, Json], chance: Chance | None = None) -> Json:
-        """The template filled in; ``chance`` is what random functions draw from. Raises PathMissing, IntrinsicFault."""
-        return _render(self.node, document, context, chance)
+    def render(self, scope: Scope) -> Json:
+        """The template filled in. Raises NoValue, IntrinsicFault."""
+        return _render(self.node, scope)
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,37 @@ def _is_live(node: Any) -> bool:
     return isinstance(node, Path | Call | _Members | _Items)
 
 
-def _render(node: Any, document: Json, context: Mapping[str, Json], chance: Chance | None) -> Json:
+class NoValue(PathMissing):
+    """A path in a template leads nowhere; the message is AWS's."""
+
+
+def evaluate(node: Path | Call, scope: Scope) -> Json:
+    """The value of a path or a call. Raises PathMissing; NoValue of a call's argument; IntrinsicFault."""
     if isinstance(node, Path):
-        return node.get(document, context)
+        return node.get(scope.document, scope.context, scope.variables)
+    try:
+        return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
+    except PathMissing as fault:
+        raise NoValue(causes.no_argument(node.text, fault.path, scope.document), fault.path) from None
+    except IntrinsicFault as fault:
+        raise IntrinsicFault(causes.of_function(node.text, str(fault))) from None
+
+
+def _render(node: Any, scope: Scope) -> Json:
+    if isinstance(node, Path | Call):
+        return evaluate(node, scope)
     if isinstance(node, _Members):
-        filled = {name: _render(value, document, context, chance) for name, value in node.filled}
+        filled = {name: _filled(name, value, scope) for name, value in node.filled}
         return {name: filled[name] if name in filled else node.literal[name] for name in node.order}
-    if isinstance(node, Call):
-        return node.value(document, context, None, chance)
     if isinstance(node, _Items):
-        return [_render(one, document, context, chance) for one in node.nodes]
+        return [_render(one, scope) for one in node.nodes]
     return node
+
+
+def _filled(name: str, node: Any, scope: Scope) -> Json:
+    if not isinstance(node, Path):
+        return _render(node, scope)
+    try:
+        return evaluate(node, scope)
+    except PathMissing as fault:
+        raise NoValue(causes.no_value(node.text, f"{name}.$", scope.document), fault.path) from None

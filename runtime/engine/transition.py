@@ -13,9 +13,12 @@ from runtime.engine.commands import Command
 from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution, Frame, HistoryEvent
 from runtime.engine.limits import LIMITS, EngineLimits
-from runtime.engine.run import QuotaExceeded, Run
-from runtime.engine.states import parallel, task, wait
+from runtime.engine.run import Run
+from runtime.engine.standing import FramesMissing, QuotaExceeded
 from runtime.engine.states import table as states
+from runtime.engine.states import task, wait
+
+__all__ = ["FramesMissing", "Transition", "transition"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,10 @@ class Transition:
 def transition(
     machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits = LIMITS
 ) -> Transition:
-    """What becomes of an execution when this event happens to it. An event that fits nothing changes nothing."""
+    """What becomes of an execution when this event happens to it. An event that fits nothing changes nothing.
+
+    Raises FramesMissing when the move needs children of a frame that ``before`` does not hold.
+    """
     if before.status != execution.IN_PROGRESS:
         return Transition(before)
     run = Run(machine, before, event, limits)
@@ -86,9 +92,7 @@ def _fire(run: Run, event: events.TimerFired) -> bool:
         with run.faults_of(frame):
             wait.end(run, frame)
     elif frame.waiting == execution.FOR_RETRY:
-        with run.faults_of(frame):
-            again = parallel.begin if run.is_parallel(frame) else task.dispatch
-            again(run, frame)
+        _enter(run, frame)
     else:
         return False
     return True
@@ -97,8 +101,12 @@ def _fire(run: Run, event: events.TimerFired) -> bool:
 def _enter_all(run: Run) -> None:
     while run.entering and run.status == execution.IN_PROGRESS:
         frame = run.next_entry()
-        if frame is None:
-            continue
-        state = run.state_of(frame)
-        with run.faults_of(frame):
-            states.ENTER[type(state)](run, frame, state)
+        if frame is not None:
+            _enter(run, frame)
+
+
+def _enter(run: Run, frame: Frame) -> None:
+    """Let a state begin its work: on entry, or again after a retry's delay."""
+    state = run.state_of(frame)
+    with run.faults_of(frame):
+        states.ENTER[type(state)](run, frame, state)

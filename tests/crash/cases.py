@@ -14,7 +14,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Fault:
-    """A process dies at its reach of this point with this number."""
+    """A process dies at its reach of this point with this number, or behind a statement that begins so."""
 
     point: str
     times: int = 1
@@ -34,6 +34,11 @@ def around(move: str, *plays: tuple[str, int], sides: Sequence[str] = COMMIT) ->
         for play, times in plays
         for fault in (Fault(f"{move}.{side}", times) for side in sides)
     ]
+
+
+def behind(*deaths: tuple[str, str]) -> list[Any]:
+    """Cases of (play, fault): a death behind the first such statement."""
+    return [pytest.param(play, Fault(words), id=f"{play}-{words}") for play, words in deaths]
 
 
 WORKER = [
@@ -64,6 +69,29 @@ EMULATOR = [
     *around("pause", ("pause", 1), ("pause", 2)),
     *around("ring", ("three", 1), ("retry", 2), sides=BESIDE),
 ]
+EMULATOR_HANDED_BACK = around("return", ("gate", 1))
 EMULATOR_LOST = around("lose", ("gate", 1))
 
-ALL = [*WORKER, *HANDED_BACK, *LOST, *WEB, *EMULATOR, *EMULATOR_LOST]
+ALL = [*WORKER, *HANDED_BACK, *LOST, *WEB, *EMULATOR, *EMULATOR_HANDED_BACK, *EMULATOR_LOST]
+
+LOST_THRICE = [Fault(f"{move}.{side}") for move in ("lose", "advance") for side in COMMIT]
+"""Where the process dies that finds the third worker lost."""
+
+WORKER_MIDWAY = behind(
+    ("retry", "INSERT INTO attempt"),
+    ("retry", "UPDATE execution"),
+    ("retry", "UPDATE task"),
+    ("wait", "DELETE FROM timer"),
+    ("fan", "DELETE FROM frame"),
+    ("ask", "INSERT INTO attempt"),
+)
+WEB_MIDWAY = behind(("pause", "UPDATE execution"), ("cancel", "UPDATE task"))
+EMULATOR_MIDWAY = behind(
+    ("three", "INSERT INTO execution"),
+    ("three", "UPDATE task SET status = 'IN_PROGRESS'"),
+    ("three", "UPDATE task SET status = 'COMPLETED'"),
+    ("three", "UPDATE task SET status = ?2"),
+    ("retry", "DELETE FROM timer"),
+    ("ask", "INSERT INTO attempt"),
+)
+"""Deaths in the middle of a transaction: behind some of its statements, before others, and before its commit."""

@@ -1,5 +1,8 @@
 """Runs a genuine entry point in a process that dies when it has reached a crash point so many times.
 
+In place of a point there may be the first words of a statement: then it dies right behind that one, inside the
+transaction that the statement is part of.
+
     python -m tests.crash.launcher MARK POINT COUNT PROGRAM [ARGUMENT ...]
     python -m tests.crash.launcher MARK POINT COUNT -m MODULE
 
@@ -11,8 +14,12 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
+
+from peewee import Database
 
 from runtime import crashpoints
 
@@ -28,7 +35,23 @@ def arm(mark: Path, point: str, times: int) -> None:
             mark.touch()
             os._exit(EXIT_CODE)
 
-    crashpoints.arm(point, die)
+    if point in crashpoints.POINTS:
+        crashpoints.arm(point, die)
+    else:
+        _arm_statement(point, die)
+
+
+def _arm_statement(words: str, act: Callable[[], None]) -> None:
+    """Have ``act`` done right behind each statement of a transaction that begins with these words."""
+    execute = Database.execute_sql
+
+    def executed(self: Any, sql: str, params: Any = None) -> Any:
+        cursor = execute(self, sql, params)
+        if self.in_transaction() and " ".join(sql.replace('"', "").split()).startswith(words):
+            act()
+        return cursor
+
+    Database.execute_sql = executed
 
 
 def run(program: str, *arguments: str) -> None:

@@ -38,6 +38,7 @@ OURS = ("DATABASE_URL", "REDIS_URL")
 WORKER = (str(PROGRAMS / "huey_consumer"), "runtime.worker.huey", "-k", "thread", "-g", "TERM", "-w", "3", "-n")
 WEB = (str(PROGRAMS / "gunicorn"), "--workers", "1", "runtime.app:create_app()")
 EMULATOR = ("-m", "emulator")
+HASTY = ("-m", "tests.crash.hasty")
 
 
 class Stand:
@@ -171,6 +172,23 @@ class Acted:
 
     def open_gate(self) -> None:
         (self._stand.place / f"{self.identity}.gate").touch()
+
+    def is_held(self, attempt: int) -> bool:
+        """Whether somebody has made this attempt of its first task, and holds it."""
+        task = self._stage.task(self.identity)
+        return task.attempt == attempt and task.status == "IN_PROGRESS"
+
+    def ends_after_three_losses(self) -> None:
+        """Await its end, which the loss of three workers has brought about; it is told as such, and once."""
+        self.until(lambda: self._stage.status(self.identity) != "IN_PROGRESS", "the execution ends")
+        row = self._stage.execution(self.identity)
+        assert (row.status, row.error) == ("FAILED", "States.TaskFailed") and row.cause.startswith("WorkerLost: 3")
+        assert self._stage.attempts(self.identity) == [(1, attempt, "LOST") for attempt in (1, 2, 3)]
+        assert self._stage.statuses(self.identity) == ["FAILED", "CANCELLED"]
+        assert [one.losses for one in self._stage.rows(self.identity)] == [3, 0]
+        assert self._stage.left_open(self.identity) == []
+        lines = self._stage.history(self.identity)
+        assert [lines.count(kind) for kind in ("TaskStarted", "TaskFailed", "ExecutionFailed")] == [3, 1, 1]
 
     def statuses(self) -> list[str]:
         return self._stage.statuses(self.identity)

@@ -12,7 +12,7 @@ from db import queries
 from db.database import database
 from db.models import Attempt, Execution, Frame, History, Task, Timer
 from functions.errors import TaskClosed
-from runtime.executions import TokenAnswer
+from runtime.guards import TokenAnswer
 from tests.crash.plays import ASK
 from tests.crash.told import told
 from tests.runtime.stage import LONG_AGO, Stage, at_once, machine, parallel, steps, task

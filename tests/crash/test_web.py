@@ -13,7 +13,7 @@ from tests.crash.stand import WEB, WORKER, Stand
 from tests.crash.told import Told, told
 
 
-@pytest.mark.parametrize(("play", "fault"), cases.WEB)
+@pytest.mark.parametrize(("play", "fault"), [*cases.WEB, *cases.WEB_MIDWAY])
 def test_what_a_web_process_dies_of_changes_nothing(
     stand: Stand, undisturbed: dict[str, Told], play: str, fault: Fault
 ):

@@ -12,7 +12,7 @@ from tests.crash.stand import WORKER, Stand
 from tests.crash.told import Told
 
 
-@pytest.mark.parametrize(("play", "fault"), cases.WORKER)
+@pytest.mark.parametrize(("play", "fault"), [*cases.WORKER, *cases.WORKER_MIDWAY])
 def test_what_a_worker_dies_of_changes_nothing(stand: Stand, undisturbed: dict[str, Told], play: str, fault: Fault):
     stand.begin(WORKER, fault)
     assert stand.perform(play) == undisturbed[play]
@@ -40,3 +40,15 @@ def test_a_worker_that_dies_over_the_loss_of_another(
     stand.begin(WORKER, fault)
     stand.dies()
     assert acted.to_the_end() == undisturbed[play]
+
+
+@pytest.mark.parametrize("fault", cases.LOST_THRICE, ids=str)
+def test_a_worker_that_dies_over_the_third_loss_of_a_task(stand: Stand, fault: Fault):
+    acted = stand.start("gate")
+    for attempt in (1, 2, 3):
+        lost = stand.begin(WORKER)
+        acted.until(lambda attempt=attempt: acted.is_held(attempt), f"attempt {attempt} is made")
+        stand.kill(lost)
+    stand.begin(WORKER, fault)
+    stand.dies()
+    acted.ends_after_three_losses()

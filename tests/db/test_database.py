@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
+import psycopg2
 import pytest
 from peewee import OperationalError
+from playhouse.pool import PooledPostgresqlDatabase
 
-from db.database import connect, database
+from db.database import connect, database, unhurried
+from db.silence import WatchedConnection
+from tests.services import Postgres, until
 
 ENDED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
 
@@ -52,4 +56,74 @@ def test_a_connection_that_was_used_a_moment_ago_is_not_asked(postgres_url: str,
     monkeypatch.setattr(type(made._adapter), "is_connection_closed", lambda *given: pytest.fail("it was asked"))
     with database.connection_context():
         backend()
+    made.close_all()
+
+
+def test_a_statement_that_is_never_answered_breaks_its_connection(monkeypatch):
+    with Postgres() as server:
+        made = connect(server.url)
+        with database.connection_context():
+            backend()
+            monkeypatch.setattr(WatchedConnection, "patience", 0.0)
+            server.pause()
+            with pytest.raises(OperationalError):
+                backend()
+        server.resume()
+        monkeypatch.undo()
+        with database.connection_context():
+            assert backend()
+        made.close_all()
+
+
+def test_who_waited_while_no_connection_could_be_made_does_not_try_again(monkeypatch):
+    with Postgres() as server:
+        made = connect(server.url)
+    tries: list[object] = []
+    began, refused = Event(), Event()
+
+    def connect_at_last(*given: object, **values: object) -> object:
+        tries.append(1)
+        began.set()
+        refused.wait(30)
+        raise psycopg2.OperationalError("silent")
+
+    wanted: list[object] = []
+    take = PooledPostgresqlDatabase.connect
+
+    def noted(*given: object) -> object:
+        wanted.append(1)
+        return take(*given)
+
+    monkeypatch.setattr(PooledPostgresqlDatabase, "connect", noted)
+    monkeypatch.setattr(made._adapter, "connect", connect_at_last)
+    failed: list[OperationalError] = []
+
+    def ask() -> None:
+        try:
+            with database.connection_context():
+                backend()
+        except OperationalError as fault:
+            failed.append(fault)
+
+    threads = [Thread(target=ask) for _ in range(5)]
+    threads[0].start()
+    assert began.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    until(lambda: len(wanted) == len(threads), "all wait for a connection")
+    refused.set()
+    for thread in threads:
+        thread.join(30)
+    assert (len(failed), len(tries)) == (5, 1)
+
+
+def test_a_statement_that_may_take_long_is_waited_for(postgres_url: str, monkeypatch):
+    made = connect(postgres_url)
+    monkeypatch.setattr(WatchedConnection, "patience", 0.0)
+    with database.connection_context():
+        with unhurried():
+            database.execute_sql("SELECT pg_sleep(1.5)")
+            assert backend()
+        with pytest.raises(OperationalError):
+            database.execute_sql("SELECT pg_sleep(60)")
     made.close_all()

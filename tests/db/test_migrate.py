@@ -112,6 +112,40 @@ def test_down_takes_all_of_it_back(bound: Database):
         assert bound.get_tables() == ["schema_migration"]
 
 
+def test_parallel_states_that_run_are_told_their_branches(bound: Database):
+    migrate()
+    with database.connection_context():
+        bound.execute_sql(RUNNING_EXECUTION)
+        for path, entry, waiting in RUNNING_FRAMES:
+            models.Frame.insert(
+                execution_id=EXECUTION, path=path, entry=entry, waiting=waiting, state="S", entered_at=1, data="null"
+            ).execute()
+        Runner(bound, str(DIRECTORY)).down("0002_scopes")
+        Runner(bound, str(DIRECTORY)).up()
+        root = models.Execution.get_by_id(EXECUTION)
+        told = {one.path: (one.children, one.begun, one.variables) for one in models.Frame.select()}
+    assert (root.children, root.begun, root.variables) == (3, 3, "{}")
+    children = {"5.1": 2, "5.1/11.0": 1}
+    assert told == {path: (children.get(path, 0), children.get(path, 0), "{}") for path, *_ in RUNNING_FRAMES}
+
+
+EXECUTION = "01911111-1111-7111-8111-111111111111"
+RUNNING_EXECUTION = f"""
+INSERT INTO execution (id, workflow_id, workflow, version_id, version, status, paused, revision, history_count, state,
+  entry, entered_at, waiting, retries, open, data, begun, children, variables, input, created_at)
+VALUES ('{EXECUTION}', '{EXECUTION}', 'w', '{EXECUTION}', 1, 'IN_PROGRESS', false, 0, 20, 'S', 5, 1, 'children', '', 2,
+  'null', 0, 0, '{{}}', 'null', 1)
+"""
+RUNNING_FRAMES = (
+    ("5.0", 8, "ended"),
+    ("5.1", 11, "children"),
+    ("5.2", 10, "task"),
+    ("5.1/11.0", 14, "children"),
+    ("5.1/11.1", 15, "task"),
+    ("5.1/11.0/14.0", 17, "timer"),
+)
+
+
 def test_two_processes_at_once_migrate_once(database_url: str):
     command = [sys.executable, "-m", "db.migrate"]
     environment = {**os.environ, "DATABASE_URL": database_url}

@@ -20,9 +20,9 @@ FINISHED = 4000
 FILL = (
     """
     INSERT INTO execution (id, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
-      entry, entered_at, waiting, retries, open, data, input, created_at)
+      entry, entered_at, waiting, retries, open, data, begun, children, variables, input, created_at)
     SELECT gen_random_uuid(), gen_random_uuid(), 'old', gen_random_uuid(), 1, 'COMPLETED', false, 9, 9,
-      0, 0, 'ended', '', 0, 'null', '{}', n FROM generate_series(1, %(rows)s) n
+      0, 0, 'ended', '', 0, 'null', 0, 0, '{}', '{}', n FROM generate_series(1, %(rows)s) n
     """,
     """
     INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, data,
@@ -120,7 +120,7 @@ def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
     values = {
         "claim": (waiting, "me", 1000, ["step1"], True),
         "finish": postgresql.finish_values(finish),
-        "heartbeat": ([new_id() for _ in range(8)], "somebody", 1),
+        "heartbeat": ([new_id() for _ in range(8)], [1] * 8, "somebody", 1),
     }
     assert values.keys() | {"start"} == postgresql.PREPARE.keys()
     with database.connection_context():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from db.database import database, is_sqlite, transaction
+from db.database import database, is_sqlite, unhurried
 from db.models import Attempt, Execution, History, Task
 from tests.faults.stack import Stack
 
@@ -36,7 +36,8 @@ def multiply(execution_id: str, numbers: range, *, ledger: bool = True) -> None:
             _copy(History, mine, numbers, execution_id=own)
             for task in list(Task.select().where(Task.execution_id == execution_id)):
                 _copy(Attempt, f"task_id = '{task.id}'", numbers, task_id=_id(str(task.number)))
-        database.execute_sql("ANALYZE" if is_sqlite() else "VACUUM ANALYZE")
+        for model in (Execution, Task, History, Attempt):
+            database.execute_sql(f"{'ANALYZE' if is_sqlite() else 'VACUUM ANALYZE'} {model._meta.table_name}")
 
 
 def _id(number: str) -> str:
@@ -54,9 +55,7 @@ def _copy(model: Any, where: str, numbers: range, **changed: str) -> None:
     table = model._meta.table_name
     made = NUMBERS[_dialect()].format(first=numbers[0], last=numbers[-1])
     sql = f'INSERT INTO "{table}" ({names}) SELECT {", ".join(values)} FROM ({made}) AS made, "{table}" AS one'
-    with transaction():
-        if not is_sqlite():
-            database.execute_sql("SET LOCAL statement_timeout = 0")
+    with unhurried():
         database.execute_sql(f"{sql} WHERE {where}")
 
 

@@ -158,6 +158,11 @@ class Stack:
         with database.connection_context():
             return int(Execution.select().where(Execution.status == status).count())
 
+    def executions(self) -> int:
+        """How many there are, in one look: one that ends between two looks would be counted in both."""
+        with database.connection_context():
+            return int(Execution.select().count())
+
     def all_end(self, count: int, seconds: float = 120) -> None:
         """Awaits that so many executions, and no more, are COMPLETED."""
         until(lambda: self.count("IN_PROGRESS") == 0, f"all end; {self.said()}", seconds)

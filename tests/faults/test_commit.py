@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.proxy import COMMIT, Proxy, executes
-from tests.faults.stack import Stack
+from tests.faults.stack import Member, Stack
 from tests.runtime.stage import machine, parallel, steps, task
 from tests.services import until
 
@@ -21,8 +21,10 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
         yield proxy
 
 
-def all_is_done_once(stack: Stack, executions: list[str], tasks: int) -> None:
+def all_is_done_once(stack: Stack, worker: Member, executions: list[str], tasks: int) -> None:
+    """No lease had to run out, no handler ran again, and no result was taken for a late one."""
     stack.all_end(len(executions))
+    assert "dropped a late result" not in worker.said()
     assert stack.losses() == 0 and stack.outcomes() == {"COMPLETED": tasks * len(executions)}
     assert set(stack.noted("ended").values()) == {1} and len(stack.noted("ended")) == tasks * len(executions)
     for identity in executions:
@@ -32,18 +34,18 @@ def all_is_done_once(stack: Stack, executions: list[str], tasks: int) -> None:
 @pytest.mark.parametrize("statement", ["claim", "finish"])
 def test_a_statement_that_was_done_unheard_is_not_done_again(stack: Stack, proxy: Proxy, statement: str):
     proxy.break_at([executes(statement)] * BREAKS)
-    stack.worker(DATABASE_URL=proxy.url)
+    worker = stack.worker(DATABASE_URL=proxy.url)
     executions = [stack.start("works", "works", "works") for _ in range(20)]
-    all_is_done_once(stack, executions, tasks=3)
+    all_is_done_once(stack, worker, executions, tasks=3)
     assert proxy.left == 0
 
 
 def test_a_transaction_that_was_committed_unheard_is_not_repeated(stack: Stack, proxy: Proxy):
     proxy.break_at([COMMIT] * BREAKS)
-    stack.worker(DATABASE_URL=proxy.url)
+    worker = stack.worker(DATABASE_URL=proxy.url)
     branches = [machine(**{name: task("works", Parameters=ASL)}) for name in ("One", "Two", "Three")]
     executions = [stack.stage.start(machine(Fan=parallel(*branches)), workflow="fan") for _ in range(10)]
-    all_is_done_once(stack, executions, tasks=3)
+    all_is_done_once(stack, worker, executions, tasks=3)
     assert proxy.left == 0
 
 

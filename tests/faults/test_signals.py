@@ -15,10 +15,15 @@ from db.models import Task
 from tests.faults.client import Load
 from tests.faults.conftest import Measured
 from tests.faults.stack import GRACE, QUICK, Stack, is_gone, standing
-from tests.runtime.stage import steps
+from tests.runtime.stage import LONG_AGO, steps
 from tests.services import until
 
 SLOW_MACHINE = 10.0
+NEVER = {
+    "STEPWELL_LEASE_SECONDS": "1000000",
+    "STEPWELL_HEARTBEAT_SECONDS": "900000",
+    "STEPWELL_SWEEP_SECONDS": "900000",
+}
 
 
 @pytest.fixture
@@ -82,9 +87,27 @@ def test_an_emulator_told_to_end_goes_on_when_it_is_started_again(laptop: Stack,
     assert took < SLOW_MACHINE and nothing_is_held()
     assert load.statuses() <= {201, None} and laptop.keeps(load)
     emulator.start()
-    laptop.all_end(laptop.count("IN_PROGRESS") + laptop.count("COMPLETED"))
+    laptop.all_end(laptop.executions())
     assert laptop.losses() == 0 and set(laptop.outcomes()) == {"COMPLETED"}
     assert set(laptop.noted("ended").values()) == {1}
+
+
+def test_a_worker_told_to_end_hands_back_nothing_that_another_one_has(stack: Stack):
+    """It neither asks for longer nor looks for lost leases, and so does not know that it has lost its own."""
+    stale = stack.worker("stale", **NEVER)
+    identity = stack.start("works", data={"gate": "gate"})
+    handler = stack.handler_of(identity)
+    stack.stage.set(stack.stage.task(identity), lease_until=LONG_AGO)
+    stack.worker("other", **QUICK)
+    until(lambda: stack.noted("began").total() == 2, f"another worker takes it over; {stack.said()}")
+    held = stack.stage.task(identity)
+    stale.send(signal.SIGTERM)
+    assert stale.ends() == 0 and is_gone(handler)
+    now = stack.stage.task(identity)
+    assert (now.status, now.attempt, now.owner) == ("IN_PROGRESS", 2, held.owner)
+    stack.open("gate")
+    stack.ends(identity)
+    assert stack.stage.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
 
 
 # SIGKILL

@@ -23,7 +23,7 @@ from functions.errors import (
 from runtime import executions
 from runtime.engine import commands
 from runtime.engine.definition import WITH_TOKEN
-from runtime.executions import TokenAnswer
+from runtime.guards import TokenAnswer
 from runtime.ids import new_execution_id, task_id
 from runtime.settings import Settings
 from tests.runtime.stage import LONG_AGO, SECOND, Stage, at_once, machine, parallel, raises, returns, steps, task
@@ -340,10 +340,10 @@ def test_a_forged_token_is_refused(house: Stage, token: str):
         house.executions.answer(token, TokenAnswer(1))
 
 
-def with_token(house: Stage) -> str:
+def with_token(house: Stage, **fields: object) -> str:
     """An execution whose first state hands out a token."""
     parameters = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
-    return house.start(machine(ask=task(WITH_TOKEN, Parameters=parameters)))
+    return house.start(machine(ask=task(WITH_TOKEN, Parameters=parameters, **fields)))
 
 
 def test_a_token_that_is_answered_while_its_handler_runs_keeps_what_the_handler_printed(house: Stage):
@@ -379,6 +379,25 @@ def test_a_token_may_be_answered_in_the_moment_its_handler_returns(house: Stage,
     monkeypatch.setattr(executions, "_task_of_token", returns_meanwhile)
     house.executions.answer(claim.token, TokenAnswer(2))
     assert (house.status(identity), house.output(identity)) == ("COMPLETED", 2)
+
+
+def test_a_token_of_an_earlier_try_does_not_answer_the_next_one(house: Stage, monkeypatch):
+    """The look for the token still finds it; then the try ends, and the next one begins with a token of its own."""
+    identity = with_token(house, Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 0}])
+    claim = house.claim(identity)
+    found = executions._task_of_token
+
+    def is_tried_again_meanwhile(token: str) -> Task:
+        task = found(token)
+        house.executions.fail(claim, "No", None, "")
+        house.fire_timers()
+        assert house.claim(identity).token != token
+        return task
+
+    monkeypatch.setattr(executions, "_task_of_token", is_tried_again_meanwhile)
+    with pytest.raises(TaskClosed):
+        house.executions.answer(claim.token, TokenAnswer(2))
+    assert house.statuses(identity) == ["IN_PROGRESS"]
 
 
 def test_a_token_may_be_answered_while_its_task_has_to_run_again(house: Stage):

@@ -140,7 +140,7 @@ def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_a
     other = house.start(steps("step2"), workflow="other")
     heartbeat, claimed, judged = queries.heartbeat, Event(), Event()
 
-    def asks(*args: object) -> dict[str, int]:
+    def asks(*args: object) -> set[tuple[str, int]]:
         answer = heartbeat(*args)
         beside.start()
         assert claimed.wait(30)
@@ -239,6 +239,18 @@ def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(
     assert house.attempts(identity) == [(1, 1, "COMPLETED"), (2, 1, "COMPLETED"), (3, 1, "COMPLETED")]
     assert house.executions.counters["fenced_results"] == 0
     assert [name for name, _ in house.script.events] == ["step1", "step2", "step1"]
+
+
+def test_what_follows_a_move_that_nobody_confirmed_is_rung_for(house: Stage, deaf):
+    """By the general path no claim comes with the move: the next task is anybody's, who has to be told."""
+    identity = house.start(steps("step1", "step2"))
+    waiting = house.rung()
+    deaf("advance.after_commit")
+    with house.general_path():
+        house.work.run(*waiting)
+    assert house.statuses(identity) == ["COMPLETED", "QUEUED"]
+    assert house.rung() == [house.task(identity, 2).id]
+    assert house.executions.counters["fenced_results"] == 0
 
 
 @pytest.mark.parametrize("point", ["advance.after_commit", "advance.before_commit"])

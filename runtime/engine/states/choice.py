@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from runtime.engine import dataflow
 from runtime.engine.choice_rules import ConditionFault, Rule
 from runtime.engine.definition import ChoiceState
 from runtime.engine.execution import Frame
-from runtime.engine.run import Run, StateFault
-
-Json = Any
+from runtime.engine.run import Run
+from runtime.engine.scope import Scope
+from runtime.engine.standing import StateFault
 
 
 def enter(run: Run, frame: Frame, state: ChoiceState) -> None:
-    context = run.context(frame)
-    value = run.taken(state.input_path, frame.input, context)
-    rule = chosen(state, value, context)
+    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
+    with run.evaluating(frame, ""):
+        rule = chosen(state, scope)
     following = state.default if rule is None else rule.next
     if following is None:
         raise StateFault(
             "States.NoChoiceMatched",
             "Failed to transition out of the state. The state does not point to a next state.",
         )
-    run.leave(frame, run.taken(state.output_path, value, context), following)
+    output, assigned = dataflow.passed(run, frame, state, scope.document, rule or state)
+    run.leave(frame, output, following, assigned)
 
 
-def chosen(state: ChoiceState, document: Json, context: Mapping[str, Json]) -> Rule | None:
+def chosen(state: ChoiceState, scope: Scope) -> Rule | None:
     """The first rule that holds; None when none does."""
     try:
-        return next((rule for rule in state.rules if rule.condition(document, context)), None)
+        return next((rule for rule in state.rules if rule.condition(scope)), None)
     except ConditionFault as fault:
         raise StateFault("States.Runtime", str(fault)) from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from runtime.engine import dataflow
 from runtime.engine.definition import SucceedState
 from runtime.engine.execution import Frame
 from runtime.engine.run import Run
 
 
 def enter(run: Run, frame: Frame, state: SucceedState) -> None:
-    context = run.context(frame)
-    value = run.taken(state.input_path, frame.input, context)
-    run.leave(frame, run.taken(state.output_path, value, context))
+    value = dataflow.effective_input(run, frame, state)
+    output, _ = dataflow.passed(run, frame, state, value, state)
+    run.leave(frame, output)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.engine import definition as d
-from runtime.engine.states import choice, fail, parallel, pass_, succeed, task, wait
+from runtime.engine.states import choice, fail, map_, parallel, pass_, succeed, task, wait
 
 ENTER: Mapping[type[d.State], Callable[[Any, Any, Any], None]] = {
     d.PassState: pass_.enter,
@@ -14,6 +14,7 @@ ENTER: Mapping[type[d.State], Callable[[Any, Any, Any], None]] = {
     d.ChoiceState: choice.enter,
     d.WaitState: wait.enter,
     d.ParallelState: parallel.enter,
+    d.MapState: map_.enter,
     d.SucceedState: succeed.enter,
     d.FailState: fail.enter,
 }

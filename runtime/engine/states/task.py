@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.engine import execution
+from runtime.engine import dataflow, execution
 from runtime.engine.commands import CompleteTask, DispatchTask
 from runtime.engine.definition import TaskState
 from runtime.engine.events import TaskFailed, TaskSucceeded
@@ -11,20 +11,13 @@ from runtime.engine.run import Run, number_of
 
 
 def enter(run: Run, frame: Frame, state: TaskState) -> None:
-    dispatch(run, frame)
-
-
-def dispatch(run: Run, frame: Frame) -> None:
     """Hand the work out: for the first time, or again after a retry's delay."""
-    state = _task(run, frame)
     number = number_of(state, frame)
     token = run.token(frame, number) if state.waits_for_token else None
-    context = run.context(frame) | ({"Task": {"Token": token}} if token else {})
-    value = run.taken(state.input_path, frame.input, context)
-    if state.parameters is not None:
-        value = run.render(state.parameters, value, context)
+    value = dataflow.arguments(run, frame, state, **({"Task": {"Token": token}} if token else {}))
     run.check_size(value, frame)
-    run.record("TaskScheduled", frame, task=number, resource=state.resource, timeoutInSeconds=state.timeout_seconds)
+    seconds = _timeout(run, frame, state)
+    run.record("TaskScheduled", frame, task=number, resource=state.resource, timeoutInSeconds=seconds)
     run.put(frame, waiting=execution.FOR_TASK, attempt=0)
     run.commands.append(
         DispatchTask(
@@ -35,7 +28,7 @@ def dispatch(run: Run, frame: Frame) -> None:
             function=state.function,
             input=value,
             retry=sum(frame.retries),
-            timeout_seconds=state.timeout_seconds,
+            timeout_seconds=seconds,
             token=token,
         )
     )
@@ -43,7 +36,8 @@ def dispatch(run: Run, frame: Frame) -> None:
 
 def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
     """Take the outcome of an attempt."""
-    state = _task(run, frame)
+    state = run.state_of(frame)
+    assert isinstance(state, TaskState), f"{frame.state} is no Task"
     number = number_of(state, frame)
     if isinstance(event, TaskFailed):
         kind = "TaskTimedOut" if event.error == "States.Timeout" else "TaskFailed"
@@ -55,7 +49,9 @@ def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
     run.complete(frame, state, event.output)
 
 
-def _task(run: Run, frame: Frame) -> TaskState:
-    state = run.state_of(frame)
-    assert isinstance(state, TaskState), f"{frame.state} is no Task"
-    return state
+def _timeout(run: Run, frame: Frame, state: TaskState) -> float | None:
+    if state.timeout_seconds is None:
+        return None
+    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
+    seconds: float = dataflow.number(run, frame, state.timeout_seconds, scope, above=True)
+    return seconds

@@ -15,6 +15,13 @@ FUNCTIONS = ("step1", "step2", "fetch", "flaky", "send")
 ERRORS = ("E1", "E2", "States.Timeout", "States.Runtime", "States.TaskFailed", "ValueError")
 LEAVES = (None, True, False, 0, 1, -1.5, 10**15, "", "text", "it's", '"', "\\", "{}", "\\{", "$.x", "é日😀", "a\nb")
 KEYS = ("a", "b.$", "it's", "x y", "", "é", "$", "\\", "States.ALL")
+TEMPLATES = (
+    {"a.$": "$"},
+    {"b": 1, "c.$": "$$.State.Name"},
+    {"x.$": "$.nope"},
+    {"id.$": "States.UUID()", "again.$": "States.UUID()"},
+    {"item.$": "$$.Map.Item.Index"},
+)
 
 
 class Maker:
@@ -55,17 +62,62 @@ class Maker:
         return f"S{self.names}"
 
     def state(self, depth: int) -> Json:
-        kind = self.dice.choice(("Pass", "Task", "Task", "Wait", "Parallel" if depth else "Task"))
-        state = {"Type": kind, **self._data(kind)}
+        kind = self.dice.choice(("Pass", "Task", "Task", "Wait", *(("Parallel", "Map") if depth else ("Task",))))
+        state = {"Type": kind, **(self._map(depth) if kind == "Map" else self._data(kind))}
         if kind == "Wait":
             state["Seconds"] = self.dice.choice((0, 1, 2.5))
         if kind == "Task":
             state["Resource"] = self.dice.choice(FUNCTIONS)
         if kind == "Parallel":
             state["Branches"] = [self.machine(depth - 1) for _ in range(self.dice.randint(1, 3))]
-        if kind in ("Task", "Parallel") and self.likely(0.4):
+        if self.likely(0.2):
+            state["Assign"] = {self.name(): self.dice.choice(LEAVES), "S": 1} if depth == 3 else {self.name(): 2}
+        if kind in ("Task", "Parallel", "Map") and self.likely(0.4):
             state["Retry"] = [self._retrier() for _ in range(self.dice.randint(1, 2))]
         return state
+
+    def _map(self, depth: int) -> Json:
+        """A Map in JSONata, whose items are given; what is inside it is in JSONPath like all others."""
+        state = {
+            "QueryLanguage": "JSONata",
+            "Items": [self.value(1) for _ in range(self.dice.choice((0, 1, 2, 3, 5)))],
+            "ItemProcessor": self.machine(depth - 1),
+            "MaxConcurrency": self.dice.randrange(4),
+        }
+        if self.likely(0.3):
+            state["ItemSelector"] = {"item": "{% $states.context.Map.Item.Value %}", "id": "{% $uuid() %}"}
+        if self.likely(0.2):
+            state["Output"] = self.dice.choice(("{% $count($states.result) %}", "{% $states.result[7] %}", 1))
+        return state
+
+    def crowd(self, depth: int = 2) -> Json:
+        """A Map of many items, some of which end at once, some after a task, and seldom one fails."""
+        names = [self.name() for _ in range(5)]
+        inside = self.crowd(depth - 1)["States"].popitem()[1] if depth and self.likely(0.3) else {"Type": "Pass"}
+        leaves = [
+            {"Type": "Task", "Resource": "step1", "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 4}]},
+            {**inside, "Assign": {self.name(): {"id.$": "States.UUID()"}}} if inside["Type"] == "Pass" else inside,
+            {"Type": "Wait", "Seconds": self.dice.choice((0, 1))},
+            {"Type": "Fail", "Error": "E1"},
+        ]
+        states = dict(zip(names[1:], leaves, strict=True))
+        for state in states.values():
+            if state["Type"] != "Fail":
+                state["End"] = True
+        rules = [{"Variable": "$", "NumericEquals": number, "Next": name} for number, name in enumerate(states)]
+        states[names[0]] = {"Type": "Choice", "Choices": rules, "Default": names[2]}
+        fan = {
+            "Type": "Map",
+            "QueryLanguage": "JSONata",
+            "Items": self.dice.choices(range(4), (3, 6, 1, 0.3), k=self.dice.randrange(12)),
+            "MaxConcurrency": self.dice.randrange(4),
+            "ItemProcessor": {"StartAt": names[0], "States": states},
+            "End": True,
+        }
+        if self.likely(0.5):
+            fan["Retry"] = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1}]
+        outer = self.name()
+        return {"StartAt": outer, "States": {outer: fan}}
 
     def _data(self, kind: str) -> Json:
         data: dict[str, Json] = {}
@@ -74,7 +126,7 @@ class Maker:
         if kind != "Wait" and self.likely(0.3):
             data["ResultPath"] = self.dice.choice((None, "$", "$.a", "$.b.c"))
         if kind != "Wait" and self.likely(0.2):
-            data["Parameters"] = self.dice.choice(({"a.$": "$"}, {"b": 1, "c.$": "$$.State.Name"}, {"x.$": "$.nope"}))
+            data["Parameters"] = self.dice.choice(TEMPLATES)
         return data
 
     def _retrier(self) -> Json:
@@ -85,12 +137,13 @@ class Maker:
 
     def _catch(self, states: dict[str, Json], names: list[str]) -> None:
         """Give some states catchers, which lead anywhere: back, too."""
-        for state in [state for state in states.values() if state["Type"] in ("Task", "Parallel")]:
+        for state in [state for state in states.values() if state["Type"] in ("Task", "Parallel", "Map")]:
             if self.likely(0.4):
                 rescue = self.name()
                 states[rescue] = {"Type": "Pass", "Next": self.dice.choice(names)}
                 catcher = {"ErrorEquals": ["States.ALL"], "Next": rescue}
-                state["Catch"] = [{**catcher, "ResultPath": self.dice.choice((None, "$", "$.e"))}]
+                place = {} if state["Type"] == "Map" else {"ResultPath": self.dice.choice((None, "$", "$.e"))}
+                state["Catch"] = [{**catcher, **place, "Assign": {self.name(): 1}}]
 
     # Step lists and flows
 

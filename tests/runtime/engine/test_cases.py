@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from runtime.engine import flow, jsontext, steplist, validate
-from runtime.engine.definition import StateMachine, load
+from runtime.engine.definition import StateMachine
 from runtime.engine.execution import HistoryEvent
 from runtime.engine.limits import LIMITS, EngineLimits
+from runtime.engine.load import load
 from runtime.engine.steplist import FunctionDefaults
 from tests.runtime.engine.driver import Driver, Play, Script
 

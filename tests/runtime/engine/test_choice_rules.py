@@ -22,6 +22,7 @@ from runtime.engine.choice_rules import (
     pattern,
 )
 from tests.runtime.engine.random_machines import LEAVES
+from tests.runtime.engine.scopes import scope
 from tests.runtime.engine.test_validate import PASS, asl
 
 Json = Any
@@ -73,7 +74,7 @@ def holds(rule: Json, document: Json = None, context: Mapping[str, Json] | None 
     """Whether a valid rule holds."""
     definition = asl(A={"Type": "Choice", "Choices": [{**rule, "Next": "B"}]}, B=PASS)
     assert validate.workflow(definition, ()) == []
-    found = compile(rule)(document, context or {})
+    found = compile(rule)(scope(document, context))
     assert isinstance(found, bool)
     return found
 
@@ -306,5 +307,5 @@ def test_what_validate_passes_tells_or_says_that_it_cannot() -> None:
             passed += 1
             for value in ANYTHING:
                 with suppress(ConditionFault):
-                    assert compile(rule)({"x": value}, {}) in (True, False)
+                    assert compile(rule)(scope({"x": value})) in (True, False)
     assert len(OPERATORS) < passed < len(rules)

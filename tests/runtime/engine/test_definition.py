@@ -16,8 +16,9 @@ from runtime.engine.definition import (
     Retrier,
     TaskState,
     function_of,
-    load,
 )
+from runtime.engine.load import load
+from tests.runtime.engine.scopes import scope
 
 Json = Any
 
@@ -65,7 +66,7 @@ def test_a_jitter_strategy(strategy: str, jitter: bool) -> None:
 def test_null_is_not_the_same_as_nothing() -> None:
     state = task(InputPath=None, ResultPath=None, OutputPath=None, Parameters=None)
     assert (state.input_path, state.result_path, state.output_path) == (None, None, None)
-    assert state.parameters is not None and state.parameters.render({}, {}) is None
+    assert state.parameters is not None and state.parameters.value(scope({})) is None
 
 
 @pytest.mark.parametrize(("body", "has"), [({}, False), ({"Result": None}, True), ({"Result": 0}, True)])
@@ -90,4 +91,4 @@ def test_a_task_that_waits_for_a_token_calls_the_function_it_names() -> None:
     state = task(Resource=WITH_TOKEN, Parameters=parameters)
     assert (state.function, state.waits_for_token, state.resource) == ("send", True, WITH_TOKEN)
     assert state.parameters is not None
-    assert state.parameters.render({}, {"Task": {"Token": "t"}}) == {"token": "t"}
+    assert state.parameters.value(scope({}, {"Task": {"Token": "t"}})) == {"token": "t"}

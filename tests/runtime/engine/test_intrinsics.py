@@ -13,6 +13,7 @@ from runtime.engine.paths import PathMissing, parse
 from runtime.engine.steplist import literal
 from runtime.engine.templates import compile as compile_template
 from tests.runtime.engine.random_machines import Maker
+from tests.runtime.engine.scopes import scope
 
 Json = Any
 
@@ -203,4 +204,4 @@ def test_any_data_travels_as_a_literal() -> None:
         data = {"evil.$": Maker(seed).value(5), "".join(dice.choices("'\\{}\"$.é\n", k=6)): seed}
         template = literal("data", data)
         assert template.keys() == {"data.$"}
-        assert jsontext.write(compile_template(template).render({}, {})) == jsontext.write({"data": data})
+        assert jsontext.write(compile_template(template).render(scope({}))) == jsontext.write({"data": data})

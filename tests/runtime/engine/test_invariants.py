@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from runtime.engine import commands, events, flow, steplist, validate
 from runtime.engine.commands import CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from runtime.engine.definition import ParallelState, StateMachine, load
+from runtime.engine.definition import MapState, ParallelState, StateMachine
 from runtime.engine.execution import (
     ENDED,
     FOR_CHILDREN,
+    FOR_TURN,
     IN_PROGRESS,
     Execution,
     Frame,
@@ -23,7 +25,8 @@ from runtime.engine.execution import (
     parent_of,
 )
 from runtime.engine.limits import LIMITS, EngineLimits
-from runtime.engine.transition import Transition, transition
+from runtime.engine.load import load
+from runtime.engine.transition import FramesMissing, Transition, transition
 from tests.runtime.engine.driver import Driver, Play
 from tests.runtime.engine.random_machines import FUNCTIONS, Maker, unnamed_twice
 
@@ -34,6 +37,12 @@ TIGHT = EngineLimits(payload=4000, history=150)
 
 def state_machine(maker: Maker) -> StateMachine:
     document = {**maker.machine(), **({"TimeoutSeconds": 8} if maker.likely(0.2) else {})}
+    assert validate.workflow(document, FUNCTIONS) == []
+    return load(document)
+
+
+def crowd(maker: Maker) -> StateMachine:
+    document = maker.crowd()
     assert validate.workflow(document, FUNCTIONS) == []
     return load(document)
 
@@ -111,16 +120,24 @@ def check_frames(machine: StateMachine, after: Execution) -> None:
     if after.status != IN_PROGRESS:
         return
     for path, frame in frames.items():
-        assert frame.path == path and 0 < frame.entry <= after.history_count
+        assert frame.path == path and (0 < frame.entry <= after.history_count or frame.waiting == FOR_TURN)
         children = children_of(frame, frames)
         assert frame.open == sum(child.waiting != ENDED for child in children)
         assert (frame.waiting == FOR_CHILDREN) == (frame.open > 0), "who has children open waits for them, no other"
         if frame.waiting == FOR_CHILDREN:
-            assert len(children) == branches_of(machine, frame, frames)
+            assert len(children) == frame.children == branches_of(machine, frame, frames)
+            check_turns(frame, frames)
         else:
             assert not any(is_below(other, path) for other in frames)
         assert frame.waiting != ENDED or frames[parent_of(path)].waiting == FOR_CHILDREN
     assert frames[""].waiting != ENDED
+
+
+def check_turns(frame: Frame, frames: Any) -> None:
+    """Children begin in their order, and one waits for its turn only while others run."""
+    standing = [frames[child_path(frame.path, frame.entry, number)] for number in range(frame.children)]
+    assert [one.waiting == FOR_TURN for one in standing] == [number >= frame.begun for number in range(frame.children)]
+    assert any(one.waiting not in (ENDED, FOR_TURN) for one in standing)
 
 
 def children_of(frame: Frame, frames: Any) -> list[Frame]:
@@ -130,8 +147,8 @@ def children_of(frame: Frame, frames: Any) -> list[Frame]:
 
 def branches_of(machine: StateMachine, frame: Frame, frames: Any) -> int:
     state = machine_at(machine, frame.path, frames).states[frame.state]
-    assert isinstance(state, ParallelState)
-    return len(state.branches)
+    assert isinstance(state, ParallelState | MapState)
+    return len(state.branches) if isinstance(state, ParallelState) else frame.children
 
 
 def machine_at(machine: StateMachine, path: str, frames: Any) -> StateMachine:
@@ -139,6 +156,8 @@ def machine_at(machine: StateMachine, path: str, frames: Any) -> StateMachine:
         return machine
     parent = frames[parent_of(path)]
     state = machine_at(machine, parent.path, frames).states[parent.state]
+    if isinstance(state, MapState) and state.processor is not None:
+        return state.processor
     assert isinstance(state, ParallelState)
     return state.branches[branch_of(path)]
 
@@ -147,19 +166,33 @@ def check_cut(
     machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits, whole: Transition
 ) -> None:
     """What the loader gives (``runtime/rows.py``) is enough: written back, it is what the whole would have been."""
-    cut = replace(before, frames=loaded(before.frames, getattr(event, "frame", "")))
-    move = transition(machine, cut, event, limits)
+    cut, move = decided(machine, before, event, limits)
     assert repr((move.commands, move.history)) == repr((whole.commands, whole.history))
     assert repr(replace(move.execution, frames={})) == repr(replace(whole.execution, frames={}))
     if whole.execution.status == IN_PROGRESS:
         assert saved(before.frames, cut.frames, move) == whole.execution.frames
 
 
-def loaded(frames: Any, path: str) -> dict[str, Frame]:
-    """A frame, its ancestors, and all children of those that have one left open."""
+def decided(
+    machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits
+) -> tuple[Execution, Transition]:
+    """The move, with no more children loaded than it needs."""
+    for children in (1, 2, 100):
+        cut = replace(before, frames=loaded(before.frames, getattr(event, "frame", ""), children))
+        with suppress(FramesMissing):
+            return cut, transition(machine, cut, event, limits)
+    raise AssertionError("a frame is missing that nobody has")
+
+
+def loaded(frames: Any, path: str, count: int) -> dict[str, Frame]:
+    """A frame, its ancestors, and of the children of those the next ones, or all where no more are left open."""
     found = {other: one for other, one in frames.items() if other in ("", path) or is_below(path, other)}
-    for parent in [one for one in found.values() if one.waiting == FOR_CHILDREN and one.open == 1]:
-        found.update({child.path: child for child in children_of(parent, frames)})
+    for parent in [one for one in found.values() if one.waiting == FOR_CHILDREN]:
+        turns = range(parent.begun, min(parent.begun + count, parent.children))
+        wanted = children_of(parent, frames)
+        if parent.open > count:
+            wanted = [frames[child_path(parent.path, parent.entry, number)] for number in turns]
+        found.update({child.path: child for child in wanted})
     return found
 
 
@@ -172,7 +205,7 @@ def saved(rows: Any, given: Any, move: Transition) -> dict[str, Frame]:
     return {**kept, **move.execution.frames}
 
 
-@pytest.mark.parametrize("make", [state_machine, step_list, job_tree], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [state_machine, crowd, step_list, job_tree], ids=lambda make: make.__name__)
 @pytest.mark.parametrize("in_order", [True, False], ids=["in order", "in any order"])
 @pytest.mark.parametrize("first", range(0, 100, 20))
 def test_the_promises_hold(make: Callable[[Maker], StateMachine], in_order: bool, first: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.engine.definition import Catcher, Retrier
-from runtime.engine.retry import LONGEST, Retry, chance, decide, first_match, matches
+from runtime.engine.retry import LONGEST, Retry, decide, first_match, matches
 
 E = Retrier(("E",))
 ALL = Retrier(("States.ALL",))
@@ -79,11 +79,3 @@ def test_the_first_catcher_that_covers_the_error_takes_it() -> None:
         "C",
     ]
     assert first_match(catchers, "States.Runtime") is None
-
-
-def test_chance_is_even_and_depends_on_seed_and_salt_alone() -> None:
-    drawn = [chance(seed, "5.0/9/1") for seed in range(2000)]
-    assert drawn == [chance(seed, "5.0/9/1") for seed in range(2000)]
-    assert all(0 <= one < 1 for one in drawn) and len(set(drawn)) == len(drawn)
-    assert 0.45 < sum(drawn) / len(drawn) < 0.55
-    assert chance(1, "a") != chance(1, "b")

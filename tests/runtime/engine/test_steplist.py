@@ -10,7 +10,8 @@ import pytest
 
 from runtime.engine import flow, steplist
 from runtime.engine.commands import DispatchTask
-from runtime.engine.definition import PlannedTask, load
+from runtime.engine.definition import PlannedTask
+from runtime.engine.load import load
 from runtime.engine.steplist import Compiled, FunctionDefaults, retry_of, unique
 from tests.runtime.engine.driver import Answer, Driver, Play
 from tests.runtime.engine.random_machines import Maker, steps_of, unnamed_twice

@@ -10,6 +10,7 @@ from runtime.engine import jsontext
 from runtime.engine.intrinsics import IntrinsicFault, IntrinsicSyntax
 from runtime.engine.paths import PathMissing, PathSyntax
 from runtime.engine.templates import compile as compile_template
+from tests.runtime.engine.scopes import scope
 
 Json = Any
 
@@ -38,13 +39,13 @@ FILLED: list[tuple[Json, Json]] = [
 @pytest.mark.parametrize(("template", "value"), FILLED)
 def test_a_template_is_filled_in(template: Json, value: Json) -> None:
     before = repr(template)
-    assert compile_template(template).render(DOCUMENT, CONTEXT) == value
+    assert compile_template(template).render(scope(DOCUMENT, CONTEXT)) == value
     assert repr(template) == before
 
 
 def test_the_members_keep_their_order() -> None:
     template = {"z": 1, "b.$": "$.a", "y": 2, "a.$": "$.a"}
-    assert jsontext.write(compile_template(template).render(DOCUMENT, CONTEXT)) == '{"z":1,"b":1,"y":2,"a":1}'
+    assert jsontext.write(compile_template(template).render(scope(DOCUMENT, CONTEXT))) == '{"z":1,"b":1,"y":2,"a":1}'
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,12 @@ def test_a_wrong_template_is_refused(template: Json, fault: type[Exception]) -> 
 
 
 def test_what_is_missing_is_told() -> None:
-    with pytest.raises(PathMissing, match=r"'\$\.nope' is not in the input"):
-        compile_template({"a": [{"x.$": "$.nope"}]}).render(DOCUMENT, CONTEXT)
+    with pytest.raises(
+        PathMissing, match=r"'\$\.nope' specified for the field 'x\.\$' could not be found in the input '\{"
+    ):
+        compile_template({"a": [{"x.$": "$.nope"}]}).render(scope(DOCUMENT, CONTEXT))
     with pytest.raises(IntrinsicFault):
-        compile_template({"a": [{"x.$": "States.StringToJson($.a)"}]}).render(DOCUMENT, CONTEXT)
+        compile_template({"a": [{"x.$": "States.StringToJson($.a)"}]}).render(scope(DOCUMENT, CONTEXT))
 
 
 def test_a_member_that_is_given_twice_is_told_in_time_that_grows_with_their_number() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from runtime.engine import events
-from runtime.engine.definition import load
 from runtime.engine.execution import Execution
+from runtime.engine.load import load
 from runtime.engine.transition import transition
 from tests.runtime.engine.driver import BEGIN, Answer, Driver
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime.engine import steplist, validate
-from runtime.engine.rules import Fault
+from runtime.engine.kinds import Fault
 from tests.runtime.engine.random_machines import FUNCTIONS
 
 Json = Any
@@ -113,6 +113,16 @@ STEP_LISTS: list[Wrong] = [
 
 CATCH = {"ErrorEquals": ["E"], "Next": "A"}
 
+
+def each(**fields: Json) -> Json:
+    return asl(A=ending("Map", ItemProcessor=asl(B=PASS), **fields))
+
+
+def jsonata(kind: str = "Pass", **fields: Json) -> Json:
+    state = {"Type": "Choice", **fields} if kind == "Choice" else ending(kind, **fields)
+    return {**asl(A=state, **({"B": PASS} if kind == "Choice" else {})), "QueryLanguage": "JSONata"}
+
+
 MACHINES: list[Wrong] = [
     ({"StartAt": "A"}, "$", "a state machine needs the field 'States'", None),
     ({"StartAt": "A", "States": []}, "$.States", "must be an object, not a list", None),
@@ -121,8 +131,14 @@ MACHINES: list[Wrong] = [
     ({"StartAt": 1, "States": {"A": PASS}}, "$.StartAt", "must be a string, not a number", None),
     ({"StartAt": "a", "States": {"A": PASS}}, "$.StartAt", "there is no state 'a' here", "did you mean 'A'?"),
     ({**asl(A=PASS), "Version": "2.0"}, "$.Version", "must be one of 1.0", None),
-    ({**asl(A=PASS), "QueryLanguage": "JSONata"}, "$.QueryLanguage", "JSONata cannot be evaluated yet", None),
     ({**asl(A=PASS), "QueryLanguage": "JsonPath"}, "$.QueryLanguage", "one of JSONPath", "did you mean 'JSONPath'?"),
+    ({**asl(A=PASS), "QueryLanguage": 1}, "$.QueryLanguage", "must be one of JSONPath, JSONata", None),
+    (
+        {**asl(A=ending("Pass", QueryLanguage="JSONPath")), "QueryLanguage": "JSONata"},
+        "$.States.A.QueryLanguage",
+        "cannot be JSONPath where the whole state machine is JSONata",
+        None,
+    ),
     (crowd(1000, 3), "$.States", "has 3001 states; the limit is 3000", None),
     (crowd(3000, 1), "$.States", "has 3001 states; the limit is 3000", None),
     (crowd(1, 3000), "$.States", "has 3001 states; the limit is 3000", None),
@@ -131,11 +147,69 @@ MACHINES: list[Wrong] = [
     ({**asl(A=PASS), "TimeoutSeconds": 0}, "$.TimeoutSeconds", "above 0 and at most 99999999", None),
     ({**asl(A=PASS), "startAt": "A"}, "$.startAt", "has no field 'startAt'", "did you mean 'StartAt'?"),
     (asl(A="Pass"), "$.States.A", "a state must be an object, not a string", None),
-    (asl(A={"End": True}), "$.States.A.Type", "must be one of Pass, Task, Choice, Wait, Parallel, Succeed, Fail", None),
+    (asl(A={"End": True}), "$.States.A.Type", "must be one of Pass, Task, Choice, Wait, Parallel, Map, Succ", None),
     (asl(A=ending("pass")), "$.States.A.Type", "must be one of", "did you mean 'Pass'?"),
     (asl(A=ending("Tsk")), "$.States.A.Type", "must be one of", "did you mean 'Task'?"),
     (asl(A=ending(["Pass"])), "$.States.A.Type", "must be one of", None),
-    (asl(A=ending("Map", Iterator={})), "$.States.A.Type", "Map states cannot be run yet", None),
+    (asl(A=ending("Map")), "$.States.A", "needs exactly one of ItemProcessor, Iterator", None),
+    (asl(A=ending("Map", Iterator=asl(B=PASS), ItemProcessor=asl(C=PASS))), "$.States.A", "needs exactly one", None),
+    (asl(A=ending("Map", ItemProcessor=7)), "$.States.A.ItemProcessor", "a branch must be an object", None),
+    (
+        asl(A=ending("Map", Iterator=asl(B={"Type": "Pass", "Next": "A"}))),
+        "$.States.A.Iterator.States.B.Next",
+        "there is no state 'A' here",
+        None,
+    ),
+    (each(MaxConcurrency=-1), "$.States.A.MaxConcurrency", "must be at least 0", None),
+    (each(MaxConcurrency="3"), "$.States.A.MaxConcurrency", "must be a whole number, not a string", None),
+    (each(MaxConcurrency=1, MaxConcurrencyPath="$.n"), "$.States.A", "has at most one of MaxConcurrency, Max", None),
+    (each(ItemSelector={}, Parameters={}), "$.States.A", "has at most one of ItemSelector, Parameters", None),
+    (each(ItemsPath="items"), "$.States.A.ItemsPath", "does not begin with $", None),
+    (
+        each(Items="{% $states.input %}"),
+        "$.States.A.Items",
+        "a Map state has no field 'Items'",
+        "did you mean 'ItemsPath'?",
+    ),
+    (asl(A=ending("Pass", Arguments={})), "$.States.A.Arguments", "a Pass state has no field 'Arguments'", None),
+    (asl(A=ending("Pass", Assign=[])), "$.States.A.Assign", "must be an object, not a list", None),
+    (asl(A=ending("Pass", Assign={"a b": 1})), "$.States.A.Assign.a b", "cannot be the name of a variable", None),
+    (asl(A=ending("Pass", Assign={"states.$": "$"})), "$.States.A.Assign.states.$", "cannot be the name", None),
+    (asl(A=ending("Pass", Assign={"a.$": "x"})), "$.States.A.Assign", "no intrinsic function 'x'", None),
+    (asl(A=ending("Pass", Assign={"x" * 81: 1})), f"$.States.A.Assign.{'x' * 81}", "cannot be the name", None),
+    (
+        asl(A=ending("Parallel", Assign={"x": 1}, Branches=[asl(B=ending("Pass", Assign={"x.$": "$"}))])),
+        "$.States.A.Branches[0].States.B.Assign.x",
+        "the variable 'x' is assigned outside already, at $.States.A.Assign",
+        None,
+    ),
+    (jsonata(InputPath="$.a"), "$.States.A.InputPath", "a Pass state has no field 'InputPath'", None),
+    (jsonata(Parameters={}), "$.States.A.Parameters", "a Pass state has no field 'Parameters'", None),
+    (jsonata(Output="{% $states. %}"), "$.States.A.Output", "Unexpected end of expression", None),
+    (jsonata(Output={"a": [{"b": "{% ( %}"}]}), "$.States.A.Output/a[0]/b", "", None),
+    (jsonata(Output=" {% 1 %}"), "$.States.A.Output", "must begin with '{%' and end with '%}'", None),
+    (jsonata(Output="{% total %}"), "$.States.A.Output", "'total' refers to a context, but there is none", None),
+    (jsonata(Output={"a": "{% $states.result %}"}), "$.States.A.Output/a", "$states.result is not known here", None),
+    (
+        jsonata("Parallel", Branches=[asl(B=PASS)], Output="{% [$states.errorOutput.Cause] %}"),
+        "$.States.A.Output",
+        "$states.errorOutput is not known here",
+        None,
+    ),
+    (
+        jsonata("Task", Resource="step1", Arguments={"a": ["{% $states.result %}"]}),
+        "$.States.A.Arguments/a[0]",
+        "$states.result is not known here",
+        None,
+    ),
+    (jsonata(Assign={"x": "{% 1 + %}"}), "$.States.A.Assign/x", "", None),
+    (
+        jsonata("Choice", Choices=[{"Condition": 1, "Next": "B"}]),
+        "$.States.A.Choices[0].Condition",
+        "not a number",
+        None,
+    ),
+    (jsonata("Choice", Choices=[{"Next": "B"}]), "$.States.A.Choices[0]", "needs the field 'Condition'", None),
     (asl(**{"": PASS}), "$.States.", "a state's name has 1 to 80 characters", None),
     (asl(**{"x" * 81: PASS}), f"$.States.{'x' * 81}", "a state's name has 1 to 80 characters", None),
     (asl(A={"Type": "Pass"}), "$.States.A", "needs either 'Next' or 'End': true", None),
@@ -226,10 +300,12 @@ MACHINES: list[Wrong] = [
         "must stand alone",
         None,
     ),
-    (asl(A=ending("Wait")), "$.States.A", "a Wait state needs the field 'Seconds'", None),
+    (asl(A=ending("Wait")), "$.States.A", "needs exactly one of Seconds, SecondsPath, Timestamp, TimestampPath", None),
+    (asl(A=ending("Wait", Seconds=1, SecondsPath="$.n")), "$.States.A", "needs exactly one of Seconds", None),
     (asl(A=ending("Wait", Seconds=-1)), "$.States.A.Seconds", "at least 0 and at most 31622400", None),
     (asl(A=ending("Wait", Seconds=False)), "$.States.A.Seconds", "must be a number, not a boolean", None),
-    (asl(A=ending("Wait", Timestamp="2026-01-01T00:00:00Z")), "$.States.A.Timestamp", "has no field", None),
+    (asl(A=ending("Wait", Timestamp="2026-01-01")), "$.States.A.Timestamp", "must be a timestamp such as", None),
+    (asl(A={"Type": "Fail", "Error": "E", "ErrorPath": "$.e"}), "$.States.A", "has at most one of Error, Err", None),
     (asl(A={"Type": "Fail", "Error": "x" * 257}), "$.States.A.Error", "has at most 256 characters", None),
     (asl(A={"Type": "Fail", "Cause": 1}), "$.States.A.Cause", "must be a string, not a number", None),
     (asl(A=ending("Parallel")), "$.States.A", "a Parallel state needs the field 'Branches'", None),
@@ -338,6 +414,29 @@ def test_right_ones_have_no_fault() -> None:
         asl(A=task(Catch=[{"ErrorEquals": ["E"], "Next": "B"}, {"ErrorEquals": ["States.ALL"], "Next": "A"}]), B=PASS),
         asl(A=ending("Pass", Result={"b.$": 1}, Parameters={"c": {"d.$": "States.Format('{}', $$.State.Name)"}})),
         asl(A=ending("Parallel", Branches=[asl(B={"Type": "Fail"})])),
+        each(),
+        each(ItemsPath="$$.Execution.Input", ItemSelector={"v.$": "$$.Map.Item.Value"}, MaxConcurrency=0),
+        asl(A=ending("Map", Iterator=asl(B=PASS), Parameters={"v.$": "$$.Map.Item.Value"}, MaxConcurrencyPath="$.n")),
+        asl(A=ending("Pass", Assign={"x.$": "$.a", "größe": 1, "_y2": {"z.$": "$x"}})),
+        asl(
+            A=ending(
+                "Parallel", Branches=[asl(B=ending("Pass", Assign={"x": 1})), asl(C=ending("Pass", Assign={"x": 2}))]
+            )
+        ),
+        asl(A=ending("Wait", TimestampPath="$x.due")),
+        asl(A={"Type": "Fail", "ErrorPath": "States.Format('E{}', $.n)", "CausePath": "$.c"}),
+        asl(A=ending("Map", QueryLanguage="JSONata", Items=[1, "{% $x %}"], ItemProcessor=asl(B=PASS))),
+        jsonata(Output="{% $states.input.total > 20 ? 'much' : 'little' %}", Assign={"t": "{% $states.input.total %}"}),
+        jsonata(
+            "Choice", Choices=[{"Condition": "{% $x = 1 %}", "Next": "B", "Assign": {"y": 1}, "Output": 1}], Default="B"
+        ),
+        jsonata("Task", Resource="step1", Output="{% $states.result.x %}", Assign={"y": "{% $states.result %}"}),
+        jsonata(
+            "Parallel",
+            Branches=[asl(B=PASS)],
+            Catch=[{"ErrorEquals": ["E"], "Next": "A", "Output": "{% $states.errorOutput.Error %}"}],
+        ),
+        jsonata("Wait", Seconds="{% $states.input.seconds %}"),
         crowd(2999, 1),
         crowd(1, 2999),
         {**asl(A=task(TimeoutSeconds=99999999)), "TimeoutSeconds": 99999999},

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from runtime.engine import flow, jsontext, steplist, validate
-from runtime.engine.definition import StateMachine, load
+from runtime.engine.definition import StateMachine
 from runtime.engine.execution import IN_PROGRESS
+from runtime.engine.kinds import Fault
 from runtime.engine.limits import EngineLimits
-from runtime.engine.rules import Fault
+from runtime.engine.load import load
 from tests.runtime.engine.driver import Answer, Driver
 from tests.runtime.engine.random_machines import FUNCTIONS, LEAVES, Maker, unnamed_twice
 from tests.runtime.engine.test_cases import FILES, read

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from runtime.engine import validate
-from runtime.engine.definition import ChoiceState, load
+from runtime.engine.definition import ChoiceState
+from runtime.engine.load import load
 from runtime.engine.run import StateFault
 from runtime.engine.states.choice import chosen
+from tests.runtime.engine.scopes import scope
 from tests.runtime.engine.test_validate import PASS, asl
 
 Json = Any
@@ -25,13 +27,13 @@ def choice(*rules: Json, **fields: Json) -> ChoiceState:
 
 def test_the_first_rule_that_holds_is_chosen() -> None:
     state = choice(*({"Variable": "$", "NumericGreaterThan": bound, "Next": "B"} for bound in (3, 1, 2)), Default="A")
-    assert [chosen(state, value, {}) for value in (9, 3, 1, "9")] == [state.rules[0], state.rules[1], None, None]
+    assert [chosen(state, scope(value)) for value in (9, 3, 1, "9")] == [state.rules[0], state.rules[1], None, None]
     assert (state.rules[0].next, state.default, state.next) == ("B", "A", None)
 
 
 def test_what_cannot_be_told_is_a_fault_of_the_state() -> None:
     state = choice({"Variable": "$.x", "IsNull": True, "Next": "B"})
     with pytest.raises(StateFault) as told:
-        chosen(state, {}, {})
+        chosen(state, scope({}))
     assert told.value.error == "States.Runtime"
     assert told.value.cause == "Invalid path '$.x': The choice state's condition path references an invalid value."

@@ -6,7 +6,8 @@ from typing import Any
 
 from runtime.engine import validate
 from runtime.engine.commands import DispatchTask
-from runtime.engine.definition import WITH_TOKEN, load
+from runtime.engine.definition import WITH_TOKEN
+from runtime.engine.load import load
 from tests.runtime.engine.driver import Answer, Driver, Play
 
 Json = Any

@@ -1,0 +1,263 @@
+"""The kinds of value a definition may hold, functions ``(value, path) -> faults``; and the check against a table."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.engine import choice_rules, names
+from runtime.engine.intrinsics import IntrinsicSyntax
+from runtime.engine.jsonata import RESERVED, JsonataSyntax, is_expression, members_of_states, top_level_references
+from runtime.engine.jsonata import compile_template as compile_jsonata
+from runtime.engine.paths import PathSyntax, parse, parse_reference
+from runtime.engine.templates import compile as compile_template
+from runtime.engine.templates import expression as compile_expression
+
+Json = Any
+
+MOST_KNOWN = 300
+"""A hint is looked for among no more words than these: a hundred faults with a hint each must not take seconds."""
+
+LONGEST_MESSAGE = 400
+_SHOWN = 100
+VARIABLE = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: where (a JSONPath into the document), what, and what was probably meant."""
+
+    path: str
+    message: str
+    hint: str | None = None
+
+
+Kind = Callable[[Json, str], Iterator[Fault]]
+
+
+@dataclass(frozen=True)
+class Field:
+    kind: Kind
+    required: bool = False
+
+
+Table = Mapping[str, Field]
+
+
+def check(value: Json, path: str, table: Table, what: str) -> Iterator[Fault]:
+    """The faults of an object against a table of its fields."""
+    if not isinstance(value, dict):
+        yield Fault(path, f"{what} must be an object, not {named(value)}")
+        return
+    for field in sorted(value.keys() - table.keys()):
+        yield Fault(f"{path}.{cut(field)}", f"{what} has no field {shown(field)}", did_you_mean(field, table))
+    for field, rule in table.items():
+        if field in value:
+            yield from rule.kind(value[field], f"{path}.{field}")
+        elif rule.required:
+            yield Fault(path, f"{what} needs the field {field!r}")
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str | None:
+    """A hint at the known word that was probably meant; none where looking for it would cost too much."""
+    if len(word) > names.LONGEST or len(known) > MOST_KNOWN:
+        return None
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
+    return f"did you mean {by_lower[near[0]]!r}?" if near else None
+
+
+def named(value: Json) -> str:
+    """What a value is, in JSON's words."""
+    words = {str: "a string", bool: "a boolean", dict: "an object", list: "a list", type(None): "null"}
+    return words.get(type(value), "a number")
+
+
+def cut(text: str) -> str:
+    """As much of somebody else's text as a message repeats."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def shown(text: str) -> str:
+    """A text in quotes, cut."""
+    return repr(cut(text))
+
+
+def anything(value: Json, path: str) -> Iterator[Fault]:
+    yield from ()
+
+
+def text(value: Json, path: str) -> Iterator[Fault]:
+    if not isinstance(value, str):
+        yield Fault(path, f"must be a string, not {named(value)}")
+
+
+def text_up_to(longest: int) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        yield from text(value, path)
+        if isinstance(value, str) and len(value) > longest:
+            yield Fault(path, f"has at most {longest} characters")
+
+    return kind
+
+
+def name(value: Json, path: str) -> Iterator[Fault]:
+    fault = names.fault_of(value)
+    if fault:
+        yield Fault(path, fault)
+
+
+def flag(value: Json, path: str) -> Iterator[Fault]:
+    if not isinstance(value, bool):
+        yield Fault(path, f"must be true or false, not {named(value)}")
+
+
+def number(least: float, most: float, *, whole: bool = False, above: bool = False) -> Kind:
+    """A number between two bounds; ``above``: the least one itself is not allowed."""
+
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            yield Fault(path, f"must be a {'whole ' if whole else ''}number, not {named(value)}")
+        elif whole and not isinstance(value, int):
+            yield Fault(path, f"must be a whole number, not {value}")
+        elif value > most or value < least or (above and value == least):
+            yield Fault(path, f"must be {'above' if above else 'at least'} {least} and at most {most}")
+
+    return kind
+
+
+def choice(*allowed: str) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        if value not in allowed:
+            hint = did_you_mean(value, allowed) if isinstance(value, str) else None
+            yield Fault(path, f"must be one of {', '.join(allowed)}", hint)
+
+    return kind
+
+
+def object_of(table: Table, what: str) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        yield from check(value, path, table, what)
+
+    return kind
+
+
+def an_object(value: Json, path: str) -> Iterator[Fault]:
+    if not isinstance(value, dict):
+        yield Fault(path, f"must be an object, not {named(value)}")
+
+
+def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        if not isinstance(value, list):
+            yield Fault(path, f"must be a list, not {named(value)}")
+            return
+        if len(value) < least:
+            yield Fault(path, f"needs at least {least}")
+        for index, item in enumerate(value):
+            yield from kind_of_item(item, f"{path}[{index}]")
+
+    return kind
+
+
+def a_path(value: Json, path: str) -> Iterator[Fault]:
+    yield from text(value, path)
+    if isinstance(value, str):
+        yield from spelled(parse, value, path)
+
+
+def path_or_null(value: Json, path: str) -> Iterator[Fault]:
+    if value is not None:
+        yield from a_path(value, path)
+
+
+def reference_path_or_null(value: Json, path: str) -> Iterator[Fault]:
+    if value is None:
+        return
+    yield from text(value, path)
+    if isinstance(value, str) and value.startswith("$$"):
+        yield Fault(path, "nothing can be written into the context object")
+    elif isinstance(value, str):
+        yield from spelled(parse_reference, value, path)
+
+
+def template(value: Json, path: str) -> Iterator[Fault]:
+    yield from spelled(compile_template, value, path)
+
+
+def pattern(value: Json, path: str) -> Iterator[Fault]:
+    yield from text(value, path)
+    if isinstance(value, str):
+        yield from spelled(choice_rules.pattern, value, path)
+
+
+def timestamp(value: Json, path: str) -> Iterator[Fault]:
+    yield from text(value, path)
+    if isinstance(value, str) and not choice_rules.is_instant(value):
+        yield Fault(path, f"must be a timestamp such as 2026-11-24T03:00:00Z, not {shown(value)}")
+
+
+def spelled(compile: Callable[[Any], object], value: Json, path: str) -> Iterator[Fault]:
+    try:
+        compile(value)
+    except (PathSyntax, IntrinsicSyntax, ValueError) as fault:
+        yield Fault(path, str(fault)[:LONGEST_MESSAGE])
+
+
+def expression(value: Json, path: str) -> Iterator[Fault]:
+    """A path, or a call of an intrinsic function."""
+    yield from text(value, path)
+    if isinstance(value, str):
+        yield from spelled(compile_expression, value, path)
+
+
+def jsonata_seeing(*members: str) -> Kind:
+    """Any value; what strings in it are JSONata expressions must be right, and name of ``$states`` no other members."""
+
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        try:
+            template = compile_jsonata(value)
+        except JsonataSyntax as fault:
+            yield Fault(f"{path}{fault.where}", str(fault)[:LONGEST_MESSAGE])
+            return
+        for where, expression in template.expressions():
+            for name in top_level_references(expression):
+                yield Fault(f"{path}{where}", f"{shown(name)} refers to a context, but there is none")
+            for name in sorted(members_of_states(expression) & SOMETIMES - set(members)):
+                yield Fault(f"{path}{where}", f"$states.{name} is not known here")
+
+    return kind
+
+
+SOMETIMES = frozenset({"result", "errorOutput"})
+"""Members of ``$states`` that not every field may name. Source: developer guide, "Reserved variable: $states"."""
+
+jsonata = jsonata_seeing()
+
+
+def or_jsonata(kind: Kind) -> Kind:
+    """A value of this kind, or a JSONata expression that gives one."""
+
+    def either(value: Json, path: str) -> Iterator[Fault]:
+        yield from jsonata(value, path) if isinstance(value, str) and is_expression(value) else kind(value, path)
+
+    return either
+
+
+def assign(values: Kind) -> Kind:
+    """Names of variables, with values of this kind. Source: the states language specification, "Assign"."""
+
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        yield from an_object(value, path)
+        if not isinstance(value, dict):
+            return
+        for member in value:
+            name = member.removesuffix(".$")
+            if not VARIABLE.fullmatch(name) or len(name) > names.LONGEST or name == RESERVED:
+                yield Fault(f"{path}.{cut(member)}", f"{shown(member)} cannot be the name of a variable")
+        yield from values(value, path)
+
+    return kind

@@ -1,0 +1,215 @@
+"""From a valid document to a state machine: each state by its type's loader, each field compiled for its language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runtime.engine import definition as d
+from runtime.engine.choice_rules import Condition, Rule
+from runtime.engine.choice_rules import compile as compile_condition
+from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
+from runtime.engine.jsonata import JsonataFault
+from runtime.engine.paths import Path, parse
+from runtime.engine.scope import Scope
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class _Language:
+    """What a state is read with: its query language, that of the whole machine, the numbers of planned tasks."""
+
+    is_jsonata: bool
+    is_default: bool
+    numbers: Mapping[str, int]
+
+    def of(self, state: Mapping[str, Json]) -> _Language:
+        """A state's own one, or the machine's: what a Map or a Parallel says of itself is not for those inside."""
+        own = state.get("QueryLanguage")
+        return replace(self, is_jsonata=self.is_default if own is None else own == "JSONata")
+
+
+def load(document: Mapping[str, Json], plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
+    """The state machine that a valid document describes. ``plan`` names the tasks whose rows exist from the start."""
+    numbers = {task.step: task.number for task in plan}
+    is_jsonata = document.get("QueryLanguage") == "JSONata"
+    return _machine(document, _Language(is_jsonata, is_jsonata, numbers), plan)
+
+
+def _machine(document: Mapping[str, Json], language: _Language, plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
+    states = {name: _state(name, body, language) for name, body in document["States"].items()}
+    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"), plan)
+
+
+def _state(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return _LOADERS[body["Type"]](name, body, language.of(body))
+
+
+def _common(name: str, body: Mapping[str, Json], language: _Language) -> dict[str, Any]:
+    return {
+        "name": name,
+        "next": body.get("Next"),
+        "is_jsonata": language.is_jsonata,
+        "input_path": _path(body, "InputPath"),
+        "output_path": _path(body, "OutputPath"),
+        "output": template_of(body, "Output", True) if language.is_jsonata else None,
+        "assign": template_of(body, "Assign", language.is_jsonata),
+    }
+
+
+def _pass(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.PassState(
+        **_common(name, body, language),
+        parameters=template_of(body, "Parameters", False),
+        result=body.get("Result"),
+        has_result="Result" in body,
+        result_path=_path(body, "ResultPath"),
+    )
+
+
+def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    waits = body["Resource"] == d.WITH_TOKEN
+    arguments = "Arguments" if language.is_jsonata else "Parameters"
+    function = body["Resource"]
+    if waits:
+        function = body[arguments]["FunctionName"]
+        body = {**body, arguments: body[arguments].get("Payload", {})}
+    return d.TaskState(
+        **_common(name, body, language),
+        **_work(body, language),
+        function=d.function_of(function),
+        resource=body["Resource"],
+        timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
+        waits_for_token=waits,
+        number=language.numbers.get(name),
+    )
+
+
+def _parallel(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    branches = tuple(_machine(branch, language) for branch in body["Branches"])
+    return d.ParallelState(**_common(name, body, language), **_work(body, language), branches=branches)
+
+
+def _map(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    """``Iterator`` is the older name of ItemProcessor, and ``Parameters`` of ItemSelector."""
+    processor = body.get("ItemProcessor") or body["Iterator"]
+    work = {**_work(body, language), "parameters": None}
+    selector = "ItemSelector" if "ItemSelector" in body else "Parameters"
+    return d.MapState(
+        **_common(name, body, language),
+        **work,
+        items=_items(body, language),
+        selector=template_of(body, selector, language.is_jsonata),
+        concurrency=value_of(body, "MaxConcurrency", language.is_jsonata) or Constant("MaxConcurrency", 0),
+        processor=_machine(processor, language),
+    )
+
+
+def _items(body: Mapping[str, Json], language: _Language) -> Field | None:
+    """None: the state's own input."""
+    if language.is_jsonata:
+        return template_of(body, "Items", True)
+    return Reference("ItemsPath", parse(body["ItemsPath"])) if body.get("ItemsPath") is not None else None
+
+
+def _choice(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    rules = tuple(_rule(one, f"Choices[{index}]/", language) for index, one in enumerate(body["Choices"]))
+    return d.ChoiceState(**_common(name, body, language), rules=rules, default=body.get("Default"))
+
+
+def _rule(body: Mapping[str, Json], place: str, language: _Language) -> Rule:
+    own = {
+        "output": template_of(body, "Output", True, place) if language.is_jsonata else None,
+        "assign": template_of(body, "Assign", language.is_jsonata, place),
+    }
+    return Rule(body["Next"], _condition(body, place, language), **own)
+
+
+def _condition(body: Mapping[str, Json], place: str, language: _Language) -> Condition:
+    """A fault of an expression tells the whole way to it: which of the choices it is."""
+    if not language.is_jsonata:
+        return compile_condition(body)
+    field = jsonata_of("", body["Condition"])
+
+    def condition(scope: Scope) -> bool:
+        try:
+            return bool(field.expected("boolean", field.value(scope)))
+        except JsonataFault as fault:
+            fault.where = f"{place}Condition"
+            raise
+
+    return condition
+
+
+def _wait(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.WaitState(
+        **_common(name, body, language),
+        seconds=value_of(body, "Seconds", language.is_jsonata),
+        timestamp=value_of(body, "Timestamp", language.is_jsonata),
+    )
+
+
+def _succeed(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.SucceedState(**_common(name, body, language))
+
+
+def _fail(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.FailState(
+        **_common(name, body, language),
+        error=value_of(body, "Error", language.is_jsonata),
+        cause=value_of(body, "Cause", language.is_jsonata),
+    )
+
+
+_LOADERS: Mapping[str, Callable[[str, Mapping[str, Json], _Language], d.State]] = {
+    "Pass": _pass,
+    "Task": _task,
+    "Choice": _choice,
+    "Wait": _wait,
+    "Parallel": _parallel,
+    "Map": _map,
+    "Succeed": _succeed,
+    "Fail": _fail,
+}
+
+
+def _work(body: Mapping[str, Json], language: _Language) -> dict[str, Any]:
+    arguments = "Arguments" if language.is_jsonata else "Parameters"
+    return {
+        "parameters": template_of(body, arguments, language.is_jsonata),
+        "result_selector": template_of(body, "ResultSelector", False),
+        "result_path": _path(body, "ResultPath"),
+        "retriers": tuple(_retrier(one) for one in body.get("Retry", ())),
+        "catchers": tuple(
+            _catcher(one, f"Catch[{index}]/", language) for index, one in enumerate(body.get("Catch", ()))
+        ),
+    }
+
+
+def _retrier(body: Mapping[str, Json]) -> d.Retrier:
+    return d.Retrier(
+        error_equals=tuple(body["ErrorEquals"]),
+        interval_seconds=body.get("IntervalSeconds", 1),
+        max_attempts=body.get("MaxAttempts", 3),
+        backoff_rate=body.get("BackoffRate", 2.0),
+        max_delay_seconds=body.get("MaxDelaySeconds"),
+        full_jitter=body.get("JitterStrategy") == "FULL",
+    )
+
+
+def _catcher(body: Mapping[str, Json], place: str, language: _Language) -> d.Catcher:
+    return d.Catcher(
+        error_equals=tuple(body["ErrorEquals"]),
+        next=body["Next"],
+        result_path=_path(body, "ResultPath"),
+        output=template_of(body, "Output", True, place) if language.is_jsonata else None,
+        assign=template_of(body, "Assign", language.is_jsonata, place),
+    )
+
+
+def _path(body: Mapping[str, Json], field_name: str) -> Path | None:
+    """An absent path is the whole document; an explicit null is None: discard."""
+    text = body.get(field_name, "$")
+    return None if text is None else parse(text)

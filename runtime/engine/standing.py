@@ -1,0 +1,242 @@
+"""Where a transition stands: the frames, whose state each is in, and what the expressions of a state see from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+from runtime.engine import causes, jsontext
+from runtime.engine.chance import Chance
+from runtime.engine.definition import MapState, ParallelState, State, StateMachine
+from runtime.engine.events import Event
+from runtime.engine.execution import Execution, Frame, HistoryEvent, branch_of, parent_of
+from runtime.engine.fields import Field, Jsonata, NoStep
+from runtime.engine.intrinsics import IntrinsicFault
+from runtime.engine.jsonata import JsonataFault
+from runtime.engine.limits import EngineLimits
+from runtime.engine.paths import Path, PathMissing, parse
+from runtime.engine.scope import Scope
+from runtime.engine.templates import NoValue
+
+Json = Any
+
+
+class QuotaExceeded(Exception):
+    """A bound of the execution as a whole is reached; the message says which."""
+
+
+class FramesMissing(Exception):
+    """The move needs more of the children of a frame than it was given: load more of them, and decide again."""
+
+
+TOO_LARGE = "States.DataLimitExceeded"
+
+
+class StateFault(Exception):
+    """A state cannot do what its definition says: an error name and a cause, to which the state's name is added."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        self.error = error
+        self.cause = cause
+        super().__init__(f"{error}: {cause}")
+
+    def cause_in(self, frame: Frame) -> str:
+        """The cause as it is told of the frame's state."""
+        return self.cause if self.error == TOO_LARGE else causes.in_state(frame.state, frame.entry, self.cause)
+
+
+class Standing:
+    """What is known of an execution while a transition of it is worked out, and its ledger."""
+
+    def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:
+        self.machine = machine
+        self.before = before
+        self.event = event
+        self.limits = limits
+        self.frames = dict(before.frames)
+        self.count = before.history_count
+        self.written = 0
+        self._evaluated = 0
+        self.history: list[HistoryEvent] = []
+
+    def put(self, frame: Frame, **changes: Any) -> Frame:
+        """Store a frame as changed."""
+        frame = replace(frame, **changes) if changes else frame
+        self.frames[frame.path] = frame
+        return frame
+
+    def machine_of(self, path: str) -> StateMachine:
+        """The state machine that a frame runs: the whole one, or the branch or processor it was opened for."""
+        if path == "":
+            return self.machine
+        parent = self.frames[parent_of(path)]
+        state = self.machine_of(parent.path).states[parent.state]
+        if isinstance(state, MapState) and state.processor is not None:
+            return state.processor
+        assert isinstance(state, ParallelState), f"{parent.path} is in {parent.state}, which has nothing inside"
+        return state.branches[branch_of(path)]
+
+    def state_of(self, frame: Frame) -> State:
+        return self.machine_of(frame.path).states[frame.state]
+
+    def lineage(self, path: str) -> Iterator[Frame]:
+        """A frame and its ancestors, the innermost first."""
+        while path:
+            yield self.frames[path]
+            path = parent_of(path)
+        yield self.frames[""]
+
+    # The ledger
+
+    def record(self, type: str, frame: Frame | None = None, **details: Json) -> None:
+        """Write a line of history. Raises QuotaExceeded when only the line that ends the execution has room left."""
+        if self.count >= self.limits.history - 1:
+            raise QuotaExceeded(f"The execution reached the maximum number of history events ({self.limits.history}).")
+        self.write(type, frame, details)
+
+    def write(self, type: str, frame: Frame | None, details: dict[str, Json]) -> None:
+        """Write a line of history, whatever room is left."""
+        self.count += 1
+        path, step = (frame.path, frame.state) if frame is not None else ("", None)
+        said = {name: value for name, value in details.items() if value is not None or name in ("input", "output")}
+        self.history.append(HistoryEvent(type, path, step, said))
+
+    # Expressions
+
+    def context(self, frame: Frame) -> dict[str, Json]:
+        """The context object, ``$$``."""
+        before = self.before
+        context: dict[str, Json] = {
+            "Execution": {
+                "Id": before.id,
+                "Input": before.input,
+                "Name": before.name,
+                "StartTime": timestamp(before.started_at),
+            },
+            "State": {
+                "Name": frame.state,
+                "EnteredTime": timestamp(frame.entered_at),
+                "RetryCount": sum(frame.retries),
+            },
+            "StateMachine": {"Id": before.workflow, "Name": before.workflow},
+        }
+        item = self._item_of(frame) if frame.path else None
+        if item is not None:
+            context["Map"] = {"Item": {"Index": branch_of(item.path), "Value": item.item}}
+        return context
+
+    def scope(self, frame: Frame, document: Json, **states: Json) -> Scope:
+        """What an expression of a frame's state sees: ``document`` is ``$``, ``states`` are members of ``$states``."""
+        variables: dict[str, Json] = {}
+        for one in self.lineage(frame.path):
+            variables = {**one.variables, **variables} if one.variables else variables
+        return Scope(
+            document=document,
+            context=self.context(frame),
+            variables=variables,
+            at=self.event.at,
+            chance=self._chance(),
+            states={"input": frame.input, **states},
+        )
+
+    def _chance(self) -> Chance:
+        """What one field draws from; the next one draws from another."""
+        self._evaluated += 1
+        return Chance(self.event.seed, f"{self.count}/{self._evaluated}")
+
+    def evaluate(self, field: Field, frame: Frame, scope: Scope, kind: str | None = None) -> Json:
+        """The value of a field; in JSONata it must be of this kind. Raises StateFault."""
+        with self.evaluating(frame, field.name):
+            value = field.value(scope)
+            return field.expected(kind, value) if kind is not None and isinstance(field, Jsonata) else value
+
+    @contextmanager
+    def evaluating(self, frame: Frame, field: str) -> Iterator[None]:
+        """What goes wrong with an expression inside is a fault of this field."""
+        try:
+            yield
+        except NoValue as fault:
+            raise StateFault("States.Runtime", str(fault)) from None
+        except NoStep as fault:
+            raise StateFault("States.ReferencePathConflict", str(fault)) from None
+        except PathMissing as fault:
+            raise StateFault("States.Runtime", causes.no_results(parse(fault.path))) from None
+        except IntrinsicFault as fault:
+            raise StateFault("States.IntrinsicFailure", str(fault)) from None
+        except JsonataFault as fault:
+            error, location = "States.QueryEvaluationError", f"{field}{fault.where}"
+            cause = causes.in_state(frame.state, frame.entry, fault.cause(field))
+            self.record("EvaluationFailed", frame, error=error, cause=cause, location=location, state=frame.state)
+            raise StateFault(error, fault.cause(field)) from None
+
+    def taken(self, path: Path | None, frame: Frame, document: Json, field: str) -> Json:
+        """The part of a document that InputPath or OutputPath takes; an empty object when it is null."""
+        if path is None:
+            return {}
+        if path.text == "$":
+            return document
+        scope = self.scope(frame, document)
+        with self.evaluating(frame, field):
+            return path.get(scope.document, scope.context, scope.variables)
+
+    def placed(self, path: Path, document: Json, value: Json) -> Json:
+        """A document with a value at ResultPath."""
+        try:
+            return path.put(document, value)
+        except PathMissing:
+            raise StateFault("States.ResultPathMatchFailure", causes.no_step(path, document)) from None
+
+    def token(self, frame: Frame, number: int) -> str:
+        """A task token: which task it answers, and a secret of this try's own."""
+        salt = f"{self.event.seed}/{frame.path}/{frame.entry}/{sum(frame.retries)}/token"
+        return f"{self.before.id}.{number}.{blake2b(salt.encode(), digest_size=16).hexdigest()}"
+
+    def check_size(self, value: Json, frame: Frame, copies: int = 1) -> None:
+        """Refuse what is larger than a payload may be, as AWS does; and what could not be stored.
+
+        ``copies`` is how often it will be written. Raises QuotaExceeded when one move would write without bound.
+        """
+        if not isinstance(value, dict | list | str):
+            return
+        if jsontext.is_longer_than(value, self.limits.payload):
+            raise self._too_large(frame)
+        try:
+            text = jsontext.write(value)
+            jsontext.check_depth(text, self.limits.depth)
+        except jsontext.NotJson as fault:
+            raise StateFault("States.Runtime", f"The state/task '{frame.state}' returned no JSON: {fault}") from None
+        size = jsontext.size(text)
+        if size > self.limits.payload:
+            raise self._too_large(frame)
+        self.written += size * copies
+        if self.written > self.limits.move:
+            raise QuotaExceeded(f"One move of the execution would write more than {self.limits.move} bytes.")
+
+    def check_variables(self, frame: Frame) -> None:
+        """Refuse more variables than may be held, as AWS does; those of frames beside this one do not count."""
+        held = sum(jsontext.size(jsontext.write(dict(one.variables))) for one in self.lineage(frame.path))
+        if held > self.limits.variables:
+            raise StateFault(
+                TOO_LARGE,
+                f"The variables of the state/task '{frame.state}' and those before it exceed the maximum number of "
+                f"bytes service limit ({self.limits.variables}).",
+            )
+
+    def _too_large(self, frame: Frame) -> StateFault:
+        return StateFault(TOO_LARGE, causes.too_large(frame.state))
+
+    def _item_of(self, frame: Frame) -> Frame | None:
+        """The innermost item of a Map that a frame is, or is inside of."""
+        for one in self.lineage(frame.path):
+            if one.path and isinstance(self.state_of(self.frames[parent_of(one.path)]), MapState):
+                return one
+        return None
+
+
+def timestamp(at: int) -> str:
+    """Milliseconds since the epoch as AWS writes them: 2026-11-24T03:00:00.000Z."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,53 @@
+"""Map, inline: opens a frame for each item, so many at a time, and goes on with the list of their outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime.engine import dataflow
+from runtime.engine.definition import MapState
+from runtime.engine.execution import Frame, child_path
+from runtime.engine.fields import Reference
+from runtime.engine.paths import Path
+from runtime.engine.run import Run
+from runtime.engine.standing import StateFault
+
+Json = Any
+
+AT_ONCE = 40
+"""How many items run at a time at most. Source: AWS's developer guide, "Using Map state in Inline mode"."""
+
+
+def enter(run: Run, frame: Frame, state: MapState) -> None:
+    """Open the items: on entry, or again when the state is retried as a whole."""
+    assert state.processor is not None
+    given = dataflow.effective_input(run, frame, state)
+    items = _items(run, frame, state, given)
+    at_once = _at_once(run, frame, state, given)
+    run.record("MapStateStarted", frame, length=len(items))
+    children = [
+        Frame(child_path(frame.path, frame.entry, index), state.processor.start_at, None, item=item)
+        for index, item in enumerate(items)
+    ]
+    run.open_children(frame, children, at_once)
+    if not children:
+        run.join(run.frames[frame.path])
+
+
+def _items(run: Run, frame: Frame, state: MapState, given: Json) -> list[Json]:
+    """The list to go through. JSONata may give an object, too: a list of its members as key and value."""
+    items = given if state.items is None else run.evaluate(state.items, frame, run.scope(frame, given))
+    if state.is_jsonata and isinstance(items, dict):
+        return [{"Key": key, "Value": value} for key, value in items.items()]
+    if isinstance(items, list):
+        return items
+    if state.is_jsonata and state.items is not None:
+        raise dataflow.unfit(frame, state.items, "a list or an object", items)
+    path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
+    raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')
+
+
+def _at_once(run: Run, frame: Frame, state: MapState, given: Json) -> int:
+    assert state.concurrency is not None
+    at_most = dataflow.number(run, frame, state.concurrency, run.scope(frame, given), whole=True)
+    return min(at_most or AT_ONCE, AT_ONCE)

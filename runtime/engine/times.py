@@ -1,0 +1,36 @@
+"""Timestamps as AWS takes them: RFC 3339 with an upper-case T, and Z or an offset."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+Json = Any
+
+# Not left to fromisoformat, which takes more of ISO 8601 with every Python: RFC 3339 has no 24:00, no weeks, no comma.
+_INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
+    r"(?:\.([0-9]+))?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+
+
+def instant(value: Json) -> tuple[datetime, str] | None:
+    """A timestamp as something that compares, to any fraction of a second; None when it is none."""
+    match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    seconds, fraction, zone = match.groups("")
+    try:
+        return datetime.fromisoformat(seconds + zone), fraction.rstrip("0")
+    except ValueError:
+        return None
+
+
+def milliseconds(value: Json) -> int | None:
+    """A timestamp in milliseconds since the epoch; None when it is none."""
+    found = instant(value)
+    if found is None:
+        return None
+    moment, fraction = found
+    return round(moment.timestamp()) * 1000 + int(fraction[:3].ljust(3, "0") or 0)

@@ -1,0 +1,56 @@
+"""What a result or an answer must match to count, and what it says: values on their way to the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from db.models import Task
+from runtime.engine.jsontext import Json
+
+WAITS_FOR_ANSWER = ("QUEUED", "IN_PROGRESS")
+"""The statuses in which a task's token may be answered."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Which claim of a task a result belongs to: all of it must match, or the result is nobody's."""
+
+    task_id: str
+    attempt: int
+    owner: str | None
+    status: str = "IN_PROGRESS"
+
+    def conditions(self) -> tuple[Any, ...]:
+        owner = Task.owner.is_null() if self.owner is None else Task.owner == self.owner
+        return Task.id == self.task_id, Task.attempt == self.attempt, owner, Task.status == self.status
+
+
+@dataclass(frozen=True)
+class TokenGuard:
+    """Which try of a task a token answers, whoever holds the claim."""
+
+    task_id: str
+    token: str
+
+    def conditions(self) -> tuple[Any, ...]:
+        return Task.id == self.task_id, Task.token == self.token, Task.status.in_(WAITS_FOR_ANSWER)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended, for the attempt's row."""
+
+    kind: str
+    error: str | None = None
+    cause: str | None = None
+    logs: str = ""
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """What a task token is answered with: an output, or an error."""
+
+    output: Json = None
+    error: str | None = None
+    cause: str | None = None

@@ -1,0 +1,13 @@
+"""The emulator with less patience for the handlers that run when it ends: ``python -m tests.crash.hasty``."""
+
+from __future__ import annotations
+
+import sys
+
+from emulator import __main__ as emulator
+
+GRACE_SECONDS = 0.1
+
+if __name__ == "__main__":
+    emulator.GRACE_SECONDS = GRACE_SECONDS
+    sys.exit(emulator.main())

@@ -1,0 +1,225 @@
+"""Maps and variables on a real database: who begins when, what is loaded, and that nothing gets stuck."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+
+from db.database import database
+from db.models import Frame, History
+from runtime import rows
+from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises, returns, task
+
+ECHO = machine(item=task("step1"))
+
+
+def each(processor: Json, **fields: Json) -> Json:
+    return {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, **fields}
+
+
+def only_if_odd(state: Json) -> Json:
+    """A processor in which odd items take this state and even ones nothing but a Pass."""
+    condition = [{"Condition": "{% $states.input % 2 = 1 %}", "Next": "odd"}]
+    return {
+        "StartAt": "which",
+        "States": {
+            "which": {"Type": "Choice", "QueryLanguage": "JSONata", "Choices": condition, "Default": "even"},
+            "odd": {**state, "End": True},
+            "even": {"Type": "Pass", "End": True},
+        },
+    }
+
+
+def begun(house: Stage, identity: str) -> list[int]:
+    """The items that have begun, in the order of the ledger."""
+    with database.connection_context():
+        lines = History.select().where(History.execution_id == identity, History.type == "MapIterationStarted")
+        return [json.loads(line.details)["index"] for line in lines.order_by(History.id)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 39, 40, 41, 100])
+@pytest.mark.parametrize("at_most", [0, 1, 3])
+def test_the_outputs_come_in_the_order_of_the_items(house: Stage, count: int, at_most: int):
+    house.script.let("step1", lambda event: returns(event * 10))
+    items = list(range(count))
+    identity = house.start(machine(all=each(ECHO, MaxConcurrency=at_most)), {"items": items})
+    house.run()
+    assert house.output(identity) == [10 * item for item in items]
+    assert begun(house, identity) == items and house.left_open(identity) == []
+    assert house.history(identity)[-3:] == ["MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]
+
+
+@pytest.mark.parametrize("items", [[1, 0, 0, 0], [0, 0, 1], [1] + [0] * 60 + [1], [0] * 90, [1] + [0] * 1200])
+def test_items_that_end_at_once_make_way_for_all_that_follow(house: Stage, items: list[int]):
+    """One task's end may begin and end many items that nobody had loaded."""
+    identity = house.start(machine(all=each(only_if_odd(task("step1")), MaxConcurrency=1)), {"items": items})
+    house.run()
+    assert house.output(identity) == ["step1" if item else 0 for item in items]
+    assert house.left_open(identity) == []
+
+
+def test_so_many_items_run_at_a_time(house: Stage):
+    identity = house.start(machine(all=each(ECHO, MaxConcurrency=2)), {"items": [1, 2, 3, 4]})
+    assert begun(house, identity) == [0, 1]
+    first, second = house.claim_all(identity)
+    house.succeed(second, "b")
+    assert begun(house, identity) == [0, 1, 2]
+    house.succeed(first, "a")
+    assert begun(house, identity) == [0, 1, 2, 3]
+    house.run()
+    assert house.output(identity) == ["a", "b", "step1", "step1"]
+
+
+def test_two_items_that_end_at_once_begin_two(house: Stage):
+    definition = machine(all=each(ECHO, MaxConcurrency=2))
+    for _ in range(30):
+        identity = house.start(definition, {"items": [1, 2, 3, 4]})
+        for _ in range(2):
+            first, second = house.claim_all(identity)
+            at_once(partial(house.succeed, first, 1), partial(house.succeed, second, 2))
+        assert begun(house, identity) == [0, 1, 2, 3] and house.output(identity) == [1, 2, 1, 2]
+    assert house.left_open(identity) == [] and not house.executions.counters
+
+
+def test_an_item_that_fails_ends_the_others(house: Stage):
+    house.script.let("step2", raises("No", "why"))
+    identity = house.start(machine(all=each(only_if_odd(task("step2")))), {"items": [0, 2, 3, 5]})
+    claims = house.claim_all(identity)
+    house.executions.fail(claims[0], "No", "why", "")
+    row = house.execution(identity)
+    assert (row.status, row.error, row.cause) == ("FAILED", "No", "why")
+    assert house.statuses(identity) == ["FAILED", "CANCELLED"] and house.left_open(identity) == []
+    house.succeed(claims[1], 1)
+    assert house.executions.counters["fenced_results"] == 1
+
+
+def test_what_a_failed_map_leaves_is_gone_when_its_catcher_goes_on(house: Stage):
+    house.script.let("step1", raises("No"))
+    catch = [{"ErrorEquals": ["No"], "Next": "then", "ResultPath": "$.error"}]
+    definition = machine(all=each(ECHO, MaxConcurrency=1, Catch=catch), then=task("step2", Next="again"))
+    definition["States"]["again"] = each(machine(x=task("flaky")), End=True)
+    identity = house.start(definition, {"items": [1, 2, 3]})
+    house.run()
+    assert house.script.events[1] == ("step2", {"items": [1, 2, 3], "error": {"Error": "No", "Cause": ""}})
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.Runtime")
+
+
+def test_a_map_that_is_retried_begins_anew_with_all_items(house: Stage):
+    house.script.let("step1", returns("a"), raises("No"), returns("b"))
+    retry = [{"ErrorEquals": ["No"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1, Retry=retry)), {"items": [1, 2, 3]})
+    house.run()
+    assert house.output(identity) == ["b"] * 3
+    assert begun(house, identity) == [0, 1, 0, 1, 2] and house.left_open(identity) == []
+
+
+def test_maps_and_parallels_may_be_nested(house: Stage):
+    inner = machine(row=each(machine(cell=task("step1")), MaxConcurrency=1))
+    both = machine(both=parallel(inner, machine(one=task("step2"))))
+    identity = house.start(machine(all=each(both, MaxConcurrency=2)), {"items": [{"items": [1, 2]}, {"items": []}] * 2})
+    house.run()
+    assert house.output(identity) == [[["step1", "step1"], "step2"], [[], "step2"]] * 2
+    assert house.left_open(identity) == []
+
+
+def test_cancelling_ends_items_that_run_and_those_that_wait(house: Stage):
+    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2, 3]})
+    claim = house.claim(identity)
+    house.executions.cancel(identity)
+    assert house.status(identity) == "CANCELLED" and house.left_open(identity) == []
+    house.succeed(claim, 1)
+    assert house.executions.counters["fenced_results"] == 1
+
+
+def test_pausing_lets_items_end_and_begins_none_that_may_be_claimed(house: Stage):
+    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2]})
+    claim = house.claim(identity)
+    house.executions.pause(identity)
+    house.rung()
+    house.succeed(claim, 1)
+    assert house.rung() == [] and begun(house, identity) == [0, 1]
+    house.executions.resume(identity)
+    house.run()
+    assert house.output(identity) == [1, "step1"]
+
+
+def test_an_item_costs_the_same_among_many(house: Stage, monkeypatch: pytest.MonkeyPatch):
+    """What the end of an item loads: itself, its parent, the next one."""
+    sizes: list[int] = []
+    really_load = rows.load
+
+    def load(*given: Json) -> Json:
+        loaded = really_load(*given)
+        sizes.append(len(loaded.frames))
+        return loaded
+
+    identity = house.start(machine(all=each(ECHO, MaxConcurrency=3)), {"items": list(range(500))})
+    monkeypatch.setattr(rows, "load", load)
+    for claim in house.claim_all(identity):
+        house.succeed(claim, 1)
+    assert sizes == [3, 3, 3]
+
+
+def test_the_item_and_its_place_are_known_in_every_state_inside(house: Stage):
+    shown = {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}
+    processor = machine(one=task("step1"), two=task("step2", Parameters=shown))
+    house.start(machine(all=each(processor, ItemSelector={"given.$": "$$.Map.Item.Value"})), {"items": ["a", None]})
+    house.run()
+    assert [event for name, event in house.script.events if name == "step1"] == [{"given": "a"}, {"given": None}]
+    told = [event for name, event in house.script.events if name == "step2"]
+    assert sorted(told, key=str) == [{"i": 0, "v": "a"}, {"i": 1, "v": None}]
+
+
+# Variables
+
+
+@pytest.mark.parametrize("hot", [True, False])
+def test_variables_live_until_the_execution_ends(house: Stage, hot: bool):
+    definition = machine(
+        a=task("step1", Assign={"first.$": "$", "n": 1}),
+        b=task("step2", Assign={"n": 2, "before.$": "$n"}),
+        c=task("flaky", Parameters={"first.$": "$first", "n.$": "$n", "before.$": "$before"}),
+    )
+    identity = house.start(definition)
+    if hot:
+        house.run()
+    else:
+        with house.general_path():
+            house.run()
+    assert house.script.events[-1] == ("flaky", {"first": "step1", "n": 2, "before": 1})
+    assert json.loads(house.execution(identity).variables) == {"first": "step1", "n": 2, "before": 1}
+
+
+def test_a_branch_sees_the_variables_outside_and_keeps_its_own(house: Stage):
+    inside = machine(
+        a=task("step1", Parameters={"x.$": "$x"}, Assign={"own.$": "$$.State.Name"}),
+        b=task("step2", Parameters={"own.$": "$own"}),
+    )
+    definition = machine(
+        first={"Type": "Pass", "Assign": {"x": 7}},
+        both=parallel(inside),
+        last={"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $exists($own) ? 'leaked' : $x %}"},
+    )
+    identity = house.start(definition)
+    house.run()
+    assert house.script.events == [("step1", {"x": 7}), ("step2", {"own": "a"})]
+    assert house.output(identity) == 7
+
+
+def test_variables_over_the_limit_fail_the_state(house: Stage):
+    big = {"Type": "Pass", "Assign": {"x.$": "States.Array($.text, $.text, $.text)"}}
+    identity = house.start(machine(big=big), {"text": "x" * 100_000})
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.DataLimitExceeded")
+    assert house.left_open(identity) == []
+
+
+def test_frames_know_what_they_hold(house: Stage):
+    """The rows of a Map that runs: how many there are, how many have begun, and what each was given."""
+    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": ["a", "b"]})
+    row = house.execution(identity)
+    assert (row.open, row.begun, row.children) == (2, 1, 2)
+    with database.connection_context():
+        held = [(one.waiting, one.data, one.item) for one in Frame.select().order_by(Frame.path)]
+    assert held == [("task", '"a"', '"a"'), ("turn", "null", '"b"')]
