@@ -229,10 +229,6 @@ def _changed(before: execution.Frame, after: execution.Frame) -> dict[str, Any]:
     return _columns(after)
 
 
-def _item(frame: execution.Frame) -> str | None:
-    return None if frame.item is None else jsontext.write(frame.item)
-
-
 def _ended(frame: execution.Frame) -> str | None:
     return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
 
@@ -332,7 +328,8 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
 
 
 def _new_frame(frame: execution.Frame) -> NewFrame:
-    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=_item(frame))
+    item = None if frame.item is None else jsontext.write(frame.item)
+    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=item)
 
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
