@@ -136,7 +136,10 @@ def save_history(execution_id: str, count: int, lines: Sequence[Line]) -> None:
 def close_attempt(
     task: Task, outcome: str, *, error: str | None = None, cause: str | None = None, logs: str = ""
 ) -> None:
-    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it."""
+    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it.
+
+    A claim that is LOST is a loss of its task: both are written together, and so each is counted once.
+    """
     if task.owner is None:
         return
     Attempt.insert(
@@ -150,6 +153,8 @@ def close_attempt(
         started_at=task.started_at,
         finished_at=clock_sql(),
     ).execute()
+    if outcome == "LOST":
+        Task.update(losses=Task.losses + 1).where(Task.id == task.id).execute()
 
 
 def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
@@ -224,10 +229,6 @@ def _changed(before: execution.Frame, after: execution.Frame) -> dict[str, Any]:
     return _columns(after)
 
 
-def _item(frame: execution.Frame) -> str | None:
-    return None if frame.item is None else jsontext.write(frame.item)
-
-
 def _ended(frame: execution.Frame) -> str | None:
     return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
 
@@ -282,7 +283,7 @@ def _settle(execution_id: str, command: commands.Command) -> None:
         return
     if changes["status"] != "PENDING":
         changes["finished_at"] = clock_sql()
-    free = {"owner": None, "lease_until": None, "deadline_at": None}
+    free = {"owner": None, "lease_until": None, "deadline_at": None, "beat_by": None}
     Task.update(**changes, **free).where(Task.id == task_id(execution_id, command.number)).execute()
 
 
@@ -327,13 +328,14 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
 
 
 def _new_frame(frame: execution.Frame) -> NewFrame:
-    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=_item(frame))
+    item = None if frame.item is None else jsontext.write(frame.item)
+    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=item)
 
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
     if isinstance(command, commands.DispatchTask):
         identity = _dispatch(row, command)
-        if not row.paused:
+        if not row.paused and not command.is_polled:
             effects.queued.append(identity)
     elif isinstance(command, commands.SetTimer):
         effects.timers = True
@@ -349,8 +351,13 @@ def _new_timer(command: commands.SetTimer) -> NewTimer:
 def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
     made = vars(_dispatched_task(row.id, command, "null"))
-    queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds", "token")}
-    queued |= {"queued_at": None if row.paused else clock_sql(), "missing_since": None}
+    again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
+    queued = {name: made[name] for name in again}
+    queued |= {"queued_at": None if row.paused or command.is_polled else clock_sql(), "missing_since": None}
+    if command.is_polled:
+        seconds = command.timeout_seconds
+        due = None if seconds is None else clock_sql() + round(seconds * 1000)
+        queued |= {"deadline_at": due, "started_at": None}
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
     return str(made["id"])
@@ -364,11 +371,12 @@ def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: st
         entry=command.entry,
         step=command.step,
         function=command.function,
-        status="QUEUED",
+        status="IN_PROGRESS" if command.is_polled else "QUEUED",
         data=data,
         input=jsontext.write(command.input),
         timeout_seconds=command.timeout_seconds,
         token=command.token,
+        heartbeat_seconds=command.heartbeat_seconds,
     )
 
 
@@ -388,4 +396,5 @@ def _planned_task(execution_id: str, one: PlannedTask, first: commands.DispatchT
         input=None,
         timeout_seconds=None,
         token=None,
+        heartbeat_seconds=None,
     )

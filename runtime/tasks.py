@@ -17,8 +17,9 @@ from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
 from runtime.crashpoints import reach
+from runtime.engine.resources import QUALIFIED_BY
 from runtime.executions import Executions
-from runtime.guards import Guard
+from runtime.guards import Guard, SilentGuard
 from runtime.ids import execution_of, is_id
 from runtime.rows import clock_sql
 from runtime.settings import Settings
@@ -88,14 +89,16 @@ class Tasks:
         return True
 
     def sweep(self) -> None:
-        """One round: lost leases, tasks past their time-out, tasks nobody has claimed."""
+        """One round: lost leases, tasks past their time-out, tasks whose holders are silent."""
         with database.connection_context():
             lost = queries.lost_tasks()
             overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
-        for found in (lost, overdue):
+            silent = queries.silent_tasks()
+        for found in (lost, overdue, silent):
             random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
+        one_by_one("silent tasks", [partial(self._fall_silent, *one) for one in silent])
 
     def unclaimed(self, head: str | None) -> list[str]:
         """Tasks whose message is lost, oldest first, as the task at the queue's head tells.
@@ -119,11 +122,9 @@ class Tasks:
                 return
             losses = task.losses + 1
             is_too_often = losses % MOST_LOSSES == 0
-            if is_too_often:
-                Task.update(losses=losses).where(Task.id == task_id).execute()
-            else:
+            if not is_too_often:
                 rows.close_attempt(task, "LOST")
-                _queue_again(task, execution, losses=losses)
+                _queue_again(task, execution)
             reach("lose.before_commit")
         reach("lose.after_commit")
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
@@ -135,6 +136,11 @@ class Tasks:
 
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
+
+    def _fall_silent(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
+        self.executions.fail_unclaimed(
+            SilentGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
+        )
 
     def present(self) -> None:
         """Tell the others that this worker lives, and which functions it has."""
@@ -172,13 +178,13 @@ class Tasks:
 
     def _is_here(self, function: str) -> bool:
         """Whether this worker has the function: in a file, or stored. Its version may be gone: that the run tells."""
-        name = function.partition(":")[0]
+        name = function.partition(QUALIFIED_BY)[0]
         return name in self.functions or StoredFunction.select().where(StoredFunction.name == name).exists()
 
     def _is_served(self, function: str) -> bool:
         """Whether a worker that lives has this function."""
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
-        name = function.partition(":")[0]
+        name = function.partition(QUALIFIED_BY)[0]
         return any(name in json.loads(worker.functions) for worker in living)
 
 
@@ -188,7 +194,7 @@ def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
     return execution, rows.locked(Task, *guard.conditions())
 
 
-def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
+def _queue_again(task: Task, execution: Execution) -> None:
     Task.update(
         status="QUEUED",
         owner=None,
@@ -196,5 +202,4 @@ def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
         deadline_at=None,
         queued_at=None if execution.paused else clock_sql(),
         missing_since=None,
-        **changes,
     ).where(Task.id == task.id).execute()

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from runtime.engine import causes
 from runtime.engine.definition import Catcher, MapState, PassState, State, WorkState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Field
+from runtime.engine.fields import Field, Jsonata
 from runtime.engine.scope import Scope
-from runtime.engine.standing import Standing
+from runtime.engine.standing import Standing, StateFault
 
 Json = Any
 Assigned = Mapping[str, Json]
@@ -55,6 +56,22 @@ def item_input(run: Standing, frame: Frame, state: MapState, index: int, item: J
     )
     run.check_size(selected, frame)
     return selected
+
+
+def number(run: Standing, frame: Frame, field: Field, scope: Scope, *, above: bool = False, whole: bool = False) -> Any:
+    """A field's number, from 0 on (``above``: above it). Raises StateFault."""
+    value: Any = run.evaluate(field, frame, scope, "integer" if whole else "number")
+    is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if is_number and (value > 0 or (value == 0 and not above)):
+        return value
+    wanted = f"a {'whole ' if whole else ''}number {'above 0' if above else 'from 0 on'}"
+    raise unfit(frame, field, wanted, value)
+
+
+def unfit(frame: Frame, field: Field, wanted: str, value: Json) -> StateFault:
+    """A field gives what it must not."""
+    error = "States.QueryEvaluationError" if isinstance(field, Jsonata) else "States.Runtime"
+    return StateFault(error, f"The field '{field.name}' must give {wanted}, not {causes.shown(value)[:100]}")
 
 
 def passed(run: Standing, frame: Frame, state: State, value: Json, ending: Ending) -> tuple[Json, Assigned]:

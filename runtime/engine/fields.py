@@ -10,15 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from runtime.engine import causes, jsonata
 from runtime.engine.intrinsics import Call
 from runtime.engine.jsonata import JsonataTemplate
 from runtime.engine.jsonata import compile_template as compile_jsonata
-from runtime.engine.paths import Path
+from runtime.engine.paths import Path, PathMissing, parse
 from runtime.engine.scope import Scope
-from runtime.engine.templates import Template, evaluate, expression
+from runtime.engine.templates import NoValue, Template, evaluate, expression
 from runtime.engine.templates import compile as compile_template
 
 Json = Any
+
+
+class NoStep(PathMissing):
+    """A field that takes a reference path has one that leads nowhere; the message is AWS's."""
 
 
 class Field(Protocol):
@@ -46,7 +51,19 @@ class Reference:
     node: Path | Call
 
     def value(self, scope: Scope) -> Json:
-        return evaluate(self.node, scope)
+        try:
+            return evaluate(self.node, scope)
+        except NoValue:
+            raise
+        except PathMissing as fault:
+            raise self._nowhere(fault, scope.document) from None
+
+    def _nowhere(self, fault: PathMissing, document: Json) -> PathMissing:
+        if self.name in ("ErrorPath", "CausePath"):
+            return NoValue(causes.no_value(fault.path, self.name, document), fault.path)
+        if self.name in ("SecondsPath", "TimestampPath"):
+            return NoValue(causes.no_parameter(self.name, fault.path), fault.path)
+        return NoStep(causes.no_step(parse(fault.path), document), fault.path)
 
 
 @dataclass(frozen=True)
@@ -66,12 +83,18 @@ class Jsonata:
     def value(self, scope: Scope) -> Json:
         return self.template.within(scope.bindings, scope.at, scope.chance)
 
+    def expected(self, kind: str, value: Json) -> Json:
+        """The value, when it is of this kind of ``jsonata.KINDS``. Raises JsonataFault, in AWS's words."""
+        node = self.template.node
+        return jsonata.expect(kind, value, node.text if isinstance(node, jsonata.Expression) else str(node))
 
-def template_of(body: Mapping[str, Json], name: str, is_jsonata: bool) -> Field | None:
-    """The field as a template of the state's language; None when it is not there."""
+
+def template_of(body: Mapping[str, Json], name: str, is_jsonata: bool, inside: str = "") -> Field | None:
+    """The field as a template of the state's language; None when it is not there. ``inside``: where the body stands."""
     if name not in body:
         return None
-    return jsonata_of(name, body[name]) if is_jsonata else PayloadTemplate(name, compile_template(body[name]))
+    shown = f"{inside}{name}"
+    return jsonata_of(shown, body[name]) if is_jsonata else PayloadTemplate(shown, compile_template(body[name]))
 
 
 def value_of(body: Mapping[str, Json], name: str, is_jsonata: bool) -> Field | None:
@@ -82,6 +105,6 @@ def value_of(body: Mapping[str, Json], name: str, is_jsonata: bool) -> Field | N
     return Reference(twin, expression(body[twin])) if twin in body else None
 
 
-def jsonata_of(name: str, value: Json) -> Field:
+def jsonata_of(name: str, value: Json) -> Jsonata:
     """A field of a JSONata state: whatever strings in it are expressions."""
     return Jsonata(name, compile_jsonata(value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runtime.engine import jsontext
@@ -43,6 +43,8 @@ class Call:
 
     name: str
     arguments: tuple[Any, ...]
+    text: str = field(default="", compare=False, repr=False)
+    """How the whole expression is written."""
 
     def value(
         self,
@@ -71,7 +73,7 @@ def parse_call(text: str) -> Call:
     call = reader.call()
     if reader.at < len(text):
         raise reader.fault(f"what is {reader.rest!r} after the call?")
-    return call
+    return replace(call, text=text)
 
 
 class _Reader:

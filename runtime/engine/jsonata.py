@@ -148,6 +148,17 @@ def top_level_references(expression: Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_references(expression.tree)))
 
 
+def members_of_states(expression: Expression) -> frozenset[str]:
+    """The members of ``$states`` that an expression names: ``$states.result.total`` has ``result``."""
+    found = set()
+    for node in _nodes(expression.tree):
+        if node.type == "path" and len(node.steps) > 1:
+            first, second = node.steps[:2]
+            if first.type == "variable" and first.value == RESERVED and second.type == "name":
+                found.add(str(second.value))
+    return frozenset(found)
+
+
 def _references(node: Any) -> Iterator[str]:
     if node.type == "path":
         yield from _references(node.steps[0])

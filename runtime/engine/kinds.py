@@ -10,7 +10,7 @@ from typing import Any
 
 from runtime.engine import choice_rules, names
 from runtime.engine.intrinsics import IntrinsicSyntax
-from runtime.engine.jsonata import RESERVED, JsonataSyntax, is_expression
+from runtime.engine.jsonata import RESERVED, JsonataSyntax, is_expression, members_of_states, top_level_references
 from runtime.engine.jsonata import compile_template as compile_jsonata
 from runtime.engine.paths import PathSyntax, parse, parse_reference
 from runtime.engine.templates import compile as compile_template
@@ -214,19 +214,28 @@ def expression(value: Json, path: str) -> Iterator[Fault]:
         yield from spelled(compile_expression, value, path)
 
 
-def jsonata(value: Json, path: str) -> Iterator[Fault]:
-    """Any value; what strings in it are JSONata expressions must be right."""
-    try:
-        compile_jsonata(value)
-    except JsonataSyntax as fault:
-        yield Fault(f"{path}{fault.where}", str(fault)[:LONGEST_MESSAGE])
+def jsonata_seeing(*members: str) -> Kind:
+    """Any value; what strings in it are JSONata expressions must be right, and name of ``$states`` no other members."""
+
+    def kind(value: Json, path: str) -> Iterator[Fault]:
+        try:
+            template = compile_jsonata(value)
+        except JsonataSyntax as fault:
+            yield Fault(f"{path}{fault.where}", str(fault)[:LONGEST_MESSAGE])
+            return
+        for where, expression in template.expressions():
+            for name in top_level_references(expression):
+                yield Fault(f"{path}{where}", f"{shown(name)} refers to a context, but there is none")
+            for name in sorted(members_of_states(expression) & SOMETIMES - set(members)):
+                yield Fault(f"{path}{where}", f"$states.{name} is not known here")
+
+    return kind
 
 
-def jsonata_only(value: Json, path: str) -> Iterator[Fault]:
-    """A JSONata expression."""
-    if not is_expression(value):
-        yield Fault(path, "must be a JSONata expression, between {% and %}")
-    yield from jsonata(value, path)
+SOMETIMES = frozenset({"result", "errorOutput"})
+"""Members of ``$states`` that not every field may name. Source: developer guide, "Reserved variable: $states"."""
+
+jsonata = jsonata_seeing()
 
 
 def or_jsonata(kind: Kind) -> Kind:

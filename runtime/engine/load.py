@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from runtime.engine import definition as d
 from runtime.engine.choice_rules import Condition, Rule
 from runtime.engine.choice_rules import compile as compile_condition
 from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
-from runtime.engine.jsonata import expect
+from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
+from runtime.engine.resources import read
+from runtime.engine.scope import Scope
 
 Json = Any
+
+NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class _Language:
-    """What a state is read with: its query language, that of the whole machine, the numbers of planned tasks."""
+    """What a state is read with: its query language and the machine's, the numbers of planned tasks, the aliases."""
 
     is_jsonata: bool
     is_default: bool
     numbers: Mapping[str, int]
+    aliases: Mapping[str, str]
 
     def of(self, state: Mapping[str, Json]) -> _Language:
         """A state's own one, or the machine's: what a Map or a Parallel says of itself is not for those inside."""
@@ -30,11 +36,16 @@ class _Language:
         return replace(self, is_jsonata=self.is_default if own is None else own == "JSONata")
 
 
-def load(document: Mapping[str, Json], plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
-    """The state machine that a valid document describes. ``plan`` names the tasks whose rows exist from the start."""
+def load(
+    document: Mapping[str, Json], plan: tuple[d.PlannedTask, ...] = (), aliases: Mapping[str, str] = NO_ALIASES
+) -> d.StateMachine:
+    """The state machine that a valid document describes.
+
+    ``plan`` names the tasks whose rows exist from the start, ``aliases`` the functions that stand for resources.
+    """
     numbers = {task.step: task.number for task in plan}
     is_jsonata = document.get("QueryLanguage") == "JSONata"
-    return _machine(document, _Language(is_jsonata, is_jsonata, numbers), plan)
+    return _machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases), plan)
 
 
 def _machine(document: Mapping[str, Json], language: _Language, plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
@@ -69,19 +80,13 @@ def _pass(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
 
 
 def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
-    waits = body["Resource"] == d.WITH_TOKEN
-    arguments = "Arguments" if language.is_jsonata else "Parameters"
-    function = body["Resource"]
-    if waits:
-        function = body[arguments]["FunctionName"]
-        body = {**body, arguments: body[arguments].get("Payload", {})}
     return d.TaskState(
         **_common(name, body, language),
         **_work(body, language),
-        function=d.function_of(function),
         resource=body["Resource"],
+        call=read(body["Resource"], language.aliases),
         timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
-        waits_for_token=waits,
+        heartbeat_seconds=value_of(body, "HeartbeatSeconds", language.is_jsonata),
         number=language.numbers.get(name),
     )
 
@@ -114,21 +119,32 @@ def _items(body: Mapping[str, Json], language: _Language) -> Field | None:
 
 
 def _choice(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
-    rules = tuple(_rule(one, language) for one in body["Choices"])
+    rules = tuple(_rule(one, f"Choices[{index}]/", language) for index, one in enumerate(body["Choices"]))
     return d.ChoiceState(**_common(name, body, language), rules=rules, default=body.get("Default"))
 
 
-def _rule(body: Mapping[str, Json], language: _Language) -> Rule:
-    own = {"output": template_of(body, "Output", True) if language.is_jsonata else None}
-    own["assign"] = template_of(body, "Assign", language.is_jsonata)
-    return Rule(body["Next"], _condition(body, language), **own)
+def _rule(body: Mapping[str, Json], place: str, language: _Language) -> Rule:
+    own = {
+        "output": template_of(body, "Output", True, place) if language.is_jsonata else None,
+        "assign": template_of(body, "Assign", language.is_jsonata, place),
+    }
+    return Rule(body["Next"], _condition(body, place, language), **own)
 
 
-def _condition(body: Mapping[str, Json], language: _Language) -> Condition:
+def _condition(body: Mapping[str, Json], place: str, language: _Language) -> Condition:
+    """A fault of an expression tells the whole way to it: which of the choices it is."""
     if not language.is_jsonata:
         return compile_condition(body)
-    field = jsonata_of("Condition", body["Condition"])
-    return lambda scope: bool(expect("boolean", field.value(scope), body["Condition"]))
+    field = jsonata_of("", body["Condition"])
+
+    def condition(scope: Scope) -> bool:
+        try:
+            return bool(field.expected("boolean", field.value(scope)))
+        except JsonataFault as fault:
+            fault.where = f"{place}Condition"
+            raise
+
+    return condition
 
 
 def _wait(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
@@ -170,7 +186,9 @@ def _work(body: Mapping[str, Json], language: _Language) -> dict[str, Any]:
         "result_selector": template_of(body, "ResultSelector", False),
         "result_path": _path(body, "ResultPath"),
         "retriers": tuple(_retrier(one) for one in body.get("Retry", ())),
-        "catchers": tuple(_catcher(one, language) for one in body.get("Catch", ())),
+        "catchers": tuple(
+            _catcher(one, f"Catch[{index}]/", language) for index, one in enumerate(body.get("Catch", ()))
+        ),
     }
 
 
@@ -185,13 +203,13 @@ def _retrier(body: Mapping[str, Json]) -> d.Retrier:
     )
 
 
-def _catcher(body: Mapping[str, Json], language: _Language) -> d.Catcher:
+def _catcher(body: Mapping[str, Json], place: str, language: _Language) -> d.Catcher:
     return d.Catcher(
         error_equals=tuple(body["ErrorEquals"]),
         next=body["Next"],
         result_path=_path(body, "ResultPath"),
-        output=template_of(body, "Output", True) if language.is_jsonata else None,
-        assign=template_of(body, "Assign", language.is_jsonata),
+        output=template_of(body, "Output", True, place) if language.is_jsonata else None,
+        assign=template_of(body, "Assign", language.is_jsonata, place),
     )
 
 

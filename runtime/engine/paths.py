@@ -28,7 +28,11 @@ _MISSING = object()
 
 
 class PathMissing(LookupError):
-    """There is nothing at the path."""
+    """There is nothing at the path, whose text is ``path``."""
+
+    def __init__(self, message: str, path: str) -> None:
+        self.path = path
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -84,14 +88,14 @@ class Path:
 
     def _assigned(self, name: str, variables: Mapping[str, Json]) -> Json:
         if name not in variables:
-            raise PathMissing(f"The path '{self.text}' names the variable '{name}', which is not assigned")
+            raise PathMissing(f"The path '{self.text}' names the variable '{name}', which is not assigned", self.text)
         return variables[name]
 
     def _selected(self, value: Json) -> Json:
         try:
             found = select(value, self.segments, Budget())
         except TooMuch:
-            raise PathMissing(f"The path '{self.text}' looks at too many values") from None
+            raise PathMissing(f"The path '{self.text}' looks at too many values", self.text) from None
         if not self.is_definite:
             return found
         return found[0] if found else self._nothing()
@@ -99,7 +103,7 @@ class Path:
     def _nothing(self) -> list[Json]:
         """A path that may select many selects none; only a definite one is missing."""
         if self.is_definite:
-            raise PathMissing(f"The path '{self.text}' is not in the input")
+            raise PathMissing(f"The path '{self.text}' is not in the input", self.text)
         return []
 
     def _placed(self, document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
@@ -113,7 +117,7 @@ class Path:
         raise self._not_placed()
 
     def _not_placed(self) -> PathMissing:
-        return PathMissing(f"Unable to apply the path '{self.text}' to the input")
+        return PathMissing(f"Unable to apply the path '{self.text}' to the input", self.text)
 
 
 @lru_cache(maxsize=4096)

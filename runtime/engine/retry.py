@@ -12,7 +12,12 @@ from typing import TypeVar
 
 from runtime.engine.definition import Catcher, Retrier
 
-NEVER_BY_ALL = frozenset({"States.DataLimitExceeded", "States.Runtime"})
+BY_NOTHING = "States.Runtime"
+"""No Retry and no Catch takes it, whatever they name: the execution fails."""
+
+BY_NAME_ALONE = "States.DataLimitExceeded"
+"""No wildcard covers it."""
+
 Rule = TypeVar("Rule", Retrier, Catcher)
 
 
@@ -44,11 +49,12 @@ def first_match(catchers: Sequence[Catcher], error: str) -> Catcher | None:
 
 def matches(names: Sequence[str], error: str) -> bool:
     """Whether a list of ErrorEquals covers an error name."""
-    if error in names:
+    if error == BY_NOTHING:
+        return False
+    if error in names or (error == "States.HeartbeatTimeout" and "States.Timeout" in names):
         return True
-    if "States.ALL" in names:
-        return error not in NEVER_BY_ALL
-    return "States.TaskFailed" in names and error != "States.Timeout" and error not in NEVER_BY_ALL
+    wild = "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
+    return wild and error != BY_NAME_ALONE
 
 
 def _delay(retrier: Retrier, before: int, chance: float) -> float:

@@ -25,6 +25,7 @@ from runtime.engine.kinds import (
     expression,
     flag,
     jsonata,
+    jsonata_seeing,
     list_of,
     name,
     number,
@@ -88,10 +89,15 @@ _CATCHER: Table = {
     "Comment": Field(text),
 }
 _ASSIGN: Table = {"Assign": Field(assign(template))}
-_JSONATA_ENDING: Table = {"Output": Field(jsonata), "Assign": Field(assign(jsonata))}
+
+
+def _jsonata_ending(*members: str) -> Table:
+    kind = jsonata_seeing(*members)
+    return {"Output": Field(kind), "Assign": Field(assign(kind))}
+
 
 CATCHER: Table = {**_CATCHER, **_ASSIGN, "ResultPath": Field(reference_path_or_null)}
-JSONATA_CATCHER: Table = {**_CATCHER, **_JSONATA_ENDING}
+JSONATA_CATCHER: Table = {**_CATCHER, **_jsonata_ending("errorOutput")}
 
 
 def choice_rule(value: Json, path: str) -> Iterator[Fault]:
@@ -147,7 +153,7 @@ COMBINATIONS: Table = {
 NESTED_RULE: Table = {"Variable": Field(a_path), "Comment": Field(text), **OPERATORS, **COMBINATIONS}
 CHOICE_RULE: Table = {**NESTED_RULE, **_ASSIGN, "Next": Field(text, required=True)}
 JSONATA_RULE: Table = {
-    **_JSONATA_ENDING,
+    **_jsonata_ending(),
     "Condition": Field(or_jsonata(flag), required=True),
     "Next": Field(text, required=True),
     "Comment": Field(text),
@@ -190,9 +196,9 @@ _WORK: Table = {
     "Parameters": Field(template),
 }
 
-_JSONATA: Table = {**_ANY, **_JSONATA_ENDING}
+_JSONATA: Table = {**_ANY, **_jsonata_ending()}
 _JSONATA_CATCH: Table = {"Catch": Field(list_of(object_of(JSONATA_CATCHER, "a catcher")))}
-_JSONATA_WORK: Table = {**_JSONATA, **_GOES_ON, **_RETRY, **_JSONATA_CATCH}
+_JSONATA_WORK: Table = {**_ANY, **_jsonata_ending("result"), **_GOES_ON, **_RETRY, **_JSONATA_CATCH}
 
 JSONPATH_STATES: Mapping[str, Table] = {
     "Pass": {
@@ -208,6 +214,9 @@ JSONPATH_STATES: Mapping[str, Table] = {
         "Resource": Field(text, required=True),
         "TimeoutSeconds": Field(_TIMEOUT),
         "TimeoutSecondsPath": Field(a_path),
+        "HeartbeatSeconds": Field(_TIMEOUT),
+        "HeartbeatSecondsPath": Field(a_path),
+        "Credentials": Field(anything),
     },
     "Choice": {
         **_PATHS,
@@ -250,6 +259,8 @@ JSONATA_STATES: Mapping[str, Table] = {
         "Resource": Field(text, required=True),
         "Arguments": Field(jsonata),
         "TimeoutSeconds": Field(or_jsonata(_TIMEOUT)),
+        "HeartbeatSeconds": Field(or_jsonata(_TIMEOUT)),
+        "Credentials": Field(anything),
     },
     "Choice": {
         **_JSONATA,
@@ -276,7 +287,13 @@ JSONATA_STATES: Mapping[str, Table] = {
 
 STATES: Mapping[str, Mapping[str, Table]] = {"JSONPath": JSONPATH_STATES, "JSONata": JSONATA_STATES}
 
-TOKEN_CALL: Table = {"FunctionName": Field(text, required=True), "Payload": Field(anything)}
+_INVOCATION_FIELDS = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
+INVOCATION: Table = {
+    **{name: Field(anything) for name in _INVOCATION_FIELDS},
+    **{f"{name}.$": Field(anything) for name in _INVOCATION_FIELDS},
+    "FunctionName": Field(text),
+}
+"""The arguments of ``lambda:invoke``. Source: developer guide, "Optimized Lambda APIs"."""
 
 ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Wait": (("Seconds", "SecondsPath", "Timestamp", "TimestampPath"),),
@@ -285,7 +302,7 @@ ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """Of these fields a state has exactly one."""
 
 AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "Task": (("TimeoutSeconds", "TimeoutSecondsPath"),),
+    "Task": (("TimeoutSeconds", "TimeoutSecondsPath"), ("HeartbeatSeconds", "HeartbeatSecondsPath")),
     "Map": (("MaxConcurrency", "MaxConcurrencyPath"), ("ItemSelector", "Parameters")),
     "Fail": (("Error", "ErrorPath"), ("Cause", "CausePath")),
 }

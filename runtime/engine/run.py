@@ -74,7 +74,7 @@ class Run(Standing):
         if assigned:
             frame = self.put(frame, variables={**frame.variables, **assigned})
             self.check_variables(frame)
-            told = {"assignedVariables": dict(assigned)}
+            told = {"assigned": dict(assigned)}
         self.record(f"{type(state).__name__}Exited", frame, output=output, **told)
         following = next or state.next
         if following is None:
@@ -115,7 +115,7 @@ class Run(Standing):
                 if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause):
                     return
             except StateFault as fault:  # of the catcher, which does not catch itself
-                error, cause = fault.error, fault.cause
+                error, cause = fault.error, fault.cause_in(frame)
             if frame.path == "":
                 return self.end(execution.FAILED, error=error, cause=cause)
             frame = self._failed_below(frame, error, cause)
@@ -139,7 +139,8 @@ class Run(Standing):
         try:
             yield
         except StateFault as fault:
-            self.fail(self.frames[frame.path], fault.error, fault.cause)
+            standing = self.frames[frame.path]
+            self.fail(standing, fault.error, fault.cause_in(standing))
 
     def set_execution_timer(self) -> None:
         if self.machine.timeout_seconds is not None:

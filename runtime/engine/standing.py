@@ -9,22 +9,20 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-from runtime.engine import jsontext
+from runtime.engine import causes, jsontext
 from runtime.engine.chance import Chance
-from runtime.engine.definition import MapState, ParallelState, State, StateMachine
+from runtime.engine.definition import MapState, ParallelState, State, StateMachine, WorkState
 from runtime.engine.events import Event
 from runtime.engine.execution import Execution, Frame, HistoryEvent, branch_of, parent_of
-from runtime.engine.fields import Field
+from runtime.engine.fields import Field, Jsonata, NoStep
 from runtime.engine.intrinsics import IntrinsicFault
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.limits import EngineLimits
-from runtime.engine.paths import Path, PathMissing
+from runtime.engine.paths import Path, PathMissing, parse
 from runtime.engine.scope import Scope
+from runtime.engine.templates import NoValue
 
 Json = Any
-
-PARAMETERS = frozenset({"Parameters", "ResultSelector", "ItemSelector", "Assign"})
-"""The fields in which a path that leads nowhere is a States.ParameterPathFailure; elsewhere it is a States.Runtime."""
 
 
 class QuotaExceeded(Exception):
@@ -35,13 +33,20 @@ class FramesMissing(Exception):
     """The move needs more of the children of a frame than it was given: load more of them, and decide again."""
 
 
+TOO_LARGE = "States.DataLimitExceeded"
+
+
 class StateFault(Exception):
-    """A state cannot do what its definition says: an error name and a cause."""
+    """A state cannot do what its definition says: an error name and a cause, to which the state's name is added."""
 
     def __init__(self, error: str, cause: str) -> None:
         self.error = error
         self.cause = cause
         super().__init__(f"{error}: {cause}")
+
+    def cause_in(self, frame: Frame) -> str:
+        """The cause as it is told of the frame's state."""
+        return self.cause if self.error == TOO_LARGE else causes.in_state(frame.state, frame.entry, self.cause)
 
 
 class Standing:
@@ -112,13 +117,11 @@ class Standing:
                 "Name": before.name,
                 "StartTime": timestamp(before.started_at),
             },
-            "State": {
-                "Name": frame.state,
-                "EnteredTime": timestamp(frame.entered_at),
-                "RetryCount": sum(frame.retries),
-            },
+            "State": {"Name": frame.state, "EnteredTime": timestamp(frame.entered_at)},
             "StateMachine": {"Id": before.workflow, "Name": before.workflow},
         }
+        if isinstance(self.state_of(frame), WorkState):
+            context["State"]["RetryCount"] = sum(frame.retries)
         item = self._item_of(frame) if frame.path else None
         if item is not None:
             context["Map"] = {"Item": {"Index": branch_of(item.path), "Value": item.item}}
@@ -143,25 +146,30 @@ class Standing:
         self._evaluated += 1
         return Chance(self.event.seed, f"{self.count}/{self._evaluated}")
 
-    def evaluate(self, field: Field, frame: Frame, scope: Scope) -> Json:
-        """The value of a field. Raises StateFault."""
+    def evaluate(self, field: Field, frame: Frame, scope: Scope, kind: str | None = None) -> Json:
+        """The value of a field; in JSONata it must be of this kind. Raises StateFault."""
         with self.evaluating(frame, field.name):
-            return field.value(scope)
+            value = field.value(scope)
+            return field.expected(kind, value) if kind is not None and isinstance(field, Jsonata) else value
 
     @contextmanager
     def evaluating(self, frame: Frame, field: str) -> Iterator[None]:
         """What goes wrong with an expression inside is a fault of this field."""
         try:
             yield
+        except NoValue as fault:
+            raise StateFault("States.Runtime", str(fault)) from None
+        except NoStep as fault:
+            raise StateFault("States.ReferencePathConflict", str(fault)) from None
         except PathMissing as fault:
-            error = "States.ParameterPathFailure" if field in PARAMETERS else "States.Runtime"
-            raise StateFault(error, str(fault)) from None
+            raise StateFault("States.Runtime", causes.no_results(parse(fault.path))) from None
         except IntrinsicFault as fault:
             raise StateFault("States.IntrinsicFailure", str(fault)) from None
         except JsonataFault as fault:
-            error, cause = "States.QueryEvaluationError", fault.cause(field)
-            self.record("EvaluationFailed", frame, error=error, cause=cause, location=field, state=frame.state)
-            raise StateFault(error, cause) from None
+            error, location = "States.QueryEvaluationError", f"{field}{fault.where}"
+            cause = causes.in_state(frame.state, frame.entry, fault.cause(field))
+            self.record("EvaluationFailed", frame, error=error, cause=cause, location=location, state=frame.state)
+            raise StateFault(error, fault.cause(field)) from None
 
     def taken(self, path: Path | None, frame: Frame, document: Json, field: str) -> Json:
         """The part of a document that InputPath or OutputPath takes; an empty object when it is null."""
@@ -177,8 +185,8 @@ class Standing:
         """A document with a value at ResultPath."""
         try:
             return path.put(document, value)
-        except PathMissing as fault:
-            raise StateFault("States.ResultPathMatchFailure", str(fault)) from None
+        except PathMissing:
+            raise StateFault("States.ResultPathMatchFailure", causes.no_step(path, document)) from None
 
     def token(self, frame: Frame, number: int) -> str:
         """A task token: which task it answers, and a secret of this try's own."""
@@ -211,17 +219,13 @@ class Standing:
         held = sum(jsontext.size(jsontext.write(dict(one.variables))) for one in self.lineage(frame.path))
         if held > self.limits.variables:
             raise StateFault(
-                "States.DataLimitExceeded",
+                TOO_LARGE,
                 f"The variables of the state/task '{frame.state}' and those before it exceed the maximum number of "
                 f"bytes service limit ({self.limits.variables}).",
             )
 
     def _too_large(self, frame: Frame) -> StateFault:
-        return StateFault(
-            "States.DataLimitExceeded",
-            f"The state/task '{frame.state}' returned a result with a size exceeding the maximum number of "
-            "bytes service limit.",
-        )
+        return StateFault(TOO_LARGE, causes.too_large(frame.state))
 
     def _item_of(self, frame: Frame) -> Frame | None:
         """The innermost item of a Map that a frame is, or is inside of."""

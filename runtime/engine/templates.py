@@ -9,8 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.engine.intrinsics import Call, parse_call
-from runtime.engine.paths import Path, parse
+from runtime.engine import causes
+from runtime.engine.intrinsics import Call, IntrinsicFault, parse_call
+from runtime.engine.paths import Path, PathMissing, parse
 from runtime.engine.scope import Scope
 
 Json = Any
@@ -23,7 +24,7 @@ class Template:
     node: Any
 
     def render(self, scope: Scope) -> Json:
-        """The template filled in. Raises PathMissing, IntrinsicFault."""
+        """The template filled in. Raises NoValue, IntrinsicFault."""
         return _render(self.node, scope)
 
 
@@ -80,19 +81,37 @@ def _is_live(node: Any) -> bool:
     return isinstance(node, Path | Call | _Members | _Items)
 
 
+class NoValue(PathMissing):
+    """A path in a template leads nowhere; the message is AWS's."""
+
+
 def evaluate(node: Path | Call, scope: Scope) -> Json:
-    """The value of a path or a call."""
+    """The value of a path or a call. Raises PathMissing; NoValue of a call's argument; IntrinsicFault."""
     if isinstance(node, Path):
         return node.get(scope.document, scope.context, scope.variables)
-    return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
+    try:
+        return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
+    except PathMissing as fault:
+        raise NoValue(causes.no_argument(node.text, fault.path, scope.document), fault.path) from None
+    except IntrinsicFault as fault:
+        raise IntrinsicFault(causes.of_function(node.text, str(fault))) from None
 
 
 def _render(node: Any, scope: Scope) -> Json:
     if isinstance(node, Path | Call):
         return evaluate(node, scope)
     if isinstance(node, _Members):
-        filled = {name: _render(value, scope) for name, value in node.filled}
+        filled = {name: _filled(name, value, scope) for name, value in node.filled}
         return {name: filled[name] if name in filled else node.literal[name] for name in node.order}
     if isinstance(node, _Items):
         return [_render(one, scope) for one in node.nodes]
     return node
+
+
+def _filled(name: str, node: Any, scope: Scope) -> Json:
+    if not isinstance(node, Path):
+        return _render(node, scope)
+    try:
+        return evaluate(node, scope)
+    except PathMissing as fault:
+        raise NoValue(causes.no_value(node.text, f"{name}.$", scope.document), fault.path) from None

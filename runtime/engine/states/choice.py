@@ -13,7 +13,7 @@ from runtime.engine.standing import StateFault
 
 def enter(run: Run, frame: Frame, state: ChoiceState) -> None:
     scope = run.scope(frame, dataflow.effective_input(run, frame, state))
-    with run.evaluating(frame, "Condition"):
+    with run.evaluating(frame, ""):
         rule = chosen(state, scope)
     following = state.default if rule is None else rule.next
     if following is None:

@@ -7,6 +7,8 @@ from typing import Any
 from runtime.engine import dataflow
 from runtime.engine.definition import MapState
 from runtime.engine.execution import Frame, child_path
+from runtime.engine.fields import Reference
+from runtime.engine.paths import Path
 from runtime.engine.run import Run
 from runtime.engine.standing import StateFault
 
@@ -37,15 +39,15 @@ def _items(run: Run, frame: Frame, state: MapState, given: Json) -> list[Json]:
     items = given if state.items is None else run.evaluate(state.items, frame, run.scope(frame, given))
     if state.is_jsonata and isinstance(items, dict):
         return [{"Key": key, "Value": value} for key, value in items.items()]
-    if not isinstance(items, list):
-        where = "the input" if state.items is None else f"the field '{state.items.name}'"
-        raise StateFault("States.Runtime", f"Reference path must point to array: {where} of '{frame.state}' does not.")
-    return items
+    if isinstance(items, list):
+        return items
+    if state.is_jsonata and state.items is not None:
+        raise dataflow.unfit(frame, state.items, "a list or an object", items)
+    path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
+    raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')
 
 
 def _at_once(run: Run, frame: Frame, state: MapState, given: Json) -> int:
     assert state.concurrency is not None
-    value = run.evaluate(state.concurrency, frame, run.scope(frame, given))
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise StateFault("States.Runtime", f"MaxConcurrency must be a whole number from 0 on, not {value!r:.80}")
-    return min(value or AT_ONCE, AT_ONCE)
+    at_most = dataflow.number(run, frame, state.concurrency, run.scope(frame, given), whole=True)
+    return min(at_most or AT_ONCE, AT_ONCE)

@@ -9,6 +9,9 @@ from runtime.engine.run import Run
 
 
 def enter(run: Run, frame: Frame, state: PassState) -> None:
-    value = dataflow.arguments(run, frame, state)
-    output, assigned = dataflow.finished(run, frame, state, state.result if state.has_result else value)
+    if state.is_jsonata:
+        output, assigned = dataflow.passed(run, frame, state, frame.input, state)
+    else:
+        value = state.result if state.has_result else dataflow.arguments(run, frame, state)
+        output, assigned = dataflow.finished(run, frame, state, value)
     run.leave(frame, output, None, assigned)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from runtime.engine import commands, dataflow, execution
 from runtime.engine.commands import SetTimer
 from runtime.engine.definition import WaitState
 from runtime.engine.execution import Frame
 from runtime.engine.retry import LONGEST
 from runtime.engine.run import Run
-from runtime.engine.standing import StateFault
 from runtime.engine.times import milliseconds
 
 
@@ -29,14 +26,12 @@ def end(run: Run, frame: Frame) -> None:
 
 
 def _seconds(run: Run, frame: Frame, state: WaitState) -> float:
-    field = state.seconds or state.timestamp
-    assert field is not None, "a Wait says until when"
-    value: Any = run.evaluate(field, frame, run.scope(frame, dataflow.effective_input(run, frame, state)))
-    if field is state.timestamp:
-        due = milliseconds(value)
-        if due is None:
-            raise StateFault("States.Runtime", f"The field '{field.name}' must give a timestamp, not {value!r:.80}")
-        return (due - run.event.at) / 1000
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise StateFault("States.Runtime", f"The field '{field.name}' must give seconds, not {value!r:.80}")
-    return value
+    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
+    if state.timestamp is None:
+        assert state.seconds is not None, "a Wait says until when"
+        return float(dataflow.number(run, frame, state.seconds, scope))
+    value = run.evaluate(state.timestamp, frame, scope, "string")
+    due = milliseconds(value)
+    if due is None:
+        raise dataflow.unfit(frame, state.timestamp, "a timestamp such as 2026-11-24T03:00:00Z", value)
+    return (due - run.event.at) / 1000

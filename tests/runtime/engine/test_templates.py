@@ -68,7 +68,9 @@ def test_a_wrong_template_is_refused(template: Json, fault: type[Exception]) -> 
 
 
 def test_what_is_missing_is_told() -> None:
-    with pytest.raises(PathMissing, match=r"'\$\.nope' is not in the input"):
+    with pytest.raises(
+        PathMissing, match=r"'\$\.nope' specified for the field 'x\.\$' could not be found in the input '\{"
+    ):
         compile_template({"a": [{"x.$": "$.nope"}]}).render(scope(DOCUMENT, CONTEXT))
     with pytest.raises(IntrinsicFault):
         compile_template({"a": [{"x.$": "States.StringToJson($.a)"}]}).render(scope(DOCUMENT, CONTEXT))

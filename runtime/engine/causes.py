@@ -1,0 +1,69 @@
+"""AWS's sentences for what goes wrong in a state.
+
+Sources: what AWS is publicly recorded to answer, in the issues floci-io/floci#2521, #2870, localstack/localstack#12094,
+and in questions about "An error occurred while executing the state".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime.engine import jsontext
+from runtime.engine.paths import Path
+
+Json = Any
+
+LONGEST = 32_768
+"""Characters of a Cause. Source: AWS Step Functions API reference, "ExecutionFailedEventDetails"."""
+
+
+def in_state(state: str, entry: int, what: str) -> str:
+    """A fault with the state that it befell."""
+    return f"An error occurred while executing the state '{state}' (entered at the event id #{entry}). {what}"[:LONGEST]
+
+
+def no_results(path: Path) -> str:
+    """InputPath or OutputPath leads nowhere."""
+    steps = "".join(f"['{step}']" if isinstance(step, str) else f"[{step}]" for step in path.steps)
+    return f"Invalid path '{path.text}' : No results for path: ${steps}"
+
+
+def no_step(path: Path, document: Json) -> str:
+    """A field that takes a reference path has one that leads nowhere."""
+    step = path.steps[-1] if path.steps else path.text
+    return f'Unable to apply step "{step}" to input {shown(document)}'
+
+
+def no_parameter(field: str, path: str) -> str:
+    """A Wait's path leads nowhere."""
+    return f"The {field} parameter does not reference an input value: {path}"
+
+
+def no_value(path: str, field: str, document: Json) -> str:
+    """A member of a payload template has a path that leads nowhere."""
+    return (
+        f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{shown(document)}'"
+    )
+
+
+def no_argument(call: str, path: str, document: Json) -> str:
+    """An argument of an intrinsic function has a path that leads nowhere."""
+    return of_function(
+        call, f"The JsonPath argument for the field '{path}' could not be found in the input '{shown(document)}'"
+    )
+
+
+def of_function(call: str, what: str) -> str:
+    """An intrinsic function cannot take its arguments."""
+    return f"The function '{call}' had the following error: {what}"
+
+
+def too_large(state: str) -> str:
+    return (
+        f"The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
+    )
+
+
+def shown(document: Json) -> str:
+    """As much of a document as a cause has room for."""
+    return jsontext.write(document)[:LONGEST]
