@@ -28,11 +28,11 @@ log = logging.getLogger("stepwell.catalog")
 
 Json = Any
 
-ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn"}
+ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", "lambda_api": "lambda"}
 USERS_ROOMS = {"steps": "step", "api": "api"}
-FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "sfn": "TARGET"}
+FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "lambda": "ROUTE", "sfn": "TARGET"}
 """The constant that says what a handler answers to. A step type's is its name."""
-BODY_LIMITS = ("body", "definition_body")
+BODY_LIMITS = ("body", "definition_body", "invoke_body", "code_body")
 _TARGET = re.compile(r"AWSStepFunctions\.[A-Za-z]+")
 _STATUSES = range(200, 600)
 

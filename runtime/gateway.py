@@ -17,6 +17,7 @@ from functions.api._schemas import SCHEMAS
 from functions.contract import ApiContext
 from functions.errors import StepwellError, Unavailable
 from runtime.away import is_away
+from runtime.aws import rest
 from runtime.aws.dispatch import StepFunctions
 from runtime.body_schema import BodySchema
 from runtime.catalog import Catalog, Function
@@ -72,7 +73,7 @@ class Gateway:
         self._step_functions = StepFunctions(catalog.targets, make_context, origins, limits)
         self._router = Router(catalog.routes)
         self._endpoints: Mapping[str, Endpoint] = {
-            route.key: BuiltIn(function, make_context, origins, limits)
+            route.key: _built_in(function, make_context, origins, limits)
             if function.builtin
             else Users(function, invoker, limits)
             for route, function in catalog.routes.items()
@@ -86,15 +87,18 @@ class Gateway:
         try:
             response = self._answer(request, request_id)
         except Exception as fault:
-            response = error_response(_told(fault, request, request_id))
+            told = _told(fault, request, request_id)
+            response = rest.error_response(told) if rest.is_asked(request.target) else error_response(told)
             drain(request)
+        if rest.is_asked(request.target):
+            response = response.with_header("x-amzn-requestid", request_id)
         if request.method == "HEAD":
             response = response.without_body()
         return response.with_header("x-request-id", request_id)
 
     def _answer(self, request: Request, request_id: str) -> Response:
         location = locate(request.target)
-        match = self._router.choose(request.method, location.segments)
+        match = self._router.choose(request.method, rest.segments_of(location))
         endpoint = self._endpoints[match.route.key]
         body = read_body(request, endpoint.limit)
         event = event_of(request, location, match, body, request_id=request_id, at=self._clock())
@@ -113,6 +117,13 @@ class BodyCheck:
         value = json_of(request, body, self._depth)
         if self._schema:
             self._schema.check(value)
+
+
+def _built_in(
+    function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
+) -> Endpoint:
+    kind = rest.Operation if function.kind == "lambda" else BuiltIn
+    return kind(function, make_context, origins, limits)
 
 
 class BuiltIn:

@@ -18,17 +18,35 @@ from runtime.sandbox import invocation
 from runtime.sandbox.invocation import CAUSE_CHARS, ERROR_CHARS
 from runtime.sandbox.pool import Call, Ending, How, Pool
 from runtime.sandbox.process import describe_exit
+from runtime.sandbox.spawner import Place
 from runtime.settings import ROOT, Settings
+
+Json = Any
 
 
 @dataclass(frozen=True)
 class Target:
-    """A step function: its name, its file, the dotted name it is imported under, its own time limit if it has one."""
+    """A function: its name, its file, the dotted name it is imported under, its own time limit if it has one.
+
+    ``qualifier`` is the version or alias that it is called by; ``place`` is where it runs, if not under a known root.
+    """
 
     name: str
     path: Path
     module: str
     timeout_seconds: float | None = None
+    handler: str = "handler"
+    version: str = "$LATEST"
+    qualifier: str | None = None
+    memory_mb: int = 128
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a caller on AWS Lambda's own terms gives besides the event, and gets: results of Lambda's size."""
+
+    client_context: Json = None
 
 
 @dataclass(frozen=True)
@@ -69,19 +87,30 @@ class Invoker:
         self._pool.keep_idle(slots)
 
     def run(
-        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
+        self,
+        target: Target,
+        event_json: str,
+        *,
+        timeout_seconds: float | None,
+        key: str,
+        request_id: str,
+        terms: Terms | None = None,
     ) -> Outcome:
-        """Run a handler to its end. ``timeout_seconds`` is what is left of the state's own limit, if it has one."""
+        """Run a handler to its end. ``timeout_seconds`` is what is left of the state's own limit, if it has one.
+
+        Without ``terms`` a state machine calls: the bounds of its payloads hold.
+        """
         limit, overdue = _limit(target, timeout_seconds, request_id, self._settings)
         if limit <= 0:
             return overdue
-        call = Call(target.module, target.path, event_json, lambda_context(target.name, request_id))
+        context = lambda_context(target, request_id, terms)
+        call = Call(target.module, target.path, event_json, context, target.handler, target.place)
         try:
             ending = self._pool.call(call, key=key, timeout_seconds=limit)
         except OSError as fault:
             cause = f"No process could be started: {fault}"
             return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
-        outcome = self._outcome(ending, overdue, target, request_id)
+        outcome = self._outcome(ending, overdue, Reading(target, request_id, self._settings.limits.payload, terms))
         return replace(outcome, logs=ending.logs, seconds=ending.seconds)
 
     def kill(self, key: str) -> bool:
@@ -92,12 +121,12 @@ class Invoker:
         """Stop whatever runs, and run nothing more."""
         self._pool.close()
 
-    def _outcome(self, ending: Ending, overdue: Outcome, target: Target, request_id: str) -> Outcome:
+    def _outcome(self, ending: Ending, overdue: Outcome, reading: Reading) -> Outcome:
         match ending.how:
             case How.ANSWERED:
-                return read_answer(ending.answer or {}, target, request_id, self._settings.limits.payload)
+                return read_answer(ending.answer or {}, reading)
             case How.EXITED:
-                return exited(request_id, ending.exit)
+                return exited(reading.request_id, ending.exit)
             case How.OVERDUE:
                 return overdue
             case How.KILLED:
@@ -118,8 +147,8 @@ class InProcessInvoker:
     ) -> Outcome:
         """Run a handler to its end. The limits are told to it, and not enforced."""
         limit, _ = _limit(target, timeout_seconds, request_id, self._settings)
-        context = {**lambda_context(target.name, request_id), "log_stream_name": "", "remaining_ms": limit * 1000}
-        request = {"module": target.module, "path": str(target.path), "handler": "handler", "event": event_json}
+        context = {**lambda_context(target, request_id), "log_stream_name": "", "remaining_ms": limit * 1000}
+        request = {"module": target.module, "path": str(target.path), "handler": target.handler, "event": event_json}
         started, output = time.monotonic(), io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), _imported_anew(target.module):
             outcome = self._perform({**request, "context": context}, target, request_id)
@@ -137,29 +166,45 @@ class InProcessInvoker:
             answer = invocation.perform(invocation.Functions(invocation.SourceWatch(())), request)
         except SystemExit as fault:
             return exited(request_id, describe_exit(invocation.exit_status(fault.code)))
-        return read_answer(answer, target, request_id, self._settings.limits.payload)
+        return read_answer(answer, Reading(target, request_id, self._settings.limits.payload))
 
 
-def lambda_context(name: str, request_id: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Reading:
+    """What an answer is read by: whose it is, on whose terms, and how large a state machine's payload may be."""
+
+    target: Target
+    request_id: str
+    payload_limit: int
+    terms: Terms | None = None
+
+    def is_too_large(self, text: str) -> bool:
+        limit = self.payload_limit if self.terms is None else invocation.RESULT_BYTES
+        return jsontext.size(text) > limit
+
+
+def lambda_context(target: Target, request_id: str, terms: Terms | None = None) -> dict[str, Json]:
     """What Lambda's context object says of an invocation, but for what only the process that runs it knows."""
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{target.name}"
     return {
         "aws_request_id": request_id,
-        "function_name": name,
-        "function_version": "$LATEST",
-        "memory_limit_in_mb": "128",
-        "invoked_function_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
-        "log_group_name": f"/aws/lambda/{name}",
+        "function_name": target.name,
+        "function_version": target.version,
+        "memory_limit_in_mb": str(target.memory_mb),
+        "invoked_function_arn": f"{arn}:{target.qualifier}" if target.qualifier else arn,
+        "log_group_name": f"/aws/lambda/{target.name}",
+        "client_context": None if terms is None else terms.client_context,
     }
 
 
-def read_answer(answer: Mapping[str, Any], target: Target, request_id: str, payload_limit: int) -> Outcome:
+def read_answer(answer: Mapping[str, Any], reading: Reading) -> Outcome:
     """The outcome that a child's answer stands for; nothing in the answer is trusted."""
     result, error = answer.get("result"), answer.get("error")
     if isinstance(result, str):
-        return _read_result(result, target, request_id, payload_limit)
+        return _read_result(result, reading)
     if isinstance(error, Mapping):
         return _failed(error)
-    return _too_large(target) if "oversize" in answer else exited(request_id, None)
+    return _too_large(reading) if "oversize" in answer else exited(reading.request_id, None)
 
 
 def exited(request_id: str, how: str | None) -> Outcome:
@@ -177,20 +222,26 @@ def _limit(target: Target, state_seconds: float | None, request_id: str, setting
     return own, _service_error("Sandbox.Timedout", message)
 
 
-def _read_result(text: str, target: Target, request_id: str, payload_limit: int) -> Outcome:
-    if jsontext.size(text) > payload_limit:
-        return _too_large(target)
+def _read_result(text: str, reading: Reading) -> Outcome:
+    if reading.is_too_large(text):
+        return _too_large(reading)
     try:
         jsontext.read(text)
     except jsontext.NotJson as fault:
         message = f"Unable to marshal response: {fault}"
         kind = "Runtime.MarshalError"
-        return _failed({"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": []})
+        identity = reading.request_id
+        return _failed({"errorMessage": message, "errorType": kind, "requestId": identity, "stackTrace": []})
     return Outcome(result=text)
 
 
-def _too_large(target: Target) -> Outcome:
-    cause = f"The state/task '{target.name}' returned a result with a size exceeding the maximum number of bytes"
+def _too_large(reading: Reading) -> Outcome:
+    if reading.terms is not None:
+        limit = f"maximum allowed payload size ({invocation.RESULT_BYTES} bytes)"
+        return _service_error("Function.ResponseSizeTooLarge", f"Response payload size exceeded {limit}.")
+    cause = (
+        f"The state/task '{reading.target.name}' returned a result with a size exceeding the maximum number of bytes"
+    )
     return Outcome(error="States.DataLimitExceeded", cause=f"{cause} service limit.")
 
 

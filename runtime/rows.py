@@ -136,7 +136,10 @@ def save_history(execution_id: str, count: int, lines: Sequence[Line]) -> None:
 def close_attempt(
     task: Task, outcome: str, *, error: str | None = None, cause: str | None = None, logs: str = ""
 ) -> None:
-    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it."""
+    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it.
+
+    A claim that is LOST is a loss of its task: both are written together, and so each is counted once.
+    """
     if task.owner is None:
         return
     Attempt.insert(
@@ -150,6 +153,8 @@ def close_attempt(
         started_at=task.started_at,
         finished_at=clock_sql(),
     ).execute()
+    if outcome == "LOST":
+        Task.update(losses=Task.losses + 1).where(Task.id == task.id).execute()
 
 
 def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
@@ -222,10 +227,6 @@ def _changed(before: execution.Frame, after: execution.Frame) -> dict[str, Any]:
         columns: dict[str, Any] = {name: getattr(after, name) for name in small}
         return {**columns, "retries": ",".join(str(one) for one in after.retries)}
     return _columns(after)
-
-
-def _item(frame: execution.Frame) -> str | None:
-    return None if frame.item is None else jsontext.write(frame.item)
 
 
 def _ended(frame: execution.Frame) -> str | None:
@@ -327,7 +328,8 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
 
 
 def _new_frame(frame: execution.Frame) -> NewFrame:
-    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=_item(frame))
+    item = None if frame.item is None else jsontext.write(frame.item)
+    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=item)
 
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:

@@ -25,6 +25,8 @@ class Limits:
 
     body: int = 1 << 20
     definition_body: int = 3 << 20
+    invoke_body: int = 6_291_556
+    code_body: int = 70_167_211
     payload: int = 256 << 10
     definition: int = 1 << 20
     steps: int = 1000

@@ -121,11 +121,9 @@ class Tasks:
                 return
             losses = task.losses + 1
             is_too_often = losses % MOST_LOSSES == 0
-            if is_too_often:
-                Task.update(losses=losses).where(Task.id == task_id).execute()
-            else:
+            if not is_too_often:
                 rows.close_attempt(task, "LOST")
-                _queue_again(task, execution, losses=losses)
+                _queue_again(task, execution)
             reach("lose.before_commit")
         reach("lose.after_commit")
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
@@ -189,7 +187,7 @@ def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
     return execution, rows.locked(Task, *guard.conditions())
 
 
-def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
+def _queue_again(task: Task, execution: Execution) -> None:
     Task.update(
         status="QUEUED",
         owner=None,
@@ -197,5 +195,4 @@ def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
         deadline_at=None,
         queued_at=None if execution.paused else clock_sql(),
         missing_since=None,
-        **changes,
     ).where(Task.id == task.id).execute()

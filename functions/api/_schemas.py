@@ -140,7 +140,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Function": _object(
         {
             "name": _TEXT,
-            "kind": {"enum": ["step", "api", "dashboard", "sfn"]},
+            "kind": {"enum": ["step", "api", "dashboard", "sfn", "lambda"]},
             "source": _TEXT,
             "summary": _TEXT,
             "route": _TEXT_OR_NULL,

@@ -36,10 +36,23 @@ class Identity:
     cognito_identity_pool_id = None
 
 
+class Client:
+    """What an application says of itself in a client context."""
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        for name in ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"):
+            setattr(self, name, members.get(name))
+
+
+class ClientContext:
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self.custom, self.env, client = (members.get(name) for name in ("custom", "env", "client"))
+        self.client = Client(client) if isinstance(client, Mapping) else None
+
+
 class Context:
     """Lambda's context object, member by member."""
 
-    client_context = None
     tenant_id = None
 
     def __init__(self, members: Mapping[str, Any]) -> None:
@@ -51,6 +64,9 @@ class Context:
         self.log_group_name = members["log_group_name"]
         self.log_stream_name = members["log_stream_name"]
         self.identity = Identity()
+        given = dict(members.get("client_context") or {})
+        self._trace = given.pop("w3c", {})
+        self.client_context = ClientContext(given) if given else None
         self._deadline = time.monotonic() + members["remaining_ms"] / 1000
 
     def get_remaining_time_in_millis(self) -> int:
@@ -59,8 +75,8 @@ class Context:
     def log(self, message: object) -> None:
         sys.stdout.write(str(message))
 
-    def w3c(self) -> dict[str, str]:
-        return {}
+    def w3c(self) -> Any:
+        return self._trace
 
 
 class SourceWatch:
@@ -109,6 +125,9 @@ class Functions:
 
     def find(self, module: str, path: str, handler: str) -> Callable[[Any, Any], Any]:
         """The handler that a file defines. Raises Fault, or whatever the file raises while it is imported."""
+        if not module:
+            message = f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)"
+            raise Fault("Runtime.MalformedHandlerName", message)
         if (module, path) not in self._loaded:
             self._loaded[module, path] = self._load(module, path)
         found: Callable[[Any, Any], Any] | None = getattr(self._loaded[module, path], handler, None)

@@ -10,8 +10,9 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.sandbox.process import Child
@@ -19,45 +20,57 @@ from runtime.sandbox.process import Child
 SCRIPT = Path(__file__).with_name("child.py")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a child stands: its directory, where it looks for modules, and what its environment holds besides.
+
+    Two functions of one directory that must not meet differ in ``owner``.
+    """
+
+    root: Path
+    roots: tuple[Path, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    owner: str = ""
+
+
 class Spawner:
     """Starts children with exactly this environment, and Lambda's names that hold for all of them."""
 
-    def __init__(self, environment: Mapping[str, str], roots: Sequence[Path]) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = {**lambda_environment(), **environment}
-        self._roots = tuple(roots)
         self._owner = os.getpid()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-spawner")
 
-    def start(self, root: Path) -> Child:
-        """A fresh child that stands in ``root`` and looks for modules there first. Raises OSError."""
+    def start(self, place: Place) -> Child:
+        """A fresh child that stands in this place. Raises OSError."""
         if os.getpid() != self._owner:
             raise RuntimeError("a sandbox does not survive a fork: make it in the process that uses it")
-        return self._thread.submit(self._start, root).result()
+        return self._thread.submit(self._start, place).result()
 
     def close(self) -> None:
         """End the thread, and with it any child that still lives."""
         self._thread.shutdown()
 
-    def _start(self, root: Path) -> Child:
+    def _start(self, place: Place) -> Child:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             requests_end, requests = _pipe(theirs, ours)
             answers, answers_end = _pipe(ours, theirs)
             output, output_end = _pipe(ours, theirs)
             process = subprocess.Popen(
-                self._command(requests_end, answers_end, root),
+                self._command(requests_end, answers_end, place),
                 stdin=subprocess.DEVNULL,
                 stdout=output_end,
                 stderr=output_end,
                 pass_fds=(requests_end, answers_end),
-                env={**self._environment, "LAMBDA_TASK_ROOT": str(root)},
-                cwd=root,
+                env={**self._environment, **dict(place.environment), "LAMBDA_TASK_ROOT": str(place.root)},
+                cwd=place.root,
                 start_new_session=True,
             )
             ours.pop_all()
             return Child(process, requests, answers, output)
 
-    def _command(self, requests: int, answers: int, root: Path) -> list[str]:
-        roots = [root, *(other for other in self._roots if other != root)]
+    def _command(self, requests: int, answers: int, place: Place) -> list[str]:
+        roots = [place.root, *(other for other in place.roots if other != place.root)]
         # -B: a byte-code file is told from a stale one by whole seconds, and an edit may be quicker than that
         return [sys.executable, "-B", str(SCRIPT), str(os.getpid()), str(requests), str(answers), *map(str, roots)]
 

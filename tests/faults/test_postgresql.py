@@ -17,13 +17,14 @@ import pytest
 from db.database import database
 from tests.faults.client import Answer, Load
 from tests.faults.conftest import Measured
-from tests.faults.stack import Stack, Web, is_gone
+from tests.faults.stack import QUICK, Stack, Web, is_gone
 from tests.runtime.stage import steps
 from tests.services import Postgres, fresh_database, until
 
 ANSWER_SECONDS = 20.0
 BACK_SECONDS = 10.0
 CALM = 50
+LEASES = 3
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,8 @@ class Hurt:
     seconds: float = 0.0
     """How long PostgreSQL is to be away at least."""
     mend: Callable[[Postgres], None] = Postgres.start
+    refuses: bool = False
+    """Whether requests are refused while it stands; else they wait, or what hurt is over at once."""
 
 
 HURTS = {
@@ -69,9 +72,9 @@ HURTS = {
     "restarted, immediate": Hurt(Postgres.restart),
     "killed and started": Hurt(Postgres.kill),
     "its connections ended": Hurt(end_connections),
-    "away for 5 s": Hurt(Postgres.stop, 5.0),
+    "away for 5 s": Hurt(Postgres.stop, 5.0, refuses=True),
     "frozen for 5 s": Hurt(Postgres.pause, 5.0, Postgres.resume),
-    "frozen for 20 s": Hurt(Postgres.pause, 20.0, Postgres.resume),
+    "frozen for 20 s": Hurt(Postgres.pause, 20.0, Postgres.resume, refuses=True),
 }
 
 
@@ -111,16 +114,37 @@ def test_requests_are_put_off_and_work_goes_on(stack: Stack, postgres: Postgres,
         hurt.mend(postgres)
         back = time.monotonic()
         since = len(load.answers)
-        until(lambda: is_calm(load, since), f"all is well again; {stack.said()}", BACK_SECONDS)
+        until(lambda: is_calm(load, since), f"all is well again; {stack.said()}")
     refused = [answer for answer in load.answers if answer.status == 503]
+    last = max([0.0, *(answer.at - back for answer in refused)])
     measured("answered 503", f"{len(refused)} of {len(load.answers)}")
-    measured("seconds from its return to the last 503", max([0.0, *(answer.at - back for answer in refused)]))
+    measured("seconds from its return to the last 503", last)
     measured("slowest answer, in seconds", max(answer.seconds for answer in load.answers))
     assert [answer for answer in load.answers if not fits(answer)] == []
+    assert last < BACK_SECONDS
+    assert not hurt.refuses or min(answer.at for answer in refused) < back
     database.close_all()  # this process's own connections were hurt as well
     assert stack.keeps(load)
     ended = time.monotonic()
-    stack.all_end(stack.executions(), BACK_SECONDS)
+    stack.drains(stack.executions(), BACK_SECONDS)
     measured("seconds from the last start until nothing is left to do", time.monotonic() - ended)
     assert stack.losses() == 0 and set(stack.outcomes()) == {"COMPLETED"}
     assert set(stack.noted("ended").values()) == {1}
+
+
+def test_what_runs_while_postgresql_is_frozen_for_longer_than_a_lease_ends_once(stack: Stack, postgres: Postgres):
+    """The handlers end meanwhile, and nobody takes their results; by then all leases have run out."""
+    stack.worker(**QUICK)
+    running = [stack.start("works", "works", data={"gate": "gate"}) for _ in range(3)]
+    for identity in running:
+        stack.handler_of(identity)
+    began = time.monotonic()
+    postgres.pause()
+    until(lambda: time.monotonic() - began > LEASES * float(QUICK["STEPWELL_LEASE_SECONDS"]), "leases have run out")
+    stack.open("gate")
+    until(lambda: stack.noted("ended").total() == len(running), "the handlers have ended")
+    postgres.resume()
+    stack.all_end(len(running))
+    assert stack.outcomes()["COMPLETED"] == 2 * len(running) and set(stack.outcomes()) <= {"COMPLETED", "LOST"}
+    for identity in running:
+        assert stack.stage.history(identity).count("ExecutionSucceeded") == 1

@@ -119,9 +119,16 @@ def next_is_taken(house: Stage, claim: queries.Claimed) -> None:
     house.set(house.task(claim.execution_id, 2), status="CANCELLED")
 
 
+def holds_another(house: Stage, claim: queries.Claimed) -> None:
+    """The worker has lost its task, and holds another one of this execution."""
+    house.set(house.task(claim.execution_id), owner="another")
+    house.set(house.task(claim.execution_id, 3), status="IN_PROGRESS", attempt=claim.attempt, owner=claim.owner)
+
+
 GUARDS: dict[str, Callable[[Stage, queries.Claimed], object]] = {
     "a stale attempt": lambda house, claim: house.set(house.task(claim.execution_id), attempt=2),
     "a stale owner": lambda house, claim: house.set(house.task(claim.execution_id), owner="another"),
+    "another task": holds_another,
     "a task that ended": lambda house, claim: house.set(house.task(claim.execution_id), status="COMPLETED"),
     "a cancelled execution": lambda house, claim: house.executions.cancel(claim.execution_id),
     "a moved revision": changed(revision=Execution.revision + 1),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target, read_answer
+from runtime.invoke import InProcessInvoker, Invoker, Outcome, Reading, Target, read_answer
 from runtime.sandbox.pool import Pool
 from runtime.settings import Limits, Settings
 from tests.runtime.sandbox.bench import ENOUGH_SECONDS, gone, wait_until
@@ -219,7 +219,7 @@ def test_an_invoker_of_the_settings_knows_every_root(tmp_path: Path, target):
 
 def test_an_error_without_a_type_is_unknown():
     target = Target("send", Path("send.py"), "send")
-    outcome = read_answer({"error": {"errorMessage": "odd"}}, target, ID, 100)
+    outcome = read_answer({"error": {"errorMessage": "odd"}}, Reading(target, ID, 100))
     assert outcome.error == "Lambda.Unknown"
     assert outcome.cause == (
         "The cause could not be determined because Lambda did not return an error type. "
@@ -229,12 +229,12 @@ def test_an_error_without_a_type_is_unknown():
 
 @pytest.mark.parametrize("answer", [{}, {"result": 1}, {"error": "x"}, {"odd": None}])
 def test_an_answer_that_is_none_is_an_exit(answer: dict[str, Any]):
-    assert read_answer(answer, Target("send", Path("send.py"), "send"), ID, 100).error == "Runtime.ExitError"
+    assert read_answer(answer, Reading(Target("send", Path("send.py"), "send"), ID, 100)).error == "Runtime.ExitError"
 
 
 def test_error_and_cause_are_bounded():
     error = {"errorMessage": "m" * 50_000, "errorType": "T" * 1000}
-    outcome = read_answer({"error": error}, Target("send", Path("send.py"), "send"), ID, 100)
+    outcome = read_answer({"error": error}, Reading(Target("send", Path("send.py"), "send"), ID, 100))
     assert (len(outcome.error or ""), len(outcome.cause or "")) == (256, 32_768)
 
 

@@ -88,6 +88,10 @@ class Client:
         self._ticker.join()
         self._pool.shutdown(wait=True)
 
+    def tell(self, path: str, body: Json) -> Answer | None:
+        """The answer to a request that is sent until there is one; None when there never is."""
+        return self._insist("POST", path, body, {})
+
     def get(self, path: str) -> Answer:
         """An answer that is sure to come: the stack is whole."""
         answer = self._insist("GET", path, None, {})
@@ -166,7 +170,8 @@ class Client:
             with closing(http.client.HTTPConnection(host, timeout=TIMEOUT)) as connection:
                 connection.request(method, path, sent, {**headers, **kind})
                 response = connection.getresponse()
-                answer = Answer(response.status, json.loads(response.read()))
+                text = response.read()
+                answer = Answer(response.status, json.loads(text) if text else None)
         except (OSError, http.client.HTTPException, json.JSONDecodeError) as fault:
             self.answers[type(fault).__name__] += 1
             return None

@@ -22,18 +22,28 @@ LONG_NAP = 7.0
 FUNCTIONS = {"append": 50, "nap": 14, "fails": 12, "exits": 5, "big": 4, "breaks": 1}
 """How often each is drawn."""
 
+WITH_TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+"""The resource of a state that waits until somebody answers the token which its handler was given."""
+
+BLOCKS = {"task": 12, "ask": 3, "pass": 2, "wait": 3, "choice": 3, "parallel": 4, "map": 2}
+"""How often each is drawn; the last three hold others, and so not at the bottom."""
+
+NUMBER = {"Variable": "$.last", "IsNumeric": True}
+
 
 class Maker:
     """Makes definitions up, the same ones from the same dice."""
 
     def __init__(self, dice: Random) -> None:
         self.dice = dice
-        self.names = 0
-        self.big = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.names = self.nodes = self.big = 0
 
     def definition(self) -> Json:
         """A step list or a state machine."""
-        self.names = self.big = 0
+        self._begin()
         make = self.dice.choices((self.step_list, self.machine, self.overdue_machine), (10, 9, 1))[0]
         return make()
 
@@ -46,7 +56,7 @@ class Maker:
         if depth and self._likely(0.2):
             return {"parallel": [self._item(depth - 1) for _ in range(self.dice.randint(2, 3))]}
         if self._likely(0.01):
-            return {"taskName": "hangs", "name": self._name(), "timeoutSeconds": 0.5}
+            return {"taskName": "hangs", "name": self._name(), "data": self._data("hangs"), "timeoutSeconds": 0.5}
         function = self._function()
         step = {"taskName": function, "name": self._name(), "data": self._data(function)}
         if self._likely(0.9 if function == "exits" else 0.4):
@@ -62,7 +72,7 @@ class Maker:
 
     def tree(self, depth: int = 2) -> Json:
         if depth == 2:
-            self.big = 0
+            self._begin()
         function = self._function()
         node = {"name": function, "data": self._data(function)}
         if self._likely(0.9 if function == "exits" else 0.4):
@@ -99,14 +109,21 @@ class Maker:
 
     def _block(self, depth: int) -> Json:
         """A few states: the first is where the block begins; where it goes on is left open."""
-        kind = self.dice.choices(("task", "pass", "wait", "parallel"), (12, 2, 3, 4 if depth else 0))[0]
-        match kind:
+        kinds = list(BLOCKS) if depth else list(BLOCKS)[:4]
+        match self.dice.choices(kinds, [BLOCKS[kind] for kind in kinds])[0]:
+            case "ask":
+                return self._task("asks")
             case "pass":
                 return {self._name(): {"Type": "Pass", "Result": self.dice.randrange(100), "ResultPath": "$.last"}}
             case "wait":
                 return {self._name(): {"Type": "Wait", "Seconds": self.dice.choice((0, 0.2, 1, LONGEST_PAUSE))}}
+            case "choice":
+                return self._choice()
             case "parallel":
-                return self._parallel(depth)
+                branches = [self._branch(depth - 1) for _ in range(self.dice.randint(2, 3))]
+                return self._forked({"Type": "Parallel", "Branches": branches})
+            case "map":
+                return self._map(depth)
         return self._task(self._function())
 
     def _task(self, function: str) -> Json:
@@ -120,6 +137,9 @@ class Maker:
             },
         }
         state: Json = {"Type": "Task", "Resource": function, "Parameters": parameters, "ResultPath": "$.last"}
+        if function == "asks":
+            payload = {**parameters, "token.$": "$$.Task.Token"}
+            state |= {"Resource": WITH_TOKEN, "Parameters": {"FunctionName": function, "Payload": payload}}
         if self._likely(0.8):
             errors = self.dice.choice((["States.ALL"], ["NotYet", "Runtime.ExitError"], ["States.TaskFailed"]))
             state["Retry"] = [self._retrier(errors)]
@@ -130,9 +150,37 @@ class Maker:
         saved: Json = {"last": self.dice.randrange(100), "error.$": "$.caught.Error"}
         return {self._name(): state, rescue: {"Type": "Pass", "Parameters": saved}}
 
-    def _parallel(self, depth: int) -> Json:
-        branches = [self._branch(depth - 1) for _ in range(self.dice.randint(2, 3))]
-        state = {"Type": "Parallel", "Branches": branches, "ResultPath": "$.last"}
+    def _choice(self) -> Json:
+        """A fork in the way: each way is a block, and all of them lead on to what follows."""
+        ways = [self._block(0) for _ in range(self.dice.randint(2, 3))]
+        entries = [next(iter(way)) for way in ways]
+        state = {"Type": "Choice", "Choices": [{**self._rule(), "Next": entry} for entry in entries]}
+        if self._likely(0.95):
+            state["Default"] = self.dice.choice(entries)
+        return {self._name(): state} | {name: made for way in ways for name, made in way.items()}
+
+    def _rule(self) -> Json:
+        small = {"Variable": "$.last", "NumericLessThan": self.dice.choice((50, 500, 500_000))}
+        is_small, is_none = {"And": [NUMBER, small]}, {"Not": NUMBER}
+        return self.dice.choice((is_small, is_none, {"Or": [is_none, is_small]}, {"Not": is_small}))
+
+    def _map(self, depth: int) -> Json:
+        """Two states: one that gives the items, and one that has a branch run for each of them."""
+        items = [self.dice.randrange(1000) for _ in range(self.dice.randint(0, 4))]
+        give = {"Type": "Pass", "Result": items, "ResultPath": "$.items"}
+        state = {
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "ItemSelector": {"last.$": "$$.Map.Item.Value"},
+            "ItemProcessor": self._branch(depth - 1),
+            "MaxConcurrency": self.dice.randint(0, 2),
+        }
+        forked, name = self._forked(state), self._name()
+        return {name: {**give, "Next": next(iter(forked))}} | forked
+
+    def _forked(self, state: Json) -> Json:
+        """A state that runs others, perhaps with a Retry, and perhaps with a Catch and the state that it leads to."""
+        state = {**state, "ResultPath": "$.last"}
         if self._likely(0.3):
             state["Retry"] = [self._retrier(["States.ALL"], most=1)]
         if not self._likely(0.5):
@@ -157,11 +205,15 @@ class Maker:
         return "append" if name == "big" and self.big > 2 else name  # more would break the limit of a payload
 
     def _data(self, function: str) -> Json:
-        data: Json = {"value": self.dice.randrange(1000)}
+        """A step's own data; ``node`` tells which step of the definition it is."""
+        self.nodes += 1
+        data: Json = {"value": self.dice.randrange(1000), "node": self.nodes}
         if function == "nap":
             data["seconds"] = LONG_NAP if self._likely(0.04) else round(self.dice.uniform(0, LONGEST_PAUSE), 2)
         if function == "fails":
             data["failures"] = self.dice.choices((1, 2, 3), (6, 3, 1))[0]
+        if function == "asks":
+            data["failures"] = self.dice.choices((0, 1, 2), (6, 3, 1))[0]
         return data
 
     def _name(self) -> str:
@@ -176,6 +228,7 @@ def _chained(blocks: Sequence[Json]) -> Json:
     """One machine of these blocks: each way out of one leads to the first state of the next."""
     for block, following in pairwise(blocks):
         for state in block.values():
-            state["Next"] = next(iter(following))
+            if state["Type"] != "Choice":
+                state.setdefault("Next", next(iter(following)))
     states = {name: state for block in blocks for name, state in block.items()}
     return {"StartAt": next(iter(states)), "States": states}

@@ -43,6 +43,10 @@ class Task:
     losses: int
     seconds: float
     """How long its handler sleeps on purpose."""
+    node: int
+    """Which step of the definition it is a task of."""
+    waits: bool
+    """Whether its handler was given a token, whose answer is the result."""
     attempts: Sequence[Attempt]
 
 
@@ -74,7 +78,8 @@ FROM execution e JOIN version v ON v.id = e.version_id ORDER BY e.id
 HISTORY = "SELECT execution_id, id, type, at, step, details FROM history ORDER BY execution_id, id"
 TASKS = """
 SELECT execution_id, id, number, step, status, attempt, losses,
-  coalesce((input::json -> 'data' ->> 'seconds')::float, 0)
+  coalesce((input::json -> 'data' ->> 'seconds')::float, 0),
+  coalesce((input::json -> 'data' ->> 'node')::int, 0), token IS NOT NULL
 FROM task ORDER BY id
 """
 ATTEMPTS = "SELECT task_id, attempt, outcome, error, finished_at FROM attempt ORDER BY task_id, attempt"
@@ -117,8 +122,8 @@ def _attempt(row: Any) -> Attempt:
 
 
 def _task(row: Any, attempts: Mapping[str, Sequence[Attempt]]) -> Task:
-    _, identity, number, step, status, attempt, losses, seconds = row
-    return Task(number, step, status, attempt, losses, seconds, attempts.get(identity, ()))
+    _, identity, *own, seconds, node, waits = row
+    return Task(*own, seconds, node, waits, attempts.get(identity, ()))
 
 
 def _record(row: Any, lines: Sequence[Line], tasks: Sequence[Task]) -> Record:

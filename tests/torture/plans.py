@@ -34,7 +34,13 @@ class Plan:
     repeats: bool
     steering: str | None
     after: float
-    expected: Ending
+    definition: Json
+    given: Json
+
+    @property
+    def expected(self) -> Ending:
+        """How it ends when no task loses its worker again and again."""
+        return ending(self.definition, self.given)
 
 
 def workflows(seed: int) -> Mapping[str, Json]:
@@ -60,16 +66,16 @@ def plans(seed: int) -> Iterator[Plan]:
 def _execution(dice: Random, number: int, name: str, definition: Json) -> Plan:
     text = "ä€😀" + ("x" * LONG_TEXT if dice.random() < 0.05 else "")
     given = {"plan": number, "value": dice.randrange(1000), "text": text}
-    return _plan(dice, number, f"/workflows/{name}/execute", {"input": given}, ending(definition, given))
+    return _plan(dice, number, f"/workflows/{name}/execute", {"input": given}, definition, given)
 
 
 def _flow(dice: Random, number: int, tree: Json) -> Plan:
     tree = copy.deepcopy(tree)
     tree["data"] |= {"plan": number, "value": dice.randrange(1000)}
-    return _plan(dice, number, "/flows", tree, ending(tree, {}))
+    return _plan(dice, number, "/flows", tree, tree, {})
 
 
-def _plan(dice: Random, number: int, path: str, body: Json, expected: Ending) -> Plan:
+def _plan(dice: Random, number: int, path: str, body: Json, definition: Json, given: Json) -> Plan:
     repeats = dice.random() < 0.9
     return Plan(
         number=number,
@@ -79,5 +85,6 @@ def _plan(dice: Random, number: int, path: str, body: Json, expected: Ending) ->
         repeats=repeats,
         steering=dice.choices((None, "cancel", "pause"), (86, 6, 8))[0],
         after=dice.uniform(0, 2),
-        expected=expected,
+        definition=definition,
+        given=given,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.torture import checks, ledger, recovery
+from tests.torture.answers import Answerer
 from tests.torture.checks import Breach
 from tests.torture.client import Client
 from tests.torture.faults import DATABASE_AWAY, Faults
@@ -34,6 +35,7 @@ class Report:
     watcher: Watcher
     records: Sequence[Record]
     breaches: Sequence[Breach]
+    tokens: int
     duplicates: int
     standstill: Standstill | None
 
@@ -52,22 +54,27 @@ def torture(options: Options, place: Path) -> Report:
         client.store(options.seed)
         faults = Faults(stack, client, options)
         watcher = Watcher(stack.postgres.url)
-        _let_it_be(options, client, faults, watcher)
-        return _judged(options, stack, client, faults, watcher)
+        answerer = Answerer(client, stack.tokens)
+        _let_it_be(options, client, answerer, faults, watcher)
+        return _judged(options, stack, client, answerer, faults, watcher)
 
 
-def _let_it_be(options: Options, client: Client, faults: Faults, watcher: Watcher) -> None:
+def _let_it_be(options: Options, client: Client, answerer: Answerer, faults: Faults, watcher: Watcher) -> None:
     watcher.begin()
     client.begin()
+    answerer.begin()
     faults.begin()
     pause(options.minutes * 60)
     faults.end()
     client.end()
     watcher.await_nothing_open(REST_SECONDS + 3 * options.lease)
+    answerer.end()
     watcher.end()
 
 
-def _judged(options: Options, stack: Stack, client: Client, faults: Faults, watcher: Watcher) -> Report:
+def _judged(
+    options: Options, stack: Stack, client: Client, answerer: Answerer, faults: Faults, watcher: Watcher
+) -> Report:
     faults.problems += [f"{member.name} has ended by itself" for member in stack.members if not member.is_alive()]
     records = ledger.read(stack.postgres.url)
     effects = ledger.read_effects(stack.effects)
@@ -83,6 +90,7 @@ def _judged(options: Options, stack: Stack, client: Client, faults: Faults, watc
         watcher=watcher,
         records=records,
         breaches=breaches,
+        tokens=answerer.taken,
         duplicates=sum(checks.duplicates(record, effects) for record in records),
         standstill=standstill,
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.torture.definitions import WITH_TOKEN
 from tests.torture.handlers.steps._effects import total
 
 Json = Any
@@ -54,11 +55,23 @@ def ending(definition: Json, given: Json) -> Ending:
         return Ending("TIMED_OUT", errors=frozenset({"States.Timeout"}))
 
 
+def with_losses(definition: Json, lost: Mapping[int, Sequence[int]]) -> Json:
+    """The same definition, in which three lost workers fail these tries of these nodes."""
+    if isinstance(definition, list):
+        return [with_losses(one, lost) for one in definition]
+    if not isinstance(definition, dict):
+        return definition
+    made = {name: with_losses(one, lost) for name, one in definition.items()}
+    return {**made, "lost": list(lost[made["node"]])} if made.get("node") in lost else made
+
+
 # Handlers
 
 
 def perform(function: str, event: Mapping[str, Json], retry: int) -> Json:
     """What a handler gives back at its n-th retry. Raises Raised."""
+    if retry in event["data"].get("lost", ()):
+        raise Raised("States.TaskFailed")
     match function:
         case "breaks":
             raise Raised("Broken")
@@ -68,6 +81,8 @@ def perform(function: str, event: Mapping[str, Json], retry: int) -> Json:
             raise Raised("Runtime.ExitError")
         case "fails" if retry < event["data"]["failures"]:
             raise Raised("NotYet")
+        case "asks" if retry < event["data"]["failures"]:
+            raise Raised("Refused")
         case "big":
             return {"value": total(event), "fill": "x" * 50_000}
     return total(event)
@@ -142,7 +157,7 @@ def machine_output(machine: Json, given: Json, data: Json = None) -> Json:
         if "TimeoutSeconds" in machine and state.get("Seconds", 0) >= ENDLESS_SECONDS:
             raise TimedOut
         try:
-            data, name = _with_retry(state, data, given), state.get("Next")
+            data, name = _with_retry(state, data, given), _next(state, data)
         except Raised as fault:
             if "Catch" not in state:
                 raise
@@ -151,6 +166,28 @@ def machine_output(machine: Json, given: Json, data: Json = None) -> Json:
             data, name = _placed(catcher["ResultPath"], data, caught), catcher["Next"]
         if name is None:
             return data
+
+
+def _next(state: Json, data: Json) -> str | None:
+    """The state that follows; None at an end. Raises Raised."""
+    if state["Type"] != "Choice":
+        return state.get("Next")
+    ways = [rule["Next"] for rule in state["Choices"] if _holds(rule, data)] + [state.get("Default")]
+    if ways[0] is None:
+        raise Raised("States.NoChoiceMatched")
+    return ways[0]
+
+
+def _holds(rule: Json, data: Json) -> bool:
+    match rule:
+        case {"And": rules}:
+            return all(_holds(one, data) for one in rules)
+        case {"Or": rules}:
+            return any(_holds(one, data) for one in rules)
+        case {"Not": one}:
+            return not _holds(one, data)
+    value = _at(rule["Variable"], data)
+    return isinstance(value, int) and value < rule.get("NumericLessThan", value + 1)
 
 
 def _with_retry(state: Json, data: Json, given: Json) -> Json:
@@ -179,16 +216,27 @@ def _entered(state: Json, data: Json, given: Json, retry: int) -> Json:
         case "Pass":
             result = _rendered(state["Parameters"], data, given) if "Parameters" in state else state.get("Result", data)
         case "Task":
-            result = perform(state["Resource"], _rendered(state["Parameters"], data, given), retry)
+            function, payload = _called(state)
+            result = perform(function, _rendered(payload, data, given), retry)
         case "Parallel":
             result = side_by_side(lambda one: machine_output(one, given, data), state["Branches"])
+        case "Map":
+            run, items = state["ItemProcessor"], _at(state["ItemsPath"], data)
+            result = side_by_side(lambda item: machine_output(run, given, {"last": item}), items)
         case _:
             return data
     return _at(state.get("OutputPath", "$"), _placed(state.get("ResultPath", "$"), data, result))
 
 
+def _called(state: Json) -> tuple[str, Json]:
+    """The function of a Task and its payload template."""
+    if state["Resource"] != WITH_TOKEN:
+        return state["Resource"], state["Parameters"]
+    return state["Parameters"]["FunctionName"], state["Parameters"]["Payload"]
+
+
 def _rendered(template: Json, data: Json, given: Json) -> Json:
-    """A payload template filled in. What hangs on chance or on time (``step``) is left out."""
+    """A payload template filled in. What hangs on chance or on time (``step`` and the token) is left out."""
     if not isinstance(template, dict):
         return template
     known = {"$$.Execution.Input": given}
@@ -197,7 +245,7 @@ def _rendered(template: Json, data: Json, given: Json) -> Json:
             known[value] if value in known else _at(value, data)
         ) if name.endswith(".$") else _rendered(value, data, given)
         for name, value in template.items()
-        if name != "step"
+        if name not in ("step", "token.$")
     }  # fmt: skip
 
 

@@ -149,6 +149,11 @@ class Stack:
         return self.place / "artifacts" / _effects.FILE
 
     @property
+    def tokens(self) -> Path:
+        """The file in which handlers leave the task tokens that they were given, each with the answer that is due."""
+        return self.place / "artifacts" / _effects.TOKENS
+
+    @property
     def members(self) -> tuple[Member, ...]:
         return (*self.webs, *self.workers)
 

@@ -61,9 +61,10 @@ def _losses(report: Report) -> Iterator[Row]:
     tasks = [task for record in report.records for task in record.tasks]
     outcomes = Counter(one.outcome for task in tasks for one in task.attempts)
     yield "tasks run", str(sum(task.status in ("COMPLETED", "FAILED") for task in tasks)), ""
+    yield "task tokens answered", str(report.tokens), ""
     yield "worker losses", str(outcomes["LOST"]), ""
     yield "handed back", str(outcomes["RETURNED"]), ""
-    yield "ended by three losses", str(sum(checks.lost_too_often(record) for record in report.records)), ""
+    yield "ended by three losses", str(sum(bool(checks.lost_tries(record)) for record in report.records)), ""
     answers = report.client.answers
     yield "503", str(answers["503"]), ""
     yield "unanswered requests", str(sum(count for name, count in answers.items() if not name.isdigit())), ""

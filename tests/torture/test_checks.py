@@ -17,7 +17,9 @@ from tests.torture.plans import Plan
 from tests.torture.simulator import Ending
 
 LIFE = ("TaskScheduled", "TaskStarted", "TaskStarted", "TaskSucceeded")
-PLAN = Plan(1, "/flows", {}, "plan-1", True, None, 0, Ending("COMPLETED", 7))
+TREE = {"name": "append", "data": {"plan": 1, "value": 7, "node": 1}}
+PLAN = Plan(1, "/flows", TREE, "plan-1", True, None, 0, TREE, {})
+BREAKS = {"name": "breaks", "data": {"plan": 1, "value": 7, "node": 1}}
 STORY = Story(PLAN, "e-1")
 EFFECTS = Counter({"e-1/S1": 2})
 
@@ -33,7 +35,7 @@ def attempts(*outcomes: str) -> list[Attempt]:
     return [Attempt(place, outcome, None, place) for place, outcome in enumerate(outcomes, start=1)]
 
 
-TASK = Task(1, "S1", "COMPLETED", 2, 1, 0, attempts("LOST", "COMPLETED"))
+TASK = Task(1, "S1", "COMPLETED", 2, 1, 0, 1, False, attempts("LOST", "COMPLETED"))
 HISTORY = lines("ExecutionStarted", *LIFE, "ExecutionSucceeded")
 RECORD = Record("e-1", 1, "COMPLETED", 7, None, None, 6, HISTORY, [TASK], 0)
 
@@ -74,7 +76,7 @@ def test_what_is_lost_stuck_or_wrong_is_told(kind: str, records: list[Record]) -
 
 
 def test_another_status_or_error_than_expected_is_told() -> None:
-    failing = Story(replace(PLAN, expected=Ending("FAILED", errors=frozenset({"Broken"}))), "e-1")
+    failing = Story(replace(PLAN, definition=BREAKS), "e-1")
     failed = record(
         status="FAILED", error="Broken", output=None, lines=lines("ExecutionStarted", *LIFE, "ExecutionFailed")
     )
@@ -96,19 +98,35 @@ def test_two_executions_of_one_start_are_told() -> None:
     assert WRONG in found([STORY], [RECORD, record(id="e-2")])
 
 
-def test_three_lost_workers_excuse_another_end_and_nothing_else() -> None:
-    lost = replace(TASK, attempt=4, losses=3, attempts=attempts("LOST", "LOST", "LOST", "COMPLETED"))
-    life = ("TaskScheduled", *["TaskStarted"] * 4, "TaskSucceeded")
-    excused = record(output=8, tasks=[lost], lines=lines("ExecutionStarted", *life, "ExecutionSucceeded"))
-    excused = replace(excused, history_count=8)
-    assert found([STORY], [excused]) == []
-    assert found([STORY], [replace(excused, left=1)]) == [WRONG]
+def lost_thrice(**changes: Any) -> Record:
+    """Three workers were lost over the only task, which has failed of that."""
+    third = Attempt(3, "LOST", "States.TaskFailed", 3)
+    lost = replace(TASK, status="FAILED", attempt=3, losses=3, attempts=[*attempts("LOST", "LOST"), third])
+    history = lines("ExecutionStarted", "TaskScheduled", *["TaskStarted"] * 3, "TaskFailed", "ExecutionFailed")
+    history[5] = replace(history[5], details={"task": 1, "cause": "WorkerLost: 3 workers were lost"})
+    ended = record(status="FAILED", error="States.TaskFailed", tasks=[lost], lines=history, history_count=len(history))
+    return replace(ended, **changes)
+
+
+def test_three_lost_workers_are_a_failure_of_their_task_and_what_follows_is_compared() -> None:
+    assert found([STORY], [lost_thrice()]) == []
+    assert checks.lost_tries(lost_thrice()) == {1: [0]}
+    assert found([STORY], [lost_thrice(error="Broken")]) == [WRONG]
+    retried = Story(replace(PLAN, definition={**TREE, "opts": {"attempts": 2}}), "e-1")
+    assert found([retried], [lost_thrice()]) == [WRONG], "it should have been tried again"
+
+
+def test_what_was_lost_in_one_of_several_visits_of_a_state_is_not_compared() -> None:
+    again = replace(TASK, number=2)
+    several = replace(lost_thrice(), tasks=[*lost_thrice().tasks, again])
+    assert checks.expected_ending(PLAN, lost_thrice()) == Ending("FAILED", errors=frozenset({"States.TaskFailed"}))
+    assert checks.expected_ending(PLAN, several) is None
 
 
 def test_losses_are_counted_over_all_tries() -> None:
     third = Attempt(3, "LOST", "States.TaskFailed", 3)
     ends = [*attempts("LOST", "LOST"), third, Attempt(4, "LOST", None, 4), Attempt(5, "COMPLETED", None, 5)]
-    lost = Task(1, "S1", "COMPLETED", 5, 4, 0, ends)
+    lost = replace(TASK, attempt=5, losses=4, attempts=ends)
     first = ("TaskScheduled", "TaskStarted", "TaskStarted", "TaskStarted", "TaskFailed")
     retried = ("TaskScheduled", "TaskStarted", "TaskStarted", "TaskSucceeded")
     history = lines("ExecutionStarted", *first, *retried, "ExecutionSucceeded")
@@ -131,6 +149,27 @@ def test_losses_are_counted_over_all_tries() -> None:
 def test_a_life_that_no_task_may_have_is_told(kind: str, types: tuple[str, ...]) -> None:
     history = lines("ExecutionStarted", *types, "ExecutionSucceeded")
     assert kind in found([STORY], [record(lines=history, history_count=len(history))])
+
+
+PASSED_ON = ("TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded")
+
+
+def asked(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
+    """What is wrong with an execution whose only task was given a token."""
+    history = lines("ExecutionStarted", *types, "ExecutionSucceeded")
+    attempt, losses = types.count("TaskStarted"), outcomes.count("LOST")
+    task = replace(TASK, waits=True, attempt=attempt, losses=losses, attempts=attempts(*outcomes))
+    kept = record(tasks=[replace(task, **changes)], lines=history, history_count=len(history))
+    return found([STORY], [kept], Counter({"e-1/S1": 1}))
+
+
+def test_a_task_with_a_token_ends_with_its_answer_and_not_with_its_handler() -> None:
+    assert asked(*PASSED_ON, outcomes=["COMPLETED"]) == []
+    assert asked("TaskScheduled", "TaskStarted", "TaskFailed", *PASSED_ON, outcomes=["FAILED", "COMPLETED"]) == []
+    assert asked("TaskScheduled", "TaskStarted", "TaskSucceeded", outcomes=["LOST"]) == []
+    assert asked(*PASSED_ON, outcomes=["COMPLETED"], waits=False) == [WRONG]
+    assert asked(*PASSED_ON, "TaskSucceeded", outcomes=["COMPLETED"]) == [RECORDED_TWICE, WRONG]
+    assert RAN_AGAIN in asked(*PASSED_ON, "TaskStarted", outcomes=["COMPLETED", "COMPLETED"])
 
 
 @pytest.mark.parametrize("ends", [(), ("ExecutionFailed",), ("ExecutionSucceeded", "ExecutionSucceeded")])

@@ -18,7 +18,9 @@ LINES = [
     Line(5, "TaskSucceeded", 110, "S1", {"task": 1}),
     Line(6, "ExecutionSucceeded", 110, None, {}),
 ]
-TASK = Task(1, "S1", "COMPLETED", 2, 1, 0, [Attempt(1, "LOST", None, 107), Attempt(2, "COMPLETED", None, 110)])
+TASK = Task(
+    1, "S1", "COMPLETED", 2, 1, 0, 1, False, [Attempt(1, "LOST", None, 107), Attempt(2, "COMPLETED", None, 110)]
+)
 NOBODY: Mapping[str, Interval] = {}
 RECORD = Record("e-1", 1, "COMPLETED", 7, None, None, 6, LINES, [TASK], 0)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,14 +17,16 @@ from runtime.engine.definition import StateMachine
 from runtime.engine.load import load
 from runtime.engine.steplist import Compiled
 from tests.runtime.engine.driver import Answer, Driver
-from tests.torture.plans import Plan, plans, workflows
-from tests.torture.simulator import Raised, ending, perform
+from tests.torture.definitions import WITH_TOKEN
+from tests.torture.plans import plans, workflows
+from tests.torture.simulator import Raised, ending, perform, with_losses
 
 Json = Any
 
 CATALOG = Catalog.load((Path(__file__).parent / "handlers",))
 DEFAULTS = {name: CATALOG.defaults(name) for name in CATALOG.steps}
 STARTS = 200
+STATES = ("Task", "Pass", "Wait", "Choice", "Parallel", "Map", "Succeed", "Fail")
 
 
 def compiled(definition: Json) -> StateMachine:
@@ -45,21 +49,31 @@ def answer(task: DispatchTask) -> Answer:
         return Answer(error=error, cause="it was asked for")
 
 
-def definition_of(plan: Plan, seed: int) -> tuple[Json, Json]:
-    """What a plan starts, and with which input."""
-    if plan.path == "/flows":
-        return plan.body, {}
-    return workflows(seed)[plan.path.split("/")[2]], plan.body["input"]
+def assert_agreed(definition: Json, given: Json) -> None:
+    """The engine brings an execution to the end that the simulator expects."""
+    ended, expected = Driver(compiled(definition), given, answer).run().execution, ending(definition, given)
+    assert (ended.status, ended.output) == (expected.status, expected.output), definition
+    assert ended.error in expected.errors or (ended.error is None and not expected.errors), definition
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_engine_and_the_simulator_agree_on_how_everything_ends(seed: int) -> None:
     for plan in islice(plans(seed), STARTS):
-        definition, given = definition_of(plan, seed)
-        ended = Driver(compiled(definition), given, answer).run().execution
-        expected = plan.expected
-        assert (ended.status, ended.output) == (expected.status, expected.output), definition
-        assert ended.error in expected.errors or (ended.error is None and not expected.errors), definition
+        assert_agreed(plan.definition, plan.given)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_they_agree_when_lost_workers_have_failed_some_tries(seed: int) -> None:
+    dice = Random(seed)
+    for plan in islice(plans(seed), STARTS):
+        lost = {dice.randint(1, 8): dice.sample(range(3), dice.randint(1, 2)) for _ in range(2)}
+        assert_agreed(with_losses(plan.definition, lost), plan.given)
+
+
+def test_every_kind_of_state_is_made() -> None:
+    made = json.dumps([workflows(seed) for seed in range(8)])
+    assert {kind for kind in STATES if f'"Type": "{kind}"' not in made} == set()
+    assert made.count(WITH_TOKEN) > 10
 
 
 def test_every_kind_of_end_is_expected_of_some_but_most_complete() -> None:

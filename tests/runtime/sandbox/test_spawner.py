@@ -13,7 +13,7 @@ import pytest
 
 from runtime.sandbox.output import Output
 from runtime.sandbox.process import Child
-from runtime.sandbox.spawner import Spawner
+from runtime.sandbox.spawner import Place, Spawner
 from tests.runtime.sandbox.bench import CONTEXT, ENOUGH_SECONDS, gone, wait_until
 
 HOLDER = """
@@ -28,13 +28,17 @@ pool.call(Call("busy", root / "busy.py", "null", CONTEXT), key="1", timeout_seco
 """
 
 
+def here(root: Path) -> Place:
+    return Place(root, (root,))
+
+
 def open_descriptors() -> set[str]:
     return set(os.listdir("/dev/fd"))
 
 
 @pytest.fixture
 def spawner(tmp_path: Path):
-    spawner = Spawner({"GIVEN": "yes"}, [tmp_path])
+    spawner = Spawner({"GIVEN": "yes"})
     yield spawner
     spawner.close()
 
@@ -44,7 +48,7 @@ def test_a_child_outlives_the_thread_that_asked_for_it(spawner: Spawner, tmp_pat
     children: list[Child] = []
 
     def ask_for_one() -> None:
-        children.append(spawner.start(tmp_path))
+        children.append(spawner.start(here(tmp_path)))
         ask(children[0], tmp_path)
 
     thread = threading.Thread(target=ask_for_one)
@@ -68,21 +72,21 @@ def ask(child: Child, root: Path) -> dict[str, Any]:
 
 
 def test_an_ended_child_leaves_no_descriptor_behind(spawner: Spawner, tmp_path: Path):
-    spawner.start(tmp_path).end(Output(0))
+    spawner.start(here(tmp_path)).end(Output(0))
     before = open_descriptors()
-    spawner.start(tmp_path).end(Output(0))
+    spawner.start(here(tmp_path)).end(Output(0))
     assert open_descriptors() == before
 
 
 def test_a_start_that_fails_leaves_no_descriptor_behind(spawner: Spawner, tmp_path: Path):
     before = open_descriptors()
     with pytest.raises(OSError):
-        spawner.start(tmp_path / "missing")
+        spawner.start(here(tmp_path / "missing"))
     assert open_descriptors() == before
 
 
 def test_a_child_leads_a_group_of_its_own(spawner: Spawner, tmp_path: Path):
-    child = spawner.start(tmp_path)
+    child = spawner.start(here(tmp_path))
     assert os.getpgid(child.pid) == os.getsid(child.pid) == child.pid
     child.end(Output(0))
 
@@ -90,7 +94,7 @@ def test_a_child_leads_a_group_of_its_own(spawner: Spawner, tmp_path: Path):
 def test_a_sandbox_is_refused_after_a_fork(spawner: Spawner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(RuntimeError, match="fork"):
-        spawner.start(tmp_path)
+        spawner.start(here(tmp_path))
 
 
 def test_a_busy_child_dies_with_a_parent_that_was_killed(tmp_path: Path):
@@ -115,7 +119,7 @@ def test_a_busy_child_dies_with_a_parent_that_was_killed(tmp_path: Path):
 
 
 def test_an_idle_child_dies_when_its_pipe_closes(spawner: Spawner, tmp_path: Path):
-    child = spawner.start(tmp_path)
+    child = spawner.start(here(tmp_path))
     os.close(child._requests)
     wait_until(lambda: gone(child.pid))
     child._requests = os.open(os.devnull, os.O_WRONLY)

@@ -13,6 +13,7 @@ Json = Any
 
 MODULUS = 1_000_003
 FILE = "effects"
+TOKENS = "tokens"
 
 
 def total(event: Mapping[str, Json]) -> int:
@@ -33,13 +34,24 @@ def worth(value: Json) -> int:
 def leave_a_line(event: Mapping[str, Json]) -> int:
     """Show, for good, that this handler ran: one line in a file. Gives the number that is the handler's result."""
     step = event["step"]
-    line = f"{step['idempotencyKey']} {step['retry']} {time.time():.3f}\n"
-    file = os.open(Path(os.environ["ARTIFACTS_DIR"], FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    _append(FILE, f"{step['idempotencyKey']} {step['retry']} {time.time():.3f}\n")
+    return total(event)
+
+
+def pass_on(event: Mapping[str, Json]) -> None:
+    """Leave the task token for whoever answers it, with the answer that is due: the number, or a refusal."""
+    is_refused = event["step"]["retry"] < event["data"]["failures"]
+    answer = f"failure {total(event)}" if is_refused else f"success {leave_a_line(event)}"
+    _append(TOKENS, f"{event['token']} {answer}\n")
+
+
+def _append(name: str, line: str) -> None:
+    """Write a line, whole whatever happens."""
+    file = os.open(Path(os.environ["ARTIFACTS_DIR"], name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(file, line.encode())
     finally:
         os.close(file)
-    return total(event)
 
 
 def _weight(name: str) -> int:

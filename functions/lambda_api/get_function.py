@@ -1,0 +1,18 @@
+"""GetFunction: a function's configuration and what belongs to it."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names, _shapes
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "GET /2015-03-31/functions/{FunctionName}"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    found = context.lambdas.get(_names.reference(given))
+    return {
+        "Configuration": _shapes.configuration(found.function),
+        "Code": {"RepositoryType": "Stepwell"},
+        "Tags": dict(found.tags) or None,
+        "Concurrency": None if found.reserved is None else {"ReservedConcurrentExecutions": found.reserved},
+    }

@@ -1,0 +1,70 @@
+"""Invoke: run a function and answer with what it returns, or only see whether it could be."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from functions.lambda_api import _names
+from functions.lambda_api._errors import InvalidRequestContentException, RequestTooLargeException
+from functions.lambda_api._rooms import Call, Json, LambdaContext
+
+ROUTE = "POST /2015-03-31/functions/{FunctionName}/invocations"
+BODY_LIMIT = "invoke_body"
+PAYLOAD_BYTES = 6_291_456
+LOG_BYTES = 4096
+"""How much of the end of the log ``LogType=Tail`` shows."""
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    function = _names.reference(given)
+    kind = given.get("InvocationType", "RequestResponse")
+    call = Call(_payload(given, kind), context.request_id, _client_context(given))
+    if kind == "DryRun":
+        context.lambdas.get(function)
+        return {"StatusCode": 204}
+    ended = context.lambdas.invoke(function, call)
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": ended.version,
+        "FunctionError": "Unhandled" if ended.failed else None,
+        "LogResult": _tail(ended.logs) if given.get("LogType") == "Tail" else None,
+        "Payload": ended.payload.encode(),
+    }
+
+
+def _payload(given: Json, kind: str) -> str:
+    """The event's text. Raises RequestTooLargeException, InvalidRequestContentException."""
+    sent = given.get("Payload") or b"{}"
+    if len(sent) > PAYLOAD_BYTES:
+        size = f"{len(sent)} byte payload is too large for the {kind} invocation type (limit {PAYLOAD_BYTES} bytes)"
+        raise RequestTooLargeException(size)
+    try:
+        text = sent.decode()
+        json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError) as fault:
+        raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
+    return text
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _client_context(given: Json) -> Json:
+    """What a mobile client says of itself. Raises InvalidRequestContentException."""
+    sent = given.get("ClientContext")
+    if sent is None:
+        return None
+    try:
+        found = json.loads(base64.b64decode(sent, validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
+    return found
+
+
+def _tail(logs: str) -> str:
+    return base64.b64encode(logs.encode()[-LOG_BYTES:]).decode()

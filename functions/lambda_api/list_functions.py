@@ -1,0 +1,19 @@
+"""ListFunctions: every function there is, by name; with ``FunctionVersion=ALL`` its published versions too."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _shapes
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "GET /2015-03-31/functions"
+PAGE = 50
+"""The most that AWS puts on a page, whatever is asked for."""
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    page = context.lambdas.list(
+        all_versions="FunctionVersion" in given,
+        limit=min(given.get("MaxItems", PAGE), PAGE),
+        cursor=given.get("Marker"),
+    )
+    return {"Functions": [_shapes.configuration(one) for one in page.items], "NextMarker": page.next}

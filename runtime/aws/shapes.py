@@ -1,0 +1,183 @@
+"""What AWS's own model of an API says of its operations: what each takes and gives, and what is wrong with an input.
+
+A table is made from the model in botocore (Apache-2.0) by a module under ``tests/wire``. AWS's front door speaks of a
+wrong JSON type as SerializationException, and of what the model's rules forbid as ValidationException, all faults in
+one message, members by their names in lower camel case.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+Json = Any
+Shape = Mapping[str, Any]
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "blob": (str, bytes),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+}
+_NAMES = {"integer": "an Integer", "long": "a Long", "float": "a Float", "double": "a Double", "boolean": "a Boolean"}
+_FOUND = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
+
+
+class Mistyped(ValueError):
+    """A value has not the JSON type that the model wants; the message is AWS's."""
+
+
+class Forbidden(ValueError):
+    """A value is against the model's rules; the message is AWS's."""
+
+
+class Model:
+    """The operations of one API. ``table`` is read once, when it is first asked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.table: Callable[[], Mapping[str, Any]] = cache(lambda: json.loads(self._path.read_text()))
+
+    def operation(self, name: str) -> Mapping[str, Any]:
+        return self.table()["operations"][name]
+
+    def taken(self, operation: str, given: Json) -> dict[str, Json]:
+        """An operation's input without what its model does not know; blobs as bytes. Raises Mistyped, Forbidden."""
+        shape = self._shape(_input_of(self.operation(operation)))
+        known = self._typed(given, shape)
+        faults = list(self._faults(known, shape, ""))
+        if faults:
+            some = "error" if len(faults) == 1 else "errors"
+            raise Forbidden(f"{len(faults)} validation {some} detected: {'; '.join(faults)}")
+        return known
+
+    def _shape(self, name: str) -> Shape:
+        return self.table()["shapes"][name]
+
+    def _typed(self, value: Json, shape: Shape) -> Json:
+        kind = shape["type"]
+        if kind == "structure":
+            members = {name: self._shape(of) for name, of in shape["members"].items()}
+            found = _checked(value, dict).items()
+            return {name: self._typed(one, members[name]) for name, one in found if name in members and one is not None}
+        if kind == "map":
+            inner = self._shape(shape["value"])
+            return {name: self._typed(one, inner) for name, one in _checked(value, dict).items() if one is not None}
+        if kind == "list":
+            inner = self._shape(shape["member"])
+            return [self._typed(one, inner) for one in _checked(value, list)]
+        return _scalar(value, kind)
+
+    def _faults(self, value: Json, shape: Shape, path: str) -> Iterator[str]:
+        kind = shape["type"]
+        if kind == "structure":
+            yield from self._structure_faults(value, shape, path)
+        elif kind == "map":
+            yield from self._map_faults(value, shape, path)
+        elif kind == "list":
+            yield from _size_faults(len(value), "length", shape, _said(value, shape), path)
+            for index, one in enumerate(value, start=1):
+                yield from self._faults(one, self._shape(shape["member"]), f"{path}.{index}.member")
+        elif kind == "string":
+            yield from _text_faults(value, shape, path)
+        elif kind in ("integer", "long", "float", "double"):
+            yield from _size_faults(value, "value", shape, _said(value, shape), path)
+
+    def _structure_faults(self, value: Json, shape: Shape, path: str) -> Iterator[str]:
+        prefix = f"{path}." if path else ""
+        for name in shape["required"]:
+            if name not in value:
+                yield f"Value null at '{prefix}{_camel(name)}' failed to satisfy constraint: Member must not be null"
+        for name, one in value.items():
+            yield from self._faults(one, self._shape(shape["members"][name]), f"{prefix}{_camel(name)}")
+
+    def _map_faults(self, value: Json, shape: Shape, path: str) -> Iterator[str]:
+        keys, inner = self._shape(shape["key"]), self._shape(shape["value"])
+        for name, one in value.items():
+            if any(_text_faults(name, keys, path)):
+                said = "" if shape.get("sensitive") or keys.get("sensitive") else f" '{{{name}}}'"
+                yield _fault(said, path, f"Map keys must satisfy constraint: [{'; '.join(_rules(keys))}]")
+            yield from self._faults(one, inner, f"{path}.{name}.member")
+
+
+def _input_of(operation: Json) -> str:
+    """A table says the input's shape alone where all of it stands in the body."""
+    return operation if isinstance(operation, str) else operation["input"]
+
+
+def _checked(value: Json, kind: type) -> Json:
+    if not isinstance(value, kind):
+        _refuse_nested(value)
+        raise Mistyped("Unexpected value type in payload" if kind is dict else "Expected list or null")
+    return value
+
+
+def _refuse_nested(value: Json) -> None:
+    if isinstance(value, dict):
+        raise Mistyped("Start of structure or map found where not expected.")
+    if isinstance(value, list):
+        raise Mistyped("Start of list found where not expected")
+
+
+def _scalar(value: Json, kind: str) -> Json:
+    if not isinstance(value, _KINDS[kind]) or (isinstance(value, bool) and kind != "boolean"):
+        _refuse_nested(value)
+        found = "TRUE_VALUE" if value is True else "FALSE_VALUE" if value is False else _FOUND.get(type(value))
+        raise Mistyped(f"{found} can not be converted to {_NAMES.get(kind, 'a String')}")
+    if kind != "blob" or isinstance(value, bytes):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise Mistyped("Cannot deserialize value of blob type: it is not base64") from None
+
+
+def _text_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
+    said = _said(value, shape)
+    yield from _size_faults(len(value), "length", shape, said, path)
+    if value not in shape.get("enum", [value]):
+        yield _fault(said, path, f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]")
+    pattern = shape.get("pattern")
+    if pattern is not None and not _pattern(pattern).fullmatch(value):
+        yield _fault(said, path, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _size_faults(size: float, what: str, shape: Shape, said: str, path: str) -> Iterator[str]:
+    if size < shape.get("min", size):
+        yield _fault(said, path, f"Member must have {what} greater than or equal to {shape['min']}")
+    if size > shape.get("max", size):
+        yield _fault(said, path, f"Member must have {what} less than or equal to {shape['max']}")
+
+
+def _rules(shape: Shape) -> Iterator[str]:
+    if "pattern" in shape:
+        yield f"Member must satisfy regular expression pattern: {shape['pattern']}"
+    if "max" in shape:
+        yield f"Member must have length less than or equal to {shape['max']}"
+
+
+def _said(value: Json, shape: Shape) -> str:
+    """A value as a message repeats it: not at all what is sensitive."""
+    return "" if shape.get("sensitive") else f" '{value}'"
+
+
+def _fault(said: str, path: str, constraint: str) -> str:
+    return f"Value{said} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _camel(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text.replace(r"\p{ASCII}", r"[\x00-\x7f]"))

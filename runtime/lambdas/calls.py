@@ -1,0 +1,49 @@
+"""Invocations as AWS Lambda answers them: what ran becomes a payload and a log, in Lambda's words."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+
+from functions.lambda_api._errors import ServiceException
+from functions.lambda_api._rooms import Call, Ended
+from runtime.invoke import Outcome, Target
+
+TIMED_OUT = "Sandbox.Timedout"
+
+
+def ended(outcome: Outcome, target: Target, call: Call, at: datetime) -> Ended:
+    """What the caller is answered. Raises ServiceException where the handler did not run, or not to its end."""
+    if outcome.not_run or outcome.killed:
+        raise ServiceException(outcome.cause or "The function was stopped before it ended.")
+    logs = log(outcome, target, call.request_id, at)
+    if outcome.error is None:
+        return Ended(outcome.result or "null", False, target.version, logs)
+    return Ended(_error(outcome), True, target.version, logs)
+
+
+def log(outcome: Outcome, target: Target, request_id: str, at: datetime) -> str:
+    """What was printed, between the lines that Lambda writes around it. The memory that was used is not known here."""
+    duration = outcome.seconds * 1000
+    lines = [f"START RequestId: {request_id} Version: {target.version}", outcome.logs.rstrip("\n")]
+    if outcome.error == TIMED_OUT:
+        instant = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        lines.append(f"{instant} {request_id} Task timed out after {target.timeout_seconds or 0:.2f} seconds\n")
+    figures = (
+        f"Duration: {duration:.2f} ms",
+        f"Billed Duration: {math.ceil(duration)} ms",
+        f"Memory Size: {target.memory_mb} MB",
+    )
+    lines += [f"END RequestId: {request_id}", "\t".join((f"REPORT RequestId: {request_id}", *figures))]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def _error(outcome: Outcome) -> str:
+    """The error's JSON: a cause is just that, unless it had to be put into words."""
+    try:
+        if isinstance(json.loads(outcome.cause or ""), dict):
+            return outcome.cause or ""
+    except ValueError:
+        pass
+    return json.dumps({"errorType": outcome.error, "errorMessage": outcome.cause or ""})

@@ -1,0 +1,103 @@
+"""A house with real sandboxes served over HTTP, genuine boto3 in front of it; answers are held to AWS's model."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import flask
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from werkzeug.serving import make_server
+
+from db.database import connect
+from db.migrate import migrate
+from runtime.app import create_app
+from runtime.context import Runtime
+from runtime.settings import Settings
+from tests.wire import lambda_model
+from tests.wire.client import QuietHandler
+
+Json = Any
+
+KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+SESSION = boto3.Session()
+
+
+class LambdaWire:
+    """``client`` is boto3's; ``runtime`` is the house that it asks."""
+
+    def __init__(self, runtime: Runtime, url: str) -> None:
+        self.runtime = runtime
+        self.url = url
+        self.client = client_of(url)
+        self.faults: list[str] = []
+
+    def called(self, name: str, event: Json = None, **options: Any) -> Json:
+        """The answer to an invocation, with its payload read."""
+        answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **options)
+        return {**answer, "Payload": json.loads(answer["Payload"].read() or b"null")}
+
+
+def client_of(url: str, service: str = "lambda", keys: Json = None, **options: Any) -> Any:
+    config = Config(inject_host_prefix=False, retries={"total_max_attempts": 1}, **options)
+    return SESSION.client(service, endpoint_url=url, config=config, **(keys or KEYS))
+
+
+def refused(act: Callable[..., Any], **given: Any) -> Json:
+    """The error that a call ends with: its code, message and status."""
+    try:
+        answer = act(**given)
+    except ClientError as fault:
+        error, head = fault.response["Error"], fault.response["ResponseMetadata"]
+        return error["Code"], error["Message"], head["HTTPStatusCode"]
+    raise AssertionError(f"was answered with {answer}")
+
+
+@contextmanager
+def served(url: str, home: Path, **settings: Any) -> Iterator[LambdaWire]:
+    """A house behind a server of its own; at the end there must have been no answer that the model does not know."""
+    connect(url)
+    migrate()
+    made = Settings(home=home, database_url=url, artifacts_dir=home / "artifacts", outbox_dir=home, **settings)
+    runtime = Runtime(made)
+    app = create_app(made, runtime)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
+    wire = LambdaWire(runtime, f"http://127.0.0.1:{server.port}")
+    app.after_request(lambda response: _checked(response, wire.faults))
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    try:
+        yield wire
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+        runtime.close()
+    assert wire.faults == []
+
+
+def _checked(response: Any, faults: list[str]) -> Any:
+    operation = operation_at(flask.request.method, flask.request.path)
+    if operation is not None:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        faults += lambda_model.answer_faults(operation, response.status_code, headers, response.get_data())
+        if not headers.get("x-amzn-requestid"):
+            faults.append(f"{operation}: names no request: {headers}")
+    return response
+
+
+def operation_at(method: str, path: str) -> str | None:
+    """The operation that a request is for, by AWS's model."""
+    for name in lambda_model.names():
+        http = lambda_model.SERVICE.operation_model(name).http
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(http["requestUri"].partition("?")[0]))
+        if http["method"] == method and re.fullmatch(pattern, path.rstrip("/")):
+            return name
+    return None

@@ -1,0 +1,203 @@
+"""AWS's own model of Lambda, out of botocore: what our table is made from, and what answers are held against.
+
+``python -m tests.wire.lambda_model`` writes the table anew; a test says when the installed botocore has another.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
+
+from runtime.settings import ROOT
+
+Json = Any
+
+SERVICE = ServiceModel(Loader().load_service_model("lambda", "service-2"), "lambda")
+TABLE = ROOT / "runtime" / "aws" / "lambda.json"
+HANDLERS = ROOT / "functions" / "lambda_api"
+RULES = ("min", "max", "enum", "pattern", "sensitive")
+LOCATIONS = ("uri", "querystring", "header")
+
+
+def names() -> list[str]:
+    """The operations that have a handler."""
+    files = sorted(path for path in HANDLERS.glob("*.py") if not path.name.startswith("_"))
+    return ["".join(word.capitalize() for word in path.stem.split("_")) for path in files]
+
+
+def file_of(operation: str) -> Path:
+    """The handler's file of an operation."""
+    text = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)
+    return HANDLERS / f"{text.strip('_')}.py"
+
+
+def table() -> Json:
+    """What each operation takes and gives, and where it stands; every shape with its rules."""
+    shapes: dict[str, Json] = {}
+    operations = {name: _operation(SERVICE.operation_model(name), shapes) for name in names()}
+    return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
+
+
+def text() -> str:
+    """The table as it is kept: a shape a line."""
+    made = table()
+    parts = [
+        f"{json.dumps(part)}: {{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in made[part].items())
+        for part in made
+    ]
+    return "{" + "\n},\n".join(parts) + "\n}}\n"
+
+
+def _operation(model: OperationModel, shapes: dict[str, Json]) -> Json:
+    taken, given = model.input_shape, model.output_shape
+    own: dict[str, Json] = {
+        "input": _added(taken, shapes),
+        "status": model.http.get("responseCode", 200),
+        "locations": {
+            name: [one.serialization["location"], _wire_name(name, one), one.type_name]
+            for name, one in taken.members.items()
+            if one.serialization.get("location") in LOCATIONS
+        },
+        "answers_headers": {},
+    }
+    if payload := taken.serialization.get("payload"):
+        own["payload"] = payload
+    if given is not None:
+        own |= _answer(given)
+    return own
+
+
+def _answer(shape: StructureShape) -> Json:
+    where = {name: one.serialization.get("location") for name, one in shape.members.items()}
+    own: dict[str, Json] = {
+        "answers_headers": {
+            name: shape.members[name].serialization["name"].lower()
+            for name, place in where.items()
+            if place == "header"
+        }
+    }
+    if payload := shape.serialization.get("payload"):
+        own["answers_payload"] = payload
+    status = [name for name, place in where.items() if place == "statusCode"]
+    return own | ({"answers_status": status[0]} if status else {})
+
+
+def _wire_name(name: str, shape: Shape) -> str:
+    found = str(shape.serialization.get("name", name))
+    return found.lower() if shape.serialization["location"] == "header" else found
+
+
+def _added(shape: Shape, shapes: dict[str, Json]) -> str:
+    """The name of a shape, which is among ``shapes`` then, with all that it is made of."""
+    if shape.name in shapes:
+        return shape.name
+    own: dict[str, Json] = {"type": shape.type_name}
+    shapes[shape.name] = own
+    own |= {rule: shape.metadata[rule] for rule in RULES if rule in shape.metadata}
+    if isinstance(shape, StructureShape):
+        own["members"] = {name: _added(member, shapes) for name, member in shape.members.items()}
+        own["required"] = shape.required_members
+    elif shape.type_name == "list":
+        own["member"] = _added(shape.member, shapes)
+    elif shape.type_name == "map":
+        own |= {"key": _added(shape.key, shapes), "value": _added(shape.value, shapes)}
+    return shape.name
+
+
+def answer_faults(operation: str, status: int, headers: dict[str, str], body: bytes) -> list[str]:
+    """Where an answer is not what the model says of the operation's output; strict, where botocore's parser is not."""
+    model = SERVICE.operation_model(operation)
+    if status >= 300:
+        return list(_error_faults(model, status, headers, body))
+    wanted = {202, 204, 200} if operation == "Invoke" else {model.http.get("responseCode", 200)}
+    faults = [] if status in wanted else [f"{operation}: status {status}, not {wanted}"]
+    shape = model.output_shape
+    if shape is None or shape.serialization.get("payload"):
+        return faults if shape is not None or body == b"" else [*faults, f"{operation}: has a body"]
+    return [*faults, *_faults(json.loads(body), shape, operation)]
+
+
+def _error_faults(model: OperationModel, status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+    code, said = headers.get("x-amzn-errortype", ""), json.loads(body)
+    known = {one.name: one for one in model.error_shapes}
+    if code in known:
+        if known[code].metadata["error"]["httpStatusCode"] != status:
+            yield f"{model.name}: {code} with status {status}"
+        yield from _faults(said, known[code], f"{model.name}: {code}")
+    elif COMMON.get(code) != status or said.keys() != {"Type", "message"}:
+        yield f"{model.name}: {status} {code!r} {said} is not among {sorted(known)}"
+
+
+COMMON = {
+    "ValidationException": 400,
+    "SerializationException": 400,
+    "ServiceUnavailableException": 503,
+    "RequestTooLargeException": 413,
+    "CrossSite": 403,
+    "UnknownHost": 421,
+}
+"""Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
+KINDS: dict[str, Any] = {
+    "string": str,
+    "timestamp": (int, float),
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": bool,
+}
+
+
+def _faults(value: Json, shape: Shape, path: str) -> Iterator[str]:
+    kind = shape.type_name
+    if kind == "structure":
+        yield from _structure_faults(value, shape, path)
+    elif kind == "list" and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _faults(item, shape.member, f"{path}[{index}]")
+    elif kind == "map" and isinstance(value, dict):
+        for key, item in value.items():
+            yield from _text_faults(key, shape.key, path)
+            yield from _faults(item, shape.value, f"{path}.{key}")
+    elif (
+        kind in ("list", "map")
+        or not isinstance(value, KINDS[kind])
+        or (isinstance(value, bool) != (kind == "boolean"))
+    ):
+        yield f"{path}: {value!r} is no {kind}"
+    elif kind == "string":
+        yield from _text_faults(value, shape, path)
+
+
+def _structure_faults(value: Json, shape: StructureShape, path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{path}: not an object"
+        return
+    members = {one.serialization.get("name", name): one for name, one in shape.members.items()}
+    yield from (f"{path}.{name}: not in the model" for name in value.keys() - members.keys())
+    yield from (f"{path}.{name}: required, absent" for name in shape.required_members if name not in value)
+    for name in value.keys() & members.keys():
+        yield from _faults(value[name], members[name], f"{path}.{name}")
+
+
+def _text_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
+    rules = shape.metadata
+    if value not in rules.get("enum", [value]):
+        yield f"{path}: {value!r} not in the enum"
+    if not rules.get("min", 0) <= len(value) <= rules.get("max", len(value)):
+        yield f"{path}: {len(value)} characters"
+
+
+def main() -> None:
+    TABLE.write_text(text())
+    sys.stdout.write(f"{TABLE} is written\n")
+
+
+if __name__ == "__main__":
+    main()
