@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from peewee import PeeweeException
@@ -17,6 +18,7 @@ from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
 from runtime.aws.executions import WireExecutions
+from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
 from runtime.aws.tags import WireTags
 from runtime.aws.tokens import WireTokens
@@ -25,14 +27,15 @@ from runtime.bell import Bell, open_bell
 from runtime.catalog import Catalog
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
-from runtime.invoke import Invoker
+from runtime.express import Express
+from runtime.invoke import InProcessInvoker, Invoker
 from runtime.lambdas.room import LambdaRoom
 from runtime.rounds import Rounds
-from runtime.settings import Settings
+from runtime.settings import Settings, SettingsError
 from runtime.tasks import Tasks
 from runtime.timers import Timers
 from runtime.work import Work
-from runtime.workflows import Workflows
+from runtime.workflows import EXPRESS_FUNCTION, Workflows
 
 log = logging.getLogger("stepwell.api")
 
@@ -61,20 +64,26 @@ class Context:
     aliases: WireAliases
     tags: WireTags
     runs: WireExecutions
+    quick_runs: WireExpress
     tokens: WireTokens
     lambdas: LambdaRoom
     log: logging.Logger
 
 
 class Runtime:
-    """A house with its rooms open. ``close`` ends its sandbox children and its connections."""
+    """A house with its rooms open. ``close`` ends its sandbox children and its connections.
 
-    def __init__(self, settings: Settings) -> None:
+    ``invoker`` runs its handlers; the settings say how when there is none.
+    """
+
+    def __init__(self, settings: Settings, invoker: Invoker | InProcessInvoker | None = None) -> None:
         self.settings = settings
         self.catalog = Catalog.load(settings.function_paths)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
-        self.workflows = Workflows({name: self.catalog.defaults(name) for name in self.catalog.steps}, limits)
+        defaults = {name: self.catalog.defaults(name) for name in self.catalog.steps}
+        _check_aliases(settings.resource_aliases, self.catalog.steps)
+        self.workflows = Workflows(defaults, limits, settings.resource_aliases)
         self.storage = open_bell(settings.redis_url, _waiting)
         self.bell = Bell(self.storage)
         self.executions = Executions(
@@ -84,7 +93,8 @@ class Runtime:
             settings.lease_seconds,
         )
         self.timers = Timers(self.executions)
-        self.invoker = Invoker.from_settings(settings)
+        self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
+        self._express = Express(self.invoker, rooms.targets(self.catalog), self.executions.limits)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
@@ -97,6 +107,7 @@ class Runtime:
             "aliases": WireAliases(),
             "tags": WireTags(),
             "runs": WireExecutions(self.executions),
+            "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
             "lambdas": LambdaRoom(self.catalog, self.invoker, settings),
         }
@@ -118,7 +129,8 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        tasks = Tasks(self.executions, self.catalog.steps, owner, self.settings)
+        functions = [*self.catalog.steps, EXPRESS_FUNCTION]
+        tasks = Tasks(self.executions, functions, owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 
@@ -138,6 +150,13 @@ def build(settings: Settings) -> Runtime:
     except PeeweeException as fault:
         log.warning("the sample workflow was not stored: %s", fault)
     return made
+
+
+def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
+    """The functions that stand for resources must be there. Raises SettingsError."""
+    for resource, function in aliases.items():
+        if function not in steps:
+            raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")
 
 
 def _waiting(older_ms: int) -> list[str]:

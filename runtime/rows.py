@@ -229,10 +229,6 @@ def _changed(before: execution.Frame, after: execution.Frame) -> dict[str, Any]:
     return _columns(after)
 
 
-def _item(frame: execution.Frame) -> str | None:
-    return None if frame.item is None else jsontext.write(frame.item)
-
-
 def _ended(frame: execution.Frame) -> str | None:
     return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
 
@@ -287,7 +283,7 @@ def _settle(execution_id: str, command: commands.Command) -> None:
         return
     if changes["status"] != "PENDING":
         changes["finished_at"] = clock_sql()
-    free = {"owner": None, "lease_until": None, "deadline_at": None}
+    free = {"owner": None, "lease_until": None, "deadline_at": None, "beat_by": None}
     Task.update(**changes, **free).where(Task.id == task_id(execution_id, command.number)).execute()
 
 
@@ -332,13 +328,14 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
 
 
 def _new_frame(frame: execution.Frame) -> NewFrame:
-    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=_item(frame))
+    item = None if frame.item is None else jsontext.write(frame.item)
+    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=item)
 
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
     if isinstance(command, commands.DispatchTask):
         identity = _dispatch(row, command)
-        if not row.paused:
+        if not row.paused and not command.is_polled:
             effects.queued.append(identity)
     elif isinstance(command, commands.SetTimer):
         effects.timers = True
@@ -354,8 +351,13 @@ def _new_timer(command: commands.SetTimer) -> NewTimer:
 def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
     made = vars(_dispatched_task(row.id, command, "null"))
-    queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds", "token")}
-    queued |= {"queued_at": None if row.paused else clock_sql(), "missing_since": None}
+    again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
+    queued = {name: made[name] for name in again}
+    queued |= {"queued_at": None if row.paused or command.is_polled else clock_sql(), "missing_since": None}
+    if command.is_polled:
+        seconds = command.timeout_seconds
+        due = None if seconds is None else clock_sql() + round(seconds * 1000)
+        queued |= {"deadline_at": due, "started_at": None}
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
     return str(made["id"])
@@ -369,11 +371,12 @@ def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: st
         entry=command.entry,
         step=command.step,
         function=command.function,
-        status="QUEUED",
+        status="IN_PROGRESS" if command.is_polled else "QUEUED",
         data=data,
         input=jsontext.write(command.input),
         timeout_seconds=command.timeout_seconds,
         token=command.token,
+        heartbeat_seconds=command.heartbeat_seconds,
     )
 
 
@@ -393,4 +396,5 @@ def _planned_task(execution_id: str, one: PlannedTask, first: commands.DispatchT
         input=None,
         timeout_seconds=None,
         token=None,
+        heartbeat_seconds=None,
     )

@@ -5,6 +5,7 @@ No database connection is held while a handler runs. Whatever happens to this pr
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -15,10 +16,13 @@ from db.queries import Claimed
 from db.values import OFTEN_LOST
 from runtime.away import Done, certainly, patiently
 from runtime.crashpoints import reach
+from runtime.engine.execution import Execution
 from runtime.executions import Executions
+from runtime.express import Express
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.tasks import Tasks
+from runtime.workflows import EXPRESS_FUNCTION
 
 log = logging.getLogger("stepwell.work")
 
@@ -42,6 +46,7 @@ class Work:
         self.executions = executions
         self.invoker = invoker
         self.targets = targets
+        self.express = Express(invoker, targets, executions.limits)
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
@@ -131,15 +136,25 @@ class Work:
                 self._reporting.discard(key)
 
     def _invoke(self, claim: Claimed) -> Outcome:
-        outcome = self.invoker.run(
+        outcome = self._ran_in_memory(claim) if claim.function == EXPRESS_FUNCTION else self._ran(claim)
+        self._reporting.add(_key(claim))
+        return outcome
+
+    def _ran_in_memory(self, claim: Claimed) -> Outcome:
+        """The whole of an Express execution."""
+        name = claim.name or claim.execution_id
+        begun = Execution(claim.execution_id, name, claim.workflow, json.loads(claim.input), claim.now)
+        machine = self.executions.workflows.inner(claim.version_id)
+        return self.express.outcome(machine, begun, _key(claim))
+
+    def _ran(self, claim: Claimed) -> Outcome:
+        return self.invoker.run(
             self.targets[claim.function],
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
             request_id=new_id(),
         )
-        self._reporting.add(_key(claim))
-        return outcome
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
         """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""
@@ -176,7 +191,7 @@ class Work:
         return Done(free[0]) if free else None
 
     def _stop(self, claim: Claimed) -> bool:
-        return bool(self.invoker.kill(_key(claim)))
+        return bool(self.express.kill(_key(claim)) or self.invoker.kill(_key(claim)))
 
 
 def _key(claim: Claimed) -> str:

@@ -14,8 +14,11 @@ from db.database import database, transaction
 from db.models import Alias, Version, Workflow
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, jsontext, names, steplist, validate
-from runtime.engine.definition import PlannedTask, StateMachine
-from runtime.engine.load import load
+from runtime.engine.definition import PlannedTask, StateMachine, TaskState
+from runtime.engine.fields import Constant
+from runtime.engine.history import resources_of
+from runtime.engine.load import NO_ALIASES, load
+from runtime.engine.resources import FUNCTION, Resource
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
 from runtime.ids import new_id
@@ -27,6 +30,11 @@ Json = Any
 MACHINES = 128
 """How many state machines a process keeps loaded; one may take some megabytes."""
 
+EXPRESS = "EXPRESS"
+EXPRESS_STATE, EXPRESS_FUNCTION = "Express", ":express"
+"""The one state of an Express execution, and what does it in place of a function: no file can have that name."""
+EXPRESS_SECONDS = 300.0
+"""How long AWS lets an Express execution run."""
 LATEST_COLUMNS = (Version.id, Version.workflow_id, Version.number)
 """What a start reads of a version: the definition and the machine may be large, and the machine is loaded already."""
 
@@ -43,17 +51,32 @@ class Latest:
     """The database's time when it was looked up."""
 
 
+@dataclass(frozen=True)
+class Machines:
+    """What a version runs as: ``outer`` by its rows, ``inner`` in memory. They differ for Express versions only."""
+
+    outer: StateMachine
+    inner: StateMachine
+
+
 class Workflows:
     """Knows the step types' names and constants; the definitions are in the database."""
 
-    def __init__(self, defaults: Mapping[str, FunctionDefaults], limits: Limits) -> None:
+    def __init__(
+        self, defaults: Mapping[str, FunctionDefaults], limits: Limits, aliases: Mapping[str, str] = NO_ALIASES
+    ) -> None:
         self.defaults = defaults
         self.limits = limits
+        self.aliases = aliases
         self._machine = lru_cache(maxsize=MACHINES)(_load)
 
     def machine(self, version_id: str) -> StateMachine:
         """The state machine of a version, loaded once. Raises NotFound."""
-        return self._machine(version_id)
+        return self._machine(version_id).outer
+
+    def inner(self, version_id: str) -> StateMachine:
+        """The state machine that an Express version's one task is. Raises NotFound."""
+        return self._machine(version_id).inner
 
     def create(self, name: str, definition: Json) -> Version:
         """Store the newest version of ``name``. Raises InvalidName, InvalidDefinition, PayloadTooLarge."""
@@ -82,12 +105,17 @@ class Workflows:
             newest = self._store(name, tree, made)
         return _latest(name, newest)
 
+    def faults(self, definition: Json) -> list[Fault]:
+        """What is wrong with a definition in either notation."""
+        return validate.workflow(definition, self.defaults, self.limits.steps, self.aliases)
+
     def compiled(self, definition: Json, place: str) -> Compiled:
         """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
-        _refuse(validate.workflow(definition, self.defaults, self.limits.steps), place)
+        _refuse(self.faults(definition), place)
         if validate.is_step_list(definition):
             return steplist.compile(definition, self.defaults)
-        return Compiled(definition, ())
+        used = set(resources_of(definition).values())
+        return Compiled(definition, (), {name: to for name, to in self.aliases.items() if name in used})
 
     def latest(self, name: str) -> Latest:
         """The newest version of a workflow. Raises NotFound."""
@@ -150,7 +178,8 @@ def _options_before(workflow: Workflow) -> str:
 
 def compiled_text(made: Compiled) -> str:
     """A compiled definition as it is kept."""
-    return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan]})
+    aliases = {"aliases": dict(made.aliases)} if made.aliases else {}
+    return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan], **aliases})
 
 
 def machine_document(version: Version) -> Json:
@@ -162,13 +191,27 @@ def _latest(name: str, version: Version) -> Latest:
     return Latest(version.workflow_id, name, version.id, version.number, version.now)
 
 
-def _load(version_id: str) -> StateMachine:
+def _load(version_id: str) -> Machines:
     with database.connection_context():
         version = Version.get_or_none(Version.id == version_id)
+        workflow = version and Workflow.get_by_id(version.workflow_id)
     if version is None:
         raise NotFound("The workflow's version is gone.")
     compiled = json.loads(version.compiled)
-    return load(compiled["machine"], tuple(PlannedTask(**one) for one in compiled["plan"]))
+    plan = tuple(PlannedTask(**one) for one in compiled["plan"])
+    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
+    return Machines(around(inner) if workflow.kind == EXPRESS else inner, inner)
+
+
+def around(inner: StateMachine) -> StateMachine:
+    """The machine of an Express execution's rows: one task, which is the whole of the inner machine.
+
+    It runs at least once and from the beginning, as AWS says of Express workflows.
+    """
+    limit = min(inner.timeout_seconds or EXPRESS_SECONDS, EXPRESS_SECONDS)
+    seconds = Constant("TimeoutSeconds", limit)
+    only = TaskState(EXPRESS_STATE, resource=EXPRESS_FUNCTION, call=Resource(FUNCTION, EXPRESS_FUNCTION), timeout_seconds=seconds)
+    return StateMachine(EXPRESS_STATE, {EXPRESS_STATE: only})
 
 
 def _newest(name: str, *columns: Any) -> Version | None:

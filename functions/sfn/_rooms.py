@@ -5,7 +5,7 @@ The views are frozen values; times are milliseconds since the epoch, payloads ar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +39,15 @@ class Machine(MachineRow):
     version: int | None
     version_created_at: int | None
     description: str | None
+
+
+@dataclass(frozen=True)
+class DefinitionFault:
+    """One thing that is wrong with a definition, and where."""
+
+    code: str
+    message: str
+    location: str
 
 
 @dataclass(frozen=True)
@@ -103,12 +112,28 @@ class Run(RunRow):
     """The time at which it was looked at."""
 
 
+@dataclass(frozen=True)
+class QuickRun(Started):
+    """An Express execution that has ended."""
+
+    stopped_at: int
+    status: str
+    input: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    trace: str | None
+
+
 class Machines(Protocol):
     def create(self, wanted: NewMachine) -> Machine:
         """Make a state machine, or find it made just so before.
 
         Raises InvalidDefinition, InvalidName, StateMachineAlreadyExists.
         """
+
+    def faults(self, definition: str, kind: str) -> Sequence[DefinitionFault]:
+        """What is wrong with a definition; nothing when it could be stored."""
 
     def update(self, arn: Arn, wanted: NewMachine) -> Machine:
         """Give a state machine a new revision. Raises InvalidDefinition, StateMachineDoesNotExist."""
@@ -180,6 +205,14 @@ class Runs(Protocol):
         """An execution's events as AWS words them. Raises ExecutionDoesNotExist."""
 
 
+class QuickRuns(Protocol):
+    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
+        """Run an Express execution to its end, here and now, leaving no trace.
+
+        Raises StateMachineTypeNotSupported, StateMachineDoesNotExist, InvalidName, InvalidExecutionInput.
+        """
+
+
 class Tokens(Protocol):
     """Answers to tasks by their tokens. All raise InvalidToken, TaskDoesNotExist, TaskTimedOut."""
 
@@ -198,4 +231,5 @@ class SfnContext(ApiContext, Protocol):
     aliases: Aliases
     tags: Tags
     runs: Runs
+    quick_runs: QuickRuns
     tokens: Tokens

@@ -26,6 +26,7 @@ from functions.sfn._rooms import EXPRESS, STANDARD, Machine, Run, RunRow, Starte
 from runtime.aws import history
 from runtime.aws.machines import found_version, live_workflow, revision, role_of, routes_of
 from runtime.engine import execution, jsontext, names
+from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.ids import is_id
 from runtime.starting import Wanted
@@ -44,11 +45,11 @@ class WireExecutions:
         self._executions = executions
 
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
-        if name is not None and names.fault_of(name):
-            raise InvalidName(f"Invalid Name: '{name}'")
-        given = self._input(input)
-        latest, kind, asked = _target(arn)
-        wanted = Wanted(given, name, text=input, trace=trace, **asked)
+        check_name(name)
+        given = read_input(input, self._executions.limits)
+        latest, kind, asked = target_of(arn)
+        is_express = kind == EXPRESS  # whose names may be used again
+        wanted = Wanted(given, None if is_express else name, text=input, trace=trace, **asked)
         try:
             started = self._executions.start_wanted(latest, wanted)
         except errors.NameTaken:
@@ -105,14 +106,21 @@ class WireExecutions:
             span = history.Span(limit, cursor, reverse)
             return history.page(row, role, span, with_data)
 
-    def _input(self, text: str) -> Json:
-        limits = self._executions.limits
-        if jsontext.size(text) > limits.payload:
-            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: 'more than {limits.payload} bytes'")
-        try:
-            return jsontext.read(text, limits.depth)
-        except jsontext.NotJson as fault:
-            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
+
+def check_name(name: str | None) -> None:
+    """Raises InvalidName."""
+    if name is not None and names.fault_of(name):
+        raise InvalidName(f"Invalid Name: '{name}'")
+
+
+def read_input(text: str, limits: EngineLimits) -> Json:
+    """An execution's input. Raises InvalidExecutionInput."""
+    if jsontext.size(text) > limits.payload:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: 'more than {limits.payload} bytes'")
+    try:
+        return jsontext.read(text, limits.depth)
+    except jsontext.NotJson as fault:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
 
 
 def found_execution(arn: Arn) -> Execution:
@@ -129,7 +137,7 @@ def found_execution(arn: Arn) -> Execution:
     return row
 
 
-def _target(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
+def target_of(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
     """The revision to start, its machine's type, and by which version and alias it was asked for."""
     with database.connection_context():
         workflow, asked = live_workflow(arn), {"published": arn.version, "alias": None}

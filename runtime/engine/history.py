@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.definition import function_of
+from runtime.engine.resources import function_of
 
 Json = Any
 
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 _WHOLE = {"truncated": False}
-_CLOSING = ("StateSucceeded", "StateFailed", "IterationSucceeded", "IterationFailed", "IterationAborted")
-"""What ends places opened inside: it comes of the line above, which is the last of theirs."""
+_FOLLOWING = ("StateSucceeded", "StateFailed", "IterationStarted", "IterationSucceeded", "IterationFailed")
+"""What begins and ends places inside a state: it comes of the line above."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class TaskData:
 class Setting:
     """What stands around the lines of a page.
 
-    ``before``: of each frame its last line above the page; ``above``: the line right above it; ``resources``: the
+    ``before``: of each frame its last line above the page; ``begun``: of each item of a Map, by the Map's frame and the
+    item's index, the line there that says so; ``above``: the line right above it; ``resources``: the
     Resource of each Task state.
     """
 
@@ -57,21 +58,29 @@ class Setting:
     resources: Mapping[str, str]
     tasks: Mapping[int, TaskData] = field(default_factory=dict)
     before: Mapping[str, int] = field(default_factory=dict)
+    begun: Mapping[tuple[str, int], int] = field(default_factory=dict)
     above: Recorded | None = None
 
 
 def rendered(lines: Sequence[Recorded], setting: Setting, with_data: bool = True) -> list[dict[str, Json]]:
     """Lines that follow each other, oldest first, as AWS's events; without payloads unless ``with_data``."""
-    last = dict(setting.before)
+    last, begun = dict(setting.before), dict(setting.begun)
     above = setting.above
     events = []
     for line in lines:
         kind, member, details = _said(line, above, setting)
-        event = {"id": line.id, "previousEventId": _previous(line, last), "timestamp": line.at / 1000, "type": kind}
+        event = {
+            "id": line.id,
+            "previousEventId": _previous(line, last, begun),
+            "timestamp": line.at / 1000,
+            "type": kind,
+        }
         if member is not None:
             event[member] = details if with_data else _without_data(details)
         events.append(event)
         last[line.frame] = line.id
+        if line.type == "MapIterationStarted":
+            begun[line.frame, line.details["index"]] = line.id
         above = line
     return events
 
@@ -100,15 +109,18 @@ def frames_above(frames: Iterable[str]) -> set[str]:
     return found
 
 
-def _previous(line: Recorded, last: Mapping[str, int]) -> int:
+def _previous(line: Recorded, last: Mapping[str, int], begun: Mapping[tuple[str, int], int]) -> int:
     """The event that led to this one: the one before it in the same place, or where that place was opened."""
     if line.id <= 2:
         return 0
-    if line.step is None or line.type.endswith(_CLOSING):
+    if line.step is None or line.type.endswith(_FOLLOWING):
         return line.id - 1
     path = line.frame
     while path and path not in last:
-        path = path.rpartition("/")[0]
+        parent, _, place = path.rpartition("/")
+        if (item := (parent, int(place.partition(".")[2]))) in begun:
+            return begun[item]
+        path = parent
     return last.get(path, line.id - 1)
 
 
@@ -119,7 +131,7 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
         given = _text(line.details.get("input")) if "input" in line.details else _text(_output(above))
         return kind, "stateEnteredEventDetails", {"name": line.step, **_payload("input", given)}
     if kind.endswith("StateExited"):
-        assigned = {name: jsontext.write(value) for name, value in line.details.get("assigned", {}).items()}
+        assigned = {name: jsontext.write(value) for name, value in line.details.get("assignedVariables", {}).items()}
         more = {"assignedVariables": assigned, "assignedVariablesDetails": _WHOLE} if assigned else {}
         payload = _payload("output", _text(line.details.get("output")))
         return kind, "stateExitedEventDetails", {"name": line.step, **payload, **more}
@@ -128,6 +140,8 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
     if "task" in line.details:
         return _of_task(line, setting)
     details = _of_map(line) if kind.startswith("Map") else _fault(line.details)
+    if kind == "EvaluationFailed":
+        details |= {name: line.details[name] for name in ("location", "state")}
     return kind, _member(kind) if details else None, details
 
 

@@ -15,7 +15,7 @@ from tests.wire import model
 NOT_SERVED = {
     *("CreateActivity", "DeleteActivity", "DescribeActivity", "GetActivityTask", "ListActivities"),
     *("DescribeMapRun", "ListMapRuns", "UpdateMapRun"),
-    *("StartSyncExecution", "TestState", "ValidateStateMachineDefinition", "RedriveExecution"),
+    *("TestState", "RedriveExecution"),
 }
 OURS = {target.removeprefix(PREFIX) for target in Catalog.load().targets}
 
