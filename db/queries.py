@@ -220,7 +220,7 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], oft
     """Take a queued task: from QUEUED to IN_PROGRESS, one attempt more, leased to ``owner``, its start in the history.
 
     None when it is not queued (a doubled, late or forged message), its execution is paused or has ended, it needs a
-    function that is not among ``functions``, or it was lost often and such a one is not wanted.
+    function that is neither stored nor among ``functions``, or it was lost often and such a one is not wanted.
     """
     if is_sqlite():
         with transaction():

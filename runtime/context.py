@@ -29,6 +29,7 @@ from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
+from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.room import LambdaRoom
 from runtime.rounds import Rounds
 from runtime.settings import Settings, SettingsError
@@ -81,9 +82,9 @@ class Runtime:
         self.catalog = Catalog.load(settings.function_paths)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
-        defaults = {name: self.catalog.defaults(name) for name in self.catalog.steps}
+        known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
         _check_aliases(settings.resource_aliases, self.catalog.steps)
-        self.workflows = Workflows(defaults, limits, settings.resource_aliases)
+        self.workflows = Workflows(known, limits, settings.resource_aliases)
         self.storage = open_bell(settings.redis_url, _waiting)
         self.bell = Bell(self.storage)
         self.executions = Executions(
@@ -94,7 +95,8 @@ class Runtime:
         )
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
-        self._express = Express(self.invoker, rooms.targets(self.catalog), self.executions.limits)
+        self.functions = Functions(rooms.targets(self.catalog), settings.code_dir.absolute())
+        self._express = Express(self.invoker, self.functions.find, self.executions.limits)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
@@ -109,7 +111,7 @@ class Runtime:
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
-            "lambdas": LambdaRoom(self.catalog, self.invoker, settings),
+            "lambdas": LambdaRoom(self.catalog, self.functions, self.invoker, settings),
         }
 
     def api_context(self, request_id: str) -> ApiContext:
@@ -129,9 +131,8 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        functions = [*self.catalog.steps, EXPRESS_FUNCTION]
-        tasks = Tasks(self.executions, functions, owner, self.settings)
-        work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
+        tasks = Tasks(self.executions, [*self.catalog.steps, EXPRESS_FUNCTION], owner, self.settings)
+        work = Work(tasks, self.executions, self.invoker, self.functions)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 
     def close(self) -> None:

@@ -13,8 +13,7 @@ FUNCTION, INVOKE, ACTIVITY, FOREIGN = "function", "invoke", "activity", "foreign
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
-_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::[^:]+)?")
-_QUALIFIED = re.compile(r"([^:]+):[^:]+")
+_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+(?::[^:]+)?)")
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ def read(text: str, aliases: Mapping[str, str] | None = None) -> Resource:
 
 
 def function_of(text: str) -> str:
-    """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's."""
+    """The function, ``name`` or ``name:qualifier``, that a plain name names, or a whole or partial ARN of Lambda's.
+
+    ``$LATEST`` is what is meant without a qualifier.
+    """
     arn = _FUNCTION.fullmatch(text)
-    if arn is not None:
-        return arn[1]
-    qualified = _QUALIFIED.fullmatch(text)
-    return text if qualified is None else qualified[1]
+    return (text if arn is None else arn[1]).removesuffix(":$LATEST")
 
 
 def task_function(activity: str) -> str:
