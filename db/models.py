@@ -208,6 +208,8 @@ Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name=
 HAS_DEADLINE = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")
 Task.add_index(Task.index(Task.deadline_at, where=HAS_DEADLINE, name="task_deadline"))
 Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_failed"))
+NOT_FETCHED = SQL("status = 'IN_PROGRESS' AND owner IS NULL AND started_at IS NULL")
+Task.add_index(Task.index(Task.function, Task.id, where=NOT_FETCHED, name="task_not_fetched"))
 
 
 class Attempt(Table):

@@ -108,10 +108,11 @@ begun AS (
   WHERE $23 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
-    queued_at, finished_at, data, input, timeout_seconds, token, created_at)
+    queued_at, finished_at, data, input, timeout_seconds, token, created_at, deadline_at)
   SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
     CASE WHEN u.status = 'QUEUED' THEN {NOW} END, CASE WHEN u.status = 'CANCELLED' THEN {NOW} END, u.data, u.input,
-    u.seconds::double precision, u.token, $25
+    u.seconds::double precision, u.token, $25,
+    CASE WHEN u.status = 'IN_PROGRESS' THEN {NOW} + (u.seconds::double precision * 1000)::bigint END
   FROM begun, unnest($26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
     u(id, number, frame, entry, step, function, status, data, input, seconds, token)),
 frames AS (

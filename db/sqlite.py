@@ -69,9 +69,10 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 
 """
 NEW_TASK = f"""
 INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
-  finished_at, data, input, timeout_seconds, token, created_at)
+  finished_at, data, input, timeout_seconds, token, created_at, deadline_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {NOW} END,
-  CASE WHEN ?8 = 'CANCELLED' THEN {NOW} END, ?9, ?10, ?11, ?12, {NOW})
+  CASE WHEN ?8 = 'CANCELLED' THEN {NOW} END, ?9, ?10, ?11, ?12, {NOW},
+  CASE WHEN ?8 = 'IN_PROGRESS' THEN {NOW} + CAST(?11 * 1000 AS INTEGER) END)
 """
 NEW_FRAME = """
 INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output, begun, children,

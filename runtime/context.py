@@ -16,6 +16,7 @@ from db import queries
 from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
+from runtime.aws.activities import WireActivities
 from runtime.aws.executions import WireExecutions
 from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
@@ -62,6 +63,7 @@ class Context:
     versions: WireVersions
     aliases: WireAliases
     tags: WireTags
+    activities: WireActivities
     runs: WireExecutions
     quick_runs: WireExpress
     tokens: WireTokens
@@ -103,6 +105,7 @@ class Runtime:
             "versions": WireVersions(),
             "aliases": WireAliases(),
             "tags": WireTags(),
+            "activities": WireActivities(self.executions),
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),

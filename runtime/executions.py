@@ -17,7 +17,7 @@ from typing import Protocol
 
 from db import queries
 from db.database import database, transaction
-from db.models import Attempt, Execution, Task
+from db.models import NOT_FETCHED, Attempt, Execution, Task
 from db.queries import Claimed, Finish, Line
 from functions.errors import (
     Conflict,
@@ -25,7 +25,7 @@ from functions.errors import (
     NotFound,
     TaskClosed,
 )
-from runtime import hotpath, rows, starting
+from runtime import hotpath, ledger, rows, starting
 from runtime.away import Done
 from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext
@@ -40,6 +40,9 @@ from runtime.starting import Started, Wanted
 from runtime.workflows import Latest, Workflows
 
 log = logging.getLogger("stepwell.executions")
+
+REDRIVABLE = (execution.FAILED, execution.TIMED_OUT, execution.CANCELLED)
+"""The ends after which an execution may go on."""
 
 CHILDREN = (1, 40, 1_000, sys.maxsize)
 """How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
@@ -155,6 +158,18 @@ class Executions:
         if not self._advance(task.execution_id, event, TokenGuard(task.id, token), outcome):
             raise TaskClosed()
 
+    def hand_out(self, task_id: str, execution_id: str, worker: str | None) -> Task | None:
+        """Give an activity's task to whoever asks for one: from now on it runs. None when another was quicker."""
+        with database.connection_context(), transaction():
+            row = rows.locked(Execution, Execution.id == execution_id)
+            task = rows.locked(Task, Task.id == task_id, NOT_FETCHED)
+            if task is None or row.paused:
+                return None
+            Task.update(started_at=rows.clock_sql(), attempt=Task.attempt + 1).where(Task.id == task_id).execute()
+            details = {"task": task.number, "attempt": task.attempt + 1, **({"worker": worker} if worker else {})}
+            ledger.append(row, Line("TaskStarted", task.frame, task.step, jsontext.write(details)))
+        return task
+
     def check_token(self, token: str) -> None:
         """Whether a task token still waits for its answer. Raises InvalidToken, TaskClosed."""
         with database.connection_context():
@@ -198,8 +213,7 @@ class Executions:
             rows.close_attempt(task, "COMPLETED", logs=logs)
             Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
             details = jsontext.write({"task": claim.number})
-            rows.save_history(row.id, row.history_count, [Line("TaskSubmitted", claim.frame, claim.step, details)])
-            Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()
+            ledger.append(row, Line("TaskSubmitted", claim.frame, claim.step, details))
             reach("await.before_commit")
         reach("await.after_commit")
 
@@ -219,6 +233,25 @@ class Executions:
     def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> bool:
         """End an execution as CANCELLED, for the reason told. False when it had ended, or is not there."""
         return self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed(), error, cause))
+
+    def redrive(self, execution_id: str) -> bool:
+        """Let an execution that has ended without success go on where it stood. False when it has not, or runs again.
+
+        It is the one way out of a status that is an end.
+        """
+        with database.connection_context():
+            with transaction():
+                row = rows.locked(Execution, Execution.id == execution_id)
+                if row is None or row.status not in REDRIVABLE:
+                    return False
+                before = rows.revived(row)
+                event = events.ExecutionRedriven(queries.now(), _seed(), row.redrives + 1)
+                move = transition(self.workflows.machine(row.version_id), before, event, self.limits)
+                effects = rows.save(row, before, move)
+                redriven = {"redrives": event.count, "redriven_at": event.at}
+                Execution.update(redriven).where(Execution.id == row.id).execute()
+            self._announce(effects)
+        return True
 
     def pause(self, execution_id: str) -> None:
         """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""

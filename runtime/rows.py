@@ -6,22 +6,25 @@ All of it runs inside the caller's transaction, which holds the execution's row 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from peewee import SQL, fn
 
 from db.database import is_sqlite
-from db.models import Attempt, Execution, Frame, History, Task, Timer
-from db.queries import Claimed, Line, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock
+from db.models import Attempt, Execution, Frame, Task, Timer
+from db.queries import Claimed, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock_sql
+from runtime import ledger
 from runtime.engine import commands, execution, jsontext
-from runtime.engine.definition import PlannedTask
+from runtime.engine.definition import PlannedTask, activity_function
 from runtime.engine.execution import FOR_CHILDREN, child_path, parent_of
 from runtime.engine.transition import Transition
 from runtime.ids import task_id
 
 OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
+ACTIVITY = activity_function("")
+"""What the functions of activities begin with. Their tasks are IN_PROGRESS and nobody's from their beginning."""
 BATCH = 100
 
 
@@ -32,11 +35,6 @@ class Effects:
     queued: list[str] = field(default_factory=list)
     timers: bool = False
     cancelled: bool = False
-
-
-def clock_sql() -> SQL:
-    """The database's present time, for use inside a Peewee query."""
-    return SQL(clock())
 
 
 def locked(model: Any, *where: Any) -> Any:
@@ -62,6 +60,15 @@ def load(row: Execution, path: str, attempt: int, children: int = 1) -> executio
     return _value(row, frames)
 
 
+def revived(row: Execution) -> execution.Execution:
+    """An execution that has ended, as if it had not: where its root stood, with what was never reached before it."""
+    Task.update(status="PENDING", finished_at=None).where(
+        Task.execution_id == row.id, Task.status == "CANCELLED", Task.attempt == 0, Task.entry == 0
+    ).execute()
+    ended = load(row, "", 0)
+    return replace(ended, status=execution.IN_PROGRESS, output=None, error=None, cause=None)
+
+
 def snapshot(claim: Claimed) -> execution.Execution:
     """The execution that a claim of its root frame's task came with."""
     root = replace(_frame("", claim.root), attempt=claim.attempt)
@@ -81,11 +88,6 @@ def root_of(value: execution.Execution) -> Root:
     return Root(**_columns(value.frames[""]))
 
 
-def lines_of(move: Transition) -> list[Line]:
-    """The history of a transition as it is stored."""
-    return [Line(one.type, one.frame, one.step, jsontext.write(dict(one.details))) for one in move.history]
-
-
 def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) -> Start:
     """What a start writes: the execution, the row per step of a step list, and what the first transition asks for."""
     after = move.execution
@@ -99,7 +101,7 @@ def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) 
         tasks=planned + [_dispatched_task(own.id, one, "null") for one in dispatched.values()],
         frames=[_new_frame(one) for path, one in after.frames.items() if path and runs],
         timers=[_new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
-        lines=lines_of(move),
+        lines=ledger.lines_of(move),
     )
 
 
@@ -108,7 +110,7 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     effects = Effects()
     after = move.execution
     _save_execution(row, before, after)
-    save_history(row.id, before.history_count, lines_of(move))
+    ledger.save(row.id, before.history_count, ledger.lines_of(move))
     for command in move.commands:
         _settle(row.id, command)
     if after.status != execution.IN_PROGRESS:
@@ -121,16 +123,6 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     for command in move.commands:
         _begin(row, command, effects)
     return effects
-
-
-def save_history(execution_id: str, count: int, lines: Sequence[Line]) -> None:
-    """Append lines to the ledger; ``count`` is how many there are already."""
-    rows = [
-        {"execution_id": execution_id, "id": place, "at": clock_sql(), **vars(line)}
-        for place, line in enumerate(lines, start=count + 1)
-    ]
-    for first in range(0, len(rows), BATCH):
-        History.insert_many(rows[first : first + BATCH]).execute()
 
 
 def close_attempt(
@@ -332,9 +324,9 @@ def _new_frame(frame: execution.Frame) -> NewFrame:
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
     if isinstance(command, commands.DispatchTask):
-        identity = _dispatch(row, command)
-        if not row.paused:
-            effects.queued.append(identity)
+        task = _dispatch(row, command)
+        if not row.paused and task.status == "QUEUED":
+            effects.queued.append(task.id)
     elif isinstance(command, commands.SetTimer):
         effects.timers = True
         timer = vars(_new_timer(command))
@@ -346,14 +338,24 @@ def _new_timer(command: commands.SetTimer) -> NewTimer:
     return NewTimer(command.frame, command.entry, command.number, command.kind, delay_ms)
 
 
-def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
+def _dispatch(row: Execution, command: commands.DispatchTask) -> NewTask:
     """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
-    made = vars(_dispatched_task(row.id, command, "null"))
+    task = _dispatched_task(row.id, command, "null")
+    made = vars(task)
     queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds", "token")}
-    queued |= {"queued_at": None if row.paused else clock_sql(), "missing_since": None}
+    queued |= {"retries": command.retry, "finished_at": None}
+    is_queued = task.status == "QUEUED"
+    queued |= {"queued_at": clock_sql() if is_queued and not row.paused else None, "missing_since": None}
+    if not is_queued:
+        queued |= {"started_at": None, "deadline_at": _deadline(task.timeout_seconds)}
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
-    return str(made["id"])
+    return task
+
+
+def _deadline(seconds: float | None) -> Any:
+    """When a task's time is over that begins now: an activity's, which runs from the moment it is scheduled."""
+    return None if seconds is None else clock_sql() + round(seconds * 1000)
 
 
 def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: str) -> NewTask:
@@ -364,7 +366,7 @@ def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: st
         entry=command.entry,
         step=command.step,
         function=command.function,
-        status="QUEUED",
+        status="IN_PROGRESS" if command.function.startswith(ACTIVITY) else "QUEUED",
         data=data,
         input=jsontext.write(command.input),
         timeout_seconds=command.timeout_seconds,

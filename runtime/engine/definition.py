@@ -151,6 +151,22 @@ class StateMachine:
 
 
 def function_of(resource: str) -> str:
-    """The function that a Task's ``Resource`` names: a step type's plain name, or the name inside a Lambda ARN."""
+    """The function that a Task's ``Resource`` names: a step type's plain name, or the name inside a Lambda ARN.
+
+    An activity's ARN names what no worker of ours has.
+    """
     parts = resource.split(":")
+    if is_activity(resource):
+        return activity_function(parts[6])
     return parts[6] if len(parts) > 6 and parts[2] == "lambda" and parts[5] == "function" else resource
+
+
+def is_activity(resource: str) -> bool:
+    """Whether a Task's ``Resource`` is an activity: work that is fetched by somebody else's workers."""
+    parts = resource.split(":")
+    return len(parts) == 7 and parts[0] == "arn" and (parts[2], parts[5]) == ("states", "activity")
+
+
+def activity_function(name: str) -> str:
+    """What stands for an activity where else a function's name does."""
+    return f"activity:{name}"

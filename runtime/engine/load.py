@@ -82,7 +82,7 @@ def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
         function=d.function_of(function),
         resource=body["Resource"],
         timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
-        waits_for_token=waits,
+        waits_for_token=waits or d.is_activity(body["Resource"]),
         number=language.numbers.get(name),
     )
 

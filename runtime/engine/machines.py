@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from runtime.engine import rules
-from runtime.engine.definition import WITH_TOKEN, function_of
+from runtime.engine.definition import WITH_TOKEN, function_of, is_activity
 from runtime.engine.kinds import Fault, Table, check, cut, did_you_mean, named, shown
 
 Json = Any
@@ -74,6 +74,8 @@ class _Machine:
             yield from self.of(inner, f"{path}.{place}", _table_of(place))
 
     def _resource(self, state: Mapping[str, Json], path: str, arguments: str) -> Iterator[Fault]:
+        if is_activity(state["Resource"]):
+            return
         if state["Resource"] != WITH_TOKEN:
             yield from known(function_of(state["Resource"]), f"{path}.Resource", self._functions)
             return
