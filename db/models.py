@@ -169,7 +169,8 @@ class Task(Table):
     """One unit of work. ``attempt`` is the fencing token: it grows with each claim. ``data`` is the step's own.
 
     ``queued_at`` is when it may be rung for, null while its execution is paused; ``missing_since`` when a worker first
-    found that it has no such function; ``token`` is what answers it when its handler does not.
+    found that it has no such function; ``token`` is what answers it when its handler does not, and ``beat_by`` when the
+    next heartbeat of whoever holds that is due. An activity's task is IN_PROGRESS, nobody's, from its beginning.
     """
 
     id = IdField(primary_key=True)
@@ -187,6 +188,8 @@ class Task(Table):
     lease_until = BigIntegerField(null=True)
     deadline_at = BigIntegerField(null=True)
     timeout_seconds = FloatField(null=True)
+    heartbeat_seconds = FloatField(null=True)
+    beat_by = BigIntegerField(null=True)
     queued_at = BigIntegerField(null=True)
     missing_since = BigIntegerField(null=True)
     token = TextField(null=True)
@@ -207,9 +210,11 @@ Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="
 Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
 HAS_DEADLINE = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")
 Task.add_index(Task.index(Task.deadline_at, where=HAS_DEADLINE, name="task_deadline"))
+MUST_BEAT = SQL("status = 'IN_PROGRESS' AND beat_by IS NOT NULL")
+Task.add_index(Task.index(Task.beat_by, where=MUST_BEAT, name="task_beat"))
+IS_POLLED = SQL("status = 'IN_PROGRESS' AND started_at IS NULL")
+Task.add_index(Task.index(Task.function, Task.id, where=IS_POLLED, name="task_polled"))
 Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_failed"))
-NOT_FETCHED = SQL("status = 'IN_PROGRESS' AND owner IS NULL AND started_at IS NULL")
-Task.add_index(Task.index(Task.function, Task.id, where=NOT_FETCHED, name="task_not_fetched"))
 
 
 class Attempt(Table):

@@ -27,7 +27,8 @@ cur AS MATERIALIZED (
     AND ($5 OR t.losses < {OFTEN_LOST}) FOR UPDATE OF t),
 mine AS (
   UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = $2, lease_until = {NOW} + $3,
-    started_at = {NOW}, missing_since = NULL, deadline_at = {NOW} + (t.timeout_seconds * 1000)::bigint
+    started_at = {NOW}, missing_since = NULL, deadline_at = {NOW} + (t.timeout_seconds * 1000)::bigint,
+    beat_by = {NOW} + (t.heartbeat_seconds * 1000)::bigint
   FROM cur WHERE t.id = cur.id RETURNING t.*),
 counted AS (
   UPDATE execution v SET history_count = v.history_count + 1 FROM mine WHERE v.id = mine.execution_id),
@@ -92,7 +93,7 @@ SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT atte
 START = f"""
 PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, int, int, text,
   text, text, text, text, text, text, bigint,
-  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[],
+  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[], text[],
   text[], text[], int[], bigint[], text[], text[], int[], text[], text[], int[], int[], text[], text[],
   text[], int[], int[], text[], bigint[],
   text[], text[], text[], text[], int, text, text) AS
@@ -104,30 +105,30 @@ begun AS (
     state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
     created_at, published, alias, trace, finished_at)
   SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-    $25, $59, $60, $61, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
+    $25, $60, $61, $62, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
   WHERE $23 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
-    queued_at, finished_at, data, input, timeout_seconds, token, created_at, deadline_at)
+    queued_at, finished_at, deadline_at, data, input, timeout_seconds, token, heartbeat_seconds, created_at)
   SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
-    CASE WHEN u.status = 'QUEUED' THEN {NOW} END, CASE WHEN u.status = 'CANCELLED' THEN {NOW} END, u.data, u.input,
-    u.seconds::double precision, u.token, $25,
-    CASE WHEN u.status = 'IN_PROGRESS' THEN {NOW} + (u.seconds::double precision * 1000)::bigint END
-  FROM begun, unnest($26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
-    u(id, number, frame, entry, step, function, status, data, input, seconds, token)),
+    CASE WHEN u.status = 'QUEUED' THEN {NOW} END, CASE WHEN u.status = 'CANCELLED' THEN {NOW} END,
+    CASE WHEN u.status = 'IN_PROGRESS' THEN {NOW} + (u.seconds::double precision * 1000)::bigint END, u.data, u.input,
+    u.seconds::double precision, u.token, u.heartbeat::double precision, $25
+  FROM begun, unnest($26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
+    u(id, number, frame, entry, step, function, status, data, input, seconds, token, heartbeat)),
 frames AS (
   INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output,
     begun, children, variables, item)
-  SELECT begun.id, u.* FROM begun, unnest($37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49)
+  SELECT begun.id, u.* FROM begun, unnest($38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)
     u(path, state, entry, entered_at, waiting, retries, open, data, output, begun, children, variables, item)),
 timers AS (
   INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
   SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay
-  FROM begun, unnest($50, $51, $52, $53, $54) u(frame, entry, number, kind, delay)),
+  FROM begun, unnest($51, $52, $53, $54, $55) u(frame, entry, number, kind, delay)),
 lines AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
   SELECT begun.id, u.place, u.type, {NOW}, u.frame, u.step, u.details
-  FROM begun, unnest($55, $56, $57, $58) WITH ORDINALITY u(type, frame, step, details, place))
+  FROM begun, unnest($56, $57, $58, $59) WITH ORDINALITY u(type, frame, step, details, place))
 SELECT EXISTS (SELECT FROM begun)
 """
 
@@ -173,7 +174,7 @@ def start_values(start: Any) -> Sequence[Any]:
         row.key,
         row.body_hash,
         row.created_at,
-        *_columns(start.tasks, 11),
+        *_columns(start.tasks, 12),
         *_columns(start.frames, 13),
         *_columns(start.timers, 5),
         *_columns(start.lines, 4),

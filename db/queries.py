@@ -83,6 +83,7 @@ class NewTask:
     input: str | None
     timeout_seconds: float | None
     token: str | None
+    heartbeat_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -277,6 +278,11 @@ def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
 def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, str]]:
     """Tasks past their state's time-out that their worker has not ended itself: (id, execution id, attempt, owner)."""
     return _running(f"deadline_at IS NOT NULL AND deadline_at < {clock()} - {{0}}", (grace_ms, limit))
+
+
+def silent_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
+    """Tasks of which whoever is to answer has been silent for too long: (id, execution id, attempt, owner)."""
+    return _running(f"beat_by IS NOT NULL AND beat_by < {clock()}", (limit,))
 
 
 def due_timers(limit: int = 100) -> list[tuple[str, str, int, int, str]]:

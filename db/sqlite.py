@@ -16,7 +16,8 @@ WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.pa
 """
 TAKE = f"""
 UPDATE task SET status = 'IN_PROGRESS', attempt = attempt + 1, owner = ?, lease_until = {NOW} + ?, started_at = {NOW},
-  missing_since = NULL, deadline_at = {NOW} + CAST(timeout_seconds * 1000 AS INTEGER) WHERE id = ?
+  missing_since = NULL, deadline_at = {NOW} + CAST(timeout_seconds * 1000 AS INTEGER),
+  beat_by = {NOW} + CAST(heartbeat_seconds * 1000 AS INTEGER) WHERE id = ?
 """
 COUNT = "UPDATE execution SET history_count = history_count + ? WHERE id = ?"
 STARTED = f"""
@@ -69,10 +70,10 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 
 """
 NEW_TASK = f"""
 INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
-  finished_at, data, input, timeout_seconds, token, created_at, deadline_at)
+  finished_at, deadline_at, data, input, timeout_seconds, token, heartbeat_seconds, created_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {NOW} END,
-  CASE WHEN ?8 = 'CANCELLED' THEN {NOW} END, ?9, ?10, ?11, ?12, {NOW},
-  CASE WHEN ?8 = 'IN_PROGRESS' THEN {NOW} + CAST(?11 * 1000 AS INTEGER) END)
+  CASE WHEN ?8 = 'CANCELLED' THEN {NOW} END,
+  CASE WHEN ?8 = 'IN_PROGRESS' THEN {NOW} + CAST(?11 * 1000 AS INTEGER) END, ?9, ?10, ?11, ?12, ?13, {NOW})
 """
 NEW_FRAME = """
 INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output, begun, children,

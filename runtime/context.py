@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from peewee import PeeweeException
@@ -31,7 +32,7 @@ from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
 from runtime.lambdas.room import LambdaRoom
 from runtime.rounds import Rounds
-from runtime.settings import Settings
+from runtime.settings import Settings, SettingsError
 from runtime.tasks import Tasks
 from runtime.timers import Timers
 from runtime.work import Work
@@ -82,7 +83,9 @@ class Runtime:
         self.catalog = Catalog.load(settings.function_paths)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
-        self.workflows = Workflows({name: self.catalog.defaults(name) for name in self.catalog.steps}, limits)
+        defaults = {name: self.catalog.defaults(name) for name in self.catalog.steps}
+        _check_aliases(settings.resource_aliases, self.catalog.steps)
+        self.workflows = Workflows(defaults, limits, settings.resource_aliases)
         self.storage = open_bell(settings.redis_url, _waiting)
         self.bell = Bell(self.storage)
         self.executions = Executions(
@@ -105,7 +108,7 @@ class Runtime:
             "versions": WireVersions(),
             "aliases": WireAliases(),
             "tags": WireTags(),
-            "activities": WireActivities(self.executions),
+            "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
@@ -150,6 +153,13 @@ def build(settings: Settings) -> Runtime:
     except PeeweeException as fault:
         log.warning("the sample workflow was not stored: %s", fault)
     return made
+
+
+def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
+    """The functions that stand for resources must be there. Raises SettingsError."""
+    for resource, function in aliases.items():
+        if function not in steps:
+            raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")
 
 
 def _waiting(older_ms: int) -> list[str]:

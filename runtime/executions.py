@@ -15,9 +15,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from peewee import fn
+
 from db import queries
 from db.database import database, transaction
-from db.models import NOT_FETCHED, Attempt, Execution, Task
+from db.models import Attempt, Execution, Task
 from db.queries import Claimed, Finish, Line
 from functions.errors import (
     Conflict,
@@ -31,6 +33,7 @@ from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
+from runtime.engine.states.task import TIMEOUTS
 from runtime.engine.transition import FramesMissing, Transition, transition
 from runtime.guards import WAITS_FOR_ANSWER, Guard, Outcome, TokenAnswer, TokenGuard
 from runtime.hotpath import Moment
@@ -158,23 +161,17 @@ class Executions:
         if not self._advance(task.execution_id, event, TokenGuard(task.id, token), outcome):
             raise TaskClosed()
 
-    def hand_out(self, task_id: str, execution_id: str, worker: str | None) -> Task | None:
-        """Give an activity's task to whoever asks for one: from now on it runs. None when another was quicker."""
-        with database.connection_context(), transaction():
-            row = rows.locked(Execution, Execution.id == execution_id)
-            task = rows.locked(Task, Task.id == task_id, NOT_FETCHED)
-            if task is None or row.paused:
-                return None
-            Task.update(started_at=rows.clock_sql(), attempt=Task.attempt + 1).where(Task.id == task_id).execute()
-            details = {"task": task.number, "attempt": task.attempt + 1, **({"worker": worker} if worker else {})}
-            ledger.append(row, Line("TaskStarted", task.frame, task.step, jsontext.write(details)))
-        return task
-
-    def check_token(self, token: str) -> None:
-        """Whether a task token still waits for its answer. Raises InvalidToken, TaskClosed."""
+    def heartbeat(self, token: str) -> None:
+        """Ask for longer on behalf of whoever holds a task token. Raises InvalidToken, TaskClosed."""
         with database.connection_context():
-            if _task_of_token(token).status not in WAITS_FOR_ANSWER:
-                raise TaskClosed()
+            task = _task_of_token(token)
+            beat = Task.update(beat_by=rows.clock_sql() + fn.ROUND(Task.heartbeat_seconds * 1000).cast("BIGINT"))
+            open_ones = Task.status.in_(WAITS_FOR_ANSWER)
+            is_open = Task.select().where(Task.id == task.id, Task.token == token, open_ones).exists()
+            if task.heartbeat_seconds is not None and is_open:
+                is_open = bool(beat.where(Task.id == task.id, Task.token == token, open_ones).execute())
+        if not is_open:
+            raise TaskClosed()
 
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
         """Take a task's failure: its Retry, its Catch or the execution's end follow."""
@@ -182,14 +179,14 @@ class Executions:
         outcome = Outcome(kind, error, cause, logs)
         self._settle(claim, lambda at: events.TaskFailed(at, _seed(), *_place(claim), error, cause), outcome)
 
-    def fail_unclaimed(self, guard: Guard, execution_id: str, error: str, cause: str) -> bool:
+    def fail_unclaimed(self, guard: Guard, execution_id: str, error: str, cause: str | None) -> bool:
         """Fail a task on behalf of a worker that cannot: it is lost, late, or nowhere to be found."""
 
         def event(at: int, task: Task | None) -> events.Event:
             assert task is not None
             return events.TaskFailed(at, _seed(), task.frame, task.entry, task.attempt, error, cause)
 
-        kind = "TIMED_OUT" if error == "States.Timeout" else "LOST"
+        kind = "TIMED_OUT" if error in TIMEOUTS else "LOST"
         return self._advance(execution_id, event, guard, Outcome(kind, error, cause))
 
     def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:

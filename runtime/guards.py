@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from peewee import SQL
+
+from db import queries
 from db.models import Task
 from runtime.engine.jsontext import Json
 
@@ -24,6 +27,14 @@ class Guard:
     def conditions(self) -> tuple[Any, ...]:
         owner = Task.owner.is_null() if self.owner is None else Task.owner == self.owner
         return Task.id == self.task_id, Task.attempt == self.attempt, owner, Task.status == self.status
+
+
+@dataclass(frozen=True)
+class SilentGuard(Guard):
+    """A claim whose holder is silent still: a heartbeat that has come meanwhile refuses it."""
+
+    def conditions(self) -> tuple[Any, ...]:
+        return *super().conditions(), Task.beat_by < SQL(queries.clock())
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ class TaskRoom:
         self._executions.answer(token, TokenAnswer(error=error or "States.TaskFailed", cause=cause))
 
     def heartbeat(self, token: str) -> None:
-        self._executions.check_token(token)
+        self._executions.heartbeat(token)
 
 
 class FunctionRoom:

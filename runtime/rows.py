@@ -17,14 +17,12 @@ from db.models import Attempt, Execution, Frame, Task, Timer
 from db.queries import Claimed, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock_sql
 from runtime import ledger
 from runtime.engine import commands, execution, jsontext
-from runtime.engine.definition import PlannedTask, activity_function
+from runtime.engine.definition import PlannedTask
 from runtime.engine.execution import FOR_CHILDREN, child_path, parent_of
 from runtime.engine.transition import Transition
 from runtime.ids import task_id
 
 OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
-ACTIVITY = activity_function("")
-"""What the functions of activities begin with. Their tasks are IN_PROGRESS and nobody's from their beginning."""
 BATCH = 100
 
 
@@ -128,7 +126,10 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
 def close_attempt(
     task: Task, outcome: str, *, error: str | None = None, cause: str | None = None, logs: str = ""
 ) -> None:
-    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it."""
+    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it.
+
+    A claim that is LOST is a loss of its task: both are written together, and so each is counted once.
+    """
     if task.owner is None:
         return
     Attempt.insert(
@@ -142,6 +143,8 @@ def close_attempt(
         started_at=task.started_at,
         finished_at=clock_sql(),
     ).execute()
+    if outcome == "LOST":
+        Task.update(losses=Task.losses + 1).where(Task.id == task.id).execute()
 
 
 def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
@@ -216,10 +219,6 @@ def _changed(before: execution.Frame, after: execution.Frame) -> dict[str, Any]:
     return _columns(after)
 
 
-def _item(frame: execution.Frame) -> str | None:
-    return None if frame.item is None else jsontext.write(frame.item)
-
-
 def _ended(frame: execution.Frame) -> str | None:
     return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
 
@@ -274,7 +273,7 @@ def _settle(execution_id: str, command: commands.Command) -> None:
         return
     if changes["status"] != "PENDING":
         changes["finished_at"] = clock_sql()
-    free = {"owner": None, "lease_until": None, "deadline_at": None}
+    free = {"owner": None, "lease_until": None, "deadline_at": None, "beat_by": None}
     Task.update(**changes, **free).where(Task.id == task_id(execution_id, command.number)).execute()
 
 
@@ -319,14 +318,15 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
 
 
 def _new_frame(frame: execution.Frame) -> NewFrame:
-    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=_item(frame))
+    item = None if frame.item is None else jsontext.write(frame.item)
+    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=item)
 
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
     if isinstance(command, commands.DispatchTask):
-        task = _dispatch(row, command)
-        if not row.paused and task.status == "QUEUED":
-            effects.queued.append(task.id)
+        identity = _dispatch(row, command)
+        if not row.paused and not command.is_polled:
+            effects.queued.append(identity)
     elif isinstance(command, commands.SetTimer):
         effects.timers = True
         timer = vars(_new_timer(command))
@@ -338,24 +338,20 @@ def _new_timer(command: commands.SetTimer) -> NewTimer:
     return NewTimer(command.frame, command.entry, command.number, command.kind, delay_ms)
 
 
-def _dispatch(row: Execution, command: commands.DispatchTask) -> NewTask:
+def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable. Its row may be planned, or there from an earlier try, or not there yet."""
-    task = _dispatched_task(row.id, command, "null")
-    made = vars(task)
-    queued = {name: made[name] for name in ("status", "frame", "entry", "input", "timeout_seconds", "token")}
+    made = vars(_dispatched_task(row.id, command, "null"))
+    again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
+    queued = {name: made[name] for name in again}
     queued |= {"retries": command.retry, "finished_at": None}
-    is_queued = task.status == "QUEUED"
-    queued |= {"queued_at": clock_sql() if is_queued and not row.paused else None, "missing_since": None}
-    if not is_queued:
-        queued |= {"started_at": None, "deadline_at": _deadline(task.timeout_seconds)}
+    queued |= {"queued_at": None if row.paused or command.is_polled else clock_sql(), "missing_since": None}
+    if command.is_polled:
+        seconds = command.timeout_seconds
+        due = None if seconds is None else clock_sql() + round(seconds * 1000)
+        queued |= {"deadline_at": due, "started_at": None}
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
-    return task
-
-
-def _deadline(seconds: float | None) -> Any:
-    """When a task's time is over that begins now: an activity's, which runs from the moment it is scheduled."""
-    return None if seconds is None else clock_sql() + round(seconds * 1000)
+    return str(made["id"])
 
 
 def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: str) -> NewTask:
@@ -366,11 +362,12 @@ def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: st
         entry=command.entry,
         step=command.step,
         function=command.function,
-        status="IN_PROGRESS" if command.function.startswith(ACTIVITY) else "QUEUED",
+        status="IN_PROGRESS" if command.is_polled else "QUEUED",
         data=data,
         input=jsontext.write(command.input),
         timeout_seconds=command.timeout_seconds,
         token=command.token,
+        heartbeat_seconds=command.heartbeat_seconds,
     )
 
 
@@ -390,4 +387,5 @@ def _planned_task(execution_id: str, one: PlannedTask, first: commands.DispatchT
         input=None,
         timeout_seconds=None,
         token=None,
+        heartbeat_seconds=None,
     )

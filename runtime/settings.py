@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -56,6 +57,7 @@ class Settings:
     workers: int = 4
     function_timeout_seconds: float = 900.0
     sqlite_synchronous: str = "NORMAL"
+    resource_aliases: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
     def child_environment(self) -> dict[str, str]:
@@ -123,6 +125,13 @@ def _synchronous(text: str) -> str:
     return text.upper()
 
 
+def _aliases(text: str) -> dict[str, str]:
+    aliases = json.loads(text)
+    if not isinstance(aliases, dict) or not all(isinstance(function, str) for function in aliases.values()):
+        raise ValueError('must be a JSON object such as {"arn:aws:states:::sqs:sendMessage": "my_function"}')
+    return aliases
+
+
 READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "PORT": ("port", _port),
     "DATABASE_URL": ("database_url", _url("sqlite", "postgresql", "postgres")),
@@ -131,6 +140,7 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "ARTIFACTS_DIR": ("artifacts_dir", Path),
     "OUTBOX_DIR": ("outbox_dir", Path),
     "SMTP_URL": ("smtp_url", _url("smtp", "smtps")),
+    "RESOURCE_ALIASES": ("resource_aliases", _aliases),
     "STEPWELL_HOME": ("home", Path),
     "STEPWELL_URL": ("url", _url("http", "https")),
     "STEPWELL_HOSTS": ("hosts", _hosts),

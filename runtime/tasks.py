@@ -18,7 +18,7 @@ from runtime import rows
 from runtime.away import one_by_one
 from runtime.crashpoints import reach
 from runtime.executions import Executions
-from runtime.guards import Guard
+from runtime.guards import Guard, SilentGuard
 from runtime.ids import execution_of, is_id
 from runtime.rows import clock_sql
 from runtime.settings import Settings
@@ -88,14 +88,16 @@ class Tasks:
         return True
 
     def sweep(self) -> None:
-        """One round: lost leases, tasks past their time-out, tasks nobody has claimed."""
+        """One round: lost leases, tasks past their time-out, tasks whose holders are silent."""
         with database.connection_context():
             lost = queries.lost_tasks()
             overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
-        for found in (lost, overdue):
+            silent = queries.silent_tasks()
+        for found in (lost, overdue, silent):
             random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
+        one_by_one("silent tasks", [partial(self._fall_silent, *one) for one in silent])
 
     def unclaimed(self, head: str | None) -> list[str]:
         """Tasks whose message is lost, oldest first, as the task at the queue's head tells.
@@ -119,11 +121,9 @@ class Tasks:
                 return
             losses = task.losses + 1
             is_too_often = losses % MOST_LOSSES == 0
-            if is_too_often:
-                Task.update(losses=losses).where(Task.id == task_id).execute()
-            else:
+            if not is_too_often:
                 rows.close_attempt(task, "LOST")
-                _queue_again(task, execution, losses=losses)
+                _queue_again(task, execution)
             reach("lose.before_commit")
         reach("lose.after_commit")
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
@@ -135,6 +135,11 @@ class Tasks:
 
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
+
+    def _fall_silent(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
+        self.executions.fail_unclaimed(
+            SilentGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
+        )
 
     def present(self) -> None:
         """Tell the others that this worker lives, and which functions it has."""
@@ -182,7 +187,7 @@ def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
     return execution, rows.locked(Task, *guard.conditions())
 
 
-def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
+def _queue_again(task: Task, execution: Execution) -> None:
     Task.update(
         status="QUEUED",
         owner=None,
@@ -190,5 +195,4 @@ def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
         deadline_at=None,
         queued_at=None if execution.paused else clock_sql(),
         missing_since=None,
-        **changes,
     ).where(Task.id == task.id).execute()

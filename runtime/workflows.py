@@ -16,7 +16,9 @@ from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTo
 from runtime.engine import flow, jsontext, names, steplist, validate
 from runtime.engine.definition import PlannedTask, StateMachine, TaskState
 from runtime.engine.fields import Constant
-from runtime.engine.load import load
+from runtime.engine.history import resources_of
+from runtime.engine.load import NO_ALIASES, load
+from runtime.engine.resources import FUNCTION, Resource
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
 from runtime.ids import new_id
@@ -60,9 +62,12 @@ class Machines:
 class Workflows:
     """Knows the step types' names and constants; the definitions are in the database."""
 
-    def __init__(self, defaults: Mapping[str, FunctionDefaults], limits: Limits) -> None:
+    def __init__(
+        self, defaults: Mapping[str, FunctionDefaults], limits: Limits, aliases: Mapping[str, str] = NO_ALIASES
+    ) -> None:
         self.defaults = defaults
         self.limits = limits
+        self.aliases = aliases
         self._machine = lru_cache(maxsize=MACHINES)(_load)
 
     def machine(self, version_id: str) -> StateMachine:
@@ -102,14 +107,15 @@ class Workflows:
 
     def faults(self, definition: Json) -> list[Fault]:
         """What is wrong with a definition in either notation."""
-        return validate.workflow(definition, self.defaults, self.limits.steps)
+        return validate.workflow(definition, self.defaults, self.limits.steps, self.aliases)
 
     def compiled(self, definition: Json, place: str) -> Compiled:
         """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
         _refuse(self.faults(definition), place)
         if validate.is_step_list(definition):
             return steplist.compile(definition, self.defaults)
-        return Compiled(definition, ())
+        used = set(resources_of(definition).values())
+        return Compiled(definition, (), {name: to for name, to in self.aliases.items() if name in used})
 
     def latest(self, name: str) -> Latest:
         """The newest version of a workflow. Raises NotFound."""
@@ -172,7 +178,8 @@ def _options_before(workflow: Workflow) -> str:
 
 def compiled_text(made: Compiled) -> str:
     """A compiled definition as it is kept."""
-    return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan]})
+    aliases = {"aliases": dict(made.aliases)} if made.aliases else {}
+    return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan], **aliases})
 
 
 def machine_document(version: Version) -> Json:
@@ -191,7 +198,8 @@ def _load(version_id: str) -> Machines:
     if version is None:
         raise NotFound("The workflow's version is gone.")
     compiled = json.loads(version.compiled)
-    inner = load(compiled["machine"], tuple(PlannedTask(**one) for one in compiled["plan"]))
+    plan = tuple(PlannedTask(**one) for one in compiled["plan"])
+    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
     return Machines(around(inner) if workflow.kind == EXPRESS else inner, inner)
 
 
@@ -202,7 +210,8 @@ def around(inner: StateMachine) -> StateMachine:
     """
     limit = min(inner.timeout_seconds or EXPRESS_SECONDS, EXPRESS_SECONDS)
     seconds = Constant("TimeoutSeconds", limit)
-    only = TaskState(EXPRESS_STATE, function=EXPRESS_FUNCTION, resource=EXPRESS_FUNCTION, timeout_seconds=seconds)
+    call = Resource(FUNCTION, EXPRESS_FUNCTION)
+    only = TaskState(EXPRESS_STATE, resource=EXPRESS_FUNCTION, call=call, timeout_seconds=seconds)
     return StateMachine(EXPRESS_STATE, {EXPRESS_STATE: only})
 
 

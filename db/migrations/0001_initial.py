@@ -171,8 +171,6 @@ def task_tables(Table):
     overdue = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")
     Task.add_index(Task.index(Task.deadline_at, where=overdue, name="task_deadline"))
     Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_failed"))
-    waiting = SQL("status = 'IN_PROGRESS' AND owner IS NULL AND started_at IS NULL")
-    Task.add_index(Task.index(Task.function, Task.id, where=waiting, name="task_not_fetched"))
     return (Task, *attempt_tables(Table))
 
 

@@ -1,8 +1,4 @@
-"""Activities: the work of Task states that somebody else's workers fetch by long polling.
-
-A task of an activity is IN_PROGRESS and nobody's from the moment it is scheduled: no worker of ours claims it, its
-time-out runs, and its token is its answer. Handing it out is a move of its own, and it happens once a try.
-"""
+"""Activities: the names that Task states give to other people's work, and the long polls by which it is fetched."""
 
 from __future__ import annotations
 
@@ -13,16 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.database import database, transaction
-from db.models import NOT_FETCHED, Activity, Task
+from db.models import Activity
 from functions.contract import Page
 from functions.sfn._arns import Arn
 from functions.sfn._errors import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
 from functions.sfn._rooms import ActivityTask, ActivityView
 from functions.sfn._shapes import OPTIONS
 from runtime import rows
+from runtime.activities import ask
 from runtime.engine import jsontext, names
-from runtime.engine.definition import activity_function
-from runtime.executions import Executions
 
 Json = Any
 
@@ -31,12 +26,10 @@ LOOK_EVERY_SECONDS = 0.25
 SHORT_POLL_SECONDS = 1.0
 POLLERS = 4
 """How many wait for long in one process, whose threads are few; one more is answered after a short while."""
-CANDIDATES = 16
 
 
 class WireActivities:
-    def __init__(self, executions: Executions) -> None:
-        self._executions = executions
+    def __init__(self) -> None:
         self._places = threading.BoundedSemaphore(POLLERS)
 
     def create(self, name: str, encryption: Mapping[str, Json], tags: Mapping[str, str]) -> ActivityView:
@@ -75,26 +68,20 @@ class WireActivities:
         self.get(arn)
         may_wait = self._places.acquire(blocking=False)
         try:
-            return self._polled(arn.name, worker, POLL_SECONDS if may_wait else SHORT_POLL_SECONDS)
+            return _polled(arn.name, worker, POLL_SECONDS if may_wait else SHORT_POLL_SECONDS)
         finally:
             if may_wait:
                 self._places.release()
 
-    def _polled(self, activity: str, worker: str | None, seconds: float) -> ActivityTask | None:
-        deadline = time.monotonic() + seconds
-        while True:
-            for task_id, execution_id in self._waiting(activity):
-                if (task := self._executions.hand_out(task_id, execution_id, worker)) is not None:
-                    return ActivityTask(task.token, task.input)
-            if time.monotonic() >= deadline:
-                return None
-            time.sleep(LOOK_EVERY_SECONDS)
 
-    def _waiting(self, activity: str) -> list[tuple[str, str]]:
-        """Tasks that nobody has fetched yet, oldest executions first."""
-        query = Task.select(Task.id, Task.execution_id).where(NOT_FETCHED, Task.function == activity_function(activity))
-        with database.connection_context():
-            return list(query.order_by(Task.id).limit(CANDIDATES).tuples())
+def _polled(activity: str, worker: str | None, seconds: float) -> ActivityTask | None:
+    deadline = time.monotonic() + seconds
+    while True:
+        if (given := ask(activity, worker)) is not None:
+            return ActivityTask(given.token, given.input)
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(LOOK_EVERY_SECONDS)
 
 
 def _view(row: Activity) -> ActivityView:

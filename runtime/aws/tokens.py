@@ -29,7 +29,7 @@ class WireTokens:
         _worded(lambda: self._executions.answer(token, answer))
 
     def heartbeat(self, token: str) -> None:
-        _worded(lambda: self._executions.check_token(token))
+        _worded(lambda: self._executions.heartbeat(token))
 
 
 def _worded(act: Callable[[], None]) -> None:

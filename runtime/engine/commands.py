@@ -22,6 +22,10 @@ class DispatchTask:
     timeout_seconds: float | None
     token: str | None = None
     """What answers the task when it is not its handler's return that does."""
+    heartbeat_seconds: float | None = None
+    """For how long whoever is to answer may be silent."""
+    is_polled: bool = False
+    """Whether no worker of ours runs it: somebody outside asks for it."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from typing import Any
 from runtime.engine.choice_rules import Rule
 from runtime.engine.fields import Field
 from runtime.engine.paths import Path, parse
+from runtime.engine.resources import ACTIVITY, FUNCTION, Resource
 
 Json = Any
 
 ROOT = parse("$")
-
-WITH_TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
-"""The resource whose handler is given a task token, ``$$.Task.Token``, and whose result is what answers it."""
+NO_FUNCTION = Resource(FUNCTION, "")
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,17 @@ class WorkState(State):
 
 @dataclass(frozen=True)
 class TaskState(WorkState):
-    function: str = ""
     resource: str = ""
+    call: Resource = NO_FUNCTION
     timeout_seconds: Field | None = None
-    waits_for_token: bool = False
-    """Whether the handler's return ends nothing: whoever holds the task token answers later."""
+    heartbeat_seconds: Field | None = None
     number: int | None = None
     """Which of the execution's planned tasks this is; None when a visit makes a task of its own."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a task token is what ends it."""
+        return self.call.waits_for_token or self.call.kind == ACTIVITY
 
 
 @dataclass(frozen=True)
@@ -148,25 +151,3 @@ class StateMachine:
     states: Mapping[str, State]
     timeout_seconds: float | None = None
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
-
-
-def function_of(resource: str) -> str:
-    """The function that a Task's ``Resource`` names: a step type's plain name, or the name inside a Lambda ARN.
-
-    An activity's ARN names what no worker of ours has.
-    """
-    parts = resource.split(":")
-    if is_activity(resource):
-        return activity_function(parts[6])
-    return parts[6] if len(parts) > 6 and parts[2] == "lambda" and parts[5] == "function" else resource
-
-
-def is_activity(resource: str) -> bool:
-    """Whether a Task's ``Resource`` is an activity: work that is fetched by somebody else's workers."""
-    parts = resource.split(":")
-    return len(parts) == 7 and parts[0] == "arn" and (parts[2], parts[5]) == ("states", "activity")
-
-
-def activity_function(name: str) -> str:
-    """What stands for an activity where else a function's name does."""
-    return f"activity:{name}"

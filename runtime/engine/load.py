@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from runtime.engine import definition as d
@@ -12,18 +13,22 @@ from runtime.engine.choice_rules import compile as compile_condition
 from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
+from runtime.engine.resources import read
 from runtime.engine.scope import Scope
 
 Json = Any
 
+NO_ALIASES: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class _Language:
-    """What a state is read with: its query language, that of the whole machine, the numbers of planned tasks."""
+    """What a state is read with: its query language and the machine's, the numbers of planned tasks, the aliases."""
 
     is_jsonata: bool
     is_default: bool
     numbers: Mapping[str, int]
+    aliases: Mapping[str, str]
 
     def of(self, state: Mapping[str, Json]) -> _Language:
         """A state's own one, or the machine's: what a Map or a Parallel says of itself is not for those inside."""
@@ -31,11 +36,16 @@ class _Language:
         return replace(self, is_jsonata=self.is_default if own is None else own == "JSONata")
 
 
-def load(document: Mapping[str, Json], plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
-    """The state machine that a valid document describes. ``plan`` names the tasks whose rows exist from the start."""
+def load(
+    document: Mapping[str, Json], plan: tuple[d.PlannedTask, ...] = (), aliases: Mapping[str, str] = NO_ALIASES
+) -> d.StateMachine:
+    """The state machine that a valid document describes.
+
+    ``plan`` names the tasks whose rows exist from the start, ``aliases`` the functions that stand for resources.
+    """
     numbers = {task.step: task.number for task in plan}
     is_jsonata = document.get("QueryLanguage") == "JSONata"
-    return _machine(document, _Language(is_jsonata, is_jsonata, numbers), plan)
+    return _machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases), plan)
 
 
 def _machine(document: Mapping[str, Json], language: _Language, plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
@@ -70,19 +80,13 @@ def _pass(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
 
 
 def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
-    waits = body["Resource"] == d.WITH_TOKEN
-    arguments = "Arguments" if language.is_jsonata else "Parameters"
-    function = body["Resource"]
-    if waits:
-        function = body[arguments]["FunctionName"]
-        body = {**body, arguments: body[arguments].get("Payload", {})}
     return d.TaskState(
         **_common(name, body, language),
         **_work(body, language),
-        function=d.function_of(function),
         resource=body["Resource"],
+        call=read(body["Resource"], language.aliases),
         timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
-        waits_for_token=waits or d.is_activity(body["Resource"]),
+        heartbeat_seconds=value_of(body, "HeartbeatSeconds", language.is_jsonata),
         number=language.numbers.get(name),
     )
 

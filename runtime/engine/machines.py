@@ -7,16 +7,17 @@ from itertools import chain
 from typing import Any
 
 from runtime.engine import rules
-from runtime.engine.definition import WITH_TOKEN, function_of, is_activity
+from runtime.engine.jsonata import is_expression
 from runtime.engine.kinds import Fault, Table, check, cut, did_you_mean, named, shown
+from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, function_of, read
 
 Json = Any
 
 
-def faults(document: Json, functions: Collection[str]) -> Iterator[Fault]:
+def faults(document: Json, functions: Collection[str], aliases: Mapping[str, str]) -> Iterator[Fault]:
     """The faults of a whole machine."""
     return chain(
-        _Machine(functions, document).of(document, "$", rules.MACHINE),
+        _Machine(functions, aliases, document).of(document, "$", rules.MACHINE),
         _named_twice(document, "$", {}),
         _assigned_twice(document, "$", {}),
     )
@@ -37,8 +38,9 @@ def count(document: Json) -> int:
 class _Machine:
     """The check of a machine and of those inside it, with the functions that there are."""
 
-    def __init__(self, functions: Collection[str], whole: Json) -> None:
+    def __init__(self, functions: Collection[str], aliases: Mapping[str, str], whole: Json) -> None:
         self._functions = functions
+        self._aliases = aliases
         self._language = whole.get("QueryLanguage", "JSONPath") if isinstance(whole, dict) else "JSONPath"
 
     def of(self, document: Json, path: str, table: Table) -> Iterator[Fault]:
@@ -74,15 +76,27 @@ class _Machine:
             yield from self.of(inner, f"{path}.{place}", _table_of(place))
 
     def _resource(self, state: Mapping[str, Json], path: str, arguments: str) -> Iterator[Fault]:
-        if is_activity(state["Resource"]):
+        resource = read(state["Resource"], self._aliases)
+        if resource.kind == FOREIGN:
+            message = f"the integration {shown(resource.name)} does not run here: RESOURCE_ALIASES may name a function"
+            yield Fault(f"{path}.Resource", message)
+        elif resource.kind == INVOKE:
+            yield from self._invocation(state.get(arguments, {}), f"{path}.{arguments}")
+        elif resource.kind != ACTIVITY:
+            yield from known(resource.name, f"{path}.Resource", self._functions)
+
+    def _invocation(self, call: Json, place: str) -> Iterator[Fault]:
+        """The call of a function by its name, as far as it is written down and not computed."""
+        if isinstance(call, str) and is_expression(call):
             return
-        if state["Resource"] != WITH_TOKEN:
-            yield from known(function_of(state["Resource"]), f"{path}.Resource", self._functions)
+        yield from check(call, place, rules.INVOCATION, "a call of a function")
+        if not isinstance(call, dict):
             return
-        call, place = state.get(arguments, {}), f"{path}.{arguments}"
-        yield from check(call, place, rules.TOKEN_CALL, "a call with a task token")
-        if isinstance(call, dict) and isinstance(call.get("FunctionName"), str):
-            yield from known(function_of(call["FunctionName"]), f"{place}.FunctionName", self._functions)
+        name = call.get("FunctionName")
+        if ("FunctionName" in call) == ("FunctionName.$" in call):
+            yield Fault(place, "a call of a function needs the field 'FunctionName'")
+        elif isinstance(name, str) and not is_expression(name):
+            yield from known(function_of(name), f"{place}.FunctionName", self._functions)
 
 
 def _table_of(place: str) -> Table:

@@ -214,6 +214,9 @@ JSONPATH_STATES: Mapping[str, Table] = {
         "Resource": Field(text, required=True),
         "TimeoutSeconds": Field(_TIMEOUT),
         "TimeoutSecondsPath": Field(a_path),
+        "HeartbeatSeconds": Field(_TIMEOUT),
+        "HeartbeatSecondsPath": Field(a_path),
+        "Credentials": Field(anything),
     },
     "Choice": {
         **_PATHS,
@@ -256,6 +259,8 @@ JSONATA_STATES: Mapping[str, Table] = {
         "Resource": Field(text, required=True),
         "Arguments": Field(jsonata),
         "TimeoutSeconds": Field(or_jsonata(_TIMEOUT)),
+        "HeartbeatSeconds": Field(or_jsonata(_TIMEOUT)),
+        "Credentials": Field(anything),
     },
     "Choice": {
         **_JSONATA,
@@ -282,7 +287,13 @@ JSONATA_STATES: Mapping[str, Table] = {
 
 STATES: Mapping[str, Mapping[str, Table]] = {"JSONPath": JSONPATH_STATES, "JSONata": JSONATA_STATES}
 
-TOKEN_CALL: Table = {"FunctionName": Field(text, required=True), "Payload": Field(anything)}
+_INVOCATION_FIELDS = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
+INVOCATION: Table = {
+    **{name: Field(anything) for name in _INVOCATION_FIELDS},
+    **{f"{name}.$": Field(anything) for name in _INVOCATION_FIELDS},
+    "FunctionName": Field(text),
+}
+"""The arguments of ``lambda:invoke``. Source: developer guide, "Optimized Lambda APIs"."""
 
 ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Wait": (("Seconds", "SecondsPath", "Timestamp", "TimestampPath"),),
@@ -291,7 +302,7 @@ ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """Of these fields a state has exactly one."""
 
 AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "Task": (("TimeoutSeconds", "TimeoutSecondsPath"),),
+    "Task": (("TimeoutSeconds", "TimeoutSecondsPath"), ("HeartbeatSeconds", "HeartbeatSecondsPath")),
     "Map": (("MaxConcurrency", "MaxConcurrencyPath"), ("ItemSelector", "Parameters")),
     "Fail": (("Error", "ErrorPath"), ("Cause", "CausePath")),
 }

@@ -74,7 +74,7 @@ class Run(Standing):
         if assigned:
             frame = self.put(frame, variables={**frame.variables, **assigned})
             self.check_variables(frame)
-            told = {"assignedVariables": dict(assigned)}
+            told = {"assigned": dict(assigned)}
         self.record(f"{type(state).__name__}Exited", frame, output=output, **told)
         following = next or state.next
         if following is None:

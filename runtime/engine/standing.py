@@ -11,7 +11,7 @@ from typing import Any
 
 from runtime.engine import causes, jsontext
 from runtime.engine.chance import Chance
-from runtime.engine.definition import MapState, ParallelState, State, StateMachine
+from runtime.engine.definition import MapState, ParallelState, State, StateMachine, WorkState
 from runtime.engine.events import Event
 from runtime.engine.execution import Execution, Frame, HistoryEvent, branch_of, parent_of
 from runtime.engine.fields import Field, Jsonata, NoStep
@@ -117,13 +117,11 @@ class Standing:
                 "Name": before.name,
                 "StartTime": timestamp(before.started_at),
             },
-            "State": {
-                "Name": frame.state,
-                "EnteredTime": timestamp(frame.entered_at),
-                "RetryCount": sum(frame.retries),
-            },
+            "State": {"Name": frame.state, "EnteredTime": timestamp(frame.entered_at)},
             "StateMachine": {"Id": before.workflow, "Name": before.workflow},
         }
+        if isinstance(self.state_of(frame), WorkState):
+            context["State"]["RetryCount"] = sum(frame.retries)
         item = self._item_of(frame) if frame.path else None
         if item is not None:
             context["Map"] = {"Item": {"Index": branch_of(item.path), "Value": item.item}}

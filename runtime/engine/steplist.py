@@ -8,7 +8,7 @@ travels as ``$.results``. It runs on AWS once its functions do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
@@ -35,6 +35,8 @@ class Compiled:
 
     machine: dict[str, Json]
     plan: tuple[PlannedTask, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """The functions that stand for resources of it."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.engine import kinds, machines, rules
 from runtime.engine.kinds import Fault, Field, check, named, shown
+from runtime.engine.load import NO_ALIASES
 
 Json = Any
 
@@ -16,12 +17,17 @@ STATES_A_STEP = 3
 """Room for a task, its group and the state that merges the group's results: a list may be stored as a machine too."""
 
 
-def workflow(definition: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:
-    """The faults of a definition in either notation. ``functions``: the step types that exist; ``steps``: the most."""
+def workflow(
+    definition: Json, functions: Collection[str], steps: int = 1000, aliases: Mapping[str, str] = NO_ALIASES
+) -> list[Fault]:
+    """The faults of a definition in either notation. ``functions``: the step types that exist; ``steps``: the most.
+
+    ``aliases`` has the functions that stand for resources.
+    """
     if isinstance(definition, dict) and "StartAt" in definition and "steps" not in definition:
         faults = chain(
             _too_many(machines.count(definition), steps * STATES_A_STEP, "$.States", "states"),
-            machines.faults(definition, functions),
+            machines.faults(definition, functions, aliases),
         )
     else:
         faults = chain(_step_list(definition, functions, steps))

@@ -14,7 +14,7 @@ from db.database import database
 from db.models import Task
 from tests.faults.client import Load
 from tests.faults.conftest import Measured
-from tests.faults.stack import GRACE, QUICK, Stack, is_gone, standing
+from tests.faults.stack import GRACE, QUICK, STEADY, Stack, is_gone, standing
 from tests.runtime.stage import LONG_AGO, steps
 from tests.services import until
 
@@ -98,7 +98,7 @@ def test_a_worker_told_to_end_hands_back_nothing_that_another_one_has(stack: Sta
     identity = stack.start("works", data={"gate": "gate"})
     handler = stack.handler_of(identity)
     stack.stage.set(stack.stage.task(identity), lease_until=LONG_AGO)
-    stack.worker("other", **QUICK)
+    stack.worker("other", **STEADY)
     until(lambda: stack.noted("began").total() == 2, f"another worker takes it over; {stack.said()}")
     held = stack.stage.task(identity)
     stale.send(signal.SIGTERM)
@@ -153,7 +153,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced(stack: Stack):
     ended, running = (stack.start("works", data={"gate": gate}) for gate in ("first", "second"))
     late = {identity: stack.handler_of(identity) for identity in (ended, running)}
     frozen.send(signal.SIGSTOP)
-    stack.worker("other", **QUICK)
+    stack.worker("other", **STEADY)
     until(lambda: stack.noted("began").total() == 4, f"another worker takes both over; {stack.said()}")
     stack.open("first")
     stack.ends(ended)

@@ -25,6 +25,7 @@ from runtime.work import Work
 Json = Any
 
 SECOND = 1000
+WITH_TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 LONG_AGO = 1
 
 

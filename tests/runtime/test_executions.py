@@ -22,11 +22,22 @@ from functions.errors import (
 )
 from runtime import executions
 from runtime.engine import commands
-from runtime.engine.definition import WITH_TOKEN
 from runtime.guards import TokenAnswer
 from runtime.ids import new_execution_id, task_id
 from runtime.settings import Settings
-from tests.runtime.stage import LONG_AGO, SECOND, Stage, at_once, machine, parallel, raises, returns, steps, task
+from tests.runtime.stage import (
+    LONG_AGO,
+    SECOND,
+    WITH_TOKEN,
+    Stage,
+    at_once,
+    machine,
+    parallel,
+    raises,
+    returns,
+    steps,
+    task,
+)
 
 TWO = steps("step1", "step2")
 PASS = machine(a={"Type": "Pass", "Result": 7})
@@ -404,7 +415,7 @@ def test_a_token_may_be_answered_while_its_task_has_to_run_again(house: Stage):
     identity = with_token(house)
     claim = house.claim(identity)
     house.tasks.give_back(claim)
-    house.executions.check_token(claim.token)
+    house.executions.heartbeat(claim.token)
     house.executions.answer(claim.token, TokenAnswer(3))
     assert (house.status(identity), house.output(identity)) == ("COMPLETED", 3)
     assert house.attempts(identity) == [(1, 1, "RETURNED")]

@@ -25,12 +25,11 @@ from functions.errors import (
     Unavailable,
 )
 from runtime.catalog import Catalog
-from runtime.engine.definition import WITH_TOKEN
 from runtime.ids import new_execution_id
 from runtime.invoke import Outcome
 from runtime.rooms import INVOCATIONS, ArtifactRoom, FunctionRoom, HealthRoom
 from runtime.settings import ROOT
-from tests.runtime.stage import Stage, machine, raises, steps, task
+from tests.runtime.stage import WITH_TOKEN, Stage, machine, raises, steps, task
 
 
 @pytest.fixture

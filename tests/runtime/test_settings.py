@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime.context import Runtime
 from runtime.settings import READERS, Settings, SettingsError, read_settings
 
 
@@ -169,3 +170,16 @@ def test_a_heartbeat_comes_before_its_lease_runs_out() -> None:
     assert read_settings({"STEPWELL_LEASE_SECONDS": "6"}).heartbeat_seconds == 2
     with pytest.raises(SettingsError, match="STEPWELL_HEARTBEAT_SECONDS must be less than STEPWELL_LEASE_SECONDS"):
         read_settings({"STEPWELL_LEASE_SECONDS": "5", "STEPWELL_HEARTBEAT_SECONDS": "5"})
+
+
+@pytest.mark.parametrize("text", ["send", "[]", '{"arn:aws:states:::sqs:sendMessage": 1}'])
+def test_aliases_are_an_object_of_functions(text: str) -> None:
+    with pytest.raises(SettingsError, match="RESOURCE_ALIASES"):
+        read_settings({"RESOURCE_ALIASES": text})
+    assert read_settings({"RESOURCE_ALIASES": '{"a": "b"}'}).resource_aliases == {"a": "b"}
+
+
+def test_an_alias_names_a_function_that_is_there(tmp_path: Path) -> None:
+    aliased = replace(Settings(), database_url=f"sqlite:///{tmp_path}/a.db", resource_aliases={"arn:x": "nobody"})
+    with pytest.raises(SettingsError, match="arn:x is to be 'nobody', and there is no such step type"):
+        Runtime(aliased)

@@ -133,3 +133,20 @@ def test_a_machine_of_a_version_that_is_gone_is_not_found(house: Stage):
 def test_a_machine_is_loaded_once(house: Stage):
     stored = house.workflows.create("w", machine(a=task("step1")))
     assert house.workflows.machine(stored.id) is house.workflows.machine(stored.id)
+
+
+QUEUE = "arn:aws:states:::sqs:sendMessage"
+
+
+def test_a_function_that_stands_for_an_integration_is_kept_with_the_version(house: Stage):
+    definition = machine(a=task(QUEUE, Parameters={"QueueUrl": "u", "MessageBody.$": "$.text"}))
+    with pytest.raises(InvalidDefinition, match="'sqs:sendMessage' does not run here"):
+        house.workflows.create("w", definition)
+    house.workflows.aliases = {QUEUE: "step1", "arn:aws:states:::sns:publish": "step2"}
+    stored = house.workflows.create("w", definition)
+    assert json.loads(stored.compiled)["aliases"] == {QUEUE: "step1"}
+    house.workflows.aliases = {}
+    identity = house.executions.start(house.workflows.latest("w"), {"text": "hi"}).id
+    house.run()
+    assert house.script.events == [("step1", {"QueueUrl": "u", "MessageBody": "hi"})]
+    assert house.output(identity) == "step1"

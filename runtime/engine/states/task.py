@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from runtime.engine import dataflow, execution
+from typing import Any
+
+from runtime.engine import dataflow, execution, invocations
 from runtime.engine.commands import CompleteTask, DispatchTask
 from runtime.engine.definition import TaskState
 from runtime.engine.events import TaskFailed, TaskSucceeded
 from runtime.engine.execution import Frame
+from runtime.engine.fields import Field
+from runtime.engine.resources import ACTIVITY, INVOKE, task_function
 from runtime.engine.run import Run, number_of
+from runtime.engine.standing import StateFault
+
+Json = Any
+
+TIMEOUTS = ("States.Timeout", "States.HeartbeatTimeout")
 
 
 def enter(run: Run, frame: Frame, state: TaskState) -> None:
     """Hand the work out: for the first time, or again after a retry's delay."""
     number = number_of(state, frame)
-    token = run.token(frame, number) if state.waits_for_token else None
+    token = run.token(frame, number) if state.is_answered else None
     value = dataflow.arguments(run, frame, state, **({"Task": {"Token": token}} if token else {}))
-    run.check_size(value, frame)
-    seconds = _timeout(run, frame, state)
-    run.record("TaskScheduled", frame, task=number, resource=state.resource, timeoutInSeconds=seconds)
+    function, given = _call(state, value)
+    run.check_size(given, frame)
+    seconds = _seconds(run, frame, state, state.timeout_seconds)
+    silence = _seconds(run, frame, state, state.heartbeat_seconds)
+    limits = {"timeoutInSeconds": seconds, "heartbeatInSeconds": silence}
+    called = function if state.call.kind == INVOKE else None
+    run.record("TaskScheduled", frame, task=number, resource=state.resource, function=called, **limits)
     run.put(frame, waiting=execution.FOR_TASK, attempt=0)
     run.commands.append(
         DispatchTask(
@@ -25,13 +38,27 @@ def enter(run: Run, frame: Frame, state: TaskState) -> None:
             entry=frame.entry,
             number=number,
             step=frame.state,
-            function=state.function,
-            input=value,
+            function=function,
+            input=given,
             retry=sum(frame.retries),
             timeout_seconds=seconds,
             token=token,
+            heartbeat_seconds=silence if token else None,
+            is_polled=state.call.kind == ACTIVITY,
         )
     )
+
+
+def _call(state: TaskState, value: Json) -> tuple[str, Json]:
+    """The function to call, and what with."""
+    if state.call.kind == ACTIVITY:
+        return task_function(state.call.name), value
+    if state.call.kind != INVOKE:
+        return state.call.name, value
+    call = invocations.called(value)
+    if call is None:
+        raise StateFault("States.Runtime", "The field 'FunctionName' must name a function")
+    return call
 
 
 def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
@@ -40,18 +67,19 @@ def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
     assert isinstance(state, TaskState), f"{frame.state} is no Task"
     number = number_of(state, frame)
     if isinstance(event, TaskFailed):
-        kind = "TaskTimedOut" if event.error == "States.Timeout" else "TaskFailed"
+        kind = "TaskTimedOut" if event.error in TIMEOUTS else "TaskFailed"
         run.record(kind, frame, task=number, error=event.error, cause=event.cause)
         return run.fail(frame, event.error, event.cause)
     run.commands.append(CompleteTask(number, event.output))
     run.record("TaskSucceeded", frame, task=number)
     run.check_size(event.output, frame)
-    run.complete(frame, state, event.output)
+    is_wrapped = state.call.kind == INVOKE and not state.is_answered
+    run.complete(frame, state, invocations.answer(event.output, run.before.id, number) if is_wrapped else event.output)
 
 
-def _timeout(run: Run, frame: Frame, state: TaskState) -> float | None:
-    if state.timeout_seconds is None:
+def _seconds(run: Run, frame: Frame, state: TaskState, field: Field | None) -> float | None:
+    if field is None:
         return None
     scope = run.scope(frame, dataflow.effective_input(run, frame, state))
-    seconds: float = dataflow.number(run, frame, state.timeout_seconds, scope, above=True)
+    seconds: float = dataflow.number(run, frame, field, scope, above=True)
     return seconds

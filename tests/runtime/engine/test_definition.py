@@ -8,16 +8,15 @@ import pytest
 
 from runtime.engine.definition import (
     ROOT,
-    WITH_TOKEN,
     Catcher,
     ParallelState,
     PassState,
     PlannedTask,
     Retrier,
     TaskState,
-    function_of,
 )
 from runtime.engine.load import load
+from runtime.engine.resources import Resource
 from tests.runtime.engine.scopes import scope
 
 Json = Any
@@ -31,22 +30,6 @@ def task(**fields: Json) -> TaskState:
     ]
     assert isinstance(state, TaskState)
     return state
-
-
-@pytest.mark.parametrize(
-    ("resource", "function"),
-    [
-        ("step1", "step1"),
-        (f"{LAMBDA}:send", "send"),
-        (f"{LAMBDA}:send:PROD", "send"),
-        ("arn:aws-cn:lambda:cn-north-1:000000000000:function:send", "send"),
-        ("arn:aws:states:::sns:publish", "arn:aws:states:::sns:publish"),
-        ("arn:aws:lambda:eu-west-1:000000000000:layer:x:1", "arn:aws:lambda:eu-west-1:000000000000:layer:x:1"),
-        ("", ""),
-    ],
-)
-def test_the_function_that_a_resource_names(resource: str, function: str) -> None:
-    assert function_of(resource) == function
 
 
 def test_the_defaults_are_the_specifications() -> None:
@@ -86,9 +69,6 @@ def test_a_planned_task_is_found_in_any_branch() -> None:
     assert (machine.timeout_seconds, fan.branches[0].timeout_seconds) == (5, None)
 
 
-def test_a_task_that_waits_for_a_token_calls_the_function_it_names() -> None:
-    parameters = {"FunctionName": f"{LAMBDA}:send", "Payload": {"token.$": "$$.Task.Token"}}
-    state = task(Resource=WITH_TOKEN, Parameters=parameters)
-    assert (state.function, state.waits_for_token, state.resource) == ("send", True, WITH_TOKEN)
-    assert state.parameters is not None
-    assert state.parameters.value(scope({}, {"Task": {"Token": "t"}})) == {"token": "t"}
+def test_a_task_that_waits_for_a_token_is_answered() -> None:
+    state = task(Resource="arn:aws:states:::lambda:invoke.waitForTaskToken", Parameters={"FunctionName": "send"})
+    assert (state.call, state.is_answered) == (Resource("invoke", "lambda:invoke", waits_for_token=True), True)

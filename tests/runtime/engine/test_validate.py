@@ -111,6 +111,7 @@ STEP_LISTS: list[Wrong] = [
     (retry(attempts=3), "$.steps[0].retry.attempts", "a retry has no field", "did you mean 'maxAttempts'?"),
 ]
 
+INVOKE = "arn:aws:states:::lambda:invoke"
 CATCH = {"ErrorEquals": ["E"], "Next": "A"}
 
 
@@ -259,7 +260,32 @@ MACHINES: list[Wrong] = [
         "did you mean 'fetch'?",
     ),
     (asl(A=task(TimeoutSeconds="9")), "$.States.A.TimeoutSeconds", "must be a number, not a string", None),
-    (asl(A=task(HeartbeatSeconds=9)), "$.States.A.HeartbeatSeconds", "has no field", None),
+    (asl(A=task(HeartbeatSeconds=0)), "$.States.A.HeartbeatSeconds", "must be above 0", None),
+    (
+        asl(A=task(HeartbeatSeconds=9, HeartbeatSecondsPath="$.n")),
+        "$.States.A",
+        "has at most one of HeartbeatSeconds",
+        None,
+    ),
+    (
+        asl(A=ending("Task", Resource="arn:aws:states:::sqs:sendMessage", Parameters={})),
+        "$.States.A.Resource",
+        "the integration 'sqs:sendMessage' does not run here",
+        None,
+    ),
+    (asl(A=ending("Task", Resource=INVOKE)), "$.States.A.Parameters", "needs the field 'FunctionName'", None),
+    (
+        asl(A=ending("Task", Resource=INVOKE, Parameters={"FunctionName": "fetsh"})),
+        "$.States.A.Parameters.FunctionName",
+        "there is no step type 'fetsh'",
+        "did you mean 'fetch'?",
+    ),
+    (
+        asl(A=ending("Task", Resource=INVOKE, Parameters={"FunctionName": "fetch", "Payloads": {}})),
+        "$.States.A.Parameters.Payloads",
+        "a call of a function has no field 'Payloads'",
+        "did you mean 'Payload'?",
+    ),
     (asl(A=task(Retry={})), "$.States.A.Retry", "must be a list, not an object", None),
     (asl(A=task(Retry=[{}])), "$.States.A.Retry[0]", "a retrier needs the field 'ErrorEquals'", None),
     (asl(A=task(Retry=[{"ErrorEquals": []}])), "$.States.A.Retry[0].ErrorEquals", "needs at least 1", None),
@@ -414,6 +440,13 @@ def test_right_ones_have_no_fault() -> None:
         asl(A=task(Catch=[{"ErrorEquals": ["E"], "Next": "B"}, {"ErrorEquals": ["States.ALL"], "Next": "A"}]), B=PASS),
         asl(A=ending("Pass", Result={"b.$": 1}, Parameters={"c": {"d.$": "States.Format('{}', $$.State.Name)"}})),
         asl(A=ending("Parallel", Branches=[asl(B={"Type": "Fail"})])),
+        asl(
+            A=ending("Task", Resource=INVOKE, Parameters={"FunctionName.$": "$.f", "Payload.$": "$", "LogType": "Tail"})
+        ),
+        jsonata("Task", Resource=INVOKE, Arguments="{% $states.input %}"),
+        jsonata("Task", Resource=INVOKE, Arguments={"FunctionName": "{% $f %}", "Payload": "{% $states.input %}"}),
+        asl(A=ending("Task", Resource="arn:aws:states:eu-west-1:000000000000:activity:ask", HeartbeatSeconds=60)),
+        asl(A=task(Credentials={"RoleArn": "arn:aws:iam::111122223333:role/r"}, TimeoutSecondsPath="$.t")),
         each(),
         each(ItemsPath="$$.Execution.Input", ItemSelector={"v.$": "$$.Map.Item.Value"}, MaxConcurrency=0),
         asl(A=ending("Map", Iterator=asl(B=PASS), Parameters={"v.$": "$$.Map.Item.Value"}, MaxConcurrencyPath="$.n")),
@@ -453,6 +486,14 @@ def test_right_flows_have_no_fault() -> None:
         deep_flow(30),
     ]
     assert [validate.flow(one, FUNCTIONS) for one in right] == [[]] * len(right)
+
+
+def test_a_function_may_stand_for_an_integration_that_does_not_run_here() -> None:
+    queue = "arn:aws:states:::sqs:sendMessage"
+    machine = asl(A=ending("Task", Resource=queue, Parameters={"QueueUrl": "u", "MessageBody.$": "$"}))
+    assert validate.workflow(machine, FUNCTIONS, aliases={queue: "send"}) == []
+    faults = validate.workflow(machine, FUNCTIONS, aliases={queue: "sent"})
+    assert [one.message for one in faults] == ["there is no step type 'sent'"]
 
 
 @pytest.mark.parametrize(

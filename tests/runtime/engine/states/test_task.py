@@ -6,11 +6,12 @@ from typing import Any
 
 from runtime.engine import validate
 from runtime.engine.commands import DispatchTask
-from runtime.engine.definition import WITH_TOKEN
 from runtime.engine.load import load
 from tests.runtime.engine.driver import Answer, Driver, Play
 
 Json = Any
+
+WITH_TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 
 PARAMETERS = {"FunctionName": "send", "Payload": {"token.$": "$$.Task.Token", "x.$": "$.x"}}
 

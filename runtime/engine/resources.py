@@ -1,0 +1,55 @@
+"""What a Task's ``Resource`` asks for: a function, a service integration that runs here, an activity.
+
+Source: AWS Step Functions developer guide, "Integrating services", "Invoke an Lambda function", "Activities".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FUNCTION, INVOKE, ACTIVITY, FOREIGN = "function", "invoke", "activity", "foreign"
+
+_INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
+_ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
+_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::[^:]+)?")
+_QUALIFIED = re.compile(r"([^:]+):[^:]+")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """``kind`` is one of those above; ``name`` the function's, the activity's or the integration's."""
+
+    kind: str
+    name: str
+    waits_for_token: bool = False
+    """Whether the handler's return ends nothing: whoever holds the task token answers later."""
+
+
+def read(text: str, aliases: Mapping[str, str] | None = None) -> Resource:
+    """What a resource is; ``aliases`` has functions that stand for resources."""
+    integration = _INTEGRATION.fullmatch(text)
+    waits = integration is not None and integration[2] == "waitForTaskToken"
+    if aliases and text in aliases:
+        return Resource(FUNCTION, aliases[text], waits)
+    if integration is not None:
+        name, pattern = integration.groups()
+        runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
+        return Resource(INVOKE if runs_here else FOREIGN, name, waits)
+    activity = _ACTIVITY.fullmatch(text)
+    return Resource(FUNCTION, function_of(text)) if activity is None else Resource(ACTIVITY, activity[1])
+
+
+def function_of(text: str) -> str:
+    """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's."""
+    arn = _FUNCTION.fullmatch(text)
+    if arn is not None:
+        return arn[1]
+    qualified = _QUALIFIED.fullmatch(text)
+    return text if qualified is None else qualified[1]
+
+
+def task_function(activity: str) -> str:
+    """What the tasks of an activity have for their function: no worker of ours has one of this name."""
+    return f"activity:{activity}"
