@@ -17,6 +17,7 @@ from db import queries
 from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
+from runtime.aws.activities import WireActivities
 from runtime.aws.executions import WireExecutions
 from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
@@ -64,6 +65,7 @@ class Context:
     versions: WireVersions
     aliases: WireAliases
     tags: WireTags
+    activities: WireActivities
     runs: WireExecutions
     quick_runs: WireExpress
     tokens: WireTokens
@@ -108,6 +110,7 @@ class Runtime:
             "versions": WireVersions(),
             "aliases": WireAliases(),
             "tags": WireTags(),
+            "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
