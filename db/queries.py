@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from peewee import SQL
 from peewee import __exception_wrapper__ as wrapped_errors
 from psycopg2 import errors
 
@@ -203,6 +204,11 @@ def now() -> int:
 def clock() -> str:
     """The SQL expression for the present time. Never ``clock_timestamp()``: no index can be used with it."""
     return sqlite.NOW if is_sqlite() else postgresql.NOW
+
+
+def clock_sql() -> SQL:
+    """The database's present time, for use inside a Peewee query."""
+    return SQL(clock())
 
 
 def start(begin: Start) -> bool:

@@ -17,6 +17,7 @@ from db import queries
 from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
+from runtime.aws.activities import WireActivities
 from runtime.aws.executions import WireExecutions
 from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
@@ -64,6 +65,7 @@ class Context:
     versions: WireVersions
     aliases: WireAliases
     tags: WireTags
+    activities: WireActivities
     runs: WireExecutions
     quick_runs: WireExpress
     tokens: WireTokens
@@ -96,7 +98,7 @@ class Runtime:
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
         self.functions = Functions(rooms.targets(self.catalog), settings.code_dir.absolute())
-        self._express = Express(self.invoker, self.functions, self.executions.limits)
+        self._express = Express(self.invoker, self.functions.find, self.executions.limits)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
@@ -108,6 +110,7 @@ class Runtime:
             "versions": WireVersions(),
             "aliases": WireAliases(),
             "tags": WireTags(),
+            "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
@@ -131,8 +134,7 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        functions = [*self.catalog.steps, EXPRESS_FUNCTION]
-        tasks = Tasks(self.executions, functions, owner, self.settings)
+        tasks = Tasks(self.executions, [*self.catalog.steps, EXPRESS_FUNCTION], owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, self.functions)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 

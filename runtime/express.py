@@ -11,6 +11,7 @@ import queue
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
@@ -22,8 +23,7 @@ from runtime.engine.execution import Execution
 from runtime.engine.limits import EngineLimits
 from runtime.engine.transition import transition
 from runtime.ids import new_id
-from runtime.invoke import InProcessInvoker, Invoker, Outcome
-from runtime.lambdas.functions import Functions
+from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.workflows import EXPRESS_SECONDS
 
 Json = Any
@@ -35,9 +35,11 @@ AT_ONCE = 16
 class Express:
     """Runs executions in memory. ``kill`` ends one that another thread runs."""
 
-    def __init__(self, invoker: Invoker | InProcessInvoker, functions: Functions, limits: EngineLimits) -> None:
+    def __init__(
+        self, invoker: Invoker | InProcessInvoker, find: Callable[[str], Target | Outcome], limits: EngineLimits
+    ) -> None:
         self._invoker = invoker
-        self._functions = functions
+        self._find = find
         self._limits = limits
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight] = {}
@@ -103,7 +105,7 @@ class Express:
             flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
 
     def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
-        target = self._functions.find(task.function)
+        target = self._find(task.function)
         if isinstance(target, Outcome):
             return target
         text = jsontext.write(task.input)

@@ -47,7 +47,7 @@ class Work:
         self.executions = executions
         self.invoker = invoker
         self.functions = functions
-        self.express = Express(invoker, functions, executions.limits)
+        self.express = Express(invoker, functions.find, executions.limits)
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
