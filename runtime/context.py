@@ -30,6 +30,7 @@ from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
+from runtime.lambdas.aliases import AliasRoom
 from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.room import LambdaRoom
 from runtime.rounds import Rounds
@@ -70,6 +71,7 @@ class Context:
     quick_runs: WireExpress
     tokens: WireTokens
     lambdas: LambdaRoom
+    lambda_aliases: AliasRoom
     log: logging.Logger
 
 
@@ -114,6 +116,7 @@ class Runtime:
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
+            "lambda_aliases": AliasRoom(),
             "lambdas": LambdaRoom(self.catalog, self.functions, self.invoker, settings),
         }
 

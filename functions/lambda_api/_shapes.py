@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.lambda_api import _names
-from functions.lambda_api._rooms import Function
+from functions.lambda_api._rooms import Alias, Function
 
 Json = Any
 
@@ -18,6 +18,23 @@ def modified(at: int) -> str:
     """A time as LastModified has it: ``2026-11-24T00:00:00.000+0000``."""
     text = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "+0000")
+
+
+def alias(view: Alias) -> dict[str, Json]:
+    """An AliasConfiguration."""
+    return {
+        "AliasArn": _names.arn(view.function, view.alias),
+        "Name": view.alias,
+        "FunctionVersion": view.version,
+        "Description": view.description,
+        "RoutingConfig": {"AdditionalVersionWeights": dict(view.weights)} if view.weights else None,
+        "RevisionId": view.revision,
+    }
+
+
+def weights(given: Json) -> dict[str, float]:
+    """The weights in an input's RoutingConfig."""
+    return dict(given.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
 
 
 def configuration(view: Function) -> dict[str, Json]:
