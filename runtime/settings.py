@@ -58,6 +58,7 @@ class Settings:
     sweep_seconds: float = 2.0
     workers: int = 4
     function_timeout_seconds: float = 900.0
+    event_retry_seconds: float = 60.0
     sqlite_synchronous: str = "NORMAL"
     resource_aliases: Mapping[str, str] = field(default_factory=dict)
     access_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -163,6 +164,7 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "STEPWELL_HEARTBEAT_SECONDS": ("heartbeat_seconds", _seconds),
     "STEPWELL_SWEEP_SECONDS": ("sweep_seconds", _seconds),
     "STEPWELL_FUNCTION_TIMEOUT_SECONDS": ("function_timeout_seconds", _seconds),
+    "STEPWELL_EVENT_RETRY_SECONDS": ("event_retry_seconds", _seconds),
     "STEPWELL_SQLITE_SYNCHRONOUS": ("sqlite_synchronous", _synchronous),
 }
 

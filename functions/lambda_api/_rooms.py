@@ -139,8 +139,33 @@ class Aliases(Protocol):
     def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]: ...
 
 
+@dataclass(frozen=True)
+class EventRules:
+    """What becomes of a function's events: None is the default. Destinations are ARNs of functions."""
+
+    retries: int | None = None
+    max_age: int | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
+    modified_at: int = 0
+
+
+class Events(Protocol):
+    """Asynchronous invocations. What is not there raises ResourceNotFoundException."""
+
+    def send(self, function: Reference, call: Call) -> None:
+        """Take an event; committed when this returns. Raises InvalidRequestContentException."""
+
+    def rules(self, function: Reference) -> EventRules: ...
+    def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
+        """Raises InvalidParameterValueException."""
+
+    def drop_rules(self, function: Reference) -> None: ...
+
+
 class LambdaContext(ApiContext, Protocol):
     """What a handler of a Lambda operation is handed."""
 
     lambdas: Lambdas
     lambda_aliases: Aliases
+    lambda_events: Events

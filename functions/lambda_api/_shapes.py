@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.lambda_api import _names
-from functions.lambda_api._rooms import Alias, Function
+from functions.lambda_api._names import Reference
+from functions.lambda_api._rooms import Alias, EventRules, Function
 
 Json = Any
 
@@ -30,6 +31,28 @@ def alias(view: Alias) -> dict[str, Json]:
         "RoutingConfig": {"AdditionalVersionWeights": dict(view.weights)} if view.weights else None,
         "RevisionId": view.revision,
     }
+
+
+def event_rules(function: Reference, view: EventRules) -> dict[str, Json]:
+    """A FunctionEventInvokeConfig."""
+    chosen = {"OnSuccess": view.on_success, "OnFailure": view.on_failure}
+    return {
+        "FunctionArn": _names.arn(function.name, function.qualifier or _names.LATEST),
+        "LastModified": view.modified_at / 1000,
+        "MaximumRetryAttempts": view.retries,
+        "MaximumEventAgeInSeconds": view.max_age,
+        "DestinationConfig": {name: {"Destination": arn} if arn else {} for name, arn in chosen.items()},
+    }
+
+
+def chosen_rules(given: Json) -> dict[str, Json]:
+    """What an input sets of the rules for events."""
+    members = {"MaximumRetryAttempts": "retries", "MaximumEventAgeInSeconds": "max_age"}
+    chosen = {own: given[name] for name, own in members.items() if name in given}
+    for name, own in (("OnSuccess", "on_success"), ("OnFailure", "on_failure")):
+        if name in given.get("DestinationConfig", {}):
+            chosen[own] = given["DestinationConfig"][name].get("Destination")
+    return chosen
 
 
 def weights(given: Json) -> dict[str, float]:
