@@ -9,7 +9,7 @@ from db.values import CLAIMED, OFTEN_LOST, values_of
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
-FUNCTION = "substr(t.function, 1, instr(t.function || ':', ':') - 1)"
+FUNCTION = "substr(t.function, 1, instr(t.function || '::', '::') - 1)"
 """A task's function without the version or alias that may stand behind it."""
 CLAIMABLE = f"""
 SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id

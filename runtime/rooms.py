@@ -44,7 +44,6 @@ Json = Any
 COUNTED = 10_000
 INVOCATIONS = 4
 INVOCATION_SECONDS = 30.0
-FLOW = "flow:"
 FLOWS = "/flows"
 """Stands for the workflow in what a tree's key is good for: none has this name, so no other request is the same."""
 
@@ -350,8 +349,8 @@ def _cursor_value(key: Any, cursor: str) -> Any:
 
 
 def _workflow_cursor(cursor: str) -> str:
-    """The cursor of the list of workflows: a name, that of a flow's workflow too. Raises InvalidCursor."""
-    if names.fault_of(cursor.removeprefix(FLOW)):
+    """The cursor of the list of workflows: a name, also of a flow or of a function's events. Raises InvalidCursor."""
+    if names.fault_of(cursor.rpartition(":")[2]):
         raise InvalidCursor()
     return cursor
 

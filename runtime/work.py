@@ -23,7 +23,7 @@ from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
-from runtime.workflows import EXPRESS_FUNCTION
+from runtime.workflows import EVENT, EXPRESS_FUNCTION
 
 log = logging.getLogger("stepwell.work")
 
@@ -157,7 +157,7 @@ class Work:
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
-            request_id=new_id(),
+            request_id=(claim.name if claim.workflow.startswith(EVENT) else None) or new_id(),
         )
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from runtime.engine import jsontext
 from runtime.engine.invocations import answer
-from runtime.engine.resources import function_of, read
+from runtime.engine.resources import QUALIFIED_BY, function_of, read
 
 Json = Any
 
@@ -188,7 +188,7 @@ def _family(resource: str, setting: Setting) -> tuple[str, str]:
         return "Activity", resource
     if resource.startswith("arn:"):
         return "LambdaFunction", resource
-    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{function_of(resource)}"
+    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{_shown(resource)}"
 
 
 def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[str, Json]:
@@ -248,3 +248,7 @@ def _kept(details: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
             yield name, ""
         elif name not in data:
             yield name, value
+
+
+def _shown(resource: str) -> str:
+    return function_of(resource).replace(QUALIFIED_BY, ":")

@@ -13,7 +13,11 @@ FUNCTION, INVOKE, ACTIVITY, FOREIGN = "function", "invoke", "activity", "foreign
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
-_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+(?::[^:]+)?)")
+_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::([^:]+))?")
+_QUALIFIED = re.compile(r"([^:]+):([^:]+)")
+
+QUALIFIED_BY = "::"
+"""What stands between a function and the version or alias of it that is called; no name of ours has it."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,15 @@ def read(text: str, aliases: Mapping[str, str] | None = None) -> Resource:
 
 
 def function_of(text: str) -> str:
-    """The function, ``name`` or ``name:qualifier``, that a plain name names, or a whole or partial ARN of Lambda's.
+    """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's.
 
-    ``$LATEST`` is what is meant without a qualifier.
+    ``name``, or ``name::qualifier``: without one ``$LATEST`` is meant. A function in a file is the same by each.
     """
-    arn = _FUNCTION.fullmatch(text)
-    return (text if arn is None else arn[1]).removesuffix(":$LATEST")
+    found = _FUNCTION.fullmatch(text) or _QUALIFIED.fullmatch(text)
+    if found is None:
+        return text
+    name, qualifier = found.groups()
+    return name if qualifier in (None, "$LATEST") else f"{name}{QUALIFIED_BY}{qualifier}"
 
 
 def task_function(activity: str) -> str:
