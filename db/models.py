@@ -98,7 +98,7 @@ class Execution(Table):
     """One run. From ``state`` to ``data`` it is the root frame; ``revision`` moves with each change of it.
 
     ``published``, ``alias`` and ``trace`` are what AWS's wire was told at its start: by which version and which alias
-    of the workflow, and the trace header.
+    of the workflow, and the trace header. ``parent`` is the task token that its end answers.
     """
 
     id = IdField(primary_key=True)
@@ -130,6 +130,7 @@ class Execution(Table):
     published = IntegerField(null=True)
     alias = TextField(null=True)
     trace = TextField(null=True)
+    parent = TextField(null=True)
     redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     redriven_at = BigIntegerField(null=True)
 
@@ -141,6 +142,8 @@ Execution.add_index(
 )
 Execution.add_index(Execution.index(Execution.workflow_id, Execution.id, name="execution_of_workflow"))
 Execution.add_index(Execution.index(Execution.status, Execution.id, name="execution_status"))
+IS_NESTED = SQL("status = 'IN_PROGRESS' AND parent IS NOT NULL")
+Execution.add_index(Execution.index(Execution.id, where=IS_NESTED, name="execution_nested"))
 
 
 class Frame(Table):

@@ -30,6 +30,7 @@ from runtime.executions import Executions
 from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
 from runtime.lambdas.room import LambdaRoom
+from runtime.nested import FUNCTIONS
 from runtime.rounds import Rounds
 from runtime.settings import Settings, SettingsError
 from runtime.tasks import Tasks
@@ -129,7 +130,7 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        functions = [*self.catalog.steps, EXPRESS_FUNCTION]
+        functions = [*self.catalog.steps, EXPRESS_FUNCTION, *FUNCTIONS]
         tasks = Tasks(self.executions, functions, owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)

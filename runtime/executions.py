@@ -27,7 +27,7 @@ from functions.errors import (
     NotFound,
     TaskClosed,
 )
-from runtime import hotpath, rows, starting
+from runtime import hotpath, parents, rows, starting
 from runtime.away import Done
 from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext
@@ -38,6 +38,7 @@ from runtime.engine.transition import FramesMissing, Transition, transition
 from runtime.guards import WAITS_FOR_ANSWER, Guard, Outcome, TokenAnswer, TokenGuard
 from runtime.hotpath import Moment
 from runtime.ids import is_id, task_id
+from runtime.parents import ParentGuard
 from runtime.rows import Effects
 from runtime.starting import Started, Wanted
 from runtime.workflows import Latest, Workflows
@@ -189,12 +190,18 @@ class Executions:
     def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:
         """Let a due timer fire, once: whoever removes its row first."""
 
-        def event(at: int, task: Task | None) -> events.Event:
+        def event(at: int, task: Task | None) -> events.Event | None:
             if kind == commands.EXECUTION:
                 return events.ExecutionTimedOut(at, _seed())
+            if task is not None:
+                return parents.event_of(at, _seed(), task)
             return events.TimerFired(at, _seed(), frame, entry, number)
 
-        return self._advance(execution_id, event, timer=(frame, entry, number, kind))
+        guard, outcome = None, None
+        if kind == commands.NESTED:
+            guard = ParentGuard(task_id(execution_id, number), frame, entry)
+            outcome = Outcome("COMPLETED")
+        return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
 
     def _await_answer(self, claim: Claimed, logs: str) -> None:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
@@ -282,8 +289,8 @@ class Executions:
     def _advance(
         self,
         execution_id: str,
-        make: Callable[[int, Task | None], events.Event],
-        guard: Guard | TokenGuard | None = None,
+        make: Callable[[int, Task | None], events.Event | None],
+        guard: Guard | TokenGuard | ParentGuard | None = None,
         outcome: Outcome | None = None,
         timer: tuple[str, int, int, str] | None = None,
     ) -> bool:
@@ -301,8 +308,8 @@ class Executions:
     def _moved(
         self,
         execution_id: str,
-        make: Callable[[int, Task | None], events.Event],
-        guard: Guard | TokenGuard | None,
+        make: Callable[[int, Task | None], events.Event | None],
+        guard: Guard | TokenGuard | ParentGuard | None,
         outcome: Outcome | None,
         timer: tuple[str, int, int, str] | None,
     ) -> Effects | None:
@@ -315,12 +322,17 @@ class Executions:
         if guard is not None and task is None:
             return None
         event = make(queries.now(), task)
+        if event is None:
+            return None
         before, move = self._decided(row, event, 0 if task is None else task.attempt)
         if move.execution is before:
             return None
         if task is not None and outcome is not None:
             rows.close_attempt(task, outcome.kind, error=outcome.error, cause=outcome.cause, logs=outcome.logs)
-        return rows.save(row, before, move)
+        effects = rows.save(row, before, move)
+        if row.parent is not None and move.execution.status != execution.IN_PROGRESS:
+            effects.timers |= parents.tell(row.parent)
+        return effects
 
     def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
         """What becomes of the execution: with as few children of its frames loaded as the move needs."""

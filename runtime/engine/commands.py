@@ -75,5 +75,5 @@ class CancelFrames:
 
 Command = DispatchTask | CompleteTask | FailTask | HoldTask | SetTimer | CancelFrames
 
-RETRY, WAIT, EXECUTION = "retry", "wait", "execution"
+RETRY, WAIT, EXECUTION, NESTED = "retry", "wait", "execution", "nested"
 """The kinds of timer."""

@@ -9,7 +9,7 @@ from typing import Any
 from runtime.engine import rules
 from runtime.engine.jsonata import is_expression
 from runtime.engine.kinds import Fault, Table, check, cut, did_you_mean, named, shown
-from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, function_of, read
+from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 
 Json = Any
 
@@ -82,8 +82,18 @@ class _Machine:
             yield Fault(f"{path}.Resource", message)
         elif resource.kind == INVOKE:
             yield from self._invocation(state.get(arguments, {}), f"{path}.{arguments}")
+        elif resource.kind == START:
+            yield from self._start(state.get(arguments, {}), f"{path}.{arguments}")
         elif resource.kind != ACTIVITY:
             yield from known(resource.name, f"{path}.Resource", self._functions)
+
+    def _start(self, call: Json, place: str) -> Iterator[Fault]:
+        """The start of an execution, as far as it is written down."""
+        if isinstance(call, str) and is_expression(call):
+            return
+        yield from check(call, place, rules.START, "a call that starts an execution")
+        if isinstance(call, dict) and ("StateMachineArn" in call) == ("StateMachineArn.$" in call):
+            yield Fault(place, "a call that starts an execution needs the field 'StateMachineArn'")
 
     def _invocation(self, call: Json, place: str) -> Iterator[Fault]:
         """The call of a function by its name, as far as it is written down and not computed."""

@@ -295,6 +295,10 @@ INVOCATION: Table = {
 }
 """The arguments of ``lambda:invoke``. Source: developer guide, "Optimized Lambda APIs"."""
 
+_START_FIELDS = ("StateMachineArn", "Input", "Name", "TraceHeader")
+START: Table = {f"{name}{suffix}": Field(anything) for name in _START_FIELDS for suffix in ("", ".$")}
+"""The arguments of ``states:startExecution``. Source: API reference, "StartExecution"."""
+
 ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Wait": (("Seconds", "SecondsPath", "Timestamp", "TimestampPath"),),
     "Map": (("ItemProcessor", "Iterator"),),

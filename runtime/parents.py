@@ -1,0 +1,96 @@
+"""How the end of a nested execution reaches the task that waits for it: by a timer that is due at once.
+
+The timer is written in the transaction that ends the nested execution, so it is there whoever dies afterwards; and it
+is fired like any other, under the lock of the waiting execution alone. No two executions are ever locked together.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from db.models import Execution, StartKey, Task, Timer
+from functions.sfn import _arns
+from runtime import rows
+from runtime.engine import commands, events, execution, jsontext
+from runtime.engine.jsontext import Json
+from runtime.engine.resources import NESTED_JSON
+from runtime.guards import WAITS_FOR_ANSWER, place_of
+from runtime.ids import task_id
+
+STATUSES = {"COMPLETED": "SUCCEEDED", "FAILED": "FAILED", "TIMED_OUT": "TIMED_OUT", "CANCELLED": "ABORTED"}
+
+
+@dataclass(frozen=True)
+class ParentGuard:
+    """The task in this place, while it waits for an answer."""
+
+    task_id: str
+    frame: str
+    entry: int
+
+    def conditions(self) -> tuple[Any, ...]:
+        waits = Task.status.in_(WAITS_FOR_ANSWER), Task.token.is_null(False)
+        return Task.id == self.task_id, Task.frame == self.frame, Task.entry == self.entry, *waits
+
+
+def key_of(task: str, retries: int) -> str:
+    """The key under which a try of a task starts its execution, however often a worker is lost while it does."""
+    return f"task:{task}/{retries}"
+
+
+def tell(token: str) -> bool:
+    """Let the task that waits with this token be looked after; whether there is one."""
+    task = waiting(token)
+    if task is None:
+        return False
+    due = {"due_at": rows.clock_sql(), "kind": commands.NESTED, "number": task.number}
+    place = {"execution_id": task.execution_id, "frame": task.frame, "entry": task.entry}
+    Timer.insert(**place, **due).on_conflict_ignore().execute()
+    return True
+
+
+def waiting(token: str) -> Task | None:
+    """The task that waits with this token."""
+    execution_id, number = place_of(token)
+    mine = Task.id == task_id(execution_id, number), Task.token == token, Task.status.in_(WAITS_FOR_ANSWER)
+    return Task.get_or_none(*mine)
+
+
+def event_of(at: int, seed: int, task: Task) -> events.Event | None:
+    """What the end of its nested execution is to a task; None while that runs."""
+    key = key_of(task.id, task.retries)
+    child = (
+        Execution.select().join(StartKey, on=(StartKey.execution_id == Execution.id)).where(StartKey.key == key).first()
+    )
+    if child is None or child.status == execution.IN_PROGRESS:
+        return None
+    place = (at, seed, task.frame, task.entry, task.attempt)
+    if child.status == execution.COMPLETED:
+        return events.TaskSucceeded(*place, described(child, task.function == NESTED_JSON))
+    cause = jsontext.write(described(child, as_json=False))
+    return events.TaskFailed(*place, "States.TaskFailed", cause)
+
+
+def described(child: Execution, as_json: bool) -> dict[str, Json]:
+    """An execution that has ended, as ``.sync`` has it; ``as_json``: as ``.sync:2``, whose payloads are no texts.
+
+    Source: AWS Step Functions developer guide, "Start a new AWS Step Functions state machine from a running execution".
+    """
+    name = child.name or child.id
+    payloads = {"Input": child.input, "Output": child.output}
+    given = {member: json.loads(text) if as_json else text for member, text in payloads.items() if text is not None}
+    details = {f"{member}Details": {"Included": True} for member in given}
+    fault = {"Error": child.error, "Cause": child.cause}
+    return {
+        "ExecutionArn": _arns.execution(child.workflow, name),
+        **given,
+        **details,
+        **{member: text for member, text in fault.items() if text is not None},
+        "Name": name,
+        "StartDate": child.created_at,
+        "StateMachineArn": _arns.machine(child.workflow),
+        "Status": STATUSES[child.status],
+        "StopDate": child.finished_at,
+    }
