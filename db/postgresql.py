@@ -23,7 +23,8 @@ WITH x AS MATERIALIZED (
   WHERE e.id = (SELECT execution_id FROM task WHERE id = $1) AND e.status = 'IN_PROGRESS' AND NOT e.paused
   FOR UPDATE OF e),
 cur AS MATERIALIZED (
-  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND t.function = ANY($4)
+  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND (split_part(t.function, ':', 1) = ANY($4)
+      OR EXISTS (SELECT FROM stored_function f WHERE f.name = split_part(t.function, ':', 1)))
     AND ($5 OR t.losses < {OFTEN_LOST}) FOR UPDATE OF t),
 mine AS (
   UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = $2, lease_until = {NOW} + $3,

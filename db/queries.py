@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from peewee import SQL
 from peewee import __exception_wrapper__ as wrapped_errors
 from psycopg2 import errors
 
@@ -207,6 +208,11 @@ def clock() -> str:
     return sqlite.NOW if is_sqlite() else postgresql.NOW
 
 
+def clock_sql() -> SQL:
+    """The database's present time, for use inside a Peewee query."""
+    return SQL(clock())
+
+
 def start(begin: Start) -> bool:
     """Write a new execution with all it begins with, in one commit. False when its Idempotency-Key is taken.
 
@@ -222,7 +228,7 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], oft
     """Take a queued task: from QUEUED to IN_PROGRESS, one attempt more, leased to ``owner``, its start in the history.
 
     None when it is not queued (a doubled, late or forged message), its execution is paused or has ended, it needs a
-    function that is not among ``functions``, or it was lost often and such a one is not wanted.
+    function that is neither stored nor among ``functions``, or it was lost often and such a one is not wanted.
     """
     if is_sqlite():
         with transaction():

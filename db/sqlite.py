@@ -9,10 +9,13 @@ from db.values import CLAIMED, OFTEN_LOST, values_of
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
+FUNCTION = "substr(t.function, 1, instr(t.function || ':', ':') - 1)"
+"""A task's function without the version or alias that may stand behind it."""
 CLAIMABLE = f"""
 SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused
-  AND (? OR t.losses < {OFTEN_LOST}) AND t.function IN ({{}})
+  AND (? OR t.losses < {OFTEN_LOST}) AND ({FUNCTION} IN ({{}})
+    OR EXISTS (SELECT 1 FROM stored_function f WHERE f.name = {FUNCTION}))
 """
 TAKE = f"""
 UPDATE task SET status = 'IN_PROGRESS', attempt = attempt + 1, owner = ?, lease_until = {NOW} + ?, started_at = {NOW},

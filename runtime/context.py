@@ -17,6 +17,7 @@ from db import queries
 from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
+from runtime.aws.activities import WireActivities
 from runtime.aws.executions import WireExecutions
 from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
@@ -29,6 +30,7 @@ from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
+from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.room import LambdaRoom
 from runtime.nested import FUNCTIONS
 from runtime.rounds import Rounds
@@ -64,6 +66,7 @@ class Context:
     versions: WireVersions
     aliases: WireAliases
     tags: WireTags
+    activities: WireActivities
     runs: WireExecutions
     quick_runs: WireExpress
     tokens: WireTokens
@@ -82,9 +85,9 @@ class Runtime:
         self.catalog = Catalog.load(settings.function_paths)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
-        defaults = {name: self.catalog.defaults(name) for name in self.catalog.steps}
+        known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
         _check_aliases(settings.resource_aliases, self.catalog.steps)
-        self.workflows = Workflows(defaults, limits, settings.resource_aliases)
+        self.workflows = Workflows(known, limits, settings.resource_aliases)
         self.storage = open_bell(settings.redis_url, _waiting)
         self.bell = Bell(self.storage)
         self.executions = Executions(
@@ -95,7 +98,8 @@ class Runtime:
         )
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
-        self._express = Express(self.invoker, rooms.targets(self.catalog), self.executions.limits)
+        self.functions = Functions(rooms.targets(self.catalog), settings.code_dir.absolute())
+        self._express = Express(self.invoker, self.functions.find, self.executions.limits)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
@@ -107,10 +111,11 @@ class Runtime:
             "versions": WireVersions(),
             "aliases": WireAliases(),
             "tags": WireTags(),
+            "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
-            "lambdas": LambdaRoom(self.catalog, self.invoker, settings),
+            "lambdas": LambdaRoom(self.catalog, self.functions, self.invoker, settings),
         }
 
     def api_context(self, request_id: str) -> ApiContext:
@@ -132,7 +137,7 @@ class Runtime:
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         functions = [*self.catalog.steps, EXPRESS_FUNCTION, *FUNCTIONS]
         tasks = Tasks(self.executions, functions, owner, self.settings)
-        work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
+        work = Work(tasks, self.executions, self.invoker, self.functions)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ from functions.errors import (
     NotFound,
     TaskClosed,
 )
-from runtime import hotpath, parents, rows, starting
+from runtime import hotpath, ledger, parents, rows, starting
 from runtime.away import Done
 from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext
@@ -44,6 +44,9 @@ from runtime.starting import Started, Wanted
 from runtime.workflows import Latest, Workflows
 
 log = logging.getLogger("stepwell.executions")
+
+REDRIVABLE = (execution.FAILED, execution.TIMED_OUT, execution.CANCELLED)
+"""The ends after which an execution may go on."""
 
 CHILDREN = (1, 40, 1_000, sys.maxsize)
 """How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
@@ -214,8 +217,7 @@ class Executions:
             rows.close_attempt(task, "COMPLETED", logs=logs)
             Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
             details = jsontext.write({"task": claim.number})
-            rows.save_history(row.id, row.history_count, [Line("TaskSubmitted", claim.frame, claim.step, details)])
-            Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()
+            ledger.append(row, Line("TaskSubmitted", claim.frame, claim.step, details))
             reach("await.before_commit")
         reach("await.after_commit")
 
@@ -236,6 +238,25 @@ class Executions:
         """End an execution as CANCELLED, for the reason told. False when it had ended, or is not there."""
         return self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed(), error, cause))
 
+    def redrive(self, execution_id: str) -> bool:
+        """Let an execution that has ended without success go on where it stood. False when it has not, or runs again.
+
+        It is the one way out of a status that is an end.
+        """
+        with database.connection_context():
+            with transaction():
+                row = rows.locked(Execution, Execution.id == execution_id)
+                if row is None or row.status not in REDRIVABLE:
+                    return False
+                before = rows.revived(row)
+                event = events.ExecutionRedriven(queries.now(), _seed(), row.redrives + 1)
+                move = transition(self.workflows.machine(row.version_id), before, event, self.limits)
+                effects = rows.save(row, before, move)
+                redriven = {"redrives": event.count, "redriven_at": event.at}
+                Execution.update(redriven).where(Execution.id == row.id).execute()
+            self._announce(effects)
+        return True
+
     def pause(self, execution_id: str) -> None:
         """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""
         self._set_paused(execution_id, True)
@@ -254,7 +275,7 @@ class Executions:
                     Execution.update(paused=paused, revision=Execution.revision + 1).where(
                         Execution.id == execution_id
                     ).execute()
-                    queued = _requeue(execution_id, paused)
+                    queued = rows.requeue(execution_id, paused)
                 reach("pause.before_commit")
             reach("pause.after_commit")
             if row is None or row.status != execution.IN_PROGRESS:
@@ -364,14 +385,6 @@ def _task_of_token(token: str) -> Task:
         if task is not None and task.token is not None and secrets.compare_digest(task.token, token):
             return task
     raise InvalidToken(f"Invalid Token: '{token[:64]}'")
-
-
-def _requeue(execution_id: str, paused: bool) -> list[str]:
-    """Take an execution's queued tasks out of everybody's sight, or bring them back."""
-    queued = Task.update(queued_at=None if paused else rows.clock_sql(), missing_since=None).where(
-        Task.execution_id == execution_id, Task.status == "QUEUED"
-    )
-    return [task.id for task in queued.returning(Task.id).execute()]
 
 
 def _seed() -> int:

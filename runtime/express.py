@@ -11,7 +11,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
@@ -36,10 +36,10 @@ class Express:
     """Runs executions in memory. ``kill`` ends one that another thread runs."""
 
     def __init__(
-        self, invoker: Invoker | InProcessInvoker, targets: Mapping[str, Target], limits: EngineLimits
+        self, invoker: Invoker | InProcessInvoker, find: Callable[[str], Target | Outcome], limits: EngineLimits
     ) -> None:
         self._invoker = invoker
-        self._targets = targets
+        self._find = find
         self._limits = limits
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight] = {}
@@ -105,10 +105,9 @@ class Express:
             flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
 
     def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
-        target = self._targets.get(task.function)
-        if target is None:
-            cause = f"FunctionMissing: there is no function {task.function!r}"
-            return Outcome(error="States.TaskFailed", cause=cause)
+        target = self._find(task.function)
+        if isinstance(target, Outcome):
+            return target
         text = jsontext.write(task.input)
         return self._invoker.run(target, text, timeout_seconds=task.timeout_seconds, key=key, request_id=new_id())
 

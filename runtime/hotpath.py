@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from db.queries import Claimed, Finish, Finished, Line, NextTask, Root
-from runtime import rows
+from runtime import ledger, rows
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.definition import StateMachine
 from runtime.engine.jsontext import Json
@@ -69,7 +69,7 @@ def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bo
         root=move.root,
         status=after.status,
         output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
-        lines=[*rows.lines_of(move.transition), *(_started(move.following) if claims else ())],
+        lines=[*ledger.lines_of(move.transition), *(_started(move.following) if claims else ())],
         next=_next_task(move, claims),
         lease_ms=lease_ms,
     )

@@ -48,6 +48,7 @@ class Settings:
     function_paths: tuple[Path, ...] = ()
     artifacts_dir: Path = Path(".stepwell/artifacts")
     outbox_dir: Path = Path(".stepwell/outbox")
+    code_dir: Path = Path(".stepwell/code")
     smtp_url: str | None = None
     url: str = "http://127.0.0.1:3000"
     hosts: tuple[str, ...] = ()
@@ -139,6 +140,7 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "FUNCTIONS_PATH": ("function_paths", _paths),
     "ARTIFACTS_DIR": ("artifacts_dir", Path),
     "OUTBOX_DIR": ("outbox_dir", Path),
+    "CODE_DIR": ("code_dir", Path),
     "SMTP_URL": ("smtp_url", _url("smtp", "smtps")),
     "RESOURCE_ALIASES": ("resource_aliases", _aliases),
     "STEPWELL_HOME": ("home", Path),
@@ -164,6 +166,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values.setdefault("database_url", f"sqlite:///{home}/stepwell.db")
     values.setdefault("artifacts_dir", home / "artifacts")
     values.setdefault("outbox_dir", home / "outbox")
+    values.setdefault("code_dir", home / "code")
     values.setdefault("url", f"http://127.0.0.1:{values.get('port', Settings.port)}")
     values.setdefault("heartbeat_seconds", values.get("lease_seconds", Settings.lease_seconds) / 3)
     settings = Settings(**values)

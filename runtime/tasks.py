@@ -12,7 +12,7 @@ from peewee import fn
 
 from db import queries
 from db.database import database, transaction
-from db.models import Execution, Task, Worker
+from db.models import Execution, StoredFunction, Task, Worker
 from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
@@ -160,7 +160,7 @@ class Tasks:
         """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED", Task.queued_at.is_null(False))
-            if task is None or task.function in self.functions:
+            if task is None or self._is_here(task.function):
                 return
             is_served = self._is_served(task.function)
             since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
@@ -175,10 +175,16 @@ class Tasks:
             cause = f"FunctionMissing: no worker has the function {task.function!r}"
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
 
+    def _is_here(self, function: str) -> bool:
+        """Whether this worker has the function: in a file, or stored. Its version may be gone: that the run tells."""
+        name = function.partition(":")[0]
+        return name in self.functions or StoredFunction.select().where(StoredFunction.name == name).exists()
+
     def _is_served(self, function: str) -> bool:
         """Whether a worker that lives has this function."""
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
-        return any(function in json.loads(worker.functions) for worker in living)
+        name = function.partition(":")[0]
+        return any(name in json.loads(worker.functions) for worker in living)
 
 
 def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:

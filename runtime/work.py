@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from db.queries import Claimed
@@ -22,6 +22,7 @@ from runtime.executions import Executions
 from runtime.express import Express
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
 from runtime.workflows import EXPRESS_FUNCTION
 
@@ -41,13 +42,13 @@ class Work:
     """What a worker's slots do, and which tasks they hold right now."""
 
     def __init__(
-        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, targets: Mapping[str, Target]
+        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, functions: Functions
     ) -> None:
         self.tasks = tasks
         self.executions = executions
         self.invoker = invoker
-        self.targets = targets
-        self.express = Express(invoker, targets, executions.limits)
+        self.functions = functions
+        self.express = Express(invoker, functions.find, executions.limits)
         self.nested = nested.Nested(executions)
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
@@ -155,8 +156,11 @@ class Work:
         return self.express.outcome(machine, begun, _key(claim))
 
     def _ran(self, claim: Claimed) -> Outcome:
+        target = patiently(lambda: self.functions.find(claim.function))
+        if not isinstance(target, Target):
+            return target or Outcome(cause="its function could not be looked up", not_run=True)
         return self.invoker.run(
-            self.targets[claim.function],
+            target,
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
@@ -177,7 +181,7 @@ class Work:
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
         def may_go_on(following: Claimed) -> bool:
             is_time_left = time.monotonic() - began < SLICE_SECONDS
-            return is_time_left and not self.draining.is_set() and following.function in self.targets
+            return is_time_left and not self.draining.is_set() and following.function in self.functions.files
 
         def report() -> Claimed | None:
             if outcome.error is None:

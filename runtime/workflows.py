@@ -210,9 +210,8 @@ def around(inner: StateMachine) -> StateMachine:
     """
     limit = min(inner.timeout_seconds or EXPRESS_SECONDS, EXPRESS_SECONDS)
     seconds = Constant("TimeoutSeconds", limit)
-    only = TaskState(
-        EXPRESS_STATE, resource=EXPRESS_FUNCTION, call=Resource(FUNCTION, EXPRESS_FUNCTION), timeout_seconds=seconds
-    )
+    call = Resource(FUNCTION, EXPRESS_FUNCTION)
+    only = TaskState(EXPRESS_STATE, resource=EXPRESS_FUNCTION, call=call, timeout_seconds=seconds)
     return StateMachine(EXPRESS_STATE, {EXPRESS_STATE: only})
 
 

@@ -5,7 +5,7 @@ The views are frozen values; times are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,6 +40,28 @@ class Found:
 
 
 @dataclass(frozen=True)
+class NewFunction:
+    """What a function is made with. ``code`` is a zip."""
+
+    name: str
+    options: Mapping[str, Json]
+    code: bytes
+    tags: Mapping[str, str]
+    publish: bool
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is changed of a function's $LATEST: None is left as it is. ``options`` makes the new ones of the old."""
+
+    options: Callable[[dict[str, Json]], Mapping[str, Json]] | None = None
+    code: bytes | None = None
+    revision: str | None = None
+    publish: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
 class Call:
     """An invocation: ``payload`` is the event's JSON text."""
 
@@ -63,6 +85,29 @@ class Lambdas(Protocol):
 
     def get(self, function: Reference) -> Found: ...
     def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]: ...
+    def versions(self, function: Reference, *, limit: int, cursor: str | None) -> Page[Function]: ...
+    def create(self, wanted: NewFunction) -> Function:
+        """Store a function. Raises InvalidParameterValueException, ResourceConflictException."""
+
+    def update(self, function: Reference, change: Update) -> Function:
+        """Change what runs unqualified. Raises InvalidParameterValueException, PreconditionFailedException."""
+
+    def publish(
+        self,
+        function: Reference,
+        sha256: str | None = None,
+        description: str | None = None,
+        revision: str | None = None,
+    ) -> Function:
+        """Make $LATEST a version that never changes, or find that the last one is just that."""
+
+    def delete(self, function: Reference) -> None:
+        """Let a function be gone, or one of its versions. Raises ResourceConflictException."""
+
+    def reserve(self, function: Reference, reserved: int | None) -> None:
+        """Let a process run so many of its invocations at a time; None for any number."""
+
+    def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None: ...
     def invoke(self, function: Reference, call: Call) -> Ended:
         """Run a function now, in a sandbox of this process. Raises TooManyRequestsException, ServiceException."""
 

@@ -10,6 +10,9 @@ from functions.lambda_api._rooms import Function
 
 Json = Any
 
+PAGE = 50
+"""The most that AWS puts on a page, whatever is asked for."""
+
 
 def modified(at: int) -> str:
     """A time as LastModified has it: ``2026-11-24T00:00:00.000+0000``."""

@@ -78,6 +78,21 @@ class AliasView:
 
 
 @dataclass(frozen=True)
+class ActivityView:
+    name: str
+    created_at: int
+    encryption: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class ActivityTask:
+    """Work for whoever fetched it: its input, and the token that answers it."""
+
+    token: str
+    input: str
+
+
+@dataclass(frozen=True)
 class Started:
     """An execution that was begun, or had been by the same request. ``name`` as in its ARN."""
 
@@ -175,6 +190,21 @@ class Tags(Protocol):
         """Raises TooManyTags."""
 
 
+class Activities(Protocol):
+    def create(self, name: str, encryption: Mapping[str, Json], tags: Mapping[str, str]) -> ActivityView:
+        """Make an activity, or find it. Raises InvalidName, ActivityAlreadyExists."""
+
+    def get(self, arn: Arn) -> ActivityView:
+        """Raises ActivityDoesNotExist."""
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[ActivityView]: ...
+    def delete(self, arn: Arn) -> None:
+        """Let it be gone. One that is not there is gone already."""
+
+    def next_task(self, arn: Arn, worker: str | None) -> ActivityTask | None:
+        """A task that nobody has fetched, waited for; None when there was none. Raises ActivityDoesNotExist."""
+
+
 class Runs(Protocol):
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
         """Start an execution; committed when this returns.
@@ -184,6 +214,12 @@ class Runs(Protocol):
 
     def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
         """End an execution; when it ended. Raises ExecutionDoesNotExist."""
+
+    def redrive(self, arn: Arn, token: str | None) -> int:
+        """Let an execution go on that ended without success; when it did.
+
+        Raises ExecutionDoesNotExist, ExecutionNotRedrivable.
+        """
 
     def get(self, arn: Arn) -> Run:
         """Raises ExecutionDoesNotExist."""
@@ -230,6 +266,7 @@ class SfnContext(ApiContext, Protocol):
     versions: Versions
     aliases: Aliases
     tags: Tags
+    activities: Activities
     runs: Runs
     quick_runs: QuickRuns
     tokens: Tokens

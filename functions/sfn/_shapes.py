@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from functions.contract import ACCOUNT, Page
 from functions.sfn import _arns
-from functions.sfn._rooms import EXPRESS, AliasView, Machine, MachineRow, QuickRun, Run, RunRow, Started
+from functions.sfn._rooms import EXPRESS, ActivityView, AliasView, Machine, MachineRow, QuickRun, Run, RunRow, Started
 
 Json = Any
 Row = TypeVar("Row")
@@ -41,6 +41,14 @@ def seconds(at: int | None) -> float | None:
 
 def page(found: Page[Row], name: str, shape: Callable[[Row], Json]) -> dict[str, Json]:
     return {name: [shape(one) for one in found.items], "nextToken": found.next}
+
+
+def activity_row(view: ActivityView) -> dict[str, Json]:
+    return {
+        "activityArn": _arns.activity(view.name),
+        "name": view.name,
+        "creationDate": seconds(view.created_at),
+    }
 
 
 def machine_row(row: MachineRow) -> dict[str, Json]:

@@ -62,6 +62,7 @@ def _setting(row: Execution, role: str, lines: Sequence[Recorded], above: Record
         "stateMachineAliasArn": _arns.machine(row.workflow, row.alias) if row.alias else None,
     }
     return Setting(
+        identity=row.id,
         input=row.input,
         output=row.output,
         execution={"roleArn": role, **qualified},

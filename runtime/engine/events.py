@@ -33,6 +33,13 @@ class ExecutionCancelled(Event):
 
 
 @dataclass(frozen=True)
+class ExecutionRedriven(Event):
+    """Somebody wants an execution that has ended to go on where it stood, for the ``count``-th time."""
+
+    count: int
+
+
+@dataclass(frozen=True)
 class TaskSucceeded(Event):
     """The handler of a task returned."""
 

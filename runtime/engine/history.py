@@ -6,12 +6,14 @@ payloads stand in its row. Source: HistoryEvent in AWS Step Functions' API refer
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.resources import function_of
+from runtime.engine.invocations import answer
+from runtime.engine.resources import function_of, read
 
 Json = Any
 
@@ -45,11 +47,12 @@ class TaskData:
 class Setting:
     """What stands around the lines of a page.
 
-    ``before``: of each frame its last line above the page; ``begun``: of each item of a Map, by the Map's frame and the
-    item's index, the line there that says so; ``above``: the line right above it; ``resources``: the
-    Resource of each Task state.
+    ``identity`` is the execution's id; ``before``: of each frame its last line above the page; ``begun``: of each item
+    of a Map, by the Map's frame and the item's index, the line there that says so; ``above``: the line right above the
+    page; ``resources``: the Resource of each Task state.
     """
 
+    identity: str
     input: str
     output: str | None
     execution: Mapping[str, Json]
@@ -131,7 +134,7 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
         given = _text(line.details.get("input")) if "input" in line.details else _text(_output(above))
         return kind, "stateEnteredEventDetails", {"name": line.step, **_payload("input", given)}
     if kind.endswith("StateExited"):
-        assigned = {name: jsontext.write(value) for name, value in line.details.get("assignedVariables", {}).items()}
+        assigned = {name: jsontext.write(value) for name, value in line.details.get("assigned", {}).items()}
         more = {"assignedVariables": assigned, "assignedVariablesDetails": _WHOLE} if assigned else {}
         payload = _payload("output", _text(line.details.get("output")))
         return kind, "stateExitedEventDetails", {"name": line.step, **payload, **more}
@@ -170,8 +173,8 @@ def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[st
     resource = str(line.details.get("resource") or setting.resources.get(line.step or "", ""))
     what = line.type.removeprefix("Task")
     task = setting.tasks.get(line.details["task"], TaskData(None, None))
-    if resource.startswith("arn:aws:states:::"):
-        place, action = resource.removeprefix("arn:aws:states:::").partition(":")[::2]
+    if ":states:::" in resource:
+        place, action = resource.partition(":states:::")[2].split(":", 1)
         named = {"resourceType": place, "resource": action}
         return line.type, _member(line.type), {**named, **_of_integration(what, line, task, setting)}
     family, arn = _family(resource, setting)
@@ -198,9 +201,12 @@ def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[s
 
 def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting) -> dict[str, Json]:
     if what == "Scheduled":
-        return {"region": setting.region, "parameters": task.input or "{}", **_limits(line)}
+        call = jsontext.write({"FunctionName": line.details.get("function", ""), "Payload": _value(task.input)})
+        return {"region": setting.region, "parameters": call, **_limits(line)}
     if what == "Succeeded":
-        return _payload("output", task.result)
+        is_wrapped = task.result is not None and not read(setting.resources[line.step or ""]).waits_for_token
+        wrapped = answer(_value(task.result), setting.identity, line.details["task"])
+        return _payload("output", jsontext.write(wrapped) if is_wrapped else task.result)
     return {} if what in ("Started", "Submitted") else _fault(line.details)
 
 
@@ -217,6 +223,10 @@ def _fault(details: Mapping[str, Json]) -> dict[str, Json]:
 
 def _payload(name: str, text: str | None) -> dict[str, Json]:
     return {} if text is None else {name: text, f"{name}Details": _WHOLE}
+
+
+def _value(text: str | None) -> Json:
+    return None if text is None else json.loads(text)
 
 
 def _text(value: Json) -> str:

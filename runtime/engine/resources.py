@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 FUNCTION, INVOKE, START, ACTIVITY, FOREIGN = "function", "invoke", "start", "activity", "foreign"
 
-NESTED_JSON = "states:startExecution.sync:2"
-SYNC = ("states:startExecution.sync", NESTED_JSON)
-NESTED = ("states:startExecution", "states:startExecution.waitForTaskToken", *SYNC)
+NESTED_JSON = "states.startExecution.sync.2"
+SYNC = ("states.startExecution.sync", NESTED_JSON)
+NESTED = ("states.startExecution", "states.startExecution.waitForTaskToken", *SYNC)
 """What the tasks have for their function that start an execution; those of SYNC wait for its end."""
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
-_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::[^:]+)?")
-_QUALIFIED = re.compile(r"([^:]+):[^:]+")
+_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+(?::[^:]+)?)")
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ def read(text: str, aliases: Mapping[str, str] | None = None) -> Resource:
 
 
 def _integration(name: str, pattern: str | None) -> Resource:
-    whole = name if pattern is None else f"{name}.{pattern}"
-    if whole in NESTED:
+    whole = (name if pattern is None else f"{name}.{pattern}").replace(":", ".")
+    if whole in NESTED:  # a colon would begin a function's qualifier
         return Resource(START, whole, waits_for_token=pattern is not None)
     waits = pattern == "waitForTaskToken"
     runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
@@ -54,12 +53,12 @@ def _integration(name: str, pattern: str | None) -> Resource:
 
 
 def function_of(text: str) -> str:
-    """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's."""
+    """The function, ``name`` or ``name:qualifier``, that a plain name names, or a whole or partial ARN of Lambda's.
+
+    ``$LATEST`` is what is meant without a qualifier.
+    """
     arn = _FUNCTION.fullmatch(text)
-    if arn is not None:
-        return arn[1]
-    qualified = _QUALIFIED.fullmatch(text)
-    return text if qualified is None else qualified[1]
+    return (text if arn is None else arn[1]).removesuffix(":$LATEST")
 
 
 def task_function(activity: str) -> str:

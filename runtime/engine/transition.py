@@ -58,6 +58,8 @@ def _apply(run: Run, event: events.Event) -> bool:
             run.end(execution.CANCELLED, error=event.error, cause=event.cause)
         case events.ExecutionTimedOut():
             run.end(execution.TIMED_OUT, error="States.Timeout")
+        case events.ExecutionRedriven():
+            _go_on(run, event)
         case events.TimerFired():
             return _fire(run, event)
         case events.TaskSucceeded() | events.TaskFailed():
@@ -78,6 +80,13 @@ def _start(run: Run) -> bool:
     run.set_execution_timer()
     run.enter(Frame(path="", state=run.machine.start_at, input=run.before.input))
     return True
+
+
+def _go_on(run: Run, event: events.ExecutionRedriven) -> None:
+    """Do the work of the state in which the execution ended once more, its retries counted anew."""
+    run.record("ExecutionRedriven", redriveCount=event.count)
+    run.set_execution_timer()
+    _enter(run, run.put(run.frames[""], entered_at=event.at, retries=(), open=0, begun=0, children=0))
 
 
 def _is_awaited(frame: Frame, event: events.TaskSucceeded | events.TaskFailed) -> bool:

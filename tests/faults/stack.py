@@ -34,6 +34,9 @@ QUICK = {"STEPWELL_LEASE_SECONDS": "1.5", "STEPWELL_HEARTBEAT_SECONDS": "0.4", "
 STEADY = {**QUICK, "STEPWELL_LEASE_SECONDS": "6"}
 """As quick, but for the lease of a worker that must not lose it, however slow the machine is."""
 
+SLOTS = 4
+"""How many tasks a worker runs at once."""
+
 GRACE = 4
 """The workers' own grace time, as in the Procfile."""
 
@@ -124,7 +127,7 @@ class Stack:
         return self._begin(Web, name, ["gunicorn", "runtime.app:create_app()"], environment)
 
     def worker(self, name: str = "worker", app: str = "runtime.worker.huey", **environment: str) -> Member:
-        options = ["-k", "thread", "-w", "4", "-g", "TERM", "-t", str(GRACE), "-n"]
+        options = ["-k", "thread", "-w", str(SLOTS), "-g", "TERM", "-t", str(GRACE), "-n"]
         return self._begin(Member, name, ["huey_consumer", app, *options], environment)
 
     def emulator(self, **environment: str) -> Web:

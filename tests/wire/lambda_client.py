@@ -37,12 +37,18 @@ class LambdaWire:
         self.runtime = runtime
         self.url = url
         self.client = client_of(url)
+        self.states = client_of(url, "stepfunctions")
         self.faults: list[str] = []
 
     def called(self, name: str, event: Json = None, **options: Any) -> Json:
         """The answer to an invocation, with its payload read."""
         answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **options)
         return {**answer, "Payload": json.loads(answer["Payload"].read() or b"null")}
+
+    @contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """A worker that has begun before what the test does next."""
+        yield Worker(self.runtime)
 
 
 def client_of(url: str, service: str = "lambda", keys: Json = None, **options: Any) -> Any:
@@ -76,6 +82,8 @@ def served(url: str, home: Path, **settings: Any) -> Iterator[LambdaWire]:
     try:
         yield wire
     finally:
+        for client in (wire.client, wire.states):
+            client.close()
         server.shutdown()
         serving.join()
         server.server_close()
@@ -101,3 +109,16 @@ def operation_at(method: str, path: str) -> str | None:
         if http["method"] == method and re.fullmatch(pattern, path.rstrip("/")):
             return name
     return None
+
+
+class Worker:
+    """A worker's slot, run by hand."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._work, _ = runtime.worker()
+
+    def run(self) -> None:
+        """Do what the bell rings for until it is silent."""
+        while self._runtime.storage.depth():
+            self._work.run(json.loads(self._runtime.storage.dequeue())["task"])
