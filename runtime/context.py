@@ -95,6 +95,7 @@ class Runtime:
             self.bell,
             EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
+            settings.artifacts_dir,
         )
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker

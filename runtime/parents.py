@@ -1,4 +1,4 @@
-"""How the end of a nested execution reaches the task that waits for it: by a timer that is due at once.
+"""How the end of a nested execution reaches the task or the map run that waits: by a timer that is due at once.
 
 The timer is written in the transaction that ends the nested execution, so it is there whoever dies afterwards; and it
 is fired like any other, under the lock of the waiting execution alone. No two executions are ever locked together.
@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from db.models import Execution, StartKey, Task, Timer
+from db.models import Execution, MapRun, StartKey, Task, Timer
 from functions.sfn import _arns
 from runtime import rows
 from runtime.engine import commands, events, execution, jsontext
@@ -19,6 +19,7 @@ from runtime.engine.resources import NESTED_JSON
 from runtime.guards import WAITS_FOR_ANSWER, place_of
 from runtime.ids import task_id
 
+RUN_PREFIX = "run:"
 STATUSES = {"COMPLETED": "SUCCEEDED", "FAILED": "FAILED", "TIMED_OUT": "TIMED_OUT", "CANCELLED": "ABORTED"}
 
 
@@ -40,19 +41,31 @@ def key_of(task: str, retries: int) -> str:
     return f"task:{task}/{retries}"
 
 
-def tell(token: str) -> bool:
-    """Let the task that waits with this token be looked after; whether there is one."""
-    task = waiting(token)
-    if task is None:
+def tell(parent: str) -> bool:
+    """Let whoever waits for an execution be looked after; whether there is anybody."""
+    waits = waiting(parent)
+    if waits is None:
         return False
-    due = {"due_at": rows.clock_sql(), "kind": commands.NESTED, "number": task.number}
-    place = {"execution_id": task.execution_id, "frame": task.frame, "entry": task.entry}
+    kind, number = (commands.NESTED, waits.number) if isinstance(waits, Task) else (commands.RUN, _place(parent) + 1)
+    due = {"due_at": rows.clock_sql(), "kind": kind, "number": number}
+    place = {"execution_id": waits.execution_id, "frame": waits.frame, "entry": waits.entry}
     Timer.insert(**place, **due).on_conflict_ignore().execute()
     return True
 
 
-def waiting(token: str) -> Task | None:
-    """The task that waits with this token."""
+def waiting(parent: str) -> Task | MapRun | None:
+    """The task, or the map run, that waits for the execution which has this parent."""
+    if parent.startswith(RUN_PREFIX):
+        return MapRun.get_or_none(MapRun.id == parent.split(":")[1], MapRun.status == "RUNNING")
+    return _task(parent)
+
+
+def _place(parent: str) -> int:
+    """The place of an execution in its map run."""
+    return int(parent.rpartition(":")[2])
+
+
+def _task(token: str) -> Task | None:
     execution_id, number = place_of(token)
     mine = Task.id == task_id(execution_id, number), Task.token == token, Task.status.in_(WAITS_FOR_ANSWER)
     return Task.get_or_none(*mine)

@@ -9,6 +9,7 @@ from typing import Any
 from runtime.engine import rules
 from runtime.engine.jsonata import is_expression
 from runtime.engine.kinds import Fault, Table, check, cut, did_you_mean, named, shown
+from runtime.engine.load import is_distributed
 from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 
 Json = Any
@@ -129,6 +130,10 @@ def _inside(state: Json) -> Iterator[tuple[str, Json]]:
 
 def _together(state: Mapping[str, Json], path: str, kind: str) -> Iterator[Fault]:
     """Fields of which a state has exactly one, or at most one."""
+    if kind == "Map" and not is_distributed(state):
+        for name in rules.DISTRIBUTED_ONLY:
+            if name in state:
+                yield Fault(f"{path}.{name}", "only a Map in distributed mode has this field")
     for names in rules.ONE_OF.get(kind, ()):
         if sum(name in state for name in names) != 1:
             yield Fault(path, f"needs exactly one of {', '.join(names)}")
