@@ -10,7 +10,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --only-binary=:all: -
 
 # A new volume takes its owner from the directory it is mounted on.
 RUN useradd --uid 10001 --create-home stepwell \
- && install --directory --owner=stepwell --group=stepwell /data/artifacts /data/outbox
+ && install --directory --owner=stepwell --group=stepwell /data/artifacts /data/outbox /data/code
 
 COPY gunicorn.conf.py ./
 COPY db ./db
@@ -21,7 +21,8 @@ ENV PYTHONUNBUFFERED=1 \
     BIND=0.0.0.0 \
     PORT=3000 \
     ARTIFACTS_DIR=/data/artifacts \
-    OUTBOX_DIR=/data/outbox
+    OUTBOX_DIR=/data/outbox \
+    CODE_DIR=/data/code
 
 USER stepwell
 EXPOSE 3000

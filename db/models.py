@@ -5,6 +5,7 @@ from __future__ import annotations
 from peewee import (
     SQL,
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     Field,
@@ -98,7 +99,8 @@ class Execution(Table):
     """One run. From ``state`` to ``data`` it is the root frame; ``revision`` moves with each change of it.
 
     ``published``, ``alias`` and ``trace`` are what AWS's wire was told at its start: by which version and which alias
-    of the workflow, and the trace header.
+    of the workflow, and the trace header. ``parent`` is what its end is told to: the task token that it
+    answers, or ``run:<map run>:<place>``.
     """
 
     id = IdField(primary_key=True)
@@ -130,6 +132,7 @@ class Execution(Table):
     published = IntegerField(null=True)
     alias = TextField(null=True)
     trace = TextField(null=True)
+    parent = TextField(null=True)
     redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     redriven_at = BigIntegerField(null=True)
 
@@ -141,6 +144,10 @@ Execution.add_index(
 )
 Execution.add_index(Execution.index(Execution.workflow_id, Execution.id, name="execution_of_workflow"))
 Execution.add_index(Execution.index(Execution.status, Execution.id, name="execution_status"))
+IS_NESTED = SQL("status = 'IN_PROGRESS' AND parent IS NOT NULL")
+Execution.add_index(Execution.index(Execution.id, where=IS_NESTED, name="execution_nested"))
+HAS_PARENT = SQL("parent IS NOT NULL")
+Execution.add_index(Execution.index(Execution.parent, where=HAS_PARENT, name="execution_parent"))
 
 
 class Frame(Table):
@@ -234,6 +241,38 @@ class Attempt(Table):
         primary_key = CompositeKey("task_id", "attempt")
 
 
+class MapRun(Table):
+    """The executions of a Map in distributed mode. ``next`` is the first item that none of them has, ``offset`` where
+    that begins in its file; ``begun`` of them have begun, the first in the place ``base``, and ``open`` have not ended.
+    """
+
+    id = IdField(primary_key=True)
+    execution_id = IdField()
+    frame = TextField()
+    entry = IntegerField()
+    label = TextField()
+    version_id = IdField()
+    workflow_id = IdField()
+    status = TextField(default="RUNNING")
+    plan = TextField()
+    total = IntegerField()
+    base = IntegerField()
+    next = IntegerField(default=0)
+    offset = BigIntegerField(default=0)
+    begun = IntegerField(default=0)
+    open = IntegerField(default=0)
+    succeeded = IntegerField(default=0)
+    failed = IntegerField(default=0)
+    failed_items = IntegerField(default=0)
+    error = TextField(null=True)
+    cause = TextField(null=True)
+    created_at = BigIntegerField()
+    finished_at = BigIntegerField(null=True)
+
+
+MapRun.add_index(MapRun.index(MapRun.execution_id, MapRun.id, name="map_run_of_execution"))
+
+
 class Timer(Table):
     """A due time: a retry's delay, a wait, an execution's own time-out. Gone once it has fired."""
 
@@ -280,6 +319,69 @@ class Worker(Table):
     seen_at = BigIntegerField()
 
 
-TABLES = (Workflow, Version, Alias, Activity, Execution, Frame, Task, Attempt, Timer, History, StartKey, Worker)
+class StoredFunction(Table):
+    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions; ``reserved`` is how many
+    of its invocations a process may run at a time, null for any number."""
+
+    name = TextField(primary_key=True)
+    published = IntegerField(default=0)
+    reserved = IntegerField(null=True)
+    tags = TextField(default="{}")
+    created_at = BigIntegerField()
+
+
+class FunctionVersion(Table):
+    """What can be run of a function: its code and its configuration. Number 0 is $LATEST, the one that changes."""
+
+    name = TextField()
+    number = IntegerField()
+    options = TextField()
+    code = TextField(index=True)
+    revision = TextField()
+    modified_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "number")
+
+
+class FunctionCode(Table):
+    """A zip by its SHA-256, kept as long as a version has it. ``size`` is the zip's own."""
+
+    sha256 = TextField(primary_key=True)
+    size = IntegerField()
+    content = BlobField()
+
+
+class FunctionAlias(Table):
+    """A name for one version of a function, or for two: ``weights`` says how often it stands for which other."""
+
+    name = TextField()
+    alias = TextField()
+    version = TextField()
+    weights = TextField(default="{}")
+    description = TextField(default="")
+    revision = TextField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "alias")
+
+
+class EventConfig(Table):
+    """What becomes of asynchronous invocations of a function, or of one of its versions or aliases."""
+
+    name = TextField()
+    qualifier = TextField()
+    options = TextField()
+    modified_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "qualifier")
+
+
+TABLES = (
+    *(Workflow, Version, Alias, Activity),
+    *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
+    *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
+)
 HOT = ("execution", "task", "frame")
 """Tables whose rows change often: PostgreSQL leaves room in their pages, so that updates touch no index."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from peewee import SQL
 from peewee import __exception_wrapper__ as wrapped_errors
 from psycopg2 import errors
 
@@ -67,6 +68,7 @@ class NewExecution:
     published: int | None = None
     alias: str | None = None
     trace: str | None = None
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class Claimed:
     history_count: int
     execution_input: str
     created_at: int
+    parent: str | None
     root: Root
     now: int
 
@@ -205,6 +208,11 @@ def clock() -> str:
     return sqlite.NOW if is_sqlite() else postgresql.NOW
 
 
+def clock_sql() -> SQL:
+    """The database's present time, for use inside a Peewee query."""
+    return SQL(clock())
+
+
 def start(begin: Start) -> bool:
     """Write a new execution with all it begins with, in one commit. False when its Idempotency-Key is taken.
 
@@ -220,7 +228,7 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], oft
     """Take a queued task: from QUEUED to IN_PROGRESS, one attempt more, leased to ``owner``, its start in the history.
 
     None when it is not queued (a doubled, late or forged message), its execution is paused or has ended, it needs a
-    function that is not among ``functions``, or it was lost often and such a one is not wanted.
+    function that is neither stored nor among ``functions``, or it was lost often and such a one is not wanted.
     """
     if is_sqlite():
         with transaction():
@@ -340,10 +348,10 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:14], row[14:21], row[21:31]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[31])
+    task, shared, root = row[:14], row[14:22], row[22:32]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[32])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:
-    name, workflow, version_id, revision, count, given, created_at = row
-    return name, workflow, str(version_id), revision, count, given, created_at
+    name, workflow, version_id, *rest = row
+    return name, workflow, str(version_id), *rest

@@ -8,12 +8,14 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 
 from peewee import PeeweeException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from db.database import connect
 from db.migrate import migrate
+from emulator.clients import exports
 from functions.errors import InvalidRequest
 from runtime import logs
 from runtime.app import create_app
@@ -57,7 +59,12 @@ class QuietHandler(WSGIRequestHandler):
         pass
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
+    """Serve until a signal comes; or, asked for ``env``, say what AWS's clients need to find us."""
+    if list(arguments) == ["env"]:
+        return _tell_clients()
+    if arguments:
+        return _refuse(f"it knows no argument but env, and was given {' '.join(arguments)!r}")
     logs.configure(logging.WARNING)
     logging.getLogger("huey").setLevel(logging.WARNING)
     try:
@@ -134,5 +141,13 @@ def _refuse(message: str) -> int:
     return 2
 
 
+def _tell_clients() -> int:
+    try:
+        sys.stdout.write(exports(read_settings()))
+    except SettingsError as fault:
+        return _refuse(str(fault))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

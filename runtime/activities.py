@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from db.database import database, transaction
 from db.models import Execution, Task
 from db.queries import Line
-from runtime import rows
+from runtime import ledger, rows
 from runtime.engine import execution, jsontext
 from runtime.engine.resources import task_function
 
@@ -52,6 +52,5 @@ def _take(found: Task, worker: str | None) -> Given | None:
         ).where(Task.id == task.id).execute()
         said = {"task": task.number, "attempt": task.attempt + 1, **({"worker": worker} if worker else {})}
         line = Line("TaskStarted", task.frame, task.step, jsontext.write(said))
-        rows.save_history(own.id, own.history_count, [line])
-        Execution.update(history_count=own.history_count + 1).where(Execution.id == own.id).execute()
+        ledger.append(own, line)
         return Given(task.token, task.input)

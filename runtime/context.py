@@ -17,7 +17,9 @@ from db import queries
 from db.database import connect, database
 from functions.contract import ApiContext
 from runtime import rooms
+from runtime.aws.activities import WireActivities
 from runtime.aws.executions import WireExecutions
+from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
 from runtime.aws.tags import WireTags
 from runtime.aws.tokens import WireTokens
@@ -26,14 +28,20 @@ from runtime.bell import Bell, open_bell
 from runtime.catalog import Catalog
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
-from runtime.invoke import Invoker
+from runtime.express import Express
+from runtime.invoke import InProcessInvoker, Invoker
+from runtime.lambdas import files
+from runtime.lambdas.aliases import AliasRoom
+from runtime.lambdas.events import EventRoom
+from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.room import LambdaRoom
+from runtime.nested import FUNCTIONS
 from runtime.rounds import Rounds
 from runtime.settings import Settings, SettingsError
 from runtime.tasks import Tasks
 from runtime.timers import Timers
 from runtime.work import Work
-from runtime.workflows import Workflows
+from runtime.workflows import EXPRESS_FUNCTION, Workflows
 
 log = logging.getLogger("stepwell.api")
 
@@ -61,23 +69,30 @@ class Context:
     versions: WireVersions
     aliases: WireAliases
     tags: WireTags
+    activities: WireActivities
     runs: WireExecutions
+    quick_runs: WireExpress
     tokens: WireTokens
     lambdas: LambdaRoom
+    lambda_aliases: AliasRoom
+    lambda_events: EventRoom
     log: logging.Logger
 
 
 class Runtime:
-    """A house with its rooms open. ``close`` ends its sandbox children and its connections."""
+    """A house with its rooms open. ``close`` ends its sandbox children and its connections.
 
-    def __init__(self, settings: Settings) -> None:
+    ``invoker`` runs its handlers; the settings say how when there is none.
+    """
+
+    def __init__(self, settings: Settings, invoker: Invoker | InProcessInvoker | None = None) -> None:
         self.settings = settings
         self.catalog = Catalog.load(settings.function_paths)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
-        defaults = {name: self.catalog.defaults(name) for name in self.catalog.steps}
+        known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
         _check_aliases(settings.resource_aliases, self.catalog.steps)
-        self.workflows = Workflows(defaults, limits, settings.resource_aliases)
+        self.workflows = Workflows(known, limits, settings.resource_aliases)
         self.storage = open_bell(settings.redis_url, _waiting)
         self.bell = Bell(self.storage)
         self.executions = Executions(
@@ -85,9 +100,14 @@ class Runtime:
             self.bell,
             EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
+            settings.artifacts_dir,
         )
         self.timers = Timers(self.executions)
-        self.invoker = Invoker.from_settings(settings)
+        self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
+        endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
+        self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
+        self._express = Express(self.invoker, self.functions.find, self.executions.limits)
+        lambdas = LambdaRoom(self.catalog, self.functions, self.invoker, settings)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
@@ -99,9 +119,13 @@ class Runtime:
             "versions": WireVersions(),
             "aliases": WireAliases(),
             "tags": WireTags(),
+            "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
+            "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "tokens": WireTokens(self.executions),
-            "lambdas": LambdaRoom(self.catalog, self.invoker, settings),
+            "lambda_aliases": AliasRoom(),
+            "lambda_events": EventRoom(lambdas, self.workflows, self.executions, settings.event_retry_seconds),
+            "lambdas": lambdas,
         }
 
     def api_context(self, request_id: str) -> ApiContext:
@@ -121,8 +145,9 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        tasks = Tasks(self.executions, self.catalog.steps, owner, self.settings)
-        work = Work(tasks, self.executions, self.invoker, rooms.targets(self.catalog))
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS]
+        tasks = Tasks(self.executions, functions, owner, self.settings)
+        work = Work(tasks, self.executions, self.invoker, self.functions)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 
     def close(self) -> None:

@@ -6,8 +6,11 @@ import contextlib
 import io
 import json
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,8 @@ class Target:
     qualifier: str | None = None
     memory_mb: int = 128
     place: Place | None = None
+    reserved: int | None = None
+    """How many of its invocations this process runs at a time; None for any number."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Outcome:
     killed: bool = False
     not_run: bool = False
     """The handler was not even called: no process could be started for it."""
+    throttled: bool = False
+    """The handler was not called: as many of its invocations as are reserved for it run already."""
 
     @property
     def ok(self) -> bool:
@@ -73,6 +80,8 @@ class Invoker:
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
         self._settings = settings
+        self._running: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Invoker:
@@ -105,13 +114,28 @@ class Invoker:
             return overdue
         context = lambda_context(target, request_id, terms)
         call = Call(target.module, target.path, event_json, context, target.handler, target.place)
-        try:
-            ending = self._pool.call(call, key=key, timeout_seconds=limit)
-        except OSError as fault:
-            cause = f"No process could be started: {fault}"
-            return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
+        with self._seat(target) as is_free:
+            if not is_free:
+                return Outcome(error="Lambda.TooManyRequestsException", cause="Rate Exceeded.", throttled=True)
+            try:
+                ending = self._pool.call(call, key=key, timeout_seconds=limit)
+            except OSError as fault:
+                cause = f"No process could be started: {fault}"
+                return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
         outcome = self._outcome(ending, overdue, Reading(target, request_id, self._settings.limits.payload, terms))
         return replace(outcome, logs=ending.logs, seconds=ending.seconds)
+
+    @contextmanager
+    def _seat(self, target: Target) -> Iterator[bool]:
+        """Whether one more invocation of this function may run; it is counted until the end."""
+        with self._counting:
+            is_free = target.reserved is None or self._running[target.name] < target.reserved
+            self._running[target.name] += is_free
+        try:
+            yield is_free
+        finally:
+            with self._counting:
+                self._running[target.name] -= is_free
 
     def kill(self, key: str) -> bool:
         """Stop what runs under this key: its outcome is ``killed``. Says whether anything did."""
@@ -259,7 +283,7 @@ def _service_error(kind: str, message: str) -> Outcome:
     return Outcome(error=kind, cause=cause)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _imported_anew(module: str) -> Iterator[None]:
     """Import from the source, and forget it afterwards unless it was there before: the name may become another's."""
     known, writes_no_code = module in sys.modules, sys.dont_write_bytecode

@@ -6,15 +6,16 @@ All of it runs inside the caller's transaction, which holds the execution's row 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from peewee import SQL, fn
 
 from db.database import is_sqlite
-from db.models import Attempt, Execution, Frame, History, Task, Timer
-from db.queries import Claimed, Line, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock
+from db.models import Attempt, Execution, Frame, MapRun, Task, Timer
+from db.queries import Claimed, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock_sql
+from runtime import ledger
 from runtime.engine import commands, execution, jsontext
 from runtime.engine.definition import PlannedTask
 from runtime.engine.execution import FOR_CHILDREN, child_path, parent_of
@@ -33,10 +34,10 @@ class Effects:
     timers: bool = False
     cancelled: bool = False
 
-
-def clock_sql() -> SQL:
-    """The database's present time, for use inside a Peewee query."""
-    return SQL(clock())
+    def with_those(self, other: Effects) -> Effects:
+        """Both."""
+        queued = [*self.queued, *other.queued]
+        return Effects(queued, self.timers or other.timers, self.cancelled or other.cancelled)
 
 
 def locked(model: Any, *where: Any) -> Any:
@@ -62,6 +63,15 @@ def load(row: Execution, path: str, attempt: int, children: int = 1) -> executio
     return _value(row, frames)
 
 
+def revived(row: Execution) -> execution.Execution:
+    """An execution that has ended, as if it had not: where its root stood, with what was never reached before it."""
+    Task.update(status="PENDING", finished_at=None).where(
+        Task.execution_id == row.id, Task.status == "CANCELLED", Task.attempt == 0, Task.entry == 0
+    ).execute()
+    ended = load(row, "", 0)
+    return replace(ended, status=execution.IN_PROGRESS, output=None, error=None, cause=None)
+
+
 def snapshot(claim: Claimed) -> execution.Execution:
     """The execution that a claim of its root frame's task came with."""
     root = replace(_frame("", claim.root), attempt=claim.attempt)
@@ -81,11 +91,6 @@ def root_of(value: execution.Execution) -> Root:
     return Root(**_columns(value.frames[""]))
 
 
-def lines_of(move: Transition) -> list[Line]:
-    """The history of a transition as it is stored."""
-    return [Line(one.type, one.frame, one.step, jsontext.write(dict(one.details))) for one in move.history]
-
-
 def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) -> Start:
     """What a start writes: the execution, the row per step of a step list, and what the first transition asks for."""
     after = move.execution
@@ -99,7 +104,7 @@ def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) 
         tasks=planned + [_dispatched_task(own.id, one, "null") for one in dispatched.values()],
         frames=[_new_frame(one) for path, one in after.frames.items() if path and runs],
         timers=[_new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
-        lines=lines_of(move),
+        lines=ledger.lines_of(move),
     )
 
 
@@ -108,7 +113,7 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     effects = Effects()
     after = move.execution
     _save_execution(row, before, after)
-    save_history(row.id, before.history_count, lines_of(move))
+    ledger.save(row.id, before.history_count, ledger.lines_of(move))
     for command in move.commands:
         _settle(row.id, command)
     if after.status != execution.IN_PROGRESS:
@@ -123,20 +128,13 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     return effects
 
 
-def save_history(execution_id: str, count: int, lines: Sequence[Line]) -> None:
-    """Append lines to the ledger; ``count`` is how many there are already."""
-    rows = [
-        {"execution_id": execution_id, "id": place, "at": clock_sql(), **vars(line)}
-        for place, line in enumerate(lines, start=count + 1)
-    ]
-    for first in range(0, len(rows), BATCH):
-        History.insert_many(rows[first : first + BATCH]).execute()
-
-
 def close_attempt(
     task: Task, outcome: str, *, error: str | None = None, cause: str | None = None, logs: str = ""
 ) -> None:
-    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it."""
+    """Keep how a claim of a task ended, with what its handler printed; nothing when nobody holds a claim of it.
+
+    A claim that is LOST is a loss of its task: both are written together, and so each is counted once.
+    """
     if task.owner is None:
         return
     Attempt.insert(
@@ -150,6 +148,8 @@ def close_attempt(
         started_at=task.started_at,
         finished_at=clock_sql(),
     ).execute()
+    if outcome == "LOST":
+        Task.update(losses=Task.losses + 1).where(Task.id == task.id).execute()
 
 
 def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
@@ -222,10 +222,6 @@ def _changed(before: execution.Frame, after: execution.Frame) -> dict[str, Any]:
         columns: dict[str, Any] = {name: getattr(after, name) for name in small}
         return {**columns, "retries": ",".join(str(one) for one in after.retries)}
     return _columns(after)
-
-
-def _item(frame: execution.Frame) -> str | None:
-    return None if frame.item is None else jsontext.write(frame.item)
 
 
 def _ended(frame: execution.Frame) -> str | None:
@@ -305,6 +301,10 @@ def _cancel_below(execution_id: str, frame: str | None, effects: Effects) -> Non
     effects.cancelled |= bool(ended.execute())
     Timer.delete().where(timers).execute()
     Frame.delete().where(frames).execute()
+    runs = () if frame is None else (_is_below(MapRun.frame, frame),)
+    MapRun.update(status="ABORTED", finished_at=clock_sql()).where(
+        MapRun.execution_id == execution_id, MapRun.status == "RUNNING", *runs
+    ).execute()
 
 
 def _is_below(path: Any, frame: str) -> Any:
@@ -327,7 +327,8 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
 
 
 def _new_frame(frame: execution.Frame) -> NewFrame:
-    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=_item(frame))
+    item = None if frame.item is None else jsontext.write(frame.item)
+    return NewFrame(path=frame.path, **_columns(frame), output=_ended(frame), item=item)
 
 
 def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
@@ -351,6 +352,7 @@ def _dispatch(row: Execution, command: commands.DispatchTask) -> str:
     made = vars(_dispatched_task(row.id, command, "null"))
     again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
     queued = {name: made[name] for name in again}
+    queued |= {"retries": command.retry, "finished_at": None}
     queued |= {"queued_at": None if row.paused or command.is_polled else clock_sql(), "missing_since": None}
     if command.is_polled:
         seconds = command.timeout_seconds

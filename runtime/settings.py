@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
+_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -48,6 +49,7 @@ class Settings:
     function_paths: tuple[Path, ...] = ()
     artifacts_dir: Path = Path(".stepwell/artifacts")
     outbox_dir: Path = Path(".stepwell/outbox")
+    code_dir: Path = Path(".stepwell/code")
     smtp_url: str | None = None
     url: str = "http://127.0.0.1:3000"
     hosts: tuple[str, ...] = ()
@@ -56,8 +58,10 @@ class Settings:
     sweep_seconds: float = 2.0
     workers: int = 4
     function_timeout_seconds: float = 900.0
+    event_retry_seconds: float = 60.0
     sqlite_synchronous: str = "NORMAL"
     resource_aliases: Mapping[str, str] = field(default_factory=dict)
+    access_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     limits: Limits = field(default_factory=Limits)
 
     def child_environment(self) -> dict[str, str]:
@@ -119,6 +123,15 @@ def _hosts(text: str) -> tuple[str, ...]:
     return hosts
 
 
+def _access_keys(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+    if not pairs or not all(_KEY_ID.fullmatch(key_id) and len(secret) >= 16 for key_id, _, secret in pairs):
+        raise ValueError("must be pairs id:secret with , between them; a secret has 16 characters or more")
+    if len({key_id for key_id, _, _ in pairs}) != len(pairs):
+        raise ValueError("has an id twice")
+    return tuple((key_id, secret) for key_id, _, secret in pairs)
+
+
 def _synchronous(text: str) -> str:
     if text.upper() not in ("NORMAL", "FULL"):
         raise ValueError("must be NORMAL or FULL")
@@ -139,16 +152,19 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "FUNCTIONS_PATH": ("function_paths", _paths),
     "ARTIFACTS_DIR": ("artifacts_dir", Path),
     "OUTBOX_DIR": ("outbox_dir", Path),
+    "CODE_DIR": ("code_dir", Path),
     "SMTP_URL": ("smtp_url", _url("smtp", "smtps")),
     "RESOURCE_ALIASES": ("resource_aliases", _aliases),
     "STEPWELL_HOME": ("home", Path),
     "STEPWELL_URL": ("url", _url("http", "https")),
     "STEPWELL_HOSTS": ("hosts", _hosts),
+    "STEPWELL_ACCESS_KEYS": ("access_keys", _access_keys),
     "STEPWELL_WORKERS": ("workers", _whole),
     "STEPWELL_LEASE_SECONDS": ("lease_seconds", _seconds),
     "STEPWELL_HEARTBEAT_SECONDS": ("heartbeat_seconds", _seconds),
     "STEPWELL_SWEEP_SECONDS": ("sweep_seconds", _seconds),
     "STEPWELL_FUNCTION_TIMEOUT_SECONDS": ("function_timeout_seconds", _seconds),
+    "STEPWELL_EVENT_RETRY_SECONDS": ("event_retry_seconds", _seconds),
     "STEPWELL_SQLITE_SYNCHRONOUS": ("sqlite_synchronous", _synchronous),
 }
 
@@ -164,6 +180,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values.setdefault("database_url", f"sqlite:///{home}/stepwell.db")
     values.setdefault("artifacts_dir", home / "artifacts")
     values.setdefault("outbox_dir", home / "outbox")
+    values.setdefault("code_dir", home / "code")
     values.setdefault("url", f"http://127.0.0.1:{values.get('port', Settings.port)}")
     values.setdefault("heartbeat_seconds", values.get("lease_seconds", Settings.lease_seconds) / 3)
     settings = Settings(**values)
@@ -176,5 +193,5 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except ValueError as fault:
-        shown = name if name.endswith("_URL") else f"{name}={text!r}"  # a URL may hold a password
+        shown = name if name.endswith(("_URL", "_KEYS")) else f"{name}={text!r}"  # a URL may hold a password
         raise SettingsError(f"{shown}: {fault}") from None

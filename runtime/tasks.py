@@ -12,11 +12,12 @@ from peewee import fn
 
 from db import queries
 from db.database import database, transaction
-from db.models import Execution, Task, Worker
+from db.models import Execution, StoredFunction, Task, Worker
 from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
 from runtime.crashpoints import reach
+from runtime.engine.resources import QUALIFIED_BY
 from runtime.executions import Executions
 from runtime.guards import Guard, SilentGuard
 from runtime.ids import execution_of, is_id
@@ -121,11 +122,9 @@ class Tasks:
                 return
             losses = task.losses + 1
             is_too_often = losses % MOST_LOSSES == 0
-            if is_too_often:
-                Task.update(losses=losses).where(Task.id == task_id).execute()
-            else:
+            if not is_too_often:
                 rows.close_attempt(task, "LOST")
-                _queue_again(task, execution, losses=losses)
+                _queue_again(task, execution)
             reach("lose.before_commit")
         reach("lose.after_commit")
         log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
@@ -162,7 +161,7 @@ class Tasks:
         """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED", Task.queued_at.is_null(False))
-            if task is None or task.function in self.functions:
+            if task is None or self._is_here(task.function):
                 return
             is_served = self._is_served(task.function)
             since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
@@ -177,10 +176,16 @@ class Tasks:
             cause = f"FunctionMissing: no worker has the function {task.function!r}"
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
 
+    def _is_here(self, function: str) -> bool:
+        """Whether this worker has the function: in a file, or stored. Its version may be gone: that the run tells."""
+        name = function.partition(QUALIFIED_BY)[0]
+        return name in self.functions or StoredFunction.select().where(StoredFunction.name == name).exists()
+
     def _is_served(self, function: str) -> bool:
         """Whether a worker that lives has this function."""
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
-        return any(function in json.loads(worker.functions) for worker in living)
+        name = function.partition(QUALIFIED_BY)[0]
+        return any(name in json.loads(worker.functions) for worker in living)
 
 
 def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
@@ -189,7 +194,7 @@ def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
     return execution, rows.locked(Task, *guard.conditions())
 
 
-def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
+def _queue_again(task: Task, execution: Execution) -> None:
     Task.update(
         status="QUEUED",
         owner=None,
@@ -197,5 +202,4 @@ def _queue_again(task: Task, execution: Execution, **changes: object) -> None:
         deadline_at=None,
         queued_at=None if execution.paused else clock_sql(),
         missing_since=None,
-        **changes,
     ).where(Task.id == task.id).execute()

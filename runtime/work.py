@@ -5,20 +5,26 @@ No database connection is held while a handler runs. Whatever happens to this pr
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from db.queries import Claimed
 from db.values import OFTEN_LOST
+from runtime import nested
 from runtime.away import Done, certainly, patiently
 from runtime.crashpoints import reach
+from runtime.engine.execution import Execution
 from runtime.executions import Executions
+from runtime.express import Express
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
+from runtime.workflows import EVENT, EXPRESS_FUNCTION
 
 log = logging.getLogger("stepwell.work")
 
@@ -36,12 +42,14 @@ class Work:
     """What a worker's slots do, and which tasks they hold right now."""
 
     def __init__(
-        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, targets: Mapping[str, Target]
+        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, functions: Functions
     ) -> None:
         self.tasks = tasks
         self.executions = executions
         self.invoker = invoker
-        self.targets = targets
+        self.functions = functions
+        self.express = Express(invoker, functions.find, executions.limits)
+        self.nested = nested.Nested(executions)
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
@@ -131,15 +139,38 @@ class Work:
                 self._reporting.discard(key)
 
     def _invoke(self, claim: Claimed) -> Outcome:
-        outcome = self.invoker.run(
-            self.targets[claim.function],
+        if claim.function in nested.FUNCTIONS:
+            outcome = self._started_nested(claim)
+        elif claim.function == EXPRESS_FUNCTION:
+            outcome = self._ran_in_memory(claim)
+        else:
+            outcome = self._ran(claim)
+        self._reporting.add(_key(claim))
+        return outcome
+
+    def _ran_in_memory(self, claim: Claimed) -> Outcome:
+        """The whole of an Express execution."""
+        name = claim.name or claim.execution_id
+        begun = Execution(claim.execution_id, name, claim.workflow, json.loads(claim.input), claim.now)
+        machine = self.executions.workflows.inner(claim.version_id)
+        return self.express.outcome(machine, begun, _key(claim))
+
+    def _ran(self, claim: Claimed) -> Outcome:
+        target = patiently(lambda: self.functions.find(claim.function))
+        if not isinstance(target, Target):
+            return target or Outcome(cause="its function could not be looked up", not_run=True)
+        return self.invoker.run(
+            target,
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
-            request_id=new_id(),
+            request_id=(claim.name if claim.workflow.startswith(EVENT) else None) or new_id(),
         )
-        self._reporting.add(_key(claim))
-        return outcome
+
+    def _started_nested(self, claim: Claimed) -> Outcome:
+        """A handler of ours, which may begin twice: the start has a key. While the database is away it waits."""
+        outcome = patiently(lambda: self.nested.run(claim))
+        return Outcome(killed=True) if outcome is None else outcome
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
         """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""
@@ -150,7 +181,7 @@ class Work:
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
         def may_go_on(following: Claimed) -> bool:
             is_time_left = time.monotonic() - began < SLICE_SECONDS
-            return is_time_left and not self.draining.is_set() and following.function in self.targets
+            return is_time_left and not self.draining.is_set() and following.function in self.functions.files
 
         def report() -> Claimed | None:
             if outcome.error is None:
@@ -176,7 +207,7 @@ class Work:
         return Done(free[0]) if free else None
 
     def _stop(self, claim: Claimed) -> bool:
-        return bool(self.invoker.kill(_key(claim)))
+        return bool(self.express.kill(_key(claim)) or self.invoker.kill(_key(claim)))
 
 
 def _key(claim: Claimed) -> str:

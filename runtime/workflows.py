@@ -14,10 +14,11 @@ from db.database import database, transaction
 from db.models import Alias, Version, Workflow
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, ignored, jsontext, names, steplist, validate
-from runtime.engine.definition import PlannedTask, StateMachine
+from runtime.engine.definition import PlannedTask, StateMachine, TaskState
+from runtime.engine.fields import Constant
 from runtime.engine.history import resources_of
 from runtime.engine.load import load
-from runtime.engine.resources import NO_ALIASES, aliases_for
+from runtime.engine.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
 from runtime.ids import new_id
@@ -26,9 +27,17 @@ from runtime.settings import Limits
 
 Json = Any
 
+FLOW, EVENT = "flow:", "event:"
+"""What the names of workflows begin with that nobody has made by name: flows, and the events of a function."""
+
 MACHINES = 128
 """How many state machines a process keeps loaded; one may take some megabytes."""
 
+EXPRESS = "EXPRESS"
+EXPRESS_STATE, EXPRESS_FUNCTION = "Express", ":express"
+"""The one state of an Express execution, and what does it in place of a function: no file can have that name."""
+EXPRESS_SECONDS = 300.0
+"""How long AWS lets an Express execution run."""
 LATEST_COLUMNS = (Version.id, Version.workflow_id, Version.number)
 """What a start reads of a version: the definition and the machine may be large, and the machine is loaded already."""
 
@@ -45,6 +54,14 @@ class Latest:
     """The database's time when it was looked up."""
 
 
+@dataclass(frozen=True)
+class Machines:
+    """What a version runs as: ``outer`` by its rows, ``inner`` in memory. They differ for Express versions only."""
+
+    outer: StateMachine
+    inner: StateMachine
+
+
 class Workflows:
     """Knows the step types' names and constants; the definitions are in the database."""
 
@@ -58,7 +75,11 @@ class Workflows:
 
     def machine(self, version_id: str) -> StateMachine:
         """The state machine of a version, loaded once. Raises NotFound."""
-        return self._machine(version_id)
+        return self._machine(version_id).outer
+
+    def inner(self, version_id: str) -> StateMachine:
+        """The state machine that an Express version's one task is. Raises NotFound."""
+        return self._machine(version_id).inner
 
     def create(self, name: str, definition: Json) -> Version:
         """Store the newest version of ``name``. Raises InvalidName, InvalidDefinition, PayloadTooLarge."""
@@ -79,17 +100,24 @@ class Workflows:
         It may not be the newest any more when this returns: trees of one name are stored by many at once.
         """
         _refuse(validate.flow(tree, self.defaults, self.limits.steps), "$")
-        name = f"flow:{tree['name']}"
+        name = FLOW + tree["name"]
+        return self.kept(name, tree, flow.compile(tree, self.defaults))
+
+    def kept(self, name: str, definition: Json, made: Compiled) -> Latest:
+        """The version of this name that is this definition: a new one only when the newest is not."""
         with database.connection_context():
             newest = _newest(name)
-        made = flow.compile(tree, self.defaults)
-        if newest is None or (newest.definition, newest.compiled) != (jsontext.write(tree), compiled_text(made)):
-            newest = self._store(name, tree, made)
+        if newest is None or (newest.definition, newest.compiled) != (jsontext.write(definition), compiled_text(made)):
+            newest = self._store(name, definition, made)
         return _latest(name, newest)
+
+    def faults(self, definition: Json) -> list[Fault]:
+        """What is wrong with a definition in either notation."""
+        return validate.workflow(definition, self.defaults, self.limits.steps, self.aliases)
 
     def compiled(self, definition: Json, place: str) -> Compiled:
         """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
-        _refuse(validate.workflow(definition, self.defaults, self.limits.steps, self.aliases), place)
+        _refuse(self.faults(definition), place)
         if validate.is_step_list(definition):
             return steplist.compile(definition, self.defaults)
         return Compiled(definition, (), aliases_for(resources_of(definition).values(), self.aliases))
@@ -172,14 +200,28 @@ def _latest(name: str, version: Version) -> Latest:
     return Latest(version.workflow_id, name, version.id, version.number, version.now)
 
 
-def _load(version_id: str) -> StateMachine:
+def _load(version_id: str) -> Machines:
     with database.connection_context():
         version = Version.get_or_none(Version.id == version_id)
+        workflow = version and Workflow.get_by_id(version.workflow_id)
     if version is None:
         raise NotFound("The workflow's version is gone.")
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
-    return load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
+    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
+    return Machines(around(inner) if workflow.kind == EXPRESS else inner, inner)
+
+
+def around(inner: StateMachine) -> StateMachine:
+    """The machine of an Express execution's rows: one task, which is the whole of the inner machine.
+
+    It runs at least once and from the beginning, as AWS says of Express workflows.
+    """
+    limit = min(inner.timeout_seconds or EXPRESS_SECONDS, EXPRESS_SECONDS)
+    seconds = Constant("TimeoutSeconds", limit)
+    call = Resource(FUNCTION, EXPRESS_FUNCTION)
+    only = TaskState(EXPRESS_STATE, resource=EXPRESS_FUNCTION, call=call, timeout_seconds=seconds)
+    return StateMachine(EXPRESS_STATE, {EXPRESS_STATE: only})
 
 
 def _newest(name: str, *columns: Any) -> Version | None:

@@ -3,6 +3,7 @@
 from peewee import (
     SQL,
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     Field,
@@ -50,7 +51,7 @@ def tables(db):
         class Meta:
             indexes = ((("workflow_id", "number"), True),)
 
-    return (Workflow, Version, *wire_tables(Table), *running_tables(Table))
+    return (Workflow, Version, *wire_tables(Table), *function_tables(Table), *running_tables(Table))
 
 
 def wire_tables(Table):
@@ -72,6 +73,53 @@ def wire_tables(Table):
         created_at = BigIntegerField()
 
     return (Alias, Activity)
+
+
+def function_tables(Table):
+    class StoredFunction(Table):
+        name = TextField(primary_key=True)
+        published = IntegerField()
+        reserved = IntegerField(null=True)
+        tags = TextField()
+        created_at = BigIntegerField()
+
+    class FunctionVersion(Table):
+        name = TextField()
+        number = IntegerField()
+        options = TextField()
+        code = TextField(index=True)
+        revision = TextField()
+        modified_at = BigIntegerField()
+
+        class Meta:
+            primary_key = CompositeKey("name", "number")
+
+    class FunctionCode(Table):
+        sha256 = TextField(primary_key=True)
+        size = IntegerField()
+        content = BlobField()
+
+    class FunctionAlias(Table):
+        name = TextField()
+        alias = TextField()
+        version = TextField()
+        weights = TextField()
+        description = TextField()
+        revision = TextField()
+
+        class Meta:
+            primary_key = CompositeKey("name", "alias")
+
+    class EventConfig(Table):
+        name = TextField()
+        qualifier = TextField()
+        options = TextField()
+        modified_at = BigIntegerField()
+
+        class Meta:
+            primary_key = CompositeKey("name", "qualifier")
+
+    return (StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig)
 
 
 def running_tables(Table):

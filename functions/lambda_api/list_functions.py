@@ -6,14 +6,12 @@ from functions.lambda_api import _shapes
 from functions.lambda_api._rooms import Json, LambdaContext
 
 ROUTE = "GET /2015-03-31/functions"
-PAGE = 50
-"""The most that AWS puts on a page, whatever is asked for."""
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
     page = context.lambdas.list(
         all_versions="FunctionVersion" in given,
-        limit=min(given.get("MaxItems", PAGE), PAGE),
+        limit=min(given.get("MaxItems", _shapes.PAGE), _shapes.PAGE),
         cursor=given.get("Marker"),
     )
     return {"Functions": [_shapes.configuration(one) for one in page.items], "NextMarker": page.next}

@@ -48,6 +48,10 @@ class RequestEntityTooLarge(AwsError):
     status = 413
 
 
+class ThrottlingException(AwsError):
+    """Rate exceeded."""
+
+
 class InvalidArn(AwsError):
     """The ARN is not one of this kind."""
 

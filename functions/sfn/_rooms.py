@@ -5,7 +5,7 @@ The views are frozen values; times are milliseconds since the epoch, payloads ar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,6 +42,15 @@ class Machine(MachineRow):
 
 
 @dataclass(frozen=True)
+class DefinitionFault:
+    """One thing that is wrong with a definition, and where."""
+
+    code: str
+    message: str
+    location: str
+
+
+@dataclass(frozen=True)
 class NewMachine:
     """What a state machine is made with, or changed to: None is what is not to be changed."""
 
@@ -66,6 +75,21 @@ class AliasView:
     routes: Routes
     created_at: int
     updated_at: int
+
+
+@dataclass(frozen=True)
+class ActivityView:
+    name: str
+    created_at: int
+    encryption: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class ActivityTask:
+    """Work for whoever fetched it: its input, and the token that answers it."""
+
+    token: str
+    input: str
 
 
 @dataclass(frozen=True)
@@ -103,12 +127,28 @@ class Run(RunRow):
     """The time at which it was looked at."""
 
 
+@dataclass(frozen=True)
+class QuickRun(Started):
+    """An Express execution that has ended."""
+
+    stopped_at: int
+    status: str
+    input: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    trace: str | None
+
+
 class Machines(Protocol):
     def create(self, wanted: NewMachine) -> Machine:
         """Make a state machine, or find it made just so before.
 
         Raises InvalidDefinition, InvalidName, StateMachineAlreadyExists.
         """
+
+    def faults(self, definition: str, kind: str) -> Sequence[DefinitionFault]:
+        """What is wrong with a definition; nothing when it could be stored."""
 
     def update(self, arn: Arn, wanted: NewMachine) -> Machine:
         """Give a state machine a new revision. Raises InvalidDefinition, StateMachineDoesNotExist."""
@@ -150,6 +190,21 @@ class Tags(Protocol):
         """Raises TooManyTags."""
 
 
+class Activities(Protocol):
+    def create(self, name: str, encryption: Mapping[str, Json], tags: Mapping[str, str]) -> ActivityView:
+        """Make an activity, or find it. Raises InvalidName, ActivityAlreadyExists."""
+
+    def get(self, arn: Arn) -> ActivityView:
+        """Raises ActivityDoesNotExist."""
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[ActivityView]: ...
+    def delete(self, arn: Arn) -> None:
+        """Let it be gone. One that is not there is gone already."""
+
+    def next_task(self, arn: Arn, worker: str | None) -> ActivityTask | None:
+        """A task that nobody has fetched, waited for; None when there was none. Raises ActivityDoesNotExist."""
+
+
 class Runs(Protocol):
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
         """Start an execution; committed when this returns.
@@ -159,6 +214,12 @@ class Runs(Protocol):
 
     def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
         """End an execution; when it ended. Raises ExecutionDoesNotExist."""
+
+    def redrive(self, arn: Arn, token: str | None) -> int:
+        """Let an execution go on that ended without success; when it did.
+
+        Raises ExecutionDoesNotExist, ExecutionNotRedrivable.
+        """
 
     def get(self, arn: Arn) -> Run:
         """Raises ExecutionDoesNotExist."""
@@ -180,6 +241,14 @@ class Runs(Protocol):
         """An execution's events as AWS words them. Raises ExecutionDoesNotExist."""
 
 
+class QuickRuns(Protocol):
+    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
+        """Run an Express execution to its end, here and now, leaving no trace.
+
+        Raises StateMachineTypeNotSupported, StateMachineDoesNotExist, InvalidName, InvalidExecutionInput.
+        """
+
+
 class Tokens(Protocol):
     """Answers to tasks by their tokens. All raise InvalidToken, TaskDoesNotExist, TaskTimedOut."""
 
@@ -197,5 +266,7 @@ class SfnContext(ApiContext, Protocol):
     versions: Versions
     aliases: Aliases
     tags: Tags
+    activities: Activities
     runs: Runs
+    quick_runs: QuickRuns
     tokens: Tokens

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from functions.contract import ACCOUNT, Page
 from functions.sfn import _arns
-from functions.sfn._rooms import EXPRESS, AliasView, Machine, MachineRow, Run, RunRow, Started
+from functions.sfn._rooms import EXPRESS, ActivityView, AliasView, Machine, MachineRow, QuickRun, Run, RunRow, Started
 
 Json = Any
 Row = TypeVar("Row")
@@ -29,6 +29,8 @@ OPTIONS: Mapping[str, Json] = {
 """What a state machine has that was made over REST, or without saying."""
 REDRIVABLE_MS = 14 * 24 * 3600 * 1000
 MOST_EVENTS = 24_999
+EXPRESS_MB, EXPRESS_STEP_MS = 64, 100
+"""What AWS bills an Express execution by: the least memory there is, and time in steps."""
 _INCLUDED = {"included": True}
 
 
@@ -39,6 +41,14 @@ def seconds(at: int | None) -> float | None:
 
 def page(found: Page[Row], name: str, shape: Callable[[Row], Json]) -> dict[str, Json]:
     return {name: [shape(one) for one in found.items], "nextToken": found.next}
+
+
+def activity_row(view: ActivityView) -> dict[str, Json]:
+    return {
+        "activityArn": _arns.activity(view.name),
+        "name": view.name,
+        "creationDate": seconds(view.created_at),
+    }
 
 
 def machine_row(row: MachineRow) -> dict[str, Json]:
@@ -107,20 +117,44 @@ def run_row(row: RunRow) -> dict[str, Json]:
 def run(view: Run, with_data: bool) -> dict[str, Json]:
     """An execution; without payloads and errors unless ``with_data``."""
     reason = not_redrivable(view)
-    data = {
+    return {
+        **run_row(view),
+        **(_data(view) if with_data else {}),
+        "traceHeader": view.trace,
+        "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
+        "redriveStatusReason": reason,
+    }
+
+
+def quick_run(view: QuickRun, with_data: bool) -> dict[str, Json]:
+    """An Express execution that has ended; without payloads and errors unless ``with_data``."""
+    took_ms = view.stopped_at - view.started_at
+    billed = {
+        "billedMemoryUsedInMB": EXPRESS_MB,
+        "billedDurationInMilliseconds": max(1, -(-took_ms // EXPRESS_STEP_MS)) * EXPRESS_STEP_MS,
+    }
+    return {
+        "executionArn": execution_arn(view),
+        "stateMachineArn": _arns.machine(view.machine),
+        "name": view.name,
+        "startDate": seconds(view.started_at),
+        "stopDate": seconds(view.stopped_at),
+        "status": STATUSES[view.status],
+        "traceHeader": view.trace,
+        "billingDetails": billed,
+        **(_data(view) if with_data else {}),
+    }
+
+
+def _data(view: Run | QuickRun) -> dict[str, Json]:
+    """What an execution was given and what came out."""
+    return {
         "input": view.input,
         "inputDetails": _INCLUDED,
         "output": view.output,
         "outputDetails": None if view.output is None else _INCLUDED,
         "error": view.error,
         "cause": view.cause,
-    }
-    return {
-        **run_row(view),
-        **(data if with_data else {}),
-        "traceHeader": view.trace,
-        "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
-        "redriveStatusReason": reason,
     }
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from db import queries
-from db.database import database
-from db.models import Execution, Workflow
+from db.database import database, transaction
+from db.models import Execution, StartKey, Workflow
 from functions import errors
 from functions.contract import Page
 from functions.sfn import _arns
@@ -18,14 +18,18 @@ from functions.sfn._arns import Arn
 from functions.sfn._errors import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
+    ExecutionNotRedrivable,
     InvalidExecutionInput,
     InvalidName,
     StateMachineTypeNotSupported,
 )
 from functions.sfn._rooms import EXPRESS, STANDARD, Machine, Run, RunRow, Started
+from functions.sfn._shapes import not_redrivable
+from runtime import rows
 from runtime.aws import history
 from runtime.aws.machines import found_version, live_workflow, revision, role_of, routes_of
 from runtime.engine import execution, jsontext, names
+from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.ids import is_id
 from runtime.starting import Wanted
@@ -33,6 +37,8 @@ from runtime.workflows import Latest
 
 Json = Any
 
+TOKEN_KEPT_MS = 15 * 60_000
+"""For how long a redrive that is asked for again with the same token is the same one."""
 ROW_COLUMNS = (
     *(Execution.id, Execution.name, Execution.workflow, Execution.status, Execution.created_at, Execution.finished_at),
     *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at),
@@ -44,11 +50,11 @@ class WireExecutions:
         self._executions = executions
 
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
-        if name is not None and names.fault_of(name):
-            raise InvalidName(f"Invalid Name: '{name}'")
-        given = self._input(input)
-        latest, kind, asked = _target(arn)
-        wanted = Wanted(given, name, text=input, trace=trace, **asked)
+        check_name(name)
+        given = read_input(input, self._executions.limits)
+        latest, kind, asked = target_of(arn)
+        is_express = kind == EXPRESS  # whose names may be used again
+        wanted = Wanted(given, None if is_express else name, text=input, trace=trace, **asked)
         try:
             started = self._executions.start_wanted(latest, wanted)
         except errors.NameTaken:
@@ -61,6 +67,22 @@ class WireExecutions:
         self._executions.stop(row.id, error, cause)
         with database.connection_context():
             return int(Execution.select(Execution.finished_at).where(Execution.id == row.id).scalar())
+
+    def redrive(self, arn: Arn, token: str | None) -> int:
+        found = self.get(arn)
+        key = f"redrive:{found.id}:{token}"
+        with database.connection_context():
+            kept = StartKey.get_or_none(StartKey.key == key)
+        if token is not None and kept is not None and found.now - kept.created_at < TOKEN_KEPT_MS:
+            return int(found.redriven_at or kept.created_at)
+        reason = not_redrivable(found)
+        if reason is not None or not self._executions.redrive(found.id):
+            raise ExecutionNotRedrivable(reason or f"Execution is {found.status} and cannot be redriven")
+        with database.connection_context(), transaction():
+            if token is not None:
+                own = {"key": key, "body_hash": "", "execution_id": found.id, "created_at": rows.clock_sql()}
+                StartKey.insert(own).on_conflict_ignore().execute()
+        return int(self.get(arn).redriven_at or 0)
 
     def get(self, arn: Arn) -> Run:
         with database.connection_context():
@@ -105,14 +127,21 @@ class WireExecutions:
             span = history.Span(limit, cursor, reverse)
             return history.page(row, role, span, with_data)
 
-    def _input(self, text: str) -> Json:
-        limits = self._executions.limits
-        if jsontext.size(text) > limits.payload:
-            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: 'more than {limits.payload} bytes'")
-        try:
-            return jsontext.read(text, limits.depth)
-        except jsontext.NotJson as fault:
-            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
+
+def check_name(name: str | None) -> None:
+    """Raises InvalidName."""
+    if name is not None and names.fault_of(name):
+        raise InvalidName(f"Invalid Name: '{name}'")
+
+
+def read_input(text: str, limits: EngineLimits) -> Json:
+    """An execution's input. Raises InvalidExecutionInput."""
+    if jsontext.size(text) > limits.payload:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: 'more than {limits.payload} bytes'")
+    try:
+        return jsontext.read(text, limits.depth)
+    except jsontext.NotJson as fault:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
 
 
 def found_execution(arn: Arn) -> Execution:
@@ -129,7 +158,7 @@ def found_execution(arn: Arn) -> Execution:
     return row
 
 
-def _target(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
+def target_of(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
     """The revision to start, its machine's type, and by which version and alias it was asked for."""
     with database.connection_context():
         workflow, asked = live_workflow(arn), {"published": arn.version, "alias": None}

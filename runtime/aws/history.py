@@ -62,6 +62,7 @@ def _setting(row: Execution, role: str, lines: Sequence[Recorded], above: Record
         "stateMachineAliasArn": _arns.machine(row.workflow, row.alias) if row.alias else None,
     }
     return Setting(
+        identity=row.id,
         input=row.input,
         output=row.output,
         execution={"roleArn": role, **qualified},
@@ -70,6 +71,7 @@ def _setting(row: Execution, role: str, lines: Sequence[Recorded], above: Record
         resources=history.resources_of(machine),
         tasks=_tasks(row.id, lines),
         before=_before(row.id, lines),
+        begun=_begun(row.id, lines),
         above=above,
     )
 
@@ -91,3 +93,18 @@ def _before(execution_id: str, lines: Sequence[Recorded]) -> dict[str, int]:
         History.execution_id == execution_id, History.id < lines[0].id, History.frame.in_(frames)
     )
     return dict(query.group_by(History.frame).tuples())
+
+
+def _begun(execution_id: str, lines: Sequence[Recorded]) -> dict[tuple[str, int], int]:
+    """Where above the page items of Maps have begun, of whose frames the page may hold the first line."""
+    parents = {line.frame.rpartition("/")[0] for line in lines if line.frame}
+    if not parents:
+        return {}
+    query = History.select(History.frame, History.id, History.details).where(
+        History.execution_id == execution_id,
+        History.id < lines[0].id,
+        History.type == "MapIterationStarted",
+        History.frame.in_(list(parents)),
+    )
+    found = query.order_by(History.id).tuples()
+    return {(frame, json.loads(details)["index"]): identity for frame, identity, details in found}

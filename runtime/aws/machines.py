@@ -6,9 +6,8 @@ A version of ours is a revision of AWS's; those that are published have AWS's ve
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
-
-from peewee import fn
 
 from db.database import database, transaction
 from db.models import Alias, Version, Workflow
@@ -22,16 +21,16 @@ from functions.sfn._errors import (
     StateMachineAlreadyExists,
     StateMachineDoesNotExist,
 )
-from functions.sfn._rooms import Machine, MachineRow, NewMachine
+from functions.sfn._rooms import EXPRESS, DefinitionFault, Machine, MachineRow, NewMachine
 from functions.sfn._shapes import OPTIONS
 from runtime import rows
 from runtime.engine import jsontext, names, validate
+from runtime.engine.history import resources_of
 from runtime.engine.steplist import Compiled
 from runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
 
 Json = Any
 
-FLOW = "flow:"
 """What the names of flows' workflows begin with: no ARN could hold them, so AWS's wire does not know them."""
 
 
@@ -43,7 +42,7 @@ class WireMachines:
         if names.fault_of(wanted.name):
             raise InvalidName(f"Invalid Name: '{wanted.name}'")
         assert wanted.definition is not None
-        compiled = compiled_text(self._compiled(wanted.definition))
+        compiled = compiled_text(self._compiled(wanted.definition, wanted.kind))
         options = jsontext.write(dict(wanted.options))
         with database.connection_context(), transaction():
             made = revived(wanted.name, wanted.kind, jsontext.write(dict(wanted.tags)))
@@ -53,7 +52,9 @@ class WireMachines:
             return view(made, add_version(made, wanted.definition, compiled, options, **published))
 
     def update(self, arn: Arn, wanted: NewMachine) -> Machine:
-        compiled = None if wanted.definition is None else compiled_text(self._compiled(wanted.definition))
+        compiled = None
+        if wanted.definition is not None:
+            compiled = compiled_text(self._compiled(wanted.definition, self._kind(arn)))
         with database.connection_context(), transaction():
             workflow = locked_workflow(arn)
             before = Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
@@ -72,7 +73,7 @@ class WireMachines:
     def list(self, *, limit: int, cursor: str | None) -> Page[MachineRow]:
         query = Workflow.select().where(
             Workflow.deleted_at.is_null(),
-            fn.SUBSTR(Workflow.name, 1, len(FLOW)) != FLOW,
+            ~Workflow.name.contains(":"),
             Workflow.name > (cursor or ""),
         )
         with database.connection_context():
@@ -86,22 +87,53 @@ class WireMachines:
         except errors.NotFound:
             pass  # AWS answers a second delete as the first
 
-    def _compiled(self, definition: str) -> Compiled:
+    def _kind(self, arn: Arn) -> str:
+        with database.connection_context():
+            return str(live_workflow(arn).kind)
+
+    def faults(self, definition: str, kind: str) -> Sequence[DefinitionFault]:
+        return self._read(definition, kind)[1]
+
+    def _compiled(self, definition: str, kind: str) -> Compiled:
+        """The compiled definition. Raises InvalidDefinition with its first fault."""
+        document, faults = self._read(definition, kind)
+        if faults:
+            first, more = faults[0], len(faults) - 1
+            message = f"{first.message}{f' (and {more} more)' if more else ''}"
+            place = f" at {first.location}" if first.location else ""
+            raise InvalidDefinition(f"Invalid State Machine Definition: '{first.code}: {message}{place}'")
+        return self._workflows.compiled(document, "$")
+
+    def _read(self, definition: str, kind: str) -> tuple[Json, list[DefinitionFault]]:
+        """The document and its faults."""
         try:
             document = jsontext.read(definition, self._workflows.limits.depth)
-            if not isinstance(document, dict) or validate.is_step_list(document):
-                raise jsontext.NotJson("the definition is no state machine")
-            return self._workflows.compiled(document, "$")
         except jsontext.NotJson as fault:
-            raise InvalidDefinition(f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {fault}'") from None
-        except errors.InvalidDefinition as fault:
-            raise InvalidDefinition(f"Invalid State Machine Definition: '{schema_fault(fault)}'") from None
+            return None, [DefinitionFault("INVALID_JSON_DESCRIPTION", str(fault), "")]
+        if isinstance(document, dict) and ("StartAt" not in document or validate.is_step_list(document)):
+            message = "a state machine needs the fields 'StartAt' and 'States', and has no field 'steps'"
+            return document, [DefinitionFault("SCHEMA_VALIDATION_FAILED", message, "/")]
+        found = [_fault(one) for one in self._workflows.faults(document)]
+        return document, found or (_express_faults(document) if kind == EXPRESS else [])
 
 
-def schema_fault(fault: errors.InvalidDefinition) -> str:
-    """A fault of a definition in AWS's form: code, reason, and the place as a path with slashes."""
-    place = (fault.path or "$")[1:].replace(".", "/") or "/"
-    return f"SCHEMA_VALIDATION_FAILED: {fault.message} at {place}"
+def _fault(fault: validate.Fault) -> DefinitionFault:
+    """A fault of a definition in AWS's form, the place as a path with slashes."""
+    hint = f" ({fault.hint})" if fault.hint else ""
+    return DefinitionFault("SCHEMA_VALIDATION_FAILED", fault.message + hint, fault.path[1:].replace(".", "/") or "/")
+
+
+def _express_faults(document: Json) -> list[DefinitionFault]:
+    """What an Express workflow may not do: wait for anybody outside."""
+    return [
+        DefinitionFault(
+            "SCHEMA_VALIDATION_FAILED",
+            f"Express state machine does not support '{resource}' service integration",
+            f"/States/{name}/Resource",
+        )
+        for name, resource in resources_of(document).items()
+        if ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
+    ]
 
 
 def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
@@ -111,7 +143,7 @@ def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
 def live_workflow(arn: Arn) -> Workflow:
     """The state machine's row. Raises StateMachineDoesNotExist."""
     row = Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null())
-    if row is None or arn.name.startswith(FLOW):
+    if row is None or ":" in arn.name:
         raise does_not_exist(arn)
     return row
 
@@ -119,7 +151,7 @@ def live_workflow(arn: Arn) -> Workflow:
 def locked_workflow(arn: Arn) -> Workflow:
     """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
     row = rows.locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
-    if row is None or arn.name.startswith(FLOW):
+    if row is None or ":" in arn.name:
         raise does_not_exist(arn)
     return row
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import regex
 
 Json = Any
 Shape = Mapping[str, Any]
@@ -179,5 +180,6 @@ def _camel(name: str) -> str:
 
 
 @cache
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text.replace(r"\p{ASCII}", r"[\x00-\x7f]"))
+def _pattern(text: str) -> Any:
+    """AWS writes its patterns for Java, which knows classes of Unicode."""
+    return regex.compile(text)

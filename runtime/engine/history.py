@@ -6,19 +6,21 @@ payloads stand in its row. Source: HistoryEvent in AWS Step Functions' API refer
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.resources import function_of
+from runtime.engine.invocations import answer
+from runtime.engine.resources import QUALIFIED_BY, function_of, read
 
 Json = Any
 
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 _WHOLE = {"truncated": False}
-_CLOSING = ("StateSucceeded", "StateFailed", "IterationSucceeded", "IterationFailed", "IterationAborted")
-"""What ends places opened inside: it comes of the line above, which is the last of theirs."""
+_FOLLOWING = ("StateSucceeded", "StateFailed", "IterationStarted", "IterationSucceeded", "IterationFailed")
+"""What begins and ends places inside a state: it comes of the line above."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ class TaskData:
 class Setting:
     """What stands around the lines of a page.
 
-    ``before``: of each frame its last line above the page; ``above``: the line right above it; ``resources``: the
-    Resource of each Task state.
+    ``identity`` is the execution's id; ``before``: of each frame its last line above the page; ``begun``: of each item
+    of a Map, by the Map's frame and the item's index, the line there that says so; ``above``: the line right above the
+    page; ``resources``: the Resource of each Task state.
     """
 
+    identity: str
     input: str
     output: str | None
     execution: Mapping[str, Json]
@@ -57,21 +61,29 @@ class Setting:
     resources: Mapping[str, str]
     tasks: Mapping[int, TaskData] = field(default_factory=dict)
     before: Mapping[str, int] = field(default_factory=dict)
+    begun: Mapping[tuple[str, int], int] = field(default_factory=dict)
     above: Recorded | None = None
 
 
 def rendered(lines: Sequence[Recorded], setting: Setting, with_data: bool = True) -> list[dict[str, Json]]:
     """Lines that follow each other, oldest first, as AWS's events; without payloads unless ``with_data``."""
-    last = dict(setting.before)
+    last, begun = dict(setting.before), dict(setting.begun)
     above = setting.above
     events = []
     for line in lines:
         kind, member, details = _said(line, above, setting)
-        event = {"id": line.id, "previousEventId": _previous(line, last), "timestamp": line.at / 1000, "type": kind}
+        event = {
+            "id": line.id,
+            "previousEventId": _previous(line, last, begun),
+            "timestamp": line.at / 1000,
+            "type": kind,
+        }
         if member is not None:
             event[member] = details if with_data else _without_data(details)
         events.append(event)
         last[line.frame] = line.id
+        if line.type == "MapIterationStarted":
+            begun[line.frame, line.details["index"]] = line.id
         above = line
     return events
 
@@ -100,15 +112,18 @@ def frames_above(frames: Iterable[str]) -> set[str]:
     return found
 
 
-def _previous(line: Recorded, last: Mapping[str, int]) -> int:
+def _previous(line: Recorded, last: Mapping[str, int], begun: Mapping[tuple[str, int], int]) -> int:
     """The event that led to this one: the one before it in the same place, or where that place was opened."""
     if line.id <= 2:
         return 0
-    if line.step is None or line.type.endswith(_CLOSING):
+    if line.step is None or line.type.endswith(_FOLLOWING):
         return line.id - 1
     path = line.frame
     while path and path not in last:
-        path = path.rpartition("/")[0]
+        parent, _, place = path.rpartition("/")
+        if (item := (parent, int(place.partition(".")[2]))) in begun:
+            return begun[item]
+        path = parent
     return last.get(path, line.id - 1)
 
 
@@ -127,7 +142,7 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
         return kind, _member(kind), _of_execution(line, setting)
     if "task" in line.details:
         return _of_task(line, setting)
-    details = _of_map(line) if kind.startswith("Map") else _fault(line.details)
+    details = (kind.startswith("Map") and _of_map(line, setting)) or _fault(line.details)
     if kind == "EvaluationFailed":
         details |= {name: line.details[name] for name in ("location", "state")}
     return kind, _member(kind) if details else None, details
@@ -147,7 +162,9 @@ def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
     return _fault(line.details)
 
 
-def _of_map(line: Recorded) -> dict[str, Json]:
+def _of_map(line: Recorded, setting: Setting) -> dict[str, Json]:
+    if line.type == "MapRunStarted":
+        return {"mapRunArn": f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"}
     if line.type == "MapStateStarted":
         return {"length": line.details["length"]}
     return {"name": line.step, "index": line.details["index"]} if "index" in line.details else {}
@@ -158,8 +175,8 @@ def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[st
     resource = str(line.details.get("resource") or setting.resources.get(line.step or "", ""))
     what = line.type.removeprefix("Task")
     task = setting.tasks.get(line.details["task"], TaskData(None, None))
-    if resource.startswith("arn:aws:states:::"):
-        place, action = resource.removeprefix("arn:aws:states:::").partition(":")[::2]
+    if ":states:::" in resource:
+        place, action = resource.partition(":states:::")[2].split(":", 1)
         named = {"resourceType": place, "resource": action}
         return line.type, _member(line.type), {**named, **_of_integration(what, line, task, setting)}
     family, arn = _family(resource, setting)
@@ -173,7 +190,7 @@ def _family(resource: str, setting: Setting) -> tuple[str, str]:
         return "Activity", resource
     if resource.startswith("arn:"):
         return "LambdaFunction", resource
-    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{function_of(resource)}"
+    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{_shown(resource)}"
 
 
 def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[str, Json]:
@@ -186,9 +203,12 @@ def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[s
 
 def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting) -> dict[str, Json]:
     if what == "Scheduled":
-        return {"region": setting.region, "parameters": task.input or "{}", **_limits(line)}
+        call = jsontext.write({"FunctionName": line.details.get("function", ""), "Payload": _value(task.input)})
+        return {"region": setting.region, "parameters": call, **_limits(line)}
     if what == "Succeeded":
-        return _payload("output", task.result)
+        is_wrapped = task.result is not None and not read(setting.resources[line.step or ""]).waits_for_token
+        wrapped = answer(_value(task.result), setting.identity, line.details["task"])
+        return _payload("output", jsontext.write(wrapped) if is_wrapped else task.result)
     return {} if what in ("Started", "Submitted") else _fault(line.details)
 
 
@@ -205,6 +225,10 @@ def _fault(details: Mapping[str, Json]) -> dict[str, Json]:
 
 def _payload(name: str, text: str | None) -> dict[str, Json]:
     return {} if text is None else {name: text, f"{name}Details": _WHOLE}
+
+
+def _value(text: str | None) -> Json:
+    return None if text is None else json.loads(text)
 
 
 def _text(value: Json) -> str:
@@ -226,3 +250,7 @@ def _kept(details: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
             yield name, ""
         elif name not in data:
             yield name, value
+
+
+def _shown(resource: str) -> str:
+    return function_of(resource).replace(QUALIFIED_BY, ":")

@@ -12,12 +12,20 @@ from types import MappingProxyType
 
 NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
-FUNCTION, INVOKE, ACTIVITY, FOREIGN = "function", "invoke", "activity", "foreign"
+FUNCTION, INVOKE, START, ACTIVITY, FOREIGN = "function", "invoke", "start", "activity", "foreign"
+
+NESTED_JSON = "states.startExecution.sync.2"
+SYNC = ("states.startExecution.sync", NESTED_JSON)
+NESTED = ("states.startExecution", "states.startExecution.waitForTaskToken", *SYNC)
+"""What the tasks have for their function that start an execution; those of SYNC wait for its end."""
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
-_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::[^:]+)?")
-_QUALIFIED = re.compile(r"([^:]+):[^:]+")
+_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::([^:]+))?")
+_QUALIFIED = re.compile(r"([^:]+):([^:]+)")
+
+QUALIFIED_BY = "::"
+"""What stands between a function and the version or alias of it that is called; no name of ours has it."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +45,32 @@ def read(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> Resource:
     if text in aliases:
         return Resource(FUNCTION, aliases[text], waits)
     if integration is not None:
-        name, pattern = integration.groups()
-        runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
-        return Resource(INVOKE if runs_here else FOREIGN, name, waits)
+        return _integration(integration[1], integration[2])
     activity = _ACTIVITY.fullmatch(text)
     return Resource(FUNCTION, function_of(text, aliases)) if activity is None else Resource(ACTIVITY, activity[1])
+
+
+def _integration(name: str, pattern: str | None) -> Resource:
+    whole = (name if pattern is None else f"{name}.{pattern}").replace(":", ".")
+    if whole in NESTED:  # a colon would begin a function's qualifier
+        return Resource(START, whole, waits_for_token=pattern is not None)
+    waits = pattern == "waitForTaskToken"
+    runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
+    return Resource(INVOKE if runs_here else FOREIGN, name, waits)
 
 
 def function_of(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> str:
     """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's.
 
-    An alias may be of the text as it stands, or of the name in it.
+    ``name``, or ``name::qualifier``: without one ``$LATEST`` is meant. A function in a file is the same by each.
+    An alias may be of the text as it stands, or of the name in it; it stands for every version.
     """
-    named = _FUNCTION.fullmatch(text) or _QUALIFIED.fullmatch(text)
-    name = text if named is None else named[1]
-    return aliases.get(text) or aliases.get(name, name)
+    found = _FUNCTION.fullmatch(text) or _QUALIFIED.fullmatch(text)
+    name, qualifier = (text, None) if found is None else found.groups()
+    stands = aliases.get(text) or aliases.get(name)
+    if stands is not None:
+        return stands
+    return name if qualifier in (None, "$LATEST") else f"{name}{QUALIFIED_BY}{qualifier}"
 
 
 def aliases_for(resources: Iterable[str], aliases: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +80,7 @@ def aliases_for(resources: Iterable[str], aliases: Mapping[str, str]) -> dict[st
     """
     used = set(resources)
     invokes = any(read(one).kind == INVOKE for one in used)
-    used |= {function_of(one) for one in used}
+    used |= {function_of(one).partition(QUALIFIED_BY)[0] for one in used}
     return {name: to for name, to in aliases.items() if name in used or (invokes and read(name).kind == FUNCTION)}
 
 

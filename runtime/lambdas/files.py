@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import platform
 import re
 import sys
 import uuid
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.contract import ACCOUNT
+from functions.lambda_api import _options
 from functions.lambda_api._names import LATEST
 from functions.lambda_api._rooms import Function
 from runtime import catalog
@@ -21,7 +21,6 @@ from runtime.invoke import Target
 Json = Any
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
 _NAME = re.compile(r"[a-zA-Z0-9-_.]{1,140}")
 
@@ -41,30 +40,28 @@ def target(function: catalog.Function, qualifier: str | None = None) -> Target:
     return Target(function.name, function.path, function.module, function.timeout_seconds, qualifier=qualifier)
 
 
-def view(function: catalog.Function, default_seconds: float) -> Function:
+def view(function: catalog.Function, default_seconds: float, qualifier: str | None = None) -> Function:
     """A handler in a file as Lambda's API shows it, as the file stands now."""
     code = function.path.read_bytes()
     digest = hashlib.sha256(code).digest()
     return Function(
         name=function.name,
         version=LATEST,
-        options=_options(function, default_seconds),
+        options=_described(function, default_seconds),
         code_size=len(code),
         code_sha256=base64.b64encode(digest).decode(),
         modified_at=round(function.path.stat().st_mtime * 1000),
         revision=str(uuid.UUID(bytes=digest[:16], version=4)),
+        qualifier=qualifier,
     )
 
 
-def _options(function: catalog.Function, default_seconds: float) -> Mapping[str, Json]:
+def _described(function: catalog.Function, default_seconds: float) -> Mapping[str, Json]:
     return {
+        **_options.DEFAULTS,
         "Runtime": RUNTIME,
         "Role": ROLE,
         "Handler": f"{function.module}.handler",
         "Description": function.summary,
         "Timeout": max(1, round(function.timeout_seconds or default_seconds)),
-        "MemorySize": 128,
-        "Architectures": [ARCHITECTURE],
-        "EphemeralStorage": {"Size": 512},
-        "TracingConfig": {"Mode": "PassThrough"},
     }

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from db.database import database
+from db.models import Task, Worker
 from runtime.app import create_app
 from runtime.settings import ROOT
 from tests import services
@@ -20,7 +22,7 @@ from tests.crash.clients import Answer, Client, Http, Inside
 from tests.crash.launcher import EXIT_CODE
 from tests.crash.plays import PLAYS
 from tests.crash.told import Told, lines_of, told
-from tests.runtime.stage import Stage
+from tests.runtime.stage import LONG_AGO, Stage
 
 Json = Any
 Process = subprocess.Popen[bytes]
@@ -28,7 +30,7 @@ Process = subprocess.Popen[bytes]
 HANDLERS = Path(__file__).parent / "handlers"
 PROGRAMS = Path(sys.executable).parent
 QUICK = {
-    "STEPWELL_LEASE_SECONDS": "1",
+    "STEPWELL_LEASE_SECONDS": "600",
     "STEPWELL_HEARTBEAT_SECONDS": "0.3",
     "STEPWELL_SWEEP_SECONDS": "0.2",
     "STEPWELL_WORKERS": "3",
@@ -42,7 +44,11 @@ HASTY = ("-m", "tests.crash.hasty")
 
 
 class Stand:
-    """The processes, the rows that they share, and who asks them."""
+    """The processes, the rows that they share, and who asks them.
+
+    Leases are long, so that none runs out while its worker lives, however slow the machine is; and those of a worker
+    that has died end with it, so that nobody waits.
+    """
 
     def __init__(self, stage: Stage, place: Path, environment: Mapping[str, str], opened: ExitStack) -> None:
         self.stage = stage
@@ -53,6 +59,7 @@ class Stand:
         self._environment = {**kept, **QUICK, **own, **environment}
         self._opened = opened
         self._running: dict[Process, Sequence[str]] = {}
+        self._dead: set[str] = set()
 
     def begin(self, command: Sequence[str], fault: Fault | None = None) -> Process:
         """One more process of the house; it is ended with the test."""
@@ -63,8 +70,9 @@ class Stand:
 
     def kill(self, process: Process) -> None:
         """End a process as a crash would; nobody replaces it."""
-        del self._running[process]
+        command = self._running.pop(process)
         _end(process)
+        self._mourn(command)
 
     def ask(self, method: str, path: str, body: Json = None, key: str | None = None) -> Json:
         """The answer's body. What is not answered is asked again, and may turn out to be done already."""
@@ -105,7 +113,7 @@ class Stand:
     def until(self, holds: Callable[[], object], what: str) -> None:
         """Await it, and replace who dies meanwhile."""
         try:
-            services.until(lambda: self._replace_the_dead() or holds(), what)
+            services.until(lambda: self._replace_the_dead() or self._end_leases() or holds(), what)
         except AssertionError as fault:
             raise AssertionError(f"{fault}\n{self.said()}") from None
 
@@ -115,7 +123,22 @@ class Stand:
     def _replace_the_dead(self) -> None:
         for process in [one for one in self._running if one.poll() is not None]:
             assert process.returncode == EXIT_CODE, f"it ended with {process.returncode}: {self.said()}"
-            self.begin(self._running.pop(process))
+            command = self._running.pop(process)
+            self._mourn(command)
+            self.begin(command)
+
+    def _mourn(self, command: Sequence[str]) -> None:
+        """Note whom a worker that has died was to the others: no other one lives in that moment."""
+        if command != WEB:
+            with database.connection_context():
+                owners = [*Worker.select(Worker.owner), *Task.select(Task.owner).where(Task.owner.is_null(False))]
+            self._dead |= {row.owner for row in owners}
+
+    def _end_leases(self) -> None:
+        """What the dead hold is lost now, also what the database has only just let them claim."""
+        if self._dead:
+            with database.connection_context():
+                Task.update(lease_until=LONG_AGO).where(Task.owner.in_(self._dead)).execute()
 
     @contextmanager
     def _process(self, command: Sequence[str]) -> Iterator[Process]:

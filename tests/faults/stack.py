@@ -31,6 +31,12 @@ OURS = ("STEPWELL_", "DATABASE_URL", "REDIS_URL")
 QUICK = {"STEPWELL_LEASE_SECONDS": "1.5", "STEPWELL_HEARTBEAT_SECONDS": "0.4", "STEPWELL_SWEEP_SECONDS": "0.4"}
 """A lease for tests that wait for its end, whatever its length is."""
 
+STEADY = {**QUICK, "STEPWELL_LEASE_SECONDS": "6"}
+"""As quick, but for the lease of a worker that must not lose it, however slow the machine is."""
+
+SLOTS = 4
+"""How many tasks a worker runs at once."""
+
 GRACE = 4
 """The workers' own grace time, as in the Procfile."""
 
@@ -121,7 +127,7 @@ class Stack:
         return self._begin(Web, name, ["gunicorn", "runtime.app:create_app()"], environment)
 
     def worker(self, name: str = "worker", app: str = "runtime.worker.huey", **environment: str) -> Member:
-        options = ["-k", "thread", "-w", "4", "-g", "TERM", "-t", str(GRACE), "-n"]
+        options = ["-k", "thread", "-w", str(SLOTS), "-g", "TERM", "-t", str(GRACE), "-n"]
         return self._begin(Member, name, ["huey_consumer", app, *options], environment)
 
     def emulator(self, **environment: str) -> Web:
@@ -166,6 +172,12 @@ class Stack:
     def all_end(self, count: int, seconds: float = 120) -> None:
         """Awaits that so many executions, and no more, are COMPLETED."""
         until(lambda: self.count("IN_PROGRESS") == 0, f"all end; {self.said()}", seconds)
+        assert self.count("COMPLETED") == count, self.said()
+
+    def drains(self, count: int, seconds: float) -> None:
+        """Awaits that so many executions, and no more, are COMPLETED: within each so many seconds another one."""
+        while left := self.count("IN_PROGRESS"):
+            until(lambda left=left: self.count("IN_PROGRESS") < left, f"another one ends; {self.said()}", seconds)
         assert self.count("COMPLETED") == count, self.said()
 
     def keeps(self, load: Load) -> bool:

@@ -14,7 +14,7 @@ from db.database import database
 from db.models import Task
 from tests.faults.client import Load
 from tests.faults.conftest import Measured
-from tests.faults.stack import GRACE, QUICK, Stack, is_gone, standing
+from tests.faults.stack import GRACE, QUICK, SLOTS, STEADY, Stack, is_gone, standing
 from tests.runtime.stage import LONG_AGO, steps
 from tests.services import until
 
@@ -93,21 +93,25 @@ def test_an_emulator_told_to_end_goes_on_when_it_is_started_again(laptop: Stack,
 
 
 def test_a_worker_told_to_end_hands_back_nothing_that_another_one_has(stack: Stack):
-    """It neither asks for longer nor looks for lost leases, and so does not know that it has lost its own."""
+    """It neither asks for longer nor looks for lost leases, and so does not know that it has lost one of its own.
+
+    All its slots are busy: it cannot take the lost one itself.
+    """
     stale = stack.worker("stale", **NEVER)
-    identity = stack.start("works", data={"gate": "gate"})
-    handler = stack.handler_of(identity)
+    identity, *others = [stack.start("works", data={"gate": "gate"}) for _ in range(SLOTS)]
+    handler, *_ = [stack.handler_of(one) for one in (identity, *others)]
     stack.stage.set(stack.stage.task(identity), lease_until=LONG_AGO)
-    stack.worker("other", **QUICK)
-    until(lambda: stack.noted("began").total() == 2, f"another worker takes it over; {stack.said()}")
+    stack.worker("other", **STEADY)
+    until(lambda: stack.noted("began").total() == SLOTS + 1, f"another worker takes it over; {stack.said()}")
     held = stack.stage.task(identity)
     stale.send(signal.SIGTERM)
     assert stale.ends() == 0 and is_gone(handler)
     now = stack.stage.task(identity)
     assert (now.status, now.attempt, now.owner) == ("IN_PROGRESS", 2, held.owner)
     stack.open("gate")
-    stack.ends(identity)
+    stack.all_end(SLOTS)
     assert stack.stage.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
+    assert {outcome for one in others for *_, outcome in stack.stage.attempts(one)} == {"RETURNED", "COMPLETED"}
 
 
 # SIGKILL
@@ -153,7 +157,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced(stack: Stack):
     ended, running = (stack.start("works", data={"gate": gate}) for gate in ("first", "second"))
     late = {identity: stack.handler_of(identity) for identity in (ended, running)}
     frozen.send(signal.SIGSTOP)
-    stack.worker("other", **QUICK)
+    stack.worker("other", **STEADY)
     until(lambda: stack.noted("began").total() == 4, f"another worker takes both over; {stack.said()}")
     stack.open("first")
     stack.ends(ended)

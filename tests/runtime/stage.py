@@ -238,9 +238,7 @@ def staged(url: str, home: Path, **settings: Any) -> Iterator[Stage]:
     connect(url)
     migrate()
     script = Script()
-    runtime = Runtime(Settings(home=home, database_url=url, artifacts_dir=home, outbox_dir=home, **settings))
-    runtime.invoker.close()
-    runtime.invoker = script  # type: ignore[assignment]
+    runtime = Runtime(Settings(home=home, database_url=url, artifacts_dir=home, outbox_dir=home, **settings), script)
     try:
         yield Stage(runtime, script)
     finally:

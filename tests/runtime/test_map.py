@@ -103,7 +103,7 @@ def test_what_a_failed_map_leaves_is_gone_when_its_catcher_goes_on(house: Stage)
     identity = house.start(definition, {"items": [1, 2, 3]})
     house.run()
     assert house.script.events[1] == ("step2", {"items": [1, 2, 3], "error": {"Error": "No", "Cause": ""}})
-    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.Runtime")
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.ReferencePathConflict")
 
 
 def test_a_map_that_is_retried_begins_anew_with_all_items(house: Stage):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -25,6 +25,12 @@ from tests.torture.stack import Member, Options, Stack, pause
 
 QUEUE_KEY = f"huey.redis.{QUEUE}"
 BURST = 20
+MOST_LOSSES = 3
+THRICE_SECONDS = 20
+ASLEEP = """
+SELECT id FROM task WHERE status = 'IN_PROGRESS' AND owner IS NOT NULL AND id::text LIKE '{}'
+  AND (input::json -> 'data' ->> 'seconds')::float > 0.5 LIMIT 1
+"""
 GARBAGE = (
     b"",
     b"\x80\x04\x95",
@@ -56,8 +62,11 @@ class Scene:
     deaths: list[str]
 
     def one_of(self, members: tuple[Member, ...]) -> Member:
-        """A process to be hurt. One that has ended by itself is noted, and started."""
-        member = self.dice.choice(members)
+        """A process to be hurt."""
+        return self.alive(self.dice.choice(members))
+
+    def alive(self, member: Member) -> Member:
+        """A process that lives: one that has ended by itself is noted, and started."""
         if not member.is_alive():
             self.deaths.append(f"{member.name} had ended by itself")
             member.stop()
@@ -69,6 +78,12 @@ class Scene:
 
     def longer_than_a_lease(self) -> None:
         self.a_moment(self.options.lease + 0.5, self.options.lease + 3)
+
+    def running(self, wanted: str) -> str | None:
+        """A task with this id (``%`` is any) whose handler is asleep; None when there is none, or nobody tells."""
+        with suppress(psycopg2.OperationalError):
+            return next((str(row[0]) for row in self.statement(ASLEEP.format(wanted))), None)
+        return None
 
     def statement(self, text: str) -> list[Any]:
         with closing(psycopg2.connect(self.stack.postgres.url)) as connection:
@@ -93,6 +108,22 @@ def kill_worker_and_handlers(scene: Scene) -> None:
     worker.kill()
     scene.a_moment()
     worker.start()
+
+
+def lose_thrice(scene: Scene) -> None:
+    """Kill all workers whenever one and the same task runs, three times: a task over which so many are lost fails."""
+    deadline = time.monotonic() + THRICE_SECONDS + MOST_LOSSES * scene.options.lease
+    wanted, kills = "%", 0
+    while kills < MOST_LOSSES and time.monotonic() < deadline:
+        running = scene.running(wanted)
+        if not running:
+            pause(0.05)
+            continue
+        wanted, kills = running, kills + 1
+        for worker in scene.stack.workers:
+            scene.alive(worker).kill_alone()
+        for worker in scene.stack.workers:
+            worker.start()
 
 
 def freeze_worker(scene: Scene) -> None:
@@ -181,6 +212,7 @@ PROCESSES: Mapping[str, Kind] = {
     "worker killed with its handlers": kill_worker_and_handlers,
     "worker frozen with its handlers": freeze_worker,
     "worker frozen alone": freeze_worker_alone,
+    "workers killed thrice over a task": lose_thrice,
     "worker replaced": replace_worker,
     "web killed in a burst of starts": kill_web_in_a_burst,
 }

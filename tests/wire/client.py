@@ -26,6 +26,7 @@ COMMON = {
     "ValidationException": 400,
     "SerializationException": 400,
     "UnknownOperationException": 400,
+    "ThrottlingException": 400,
     "RequestEntityTooLarge": 413,
     "CrossSite": 403,
     "UnknownHost": 421,

@@ -16,8 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from werkzeug.serving import make_server
 
-from db.database import connect
+from db import queries
+from db.database import connect, database
 from db.migrate import migrate
+from db.models import Timer
 from runtime.app import create_app
 from runtime.context import Runtime
 from runtime.settings import Settings
@@ -37,12 +39,18 @@ class LambdaWire:
         self.runtime = runtime
         self.url = url
         self.client = client_of(url)
+        self.states = client_of(url, "stepfunctions")
         self.faults: list[str] = []
 
     def called(self, name: str, event: Json = None, **options: Any) -> Json:
         """The answer to an invocation, with its payload read."""
         answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **options)
         return {**answer, "Payload": json.loads(answer["Payload"].read() or b"null")}
+
+    @contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """A worker that has begun before what the test does next."""
+        yield Worker(self.runtime)
 
 
 def client_of(url: str, service: str = "lambda", keys: Json = None, **options: Any) -> Any:
@@ -76,6 +84,8 @@ def served(url: str, home: Path, **settings: Any) -> Iterator[LambdaWire]:
     try:
         yield wire
     finally:
+        for client in (wire.client, wire.states):
+            client.close()
         server.shutdown()
         serving.join()
         server.server_close()
@@ -101,3 +111,34 @@ def operation_at(method: str, path: str) -> str | None:
         if http["method"] == method and re.fullmatch(pattern, path.rstrip("/")):
             return name
     return None
+
+
+class Worker:
+    """A worker's slot, run by hand."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._work, _ = runtime.worker()
+
+    def run(self) -> None:
+        """Do what the bell rings for, and fire timers as if their time had come, until all is silent."""
+        while self._runtime.storage.depth() or self.fire_timers():
+            if self._runtime.storage.depth():
+                self.run_one()
+
+    def run_one(self) -> None:
+        """Do what the bell rings for first, and fire no timer."""
+        self._work.run(json.loads(self._runtime.storage.dequeue())["task"])
+
+    def delays(self) -> list[int]:
+        """The seconds until each timer is due, rounded to tens."""
+        with database.connection_context():
+            timers = Timer.select().order_by(Timer.due_at)
+            return [round((one.due_at - queries.now()) / 10_000) * 10 for one in timers]
+
+    def fire_timers(self) -> int:
+        """Fire every timer there is, due or not; how many there were."""
+        with database.connection_context():
+            Timer.update(due_at=1).execute()
+            due = queries.due_timers()
+        return sum(self._runtime.executions.fire(*timer) for timer in due)

@@ -115,10 +115,13 @@ def answer_faults(operation: str, status: int, headers: dict[str, str], body: by
     model = SERVICE.operation_model(operation)
     if status >= 300:
         return list(_error_faults(model, status, headers, body))
-    wanted = {202, 204, 200} if operation == "Invoke" else {model.http.get("responseCode", 200)}
-    faults = [] if status in wanted else [f"{operation}: status {status}, not {wanted}"]
     shape = model.output_shape
-    if shape is None or shape.serialization.get("payload"):
+    tells = shape is not None and any(
+        one.serialization.get("location") == "statusCode" for one in shape.members.values()
+    )
+    wanted = {200, 202, 204} if tells else {model.http.get("responseCode", 200)}
+    faults = [] if status in wanted else [f"{operation}: status {status}, not {wanted}"]
+    if shape is None or shape.serialization.get("payload") or status == 204:
         return faults if shape is not None or body == b"" else [*faults, f"{operation}: has a body"]
     return [*faults, *_faults(json.loads(body), shape, operation)]
 
@@ -140,6 +143,10 @@ COMMON = {
     "ServiceUnavailableException": 503,
     "RequestTooLargeException": 413,
     "CrossSite": 403,
+    "MissingAuthenticationTokenException": 403,
+    "UnrecognizedClientException": 403,
+    "InvalidSignatureException": 403,
+    "IncompleteSignatureException": 403,
     "UnknownHost": 421,
 }
 """Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""

@@ -207,7 +207,9 @@ def test_a_task_token_is_answered(wire: Wire):
     events = wire.client.get_execution_history(executionArn=newest["executionArn"])["events"]
     scheduled = events[2]["taskScheduledEventDetails"]
     assert (scheduled["resourceType"], scheduled["resource"]) == ("lambda", "invoke.waitForTaskToken")
-    assert json.loads(scheduled["parameters"])["token"] and scheduled["timeoutInSeconds"] == 900
+    parameters = json.loads(scheduled["parameters"])
+    assert parameters["FunctionName"] == "step1" and parameters["Payload"]["token"]
+    assert scheduled["timeoutInSeconds"] == 900
     kinds = ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskFailed", "ExecutionFailed"]
     assert [one["type"] for one in events[2:]] == kinds
 
@@ -242,6 +244,41 @@ def test_history_is_told_in_awss_words(wire: Wire):
     assert told[8]["executionSucceededEventDetails"] == {"output": '{"b":2}', "outputDetails": whole}
     bare = wire.client.get_execution_history(executionArn=found["executionArn"], includeExecutionData=False)["events"]
     assert '"b"' not in json.dumps(bare, default=str) and len(bare) == len(told)
+
+
+def test_history_tells_of_a_function_that_is_invoked_by_its_name(wire: Wire):
+    call = {"FunctionName": "arn:aws:lambda:us-east-1:123456789012:function:step1", "Payload": {"a": 1}}
+    found = wire.ran(machine(A=task("arn:aws:states:::lambda:invoke", Parameters=call)))
+    events = wire.client.get_execution_history(executionArn=found["executionArn"])["events"]
+    kinds = ["TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited"]
+    assert [one["type"] for one in events[2:6]] == kinds
+    parameters = json.loads(events[2]["taskScheduledEventDetails"]["parameters"])
+    assert parameters == {"FunctionName": "step1", "Payload": {"a": 1}}
+    output = events[4]["taskSucceededEventDetails"]["output"]
+    assert json.loads(output)["Payload"] == "step1"
+    assert events[5]["stateExitedEventDetails"]["output"] == output == found["output"]
+
+
+def test_history_tells_of_maps_and_variables(wire: Wire):
+    """The previous event of an item's first state is the start of that item."""
+    each = {"StartAt": "Each", "States": {"Each": {"Type": "Pass", "Assign": {"n.$": "$"}, "End": True}}}
+    for most in (0, 1):
+        definition = machine(All={"Type": "Map", "ItemProcessor": each, "MaxConcurrency": most})
+        found = wire.ran(definition, [10, 20, 30], name=f"play{most}")
+        arn = found["executionArn"]
+        whole = wire.client.get_execution_history(executionArn=arn)["events"]
+        pages = wire.client.get_paginator("get_execution_history").paginate(
+            executionArn=arn, PaginationConfig={"PageSize": 4}
+        )
+        assert [one for page in pages for one in page["events"]] == whole
+        by_id = {one["id"]: one for one in whole}
+        entered = [one for one in whole if one.get("stateEnteredEventDetails", {}).get("name") == "Each"]
+        begun = [by_id[one["previousEventId"]]["mapIterationStartedEventDetails"] for one in entered]
+        assert begun == [{"name": "All", "index": index} for index in range(3)]
+        assert {"type": "MapStateStarted", "mapStateStartedEventDetails": {"length": 3}}.items() <= whole[2].items()
+        left = [one for one in whole if one.get("stateExitedEventDetails", {}).get("name") == "Each"]
+        assigned = [one["stateExitedEventDetails"]["assignedVariables"] for one in left]
+        assert assigned == [{"n": "10"}, {"n": "20"}, {"n": "30"}]
 
 
 def test_history_is_the_same_by_pages_and_backwards(wire: Wire):

@@ -13,9 +13,8 @@ from runtime.catalog import Catalog
 from tests.wire import model
 
 NOT_SERVED = {
-    *("CreateActivity", "DeleteActivity", "DescribeActivity", "GetActivityTask", "ListActivities"),
     *("DescribeMapRun", "ListMapRuns", "UpdateMapRun"),
-    *("StartSyncExecution", "TestState", "ValidateStateMachineDefinition", "RedriveExecution"),
+    "TestState",
 }
 OURS = {target.removeprefix(PREFIX) for target in Catalog.load().targets}
 

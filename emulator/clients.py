@@ -1,0 +1,29 @@
+"""What AWS's own clients need to know to find us, as lines for a shell: ``eval "$(python -m emulator env)"``."""
+
+from __future__ import annotations
+
+import shlex
+
+from functions.contract import REGION
+from runtime.settings import Settings
+
+ANY_KEY = "stepwell"
+"""Clients sign with some key, though nobody looks at it."""
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables, of which only the last is not obvious: without it clients put ``sync-`` before our host's name."""
+    return {
+        "AWS_ENDPOINT_URL_SFN": settings.url,
+        "AWS_ENDPOINT_URL_LAMBDA": settings.url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ANY_KEY,
+        "AWS_SECRET_ACCESS_KEY": ANY_KEY,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+    }
+
+
+def exports(settings: Settings) -> str:
+    """The variables as a shell reads them."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment(settings).items())

@@ -1,0 +1,27 @@
+"""CreateFunction: store a function's code and configuration; it can be called when this is answered."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names, _options, _shapes
+from functions.lambda_api._errors import InvalidParameterValueException
+from functions.lambda_api._rooms import Json, LambdaContext, NewFunction
+
+ROUTE = "POST /2015-03-31/functions"
+BODY_LIMIT = "code_body"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    function = _names.referred(given["FunctionName"])
+    options = {**_options.DEFAULTS, **_options.chosen(given)}
+    if not {"Runtime", "Handler"} <= options.keys() or given.get("PackageType") == "Image":
+        raise InvalidParameterValueException(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+    wanted = NewFunction(
+        name=function.name,
+        options=options,
+        code=_options.package(given["Code"]),
+        tags=given.get("Tags", {}),
+        publish=given.get("Publish", False),
+    )
+    return _shapes.configuration(context.lambdas.create(wanted))

@@ -1,0 +1,13 @@
+"""UntagResource: take tags off a function."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "DELETE /2017-03-31/tags/{Resource}"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    context.lambdas.tag(_names.referred(given["Resource"]), {}, given["TagKeys"])
+    return None

@@ -1,0 +1,21 @@
+"""UpdateFunctionCode: the next invocation runs this code, in every process."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names, _options, _shapes
+from functions.lambda_api._rooms import Json, LambdaContext, Update
+
+ROUTE = "PUT /2015-03-31/functions/{FunctionName}/code"
+BODY_LIMIT = "code_body"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    architectures = {name: given[name] for name in ("Architectures",) if name in given}
+    change = Update(
+        options=lambda before: {**before, **architectures},
+        code=_options.package(given),
+        revision=given.get("RevisionId"),
+        publish=given.get("Publish", False),
+        dry_run=given.get("DryRun", False),
+    )
+    return _shapes.configuration(context.lambdas.update(_names.reference(given), change))

@@ -1,0 +1,15 @@
+"""Make an activity, or find it made before: a name for work that other people's workers fetch."""
+
+from __future__ import annotations
+
+from functions.sfn import _arns, _inputs, _shapes
+from functions.sfn._rooms import Json, SfnContext
+
+TARGET = "AWSStepFunctions.CreateActivity"
+
+
+def handler(event: _inputs.Input, context: SfnContext) -> Json:
+    encryption = event.get("encryptionConfiguration", {})
+    _inputs.check_encryption(encryption)
+    made = context.activities.create(event["name"], encryption, _inputs.tags(event.get("tags", [])))
+    return {"activityArn": _arns.activity(made.name), "creationDate": _shapes.seconds(made.created_at)}

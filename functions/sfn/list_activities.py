@@ -1,0 +1,13 @@
+"""List activities by name."""
+
+from __future__ import annotations
+
+from functions.sfn import _inputs, _shapes
+from functions.sfn._rooms import Json, SfnContext
+
+TARGET = "AWSStepFunctions.ListActivities"
+
+
+def handler(event: _inputs.Input, context: SfnContext) -> Json:
+    found = context.activities.list(limit=_inputs.limit(event), cursor=event.get("nextToken"))
+    return _shapes.page(found, "activities", _shapes.activity_row)

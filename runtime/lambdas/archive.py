@@ -1,0 +1,107 @@
+"""Deployment packages: what a zip may hold, and how it is unpacked where functions run from.
+
+A package is refused before it is stored when it could not be unpacked: nothing climbs out of its directory, no link is
+followed, and size and number of the files are bounded by what they really are.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+UNZIPPED_BYTES = 262_144_000
+MOST_FILES = 20_000
+LONGEST_NAME = 255
+UNREADABLE = "Could not unzip uploaded file. Please check your file, then try to upload again."
+_CHUNK = 1 << 20
+_READABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
+"""What zipfile raises for an archive that is damaged, locked, or packed in a way it does not know."""
+
+
+class BadArchive(ValueError):
+    """The archive cannot be a deployment package; the message says why."""
+
+
+def check(content: bytes, most_bytes: int = UNZIPPED_BYTES, most_files: int = MOST_FILES) -> None:
+    """Read all of a package without keeping anything. Raises BadArchive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            _check_names(members, most_files)
+            left = most_bytes
+            for member in members:
+                left -= sum(len(part) for part in _parts(archive, member, left))
+    except BadArchive:
+        raise
+    except _READABLE as fault:
+        raise BadArchive(f"{UNREADABLE} ({fault})") from None
+
+
+def unpack(content: bytes, directory: Path) -> None:
+    """Unpack a package that was checked into a directory that is there afterwards, whole, or not at all."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=directory.parent))
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.infolist():
+                _write(archive, member, fresh)
+        fresh.chmod(0o755)
+        with suppress(FileExistsError, NotADirectoryError):
+            os.rename(fresh, directory)
+    except OSError:
+        if not directory.is_dir():  # another process was quicker: a rename onto a directory with files in it fails
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _parts(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> Iterator[bytes]:
+    """The content of a member, piece by piece. Raises BadArchive when there is more of it than is left."""
+    with archive.open(member) as file:
+        while part := file.read(_CHUNK):
+            left -= len(part)
+            if left < 0:
+                raise BadArchive(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
+            yield part
+
+
+def _check_names(members: list[zipfile.ZipInfo], most_files: int) -> None:
+    if len(members) > most_files:
+        raise BadArchive(f"A deployment package may have {most_files} files, this one has {len(members)}")
+    files = {_path(member) for member in members if not member.is_dir()}
+    for member in members:
+        if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise BadArchive(f"{member.filename!r} is a link or a device; a deployment package holds files only")
+        if above := files.intersection(_path(member).parents):
+            raise BadArchive(f"{above.pop()} is both a file and a directory")
+    if not files:
+        raise BadArchive("Uploaded file must be a non-empty zip")
+
+
+def _path(member: zipfile.ZipInfo) -> PurePosixPath:
+    """Where in the package a member stands. Raises BadArchive for one that would stand outside, or nowhere."""
+    parts = PurePosixPath(member.filename).parts
+    climbs = member.filename.startswith("/") or ".." in parts or any(mark in member.filename for mark in "\\:\0")
+    if climbs or not parts or any(len(part.encode()) > LONGEST_NAME for part in parts):
+        raise BadArchive(f"{member.filename[:80]!r} is no path inside a deployment package")
+    return PurePosixPath(*parts)
+
+
+def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, root: Path) -> None:
+    path = root / _path(member)
+    if member.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for part in _parts(archive, member, UNZIPPED_BYTES):
+            file.write(part)
+    path.chmod(0o755 if (member.external_attr >> 16) & 0o111 else 0o644)

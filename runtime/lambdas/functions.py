@@ -1,0 +1,116 @@
+"""Every function that can be called, wherever its code is: in a file of this machine, or stored in the database.
+
+What is stored is looked up for each call, so a worker runs a function that was made a moment ago, and its newest code.
+A zip is unpacked once on each machine, into a directory that is named after its content and never changes.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from functions.lambda_api._names import Reference
+from functions.lambda_api._rooms import Found
+from runtime.engine.resources import QUALIFIED_BY
+from runtime.engine.steplist import FunctionDefaults
+from runtime.invoke import Outcome, Target
+from runtime.lambdas import archive, store
+from runtime.sandbox.spawner import Place
+
+Json = Any
+
+
+class Functions:
+    """The functions of this process: ``files`` are those in files, by name; zips are unpacked in ``directory``."""
+
+    def __init__(self, files: Mapping[str, Target], directory: Path) -> None:
+        self.files = files
+        self._directory = directory
+
+    def find(self, called: str) -> Target | Outcome:
+        """What a Task's function, ``name`` or ``name::qualifier``, stands for, or how its call ends at once."""
+        name, _, qualifier = called.partition(QUALIFIED_BY)
+        if name in self.files:
+            return self.files[name]
+        function = Reference(name, qualifier or None)
+        found = self.stored(function)
+        if found is None:
+            return Outcome(error="Lambda.ResourceNotFoundException", cause=function.unknown.message)
+        return found
+
+    def stored(self, function: Reference) -> Target | Outcome | None:
+        """A stored function, ready to run; None when there is none. An Outcome when it cannot be made ready here."""
+        found = store.find(function, draw=random.random())
+        if found is None:
+            return None
+        try:
+            root = self._unpacked(found.function.code_sha256)
+        except OSError as fault:
+            cause = f"The function's code could not be unpacked: {fault}"
+            return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
+        return _target(found, function.qualifier, root) if root is not None else None
+
+    def _unpacked(self, sha256: str) -> Path | None:
+        """The directory that holds a zip's content. Raises OSError."""
+        root = self._directory / base64.urlsafe_b64encode(base64.b64decode(sha256)).decode().rstrip("=")
+        if root.is_dir():
+            return root
+        content = store.code(sha256)
+        if content is not None:
+            archive.unpack(content, root)
+        return None if content is None else root
+
+
+class KnownFunctions(Mapping[str, FunctionDefaults]):
+    """What a definition may call, with what a file says of its retry and its time-out."""
+
+    def __init__(self, files: Mapping[str, FunctionDefaults]) -> None:
+        self._files = files
+
+    def __getitem__(self, called: str) -> FunctionDefaults:
+        if called in self:
+            return self._files.get(called.partition(QUALIFIED_BY)[0], FunctionDefaults())
+        raise KeyError(called)
+
+    def __contains__(self, called: object) -> bool:
+        return isinstance(called, str) and (called.partition(QUALIFIED_BY)[0] in self._files or _is_stored(called))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._files, *store.named()])
+
+    def __len__(self) -> int:
+        return len(self._files) + len(store.named())
+
+
+def _is_stored(called: str) -> bool:
+    name, _, qualifier = called.partition(QUALIFIED_BY)
+    return store.find(Reference(name, qualifier or None)) is not None
+
+
+def _target(found: Found, qualifier: str | None, root: Path) -> Target:
+    function, options = found.function, found.function.options
+    module, _, handler = options["Handler"].rpartition(".")
+    module = module.replace("/", ".")
+    variables = options.get("Environment", {}).get("Variables", {})
+    owner = f"{function.name}:{function.version}:{function.revision}"
+    return Target(
+        name=function.name,
+        path=_file_of(root, module),
+        module=module,
+        timeout_seconds=options["Timeout"],
+        handler=handler,
+        version=function.version,
+        qualifier=qualifier,
+        memory_mb=options["MemorySize"],
+        place=Place(root, (root,), tuple(sorted(variables.items())), owner),
+        reserved=found.reserved,
+    )
+
+
+def _file_of(root: Path, module: str) -> Path:
+    path = root.joinpath(*module.split("."))
+    package = path / "__init__.py"
+    return package if package.is_file() else path.with_name(f"{path.name}.py")

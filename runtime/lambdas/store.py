@@ -1,0 +1,270 @@
+"""The functions whose code was sent to us: their rows. A function's row is locked first, whatever is changed of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import IntegrityError
+
+from db.database import database, is_sqlite, transaction
+from db.models import EventConfig, FunctionAlias, FunctionCode, FunctionVersion, StoredFunction
+from functions.lambda_api._errors import (
+    InvalidParameterValueException,
+    PreconditionFailedException,
+    ResourceConflictException,
+)
+from functions.lambda_api._names import LATEST, Reference
+from functions.lambda_api._rooms import Found, Function
+from runtime import rows
+from runtime.engine import jsontext
+from runtime.ids import new_id
+from runtime.rows import clock_sql
+
+Json = Any
+Change = Callable[[dict[str, Json]], Mapping[str, Json]]
+
+STALE = (
+    "The Revision Id provided does not match the latest Revision Id. "
+    "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A zip that was checked."""
+
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return base64.b64encode(hashlib.sha256(self.content).digest()).decode()
+
+
+def create(name: str, options: Mapping[str, Json], package: Package, tags: Mapping[str, str]) -> None:
+    """Store a new function. Raises ResourceConflictException."""
+    text = jsontext.write(dict(tags))
+    try:
+        with database.connection_context(), transaction():
+            StoredFunction.insert(name=name, tags=text, created_at=clock_sql()).execute()
+            _keep(package)
+            _write(name, 0, options, package.sha256)
+    except IntegrityError:
+        raise ResourceConflictException(f"Function already exist: {name}") from None
+
+
+def change(
+    function: Reference, revision: str | None, options: Change | None = None, package: Package | None = None
+) -> None:
+    """Give $LATEST other options, other code or both. Raises PreconditionFailedException, ResourceNotFoundException."""
+    with changing(function) as latest:
+        check_revision(revision, latest.revision)
+        chosen = json.loads(latest.options)
+        if package is not None:
+            _keep(package)
+        code = latest.code if package is None else package.sha256
+        _rewrite(function.name, chosen if options is None else options(chosen), code)
+        _forget(latest.code)
+
+
+def publish(function: Reference, sha256: str | None, description: str | None, revision: str | None) -> str:
+    """The number of the version that $LATEST is published as: the last one again where nothing has changed since."""
+    with changing(function) as latest:
+        check_revision(revision, latest.revision)
+        if sha256 is not None and sha256 != latest.code:
+            raise InvalidParameterValueException(
+                f"CodeSHA256 ({sha256}) is different from current CodeSHA256 in $LATEST ({latest.code}). "
+                "Please try again with the CodeSHA256 in $LATEST."
+            )
+        stored = StoredFunction.get_by_id(function.name)
+        before = FunctionVersion.get_or_none(
+            FunctionVersion.name == function.name, FunctionVersion.number == (stored.published or -1)
+        )
+        if before is not None and _is_same(before, latest):
+            return str(before.number)
+        options = json.loads(latest.options)
+        options |= {} if description is None else {"Description": description}
+        _write(function.name, stored.published + 1, options, latest.code)
+        StoredFunction.update(published=stored.published + 1).where(StoredFunction.name == function.name).execute()
+        return str(stored.published + 1)
+
+
+def delete(function: Reference) -> None:
+    """Let a function be gone with all that belongs to it. Raises ResourceNotFoundException."""
+    with changing(function):
+        mine = FunctionVersion.select(FunctionVersion.code).where(FunctionVersion.name == function.name)
+        codes = {row.code for row in mine}
+        for model in (StoredFunction, FunctionVersion, FunctionAlias, EventConfig):
+            model.delete().where(model.name == function.name).execute()
+        for code in codes:
+            _forget(code)
+
+
+def delete_version(function: Reference) -> None:
+    """Let one published version be gone. Raises ResourceNotFoundException, ResourceConflictException."""
+    with changing(function):
+        row = _version(function.name, function.qualifier or LATEST)
+        if row is None:
+            raise function.unknown
+        named = FunctionAlias.select().where(FunctionAlias.name == function.name)
+        using = [one.alias for one in named if str(row.number) in (one.version, *json.loads(one.weights))]
+        if using:
+            raise ResourceConflictException(
+                f"Unable to delete version because the following aliases reference it: [{', '.join(sorted(using))}]"
+            )
+        row.delete_instance()
+        _forget(row.code)
+
+
+def reserve(function: Reference, reserved: int | None) -> None:
+    """Bound the invocations that a process runs of a function at a time. Raises ResourceNotFoundException."""
+    with changing(function):
+        StoredFunction.update(reserved=reserved).where(StoredFunction.name == function.name).execute()
+
+
+def tag(function: Reference, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
+    """Change a function's tags. Raises ResourceNotFoundException."""
+    with changing(function):
+        stored = StoredFunction.get_by_id(function.name)
+        stored.tags = jsontext.write(dict(change(json.loads(stored.tags))))
+        stored.save(only=[StoredFunction.tags])
+
+
+def exists(name: str) -> bool:
+    """Whether there is a stored function of this name."""
+    with database.connection_context():
+        return StoredFunction.select().where(StoredFunction.name == name).exists()
+
+
+def named(after: str = "") -> list[str]:
+    """The names of the stored functions that come after this one, in their order."""
+    query = StoredFunction.select(StoredFunction.name).where(StoredFunction.name > after)
+    with database.connection_context():
+        return sorted(row.name for row in query)
+
+
+def find(function: Reference, draw: float = 1.0) -> Found | None:
+    """One version of a function, by its number or by an alias; None when there is none.
+
+    ``draw``, from 0 to 1, decides which version an alias of two stands for; 1 is the one that it is made for.
+    """
+    with database.connection_context():
+        stored = StoredFunction.get_or_none(StoredFunction.name == function.name)
+        version = None if stored is None else _version(function.name, _meant(function, draw))
+    if stored is None or version is None:
+        return None
+    return Found(_view(version, function.qualifier), json.loads(stored.tags), stored.reserved)
+
+
+def versions(name: str) -> list[Function]:
+    """All versions of a function, $LATEST first."""
+    query = _described().where(FunctionVersion.name == name).order_by(FunctionVersion.number)
+    with database.connection_context():
+        return [_view(row, LATEST if row.number == 0 else str(row.number)) for row in query]
+
+
+def code(sha256: str) -> bytes | None:
+    """A zip; None when it is gone."""
+    with database.connection_context():
+        kept = FunctionCode.get_or_none(FunctionCode.sha256 == sha256)
+    return None if kept is None else bytes(kept.content)
+
+
+@contextmanager
+def changing(function: Reference) -> Iterator[FunctionVersion]:
+    """A transaction in which a function's row is locked; its $LATEST. Raises ResourceNotFoundException."""
+    with database.connection_context(), transaction():
+        if rows.locked(StoredFunction, StoredFunction.name == function.name) is None:
+            raise function.unknown
+        yield _described().where(FunctionVersion.name == function.name, FunctionVersion.number == 0).get()
+
+
+def check_revision(wanted: str | None, found: str) -> None:
+    """Raises PreconditionFailedException when a caller has seen another revision."""
+    if wanted is not None and wanted != found:
+        raise PreconditionFailedException(STALE)
+
+
+def _meant(function: Reference, draw: float) -> str:
+    """The version that a reference stands for: an alias is looked up."""
+    qualifier = function.qualifier or LATEST
+    if qualifier == LATEST or qualifier.isdigit():
+        return qualifier
+    found = FunctionAlias.get_or_none(FunctionAlias.name == function.name, FunctionAlias.alias == qualifier)
+    return "" if found is None else _drawn(found, draw)
+
+
+def _drawn(alias: FunctionAlias, draw: float) -> str:
+    for version, weight in json.loads(alias.weights).items():
+        draw -= weight
+        if draw < 0:
+            return str(version)
+    return str(alias.version)
+
+
+def _version(name: str, version: str) -> FunctionVersion | None:
+    number = "0" if version == LATEST else version
+    if not (number.isascii() and number.isdigit() and len(number) < 10) or (number == "0" and version != LATEST):
+        return None
+    return _described().where(FunctionVersion.name == name, FunctionVersion.number == int(number)).first()
+
+
+def _described() -> Any:
+    joined = FunctionVersion.code == FunctionCode.sha256
+    return FunctionVersion.select(FunctionVersion, FunctionCode.size).join(FunctionCode, on=joined, attr="zip")
+
+
+def _view(row: FunctionVersion, qualifier: str | None) -> Function:
+    return Function(
+        name=row.name,
+        version=LATEST if row.number == 0 else str(row.number),
+        options=json.loads(row.options),
+        code_size=row.zip.size,
+        code_sha256=row.code,
+        modified_at=row.modified_at,
+        revision=row.revision,
+        qualifier=qualifier,
+    )
+
+
+def _is_same(before: FunctionVersion, latest: FunctionVersion) -> bool:
+    """Whether nothing has changed but the description, which a version has of its own."""
+    one, other = ({**json.loads(row.options), "Description": ""} for row in (before, latest))
+    return before.code == latest.code and one == other
+
+
+def _write(name: str, number: int, options: Mapping[str, Json], sha256: str) -> None:
+    FunctionVersion.insert(
+        name=name,
+        number=number,
+        options=jsontext.write(dict(options)),
+        code=sha256,
+        revision=new_id(),
+        modified_at=clock_sql(),
+    ).execute()
+
+
+def _rewrite(name: str, options: Mapping[str, Json], sha256: str) -> None:
+    FunctionVersion.update(
+        options=jsontext.write(dict(options)), code=sha256, revision=new_id(), modified_at=clock_sql()
+    ).where(FunctionVersion.name == name, FunctionVersion.number == 0).execute()
+
+
+def _keep(package: Package) -> None:
+    """Store a zip, or hold the one that is there until the transaction ends: nobody may forget it meanwhile."""
+    made = FunctionCode.insert(sha256=package.sha256, size=len(package.content), content=package.content)
+    held = {FunctionCode.size: FunctionCode.size}
+    made.on_conflict(conflict_target=[FunctionCode.sha256], update=held).execute()
+
+
+def _forget(sha256: str) -> None:
+    """Let a zip be gone that no version has any more. Its row is locked before anybody looks: see ``_keep``."""
+    kept = FunctionCode.select(FunctionCode.sha256).where(FunctionCode.sha256 == sha256)
+    (kept if is_sqlite() else kept.for_update()).first()
+    if not FunctionVersion.select().where(FunctionVersion.code == sha256).exists():
+        FunctionCode.delete().where(FunctionCode.sha256 == sha256).execute()

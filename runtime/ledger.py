@@ -1,0 +1,33 @@
+"""The history of an execution: lines that are only ever appended, each in the transaction of the move it tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from db.models import Execution, History
+from db.queries import Line, clock_sql
+from runtime.engine import jsontext
+from runtime.engine.transition import Transition
+
+BATCH = 100
+
+
+def lines_of(move: Transition) -> list[Line]:
+    """The history of a transition as it is stored."""
+    return [Line(one.type, one.frame, one.step, jsontext.write(dict(one.details))) for one in move.history]
+
+
+def save(execution_id: str, count: int, lines: Sequence[Line]) -> None:
+    """Append lines to the ledger; ``count`` is how many there are already."""
+    rows = [
+        {"execution_id": execution_id, "id": place, "at": clock_sql(), **vars(line)}
+        for place, line in enumerate(lines, start=count + 1)
+    ]
+    for first in range(0, len(rows), BATCH):
+        History.insert_many(rows[first : first + BATCH]).execute()
+
+
+def append(row: Execution, line: Line) -> None:
+    """Append one line to the ledger of an execution whose row is locked, and which does not move otherwise."""
+    save(row.id, row.history_count, [line])
+    Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()

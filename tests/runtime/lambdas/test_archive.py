@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from runtime.lambdas import archive
+from runtime.lambdas.archive import BadArchive
+from tests.wire.packages import package
+
+
+def entry(name: str, mode: int = 0) -> bytes:
+    """A zip of one member with this name and Unix mode."""
+    made, member = io.BytesIO(), zipfile.ZipInfo(name)
+    member.external_attr = mode << 16
+    with zipfile.ZipFile(made, "w") as file:
+        file.writestr(member, "/etc/passwd")
+    return made.getvalue()
+
+
+def files(root: Path) -> dict[str, str]:
+    return {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_package_is_unpacked_as_it_is(tmp_path: Path) -> None:
+    content = package({"app.py": "1", "pkg/deep/word.txt": "é", "./dotted.py": "2", "empty/": ""})
+    archive.check(content)
+    archive.unpack(content, tmp_path / "code" / "one")
+    assert files(tmp_path / "code") == {"one/app.py": "1", "one/pkg/deep/word.txt": "é", "one/dotted.py": "2"}
+    assert (tmp_path / "code" / "one" / "empty").is_dir()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../up.py", "/abs.py", "a/../../up.py", "a/..", "..", "a\\..\\up.py", "C:up.py", "n" * 256, "a/" + "é" * 200, "."],
+)
+def test_nothing_climbs_out(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadArchive, match="is no path inside"):
+        archive.check(entry(name))
+    with pytest.raises(BadArchive):
+        archive.unpack(entry(name), tmp_path / "code" / "one")
+    assert files(tmp_path) == {} and not (tmp_path / "code" / "one").exists()
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFSOCK])
+def test_links_and_devices_are_refused(kind: int) -> None:
+    with pytest.raises(BadArchive, match="is a link or a device"):
+        archive.check(entry("app.py", kind | 0o777))
+
+
+def test_a_file_is_executable_where_it_was_and_nothing_more(tmp_path: Path) -> None:
+    archive.unpack(entry("run", stat.S_IFREG | 0o4711), tmp_path / "one")
+    archive.unpack(entry("read", stat.S_IFREG | 0o600), tmp_path / "two")
+    assert stat.S_IMODE((tmp_path / "one" / "run").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "two" / "read").stat().st_mode) == 0o644
+
+
+def test_what_is_both_file_and_directory_is_refused() -> None:
+    with pytest.raises(BadArchive, match="a is both a file and a directory"):
+        archive.check(package({"a": "1", "a/b.py": "2"}))
+
+
+def test_the_unpacked_size_counts() -> None:
+    archive.check(package({"a": "x" * 1000, "b": "y"}), most_bytes=1001)
+    with pytest.raises(BadArchive, match="Unzipped size must be smaller than 262144000 bytes"):
+        archive.check(package({"a": "x" * 1000, "b": "yy"}), most_bytes=1001)
+
+
+def test_a_bomb_is_stopped_before_it_has_gone_off() -> None:
+    bomb = package({f"{n}": b"\0" * (64 << 20) for n in range(4)})
+    assert len(bomb) < 1 << 20
+    with pytest.raises(BadArchive, match="Unzipped size"):
+        archive.check(bomb)
+
+
+def test_a_size_that_lies_is_found_out() -> None:
+    content = bytearray(package({"a": "x" * 100_000}))
+    at = content.rindex(b"PK\x01\x02") + 24
+    content[at : at + 4] = struct.pack("<I", 10)
+    with pytest.raises(BadArchive, match="Could not unzip"):
+        archive.check(bytes(content))
+
+
+def test_the_number_of_files_is_bounded() -> None:
+    archive.check(package({"a": "", "b": ""}), most_files=2)
+    with pytest.raises(BadArchive, match="may have 1 files, this one has 2"):
+        archive.check(package({"a": "", "b": ""}), most_files=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x05\x06", package("pass")[:-30], package("pass")[5:]])
+def test_what_is_no_zip_is_refused(content: bytes) -> None:
+    with pytest.raises(BadArchive, match="Could not unzip uploaded file"):
+        archive.check(content)
+
+
+def test_a_damaged_file_is_refused() -> None:
+    content = package({"a": b"word" * 1000})
+    broken = content[:60] + bytes([content[60] ^ 0xFF]) + content[61:]
+    with pytest.raises(BadArchive, match="Could not unzip"):
+        archive.check(broken)
+
+
+def test_an_encrypted_file_is_refused() -> None:
+    content = bytearray(package({"a": "1"}))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + offset] |= 1
+    with pytest.raises(BadArchive, match="Could not unzip"):
+        archive.check(bytes(content))
+
+
+def test_an_empty_package_is_refused() -> None:
+    with pytest.raises(BadArchive, match="non-empty zip"):
+        archive.check(package({}))
+
+
+def test_many_may_unpack_the_same_at_once(tmp_path: Path) -> None:
+    content = package({f"{n}/app.py": str(n) for n in range(50)})
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda _: archive.unpack(content, tmp_path / "code" / "one"), range(16)):
+            pass
+    assert len(files(tmp_path / "code" / "one")) == 50
+    assert [path.name for path in (tmp_path / "code").iterdir()] == ["one"]
