@@ -67,8 +67,19 @@ class WorkflowRow:
 
 
 @dataclass(frozen=True)
+class WarningView:
+    """What a definition says that nothing comes of, and where it says it."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
 class WorkflowView(WorkflowRow):
+    """``warnings`` are those of a definition that was stored just now."""
+
     definition: Json
+    warnings: tuple[WarningView, ...] = ()
 
 
 @dataclass(frozen=True)

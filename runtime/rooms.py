@@ -143,7 +143,8 @@ class WorkflowRoom:
         self._workflows = workflows
 
     def create(self, name: str, definition: Json) -> WorkflowView:
-        return views.workflow_view(name, self._workflows.create(name, definition))
+        stored = self._workflows.create(name, definition)
+        return views.workflow_view(name, stored, self._workflows.warnings(definition))
 
     def get(self, name: str) -> WorkflowView:
         return views.workflow_view(name, self._workflows.newest(name))

@@ -16,9 +16,11 @@ from functions.contract import (
     HistoryView,
     TaskRow,
     TaskView,
+    WarningView,
     WorkflowRow,
     WorkflowView,
 )
+from runtime.engine.kinds import Fault
 from runtime.ids import task_id
 
 Json = Any
@@ -40,8 +42,10 @@ def workflow_row(name: str, version: Version) -> WorkflowRow:
     return WorkflowRow(id=version.workflow_id, name=name, version=version.number, created_at=_time(version.created_at))
 
 
-def workflow_view(name: str, version: Version) -> WorkflowView:
-    return WorkflowView(**vars(workflow_row(name, version)), definition=json.loads(version.definition))
+def workflow_view(name: str, version: Version, warnings: Sequence[Fault] = ()) -> WorkflowView:
+    """``warnings`` have their paths below the definition, which a request's body has in ``definition``."""
+    said = tuple(WarningView(f"$.definition{one.path[1:]}", one.message) for one in warnings)
+    return WorkflowView(**vars(workflow_row(name, version)), definition=json.loads(version.definition), warnings=said)
 
 
 def execution_row(row: Execution) -> ExecutionRow:

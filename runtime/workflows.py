@@ -13,12 +13,12 @@ from peewee import Case
 from db.database import database, transaction
 from db.models import Alias, Version, Workflow
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
-from runtime.engine import flow, jsontext, names, steplist, validate
+from runtime.engine import flow, ignored, jsontext, names, steplist, validate
 from runtime.engine.definition import PlannedTask, StateMachine, TaskState
 from runtime.engine.fields import Constant
 from runtime.engine.history import resources_of
-from runtime.engine.load import NO_ALIASES, load
-from runtime.engine.resources import FUNCTION, Resource
+from runtime.engine.load import load
+from runtime.engine.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
 from runtime.ids import new_id
@@ -120,8 +120,11 @@ class Workflows:
         _refuse(self.faults(definition), place)
         if validate.is_step_list(definition):
             return steplist.compile(definition, self.defaults)
-        used = set(resources_of(definition).values())
-        return Compiled(definition, (), {name: to for name, to in self.aliases.items() if name in used})
+        return Compiled(definition, (), aliases_for(resources_of(definition).values(), self.aliases))
+
+    def warnings(self, definition: Json) -> list[Fault]:
+        """What a valid definition says that nothing comes of here."""
+        return ignored.warnings(definition, self.aliases)
 
     def latest(self, name: str) -> Latest:
         """The newest version of a workflow. Raises NotFound."""

@@ -45,6 +45,7 @@ _TASK_IN_EXECUTION = {
 _TASK_PLACE = {"executionId": _TEXT, "workflow": _TEXT, "createdAt": _TIME}
 _PAYLOADS = ("data", "input", "result", "cause")
 
+_WARNING = _object({"path": _TEXT, "message": _TEXT})
 _WORKFLOW_ROW = {"id": _TEXT, "name": _TEXT, "version": _COUNT, "createdAt": _TIME}
 
 _EXECUTION_ROW = {
@@ -67,7 +68,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
     "WorkflowRow": _object(_WORKFLOW_ROW),
     "WorkflowPage": _page("WorkflowRow"),
-    "Workflow": _object({**_WORKFLOW_ROW, "definition": _ANY}),
+    "Workflow": _object(
+        {**_WORKFLOW_ROW, "definition": _ANY, "warnings": {"type": "array", "items": _WARNING}},
+        optional=("warnings",),
+    ),
     "VersionPage": _page("Workflow"),
     "Started": _object({"executionId": _TEXT, "status": {"enum": list(EXECUTION_STATUSES)}}),
     "ExecutionRow": _object(_EXECUTION_ROW),

@@ -33,7 +33,8 @@ def workflow_row(view: WorkflowRow) -> Shape:
 
 
 def workflow(view: WorkflowView) -> Shape:
-    return {**workflow_row(view), "definition": view.definition}
+    said = [{"path": one.path, "message": one.message} for one in view.warnings]
+    return {**workflow_row(view), "definition": view.definition, **({"warnings": said} if said else {})}
 
 
 def started(view: ExecutionRow) -> Shape:

@@ -109,6 +109,7 @@ class WorkState(State):
 class TaskState(WorkState):
     resource: str = ""
     call: Resource = NO_FUNCTION
+    aliases: Mapping[str, str] = field(default_factory=dict, compare=False)
     timeout_seconds: Field | None = None
     heartbeat_seconds: Field | None = None
     number: int | None = None

@@ -6,6 +6,7 @@ AWS gives them in recorded histories.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from runtime.engine import jsontext
@@ -15,10 +16,10 @@ from runtime.engine.resources import function_of
 Json = Any
 
 
-def called(arguments: Json) -> tuple[str, Json] | None:
+def called(arguments: Json, aliases: Mapping[str, str]) -> tuple[str, Json] | None:
     """The function and the payload that a call names; None when it names no function."""
     name = arguments.get("FunctionName") if isinstance(arguments, dict) else None
-    return (function_of(name), arguments.get("Payload", {})) if isinstance(name, str) else None
+    return (function_of(name, aliases), arguments.get("Payload", {})) if isinstance(name, str) else None
 
 
 def request_of(execution: str, number: int) -> str:

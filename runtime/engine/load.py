@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from runtime.engine import definition as d
@@ -14,14 +13,13 @@ from runtime.engine.choice_rules import compile as compile_condition
 from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
-from runtime.engine.resources import read
+from runtime.engine.resources import NO_ALIASES, read
 from runtime.engine.scope import Scope
 
 Json = Any
 
 LONGEST_LABEL = 40
 _NO_LABEL = re.compile(r"[^\w.-]+", re.ASCII)
-NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -88,6 +86,7 @@ def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
         **_work(body, language),
         resource=body["Resource"],
         call=read(body["Resource"], language.aliases),
+        aliases=language.aliases,
         timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
         heartbeat_seconds=value_of(body, "HeartbeatSeconds", language.is_jsonata),
         number=language.numbers.get(name),

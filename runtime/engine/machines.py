@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -32,8 +33,8 @@ def known(function: str, path: str, functions: Collection[str]) -> Iterator[Faul
 
 def count(document: Json) -> int:
     """How many states a machine has, those inside others too."""
-    own = list(_states_of(document).values())
-    return len(own) + sum(count(inner) for state in own for _, inner in _inside(state))
+    own = list(states_of(document).values())
+    return len(own) + sum(count(inner) for state in own for _, inner in inside(state))
 
 
 class _Machine:
@@ -46,7 +47,7 @@ class _Machine:
 
     def of(self, document: Json, path: str, table: Table) -> Iterator[Fault]:
         yield from check(document, path, table, "a state machine" if table is rules.MACHINE else "a branch")
-        states = _states_of(document)
+        states = states_of(document)
         if not isinstance(document, dict) or not isinstance(document.get("States"), dict):
             return
         for name, state in states.items():
@@ -73,20 +74,20 @@ class _Machine:
             yield from self._resource(state, path, "Arguments" if language == "JSONata" else "Parameters")
         for field in ("Retry", "Catch"):
             yield from _wildcards(_listed(state, field), f"{path}.{field}")
-        for place, inner in _inside(state):
+        for place, inner in inside(state):
             yield from self.of(inner, f"{path}.{place}", _table_of(place))
 
     def _resource(self, state: Mapping[str, Json], path: str, arguments: str) -> Iterator[Fault]:
         resource = read(state["Resource"], self._aliases)
         if resource.kind == FOREIGN:
-            message = f"the integration {shown(resource.name)} does not run here: RESOURCE_ALIASES may name a function"
-            yield Fault(f"{path}.Resource", message)
+            message = f"the integration {shown(resource.name)} does not run here"
+            yield Fault(f"{path}.Resource", message, _mapping(state["Resource"], "this call"))
         elif resource.kind == INVOKE:
             yield from self._invocation(state.get(arguments, {}), f"{path}.{arguments}")
         elif resource.kind == START:
             yield from self._start(state.get(arguments, {}), f"{path}.{arguments}")
         elif resource.kind != ACTIVITY:
-            yield from known(resource.name, f"{path}.Resource", self._functions)
+            yield from self._callable(state["Resource"], f"{path}.Resource")
 
     def _start(self, call: Json, place: str) -> Iterator[Fault]:
         """The start of an execution, as far as it is written down."""
@@ -107,19 +108,30 @@ class _Machine:
         if ("FunctionName" in call) == ("FunctionName.$" in call):
             yield Fault(place, "a call of a function needs the field 'FunctionName'")
         elif isinstance(name, str) and not is_expression(name):
-            yield from known(function_of(name), f"{place}.FunctionName", self._functions)
+            yield from self._callable(name, f"{place}.FunctionName")
+
+    def _callable(self, text: str, path: str) -> Iterator[Fault]:
+        """A function that is named in Lambda's manner must exist, or have one that stands for it."""
+        name = function_of(text, self._aliases)
+        for fault in known(name, path, self._functions):
+            yield fault if name == text else replace(fault, hint=fault.hint or _mapping(name, "it"))
+
+
+def _mapping(name: str, what: str) -> str:
+    """How to have a function run for what does not run here."""
+    return f'map {what} to a function of yours: RESOURCE_ALIASES={{"{cut(name)}": "your_function"}}'
 
 
 def _table_of(place: str) -> Table:
     return rules.BRANCH if place.startswith("Branches") else rules.PROCESSOR
 
 
-def _states_of(document: Json) -> Mapping[str, Json]:
+def states_of(document: Json) -> Mapping[str, Json]:
     states = document.get("States") if isinstance(document, dict) else None
     return states if isinstance(states, dict) else {}
 
 
-def _inside(state: Json) -> Iterator[tuple[str, Json]]:
+def inside(state: Json) -> Iterator[tuple[str, Json]]:
     """The machines inside a state, each with its place: branches, or a processor."""
     for index, branch in enumerate(_listed(state, "Branches")):
         yield f"Branches[{index}]", branch
@@ -144,12 +156,12 @@ def _together(state: Mapping[str, Json], path: str, kind: str) -> Iterator[Fault
 
 def _named_twice(document: Json, path: str, seen: dict[str, str]) -> Iterator[Fault]:
     """A state's name stands for one place only, also across branches."""
-    for name, state in _states_of(document).items():
+    for name, state in states_of(document).items():
         place = f"{path}.States.{cut(name)}"
         if name in seen:
             yield Fault(place, f"the name {shown(name)} is taken by {seen[name]}")
         seen.setdefault(name, place)
-        for inner_place, inner in _inside(state):
+        for inner_place, inner in inside(state):
             yield from _named_twice(inner, f"{place}.{inner_place}", seen)
 
 
@@ -164,14 +176,14 @@ def _assigned_twice(document: Json, path: str, outer: Mapping[str, str]) -> Iter
             message = f"the variable {shown(variable)} is assigned outside already, at {outer[variable]}"
             yield Fault(f"{place}.{cut(variable)}", message)
         own.setdefault(variable, place)
-    for name, state in _states_of(document).items():
-        for place, inner in _inside(state):
+    for name, state in states_of(document).items():
+        for place, inner in inside(state):
             yield from _assigned_twice(inner, f"{path}.States.{cut(name)}.{place}", {**outer, **own})
 
 
 def _assignments(document: Json, path: str) -> Iterator[tuple[str, str]]:
     """Where a machine's own states assign which variables: themselves, in their choices, in their catchers."""
-    for name, state in _states_of(document).items():
+    for name, state in states_of(document).items():
         place = f"{path}.States.{cut(name)}"
         yield from _assigned(state, place)
         for field in ("Choices", "Catch"):

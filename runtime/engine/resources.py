@@ -6,8 +6,11 @@ Source: AWS Step Functions developer guide, "Integrating services", "Invoke an L
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 FUNCTION, INVOKE, START, ACTIVITY, FOREIGN = "function", "invoke", "start", "activity", "foreign"
 
@@ -35,16 +38,16 @@ class Resource:
     """Whether the handler's return ends nothing: whoever holds the task token answers later."""
 
 
-def read(text: str, aliases: Mapping[str, str] | None = None) -> Resource:
-    """What a resource is; ``aliases`` has functions that stand for resources."""
+def read(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> Resource:
+    """What a resource is; ``aliases`` has functions that stand for resources, and for functions of other names."""
     integration = _INTEGRATION.fullmatch(text)
     waits = integration is not None and integration[2] == "waitForTaskToken"
-    if aliases and text in aliases:
+    if text in aliases:
         return Resource(FUNCTION, aliases[text], waits)
     if integration is not None:
         return _integration(integration[1], integration[2])
     activity = _ACTIVITY.fullmatch(text)
-    return Resource(FUNCTION, function_of(text)) if activity is None else Resource(ACTIVITY, activity[1])
+    return Resource(FUNCTION, function_of(text, aliases)) if activity is None else Resource(ACTIVITY, activity[1])
 
 
 def _integration(name: str, pattern: str | None) -> Resource:
@@ -56,16 +59,29 @@ def _integration(name: str, pattern: str | None) -> Resource:
     return Resource(INVOKE if runs_here else FOREIGN, name, waits)
 
 
-def function_of(text: str) -> str:
+def function_of(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> str:
     """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's.
 
     ``name``, or ``name::qualifier``: without one ``$LATEST`` is meant. A function in a file is the same by each.
+    An alias may be of the text as it stands, or of the name in it; it stands for every version.
     """
     found = _FUNCTION.fullmatch(text) or _QUALIFIED.fullmatch(text)
-    if found is None:
-        return text
-    name, qualifier = found.groups()
+    name, qualifier = (text, None) if found is None else found.groups()
+    stands = aliases.get(text) or aliases.get(name)
+    if stands is not None:
+        return stands
     return name if qualifier in (None, "$LATEST") else f"{name}{QUALIFIED_BY}{qualifier}"
+
+
+def aliases_for(resources: Iterable[str], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Of the aliases those that a machine with these resources may need.
+
+    Where it invokes functions, their names may be computed: then all aliases of functions.
+    """
+    used = set(resources)
+    invokes = any(read(one).kind == INVOKE for one in used)
+    used |= {function_of(one).partition(QUALIFIED_BY)[0] for one in used}
+    return {name: to for name, to in aliases.items() if name in used or (invokes and read(name).kind == FUNCTION)}
 
 
 def task_function(activity: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.engine import kinds, machines, rules
 from runtime.engine.kinds import Fault, Field, check, named, shown
-from runtime.engine.load import NO_ALIASES
+from runtime.engine.resources import NO_ALIASES
 
 Json = Any
 

@@ -150,3 +150,15 @@ def test_a_function_that_stands_for_an_integration_is_kept_with_the_version(hous
     house.run()
     assert house.script.events == [("step1", {"QueueUrl": "u", "MessageBody": "hi"})]
     assert house.output(identity) == "step1"
+
+
+def test_a_function_of_another_name_is_called_by_the_name_that_a_payload_gives(house: Stage):
+    house.workflows.aliases = {"Charge-1A2B": "step1"}
+    call = {"FunctionName.$": "$.function", "Payload.$": "$.order"}
+    identity = house.start(
+        machine(a=task("arn:aws:states:::lambda:invoke", Parameters=call)),
+        {"function": "arn:aws:lambda:eu-west-1:000000000000:function:Charge-1A2B:PROD", "order": 7},
+    )
+    house.run()
+    assert house.script.events == [("step1", 7)]
+    assert house.output(identity)["Payload"] == "step1"

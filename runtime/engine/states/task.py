@@ -55,7 +55,7 @@ def _call(state: TaskState, value: Json) -> tuple[str, Json]:
         return task_function(state.call.name), value
     if state.call.kind != INVOKE:
         return state.call.name, value
-    call = invocations.called(value)
+    call = invocations.called(value, state.aliases)
     if call is None:
         raise StateFault("States.Runtime", "The field 'FunctionName' must name a function")
     return call

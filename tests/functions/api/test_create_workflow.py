@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from functions.api import create_workflow
+from functions.contract import WarningView
 from functions.errors import InvalidDefinition, InvalidName
 from tests.functions.api.fakes import AT_TEXT, WORKFLOW, FakeContext, Room, answer, event
 
@@ -26,6 +29,12 @@ def test_shows_what_was_stored():
         "definition": {"steps": [{"taskName": "step1"}]},
         "createdAt": AT_TEXT,
     }
+
+
+def test_tells_what_is_ignored():
+    stored = replace(WORKFLOW, warnings=(WarningView("$.definition.States.A.Credentials", "is ignored"),))
+    shown = answer(create_workflow, event(body=BODY), FakeContext(workflows=Room(create=stored)))
+    assert shown["warnings"] == [{"path": "$.definition.States.A.Credentials", "message": "is ignored"}]
 
 
 @pytest.mark.parametrize("fault", [InvalidDefinition("unknown", path="$.definition.steps[0].taskNmae"), InvalidName()])

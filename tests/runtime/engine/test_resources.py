@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.engine.resources import ACTIVITY, FOREIGN, FUNCTION, INVOKE, START, Resource, function_of, read
+from runtime.engine.resources import (
+    ACTIVITY,
+    FOREIGN,
+    FUNCTION,
+    INVOKE,
+    START,
+    Resource,
+    aliases_for,
+    function_of,
+    read,
+)
 
 LAMBDA = "arn:aws:lambda:eu-west-1:000000000000:function"
 QUEUE = "arn:aws:states:::sqs:sendMessage"
@@ -48,6 +58,18 @@ def test_the_function_that_a_resource_names(resource: str, function: str) -> Non
 )
 def test_what_a_resource_is(resource: str, expected: Resource) -> None:
     assert read(resource) == expected
+
+
+@pytest.mark.parametrize("text", ["Charge-1A2B", f"{LAMBDA}:Charge-1A2B", f"{LAMBDA}:Charge-1A2B:P", "Charge-1A2B:P"])
+def test_a_function_may_stand_for_one_of_another_name(text: str) -> None:
+    assert read(text, {"Charge-1A2B": "charge"}) == Resource(FUNCTION, "charge")
+    assert function_of(text, {"Charge-1A2B": "other", text: "charge"}) == "charge"
+
+
+def test_a_machine_keeps_the_aliases_that_it_may_need() -> None:
+    aliases = {QUEUE: "send", "arn:aws:states:::sns:publish": "publish", "Charge-1A2B": "charge", "Refund": "refund"}
+    assert aliases_for([QUEUE, f"{LAMBDA}:Refund:1"], aliases) == {QUEUE: "send", "Refund": "refund"}
+    assert aliases_for(["arn:aws:states:::lambda:invoke"], aliases) == {"Charge-1A2B": "charge", "Refund": "refund"}
 
 
 def test_a_function_may_stand_for_any_resource() -> None:

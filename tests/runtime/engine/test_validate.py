@@ -276,7 +276,13 @@ MACHINES: list[Wrong] = [
         asl(A=ending("Task", Resource="arn:aws:states:::sqs:sendMessage", Parameters={})),
         "$.States.A.Resource",
         "the integration 'sqs:sendMessage' does not run here",
-        None,
+        'map this call to a function of yours: RESOURCE_ALIASES={"arn:aws:states:::sqs:sendMessage": "your_function"}',
+    ),
+    (
+        asl(A=ending("Task", Resource="arn:aws:lambda:eu-west-1:000000000000:function:Charge-1A2B")),
+        "$.States.A.Resource",
+        "there is no step type 'Charge-1A2B'",
+        'map it to a function of yours: RESOURCE_ALIASES={"Charge-1A2B": "your_function"}',
     ),
     (asl(A=ending("Task", Resource=INVOKE)), "$.States.A.Parameters", "needs the field 'FunctionName'", None),
     (

@@ -1,0 +1,38 @@
+"""What a valid definition says in vain is told, with its place."""
+
+from __future__ import annotations
+
+from runtime.engine.ignored import warnings
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+ROLE = {"RoleArn": "arn:aws:iam::111122223333:role/other"}
+
+
+def machine(state: dict[str, object]) -> dict[str, object]:
+    return {"StartAt": "A", "States": {"A": state}}
+
+
+def test_credentials_are_told_at_any_depth() -> None:
+    inner = machine({"Type": "Task", "Resource": "step1", "Credentials": ROLE, "End": True})
+    outer = {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": [inner], "End": True}}}
+    told = [(one.path, one.message) for one in warnings(outer)]
+    assert told == [
+        ("$.States.P.Branches[0].States.A.Credentials", "is read and ignored: functions run here without a role")
+    ]
+
+
+def test_what_a_call_says_in_vain_is_told_in_both_languages() -> None:
+    call = {"FunctionName": "step1", "Payload": {}, "Qualifier": "PROD"}
+    one = machine({"Type": "Task", "Resource": INVOKE, "Parameters": {**call, "LogType.$": "$.l"}, "End": True})
+    other = machine({"Type": "Task", "Resource": INVOKE, "Arguments": call, "End": True})
+    assert [fault.path for fault in warnings(one)] == [
+        "$.States.A.Parameters.Qualifier",
+        "$.States.A.Parameters.LogType.$",
+    ]
+    assert [fault.path for fault in warnings(other)] == ["$.States.A.Arguments.Qualifier"]
+    assert warnings(one, {INVOKE: "step1"}) == []
+
+
+def test_a_step_list_and_a_plain_machine_have_nothing_to_tell() -> None:
+    assert warnings({"steps": [{"taskName": "step1"}]}) == []
+    assert warnings(machine({"Type": "Task", "Resource": "step1", "Parameters": {"Qualifier": 1}, "End": True})) == []
