@@ -35,6 +35,7 @@ from runtime.lambdas.aliases import AliasRoom
 from runtime.lambdas.events import EventRoom
 from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.room import LambdaRoom
+from runtime.nested import FUNCTIONS
 from runtime.rounds import Rounds
 from runtime.settings import Settings, SettingsError
 from runtime.tasks import Tasks
@@ -99,6 +100,7 @@ class Runtime:
             self.bell,
             EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
+            settings.artifacts_dir,
         )
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
@@ -143,7 +145,8 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        tasks = Tasks(self.executions, [*self.functions.files, EXPRESS_FUNCTION], owner, self.settings)
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS]
+        tasks = Tasks(self.executions, functions, owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, self.functions)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 

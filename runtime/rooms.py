@@ -29,7 +29,7 @@ from functions.contract import (
 )
 from functions.errors import InvalidCursor, NotFound, PayloadTooLarge, TooManyRequests, Unavailable
 from functions.lambda_api._names import Reference
-from runtime import views
+from runtime import starting, views
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext, names
 from runtime.executions import Executions
@@ -128,7 +128,7 @@ class ExecutionRoom:
 
     def _started_by(self, key: str | None, asked: str) -> ExecutionRow | None:
         """What a repeated request has started before: known by its key alone, whatever has become of the workflow."""
-        earlier = None if key is None else self._executions.started_by(key, asked)
+        earlier = None if key is None else starting.started_by(key, asked)
         return None if earlier is None else self._summary(earlier)
 
     def _begun(self, started: Started) -> ExecutionRow:

@@ -142,7 +142,7 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
         return kind, _member(kind), _of_execution(line, setting)
     if "task" in line.details:
         return _of_task(line, setting)
-    details = _of_map(line) if kind.startswith("Map") else _fault(line.details)
+    details = (kind.startswith("Map") and _of_map(line, setting)) or _fault(line.details)
     if kind == "EvaluationFailed":
         details |= {name: line.details[name] for name in ("location", "state")}
     return kind, _member(kind) if details else None, details
@@ -162,7 +162,9 @@ def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
     return _fault(line.details)
 
 
-def _of_map(line: Recorded) -> dict[str, Json]:
+def _of_map(line: Recorded, setting: Setting) -> dict[str, Json]:
+    if line.type == "MapRunStarted":
+        return {"mapRunArn": f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"}
     if line.type == "MapStateStarted":
         return {"length": line.details["length"]}
     return {"name": line.step, "index": line.details["index"]} if "index" in line.details else {}

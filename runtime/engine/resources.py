@@ -9,7 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-FUNCTION, INVOKE, ACTIVITY, FOREIGN = "function", "invoke", "activity", "foreign"
+FUNCTION, INVOKE, START, ACTIVITY, FOREIGN = "function", "invoke", "start", "activity", "foreign"
+
+NESTED_JSON = "states.startExecution.sync.2"
+SYNC = ("states.startExecution.sync", NESTED_JSON)
+NESTED = ("states.startExecution", "states.startExecution.waitForTaskToken", *SYNC)
+"""What the tasks have for their function that start an execution; those of SYNC wait for its end."""
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
@@ -37,11 +42,18 @@ def read(text: str, aliases: Mapping[str, str] | None = None) -> Resource:
     if aliases and text in aliases:
         return Resource(FUNCTION, aliases[text], waits)
     if integration is not None:
-        name, pattern = integration.groups()
-        runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
-        return Resource(INVOKE if runs_here else FOREIGN, name, waits)
+        return _integration(integration[1], integration[2])
     activity = _ACTIVITY.fullmatch(text)
     return Resource(FUNCTION, function_of(text)) if activity is None else Resource(ACTIVITY, activity[1])
+
+
+def _integration(name: str, pattern: str | None) -> Resource:
+    whole = (name if pattern is None else f"{name}.{pattern}").replace(":", ".")
+    if whole in NESTED:  # a colon would begin a function's qualifier
+        return Resource(START, whole, waits_for_token=pattern is not None)
+    waits = pattern == "waitForTaskToken"
+    runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
+    return Resource(INVOKE if runs_here else FOREIGN, name, waits)
 
 
 def function_of(text: str) -> str:
