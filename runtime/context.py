@@ -112,7 +112,7 @@ class Runtime:
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
             "tasks": rooms.TaskRoom(self.executions),
-            "functions": rooms.FunctionRoom(self.catalog, self.invoker),
+            "functions": rooms.FunctionRoom(self.catalog, self.functions, self.invoker),
             "artifacts": rooms.ArtifactRoom(settings.artifacts_dir, limits.artifact),
             "health": rooms.HealthRoom(self.storage.depth, self.counted),
             "machines": WireMachines(self.workflows),

@@ -28,6 +28,7 @@ from functions.contract import (
     WorkflowView,
 )
 from functions.errors import InvalidCursor, NotFound, PayloadTooLarge, TooManyRequests, Unavailable
+from functions.lambda_api._names import Reference
 from runtime import starting, views
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext, names
@@ -35,6 +36,7 @@ from runtime.executions import Executions
 from runtime.guards import TokenAnswer
 from runtime.ids import is_id, new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.lambdas.functions import Functions
 from runtime.openapi import document
 from runtime.starting import Started
 from runtime.workflows import Workflows, machine_document
@@ -219,8 +221,9 @@ class TaskRoom:
 class FunctionRoom:
     """Invocations hold a thread of the web process each: few at a time, and none for long, so that others are free."""
 
-    def __init__(self, catalog: Catalog, invoker: Invoker | InProcessInvoker) -> None:
+    def __init__(self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker) -> None:
         self._catalog = catalog
+        self._functions = functions
         self._invoker = invoker
         self._free = threading.BoundedSemaphore(INVOCATIONS)
 
@@ -228,14 +231,20 @@ class FunctionRoom:
         return [function.view() for function in self._catalog.functions]
 
     def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
-        function = self._catalog.steps.get(name)
-        if function is None:
-            raise NotFound(f"There is no step function {name[:80]!r}.")
-        outcome = self._run(_target(function), event)
+        target = self._target(name)
+        outcome = target if isinstance(target, Outcome) else self._run(target, event)
         ended = {"logs": outcome.logs, "seconds": outcome.seconds}
         if outcome.error is not None:
             return {"error": outcome.error, "cause": outcome.cause, **ended}
         return {"result": json.loads(outcome.result or "null"), **ended}
+
+    def _target(self, name: str) -> Target | Outcome:
+        """A step type, or a function made over Lambda's API. Raises NotFound."""
+        step = self._catalog.steps.get(name)
+        found = self._functions.stored(Reference(name)) if step is None else _target(step)
+        if found is None:
+            raise NotFound(f"There is no step function {name[:80]!r}.")
+        return found
 
     def _run(self, target: Target, event: Json) -> Outcome:
         if not self._free.acquire(blocking=False):

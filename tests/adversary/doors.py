@@ -199,7 +199,9 @@ def faults_of(answer: Answer, *, is_head: bool = False) -> Iterator[str]:
         yield f"logged {[record.getMessage() for record in answer.logged]}"
     if not re.fullmatch(r"[0-9a-f-]{36}", answer.header("x-request-id") or ""):
         yield f"x-request-id is {answer.header('x-request-id')!r}"
-    if answer.header("content-type") != "application/json":
+    if answer.header("content-type") == "application/x-amz-json-1.0":
+        yield from [] if answer.json.keys() == {"__type", "message"} else [f"is not in AWS's form: {answer.json}"]
+    elif answer.header("content-type") != "application/json":
         yield f"its content type is {answer.header('content-type')}"
     elif not is_head:
         is_aws = answer.header("x-amzn-errortype") is not None

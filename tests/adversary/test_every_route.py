@@ -306,7 +306,8 @@ def on_queries(web: Web, route: Route) -> Iterator[Attack]:
 
 def on_methods(web: Web, route: Route) -> Iterator[Attack]:
     answering = {one.method for one in web.catalog.routes if one.path == route.path}
-    yield from wrong_methods(web.valid(route), answering | ({"HEAD"} if "GET" in answering else set()))
+    aws = {"POST"} if route.path == "/" else set()  # that is Step Functions' own protocol, with a form of its own
+    yield from wrong_methods(web.valid(route), answering | aws | ({"HEAD"} if "GET" in answering else set()))
 
 
 def on_headers(web: Web, route: Route) -> Iterator[Attack]:

@@ -27,6 +27,7 @@ from functions.errors import (
 from runtime.catalog import Catalog
 from runtime.ids import new_execution_id
 from runtime.invoke import Outcome
+from runtime.lambdas.functions import Functions
 from runtime.rooms import INVOCATIONS, ArtifactRoom, FunctionRoom, HealthRoom
 from runtime.settings import ROOT
 from tests.runtime.stage import WITH_TOKEN, Stage, machine, raises, steps, task
@@ -306,7 +307,7 @@ class Waiting:
 
 def test_invocations_leave_threads_of_the_web_process_to_others():
     invoker = Waiting()
-    room = FunctionRoom(Catalog.load(), invoker)  # type: ignore[arg-type]
+    room = FunctionRoom(Catalog.load(), Functions({}, Path()), invoker)  # type: ignore[arg-type]
     with ThreadPoolExecutor(INVOCATIONS) as pool:
         running = [pool.submit(room.invoke, "step1", {}) for _ in range(INVOCATIONS)]
         for _ in running:

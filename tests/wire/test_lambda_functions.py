@@ -13,6 +13,7 @@ import pytest
 
 from db.database import database
 from db.models import FunctionCode
+from functions.errors import NotFound
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.wire.lambda_client import LambdaWire, Worker, client_of, refused, served
 from tests.wire.packages import package
@@ -358,3 +359,11 @@ def test_a_definition_that_calls_nothing_is_refused(wire: LambdaWire) -> None:
 def test_a_function_in_a_file_is_the_same_by_each_of_its_versions(wire: LambdaWire) -> None:
     with wire.worker() as worker:
         assert run(wire, worker, f"{ARN}step1:PROD", {"data": {"a": 1}})["status"] == "SUCCEEDED"
+
+
+def test_rest_invokes_what_the_wire_has_made(wire: LambdaWire) -> None:
+    made(wire)
+    functions = wire.runtime.api_context("1").functions
+    assert functions.invoke("mine", 3)["result"] == [3, 1]
+    with pytest.raises(NotFound):
+        functions.invoke("nobody", 3)
