@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
 from functions.errors import InvalidRequest, StepwellError
+from runtime.auth_guard import check_address
+from runtime.settings import read_settings
 
 
 class JsonWorker(ThreadWorker):
@@ -40,6 +43,17 @@ class Refusal:
         body = json.dumps(error.to_dict()).encode()
         headers = f"Connection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self._client.sendall(status_line + b"\r\n" + headers.encode() + body)
+
+
+def on_starting(server: Any) -> None:
+    """Whatever said where to listen: others are let in by their keys alone. A socket that we are handed is as it is."""
+    try:
+        keys = dict(read_settings().access_keys)
+        for address in server.cfg.address:
+            if not isinstance(address, int):
+                check_address(address if isinstance(address, str) else address[0], keys)
+    except ValueError as fault:
+        sys.exit(f"Stepwell does not start: {fault}")
 
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '3000')}"

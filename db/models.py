@@ -99,7 +99,8 @@ class Execution(Table):
     """One run. From ``state`` to ``data`` it is the root frame; ``revision`` moves with each change of it.
 
     ``published``, ``alias`` and ``trace`` are what AWS's wire was told at its start: by which version and which alias
-    of the workflow, and the trace header.
+    of the workflow, and the trace header. ``parent`` is what its end is told to: the task token that it
+    answers, or ``run:<map run>:<place>``.
     """
 
     id = IdField(primary_key=True)
@@ -131,6 +132,7 @@ class Execution(Table):
     published = IntegerField(null=True)
     alias = TextField(null=True)
     trace = TextField(null=True)
+    parent = TextField(null=True)
     redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     redriven_at = BigIntegerField(null=True)
 
@@ -142,6 +144,10 @@ Execution.add_index(
 )
 Execution.add_index(Execution.index(Execution.workflow_id, Execution.id, name="execution_of_workflow"))
 Execution.add_index(Execution.index(Execution.status, Execution.id, name="execution_status"))
+IS_NESTED = SQL("status = 'IN_PROGRESS' AND parent IS NOT NULL")
+Execution.add_index(Execution.index(Execution.id, where=IS_NESTED, name="execution_nested"))
+HAS_PARENT = SQL("parent IS NOT NULL")
+Execution.add_index(Execution.index(Execution.parent, where=HAS_PARENT, name="execution_parent"))
 
 
 class Frame(Table):
@@ -233,6 +239,38 @@ class Attempt(Table):
 
     class Meta:
         primary_key = CompositeKey("task_id", "attempt")
+
+
+class MapRun(Table):
+    """The executions of a Map in distributed mode. ``next`` is the first item that none of them has, ``offset`` where
+    that begins in its file; ``begun`` of them have begun, the first in the place ``base``, and ``open`` have not ended.
+    """
+
+    id = IdField(primary_key=True)
+    execution_id = IdField()
+    frame = TextField()
+    entry = IntegerField()
+    label = TextField()
+    version_id = IdField()
+    workflow_id = IdField()
+    status = TextField(default="RUNNING")
+    plan = TextField()
+    total = IntegerField()
+    base = IntegerField()
+    next = IntegerField(default=0)
+    offset = BigIntegerField(default=0)
+    begun = IntegerField(default=0)
+    open = IntegerField(default=0)
+    succeeded = IntegerField(default=0)
+    failed = IntegerField(default=0)
+    failed_items = IntegerField(default=0)
+    error = TextField(null=True)
+    cause = TextField(null=True)
+    created_at = BigIntegerField()
+    finished_at = BigIntegerField(null=True)
+
+
+MapRun.add_index(MapRun.index(MapRun.execution_id, MapRun.id, name="map_run_of_execution"))
 
 
 class Timer(Table):
@@ -343,7 +381,7 @@ class EventConfig(Table):
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
-    *(Execution, Frame, Task, Attempt, Timer, History, StartKey, Worker),
+    *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")
 """Tables whose rows change often: PostgreSQL leaves room in their pages, so that updates touch no index."""

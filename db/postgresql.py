@@ -14,7 +14,7 @@ from db.values import OFTEN_LOST, values_of
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 
 ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, e.begun, e.children, e.variables"
-SHARED = "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at"
+SHARED = "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at, e.parent"
 
 CLAIM = f"""
 PREPARE claim(uuid, text, bigint, text[], boolean) AS
@@ -23,8 +23,8 @@ WITH x AS MATERIALIZED (
   WHERE e.id = (SELECT execution_id FROM task WHERE id = $1) AND e.status = 'IN_PROGRESS' AND NOT e.paused
   FOR UPDATE OF e),
 cur AS MATERIALIZED (
-  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND (split_part(t.function, ':', 1) = ANY($4)
-      OR EXISTS (SELECT FROM stored_function f WHERE f.name = split_part(t.function, ':', 1)))
+  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND (split_part(t.function, '::', 1) = ANY($4)
+      OR EXISTS (SELECT FROM stored_function f WHERE f.name = split_part(t.function, '::', 1)))
     AND ($5 OR t.losses < {OFTEN_LOST}) FOR UPDATE OF t),
 mine AS (
   UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = $2, lease_until = {NOW} + $3,
@@ -97,16 +97,16 @@ PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, t
   text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[], text[],
   text[], text[], int[], bigint[], text[], text[], int[], text[], text[], int[], int[], text[], text[],
   text[], int[], int[], text[], bigint[],
-  text[], text[], text[], text[], int, text, text) AS
+  text[], text[], text[], text[], int, text, text, text) AS
 WITH kept AS (
   INSERT INTO start_key (key, body_hash, execution_id, created_at)
   SELECT $23, $24, $1, $25 WHERE $23 IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
 begun AS (
   INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
     state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
-    created_at, published, alias, trace, finished_at)
+    created_at, published, alias, trace, parent, finished_at)
   SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-    $25, $60, $61, $62, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
+    $25, $60, $61, $62, $63, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
   WHERE $23 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
@@ -182,6 +182,7 @@ def start_values(start: Any) -> Sequence[Any]:
         row.published,
         row.alias,
         row.trace,
+        row.parent,
     )
 
 

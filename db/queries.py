@@ -68,6 +68,7 @@ class NewExecution:
     published: int | None = None
     alias: str | None = None
     trace: str | None = None
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ class Claimed:
     history_count: int
     execution_input: str
     created_at: int
+    parent: str | None
     root: Root
     now: int
 
@@ -346,10 +348,10 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:14], row[14:21], row[21:31]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[31])
+    task, shared, root = row[:14], row[14:22], row[22:32]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[32])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:
-    name, workflow, version_id, revision, count, given, created_at = row
-    return name, workflow, str(version_id), revision, count, given, created_at
+    name, workflow, version_id, *rest = row
+    return name, workflow, str(version_id), *rest

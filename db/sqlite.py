@@ -9,7 +9,7 @@ from db.values import CLAIMED, OFTEN_LOST, values_of
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
-FUNCTION = "substr(t.function, 1, instr(t.function || ':', ':') - 1)"
+FUNCTION = "substr(t.function, 1, instr(t.function || '::', '::') - 1)"
 """A task's function without the version or alias that may stand behind it."""
 CLAIMABLE = f"""
 SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id
@@ -67,9 +67,9 @@ INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?
 BEGIN = f"""
 INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
   state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
-  created_at, published, alias, trace, finished_at)
+  created_at, published, alias, trace, parent, finished_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-  ?23, ?24, ?25, ?26, CASE WHEN ?7 <> 'IN_PROGRESS' THEN {NOW} END)
+  ?23, ?24, ?25, ?26, ?27, CASE WHEN ?7 <> 'IN_PROGRESS' THEN {NOW} END)
 """
 NEW_TASK = f"""
 INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
@@ -95,7 +95,17 @@ def start(database: Any, begin: Any) -> bool:
     if row.key is not None and database.execute_sql(KEEP, kept).fetchone() is None:
         return False
     own = (row.id, row.name, row.workflow_id, row.workflow, row.version_id, row.version, row.status)
-    rest = (row.input, row.output, row.error, row.cause, row.created_at, row.published, row.alias, row.trace)
+    rest = (
+        row.input,
+        row.output,
+        row.error,
+        row.cause,
+        row.created_at,
+        row.published,
+        row.alias,
+        row.trace,
+        row.parent,
+    )
     database.execute_sql(BEGIN, (*own, len(begin.lines), *values_of(begin.root), *rest))
     for statement, rows in ((NEW_TASK, begin.tasks), (NEW_FRAME, begin.frames), (NEW_TIMER, begin.timers)):
         for one in rows:

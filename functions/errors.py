@@ -62,6 +62,22 @@ class InvalidToken(InvalidRequest):
     code = "InvalidToken"
 
 
+class Unauthenticated(StepwellError):
+    """Missing Authentication Token"""
+
+    status = 401
+    code = "Unauthenticated"
+
+    def __init__(self, message: str | None = None, *, code: str = "MissingAuthenticationTokenException") -> None:
+        """``code`` is what AWS's clients are told."""
+        self.aws_code = code
+        super().__init__(message, hint="send a key of STEPWELL_ACCESS_KEYS: signed, or as Bearer id:secret")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"www-authenticate": 'Basic realm="Stepwell", charset="UTF-8"'}
+
+
 class CrossSite(StepwellError):
     """A page of another site may not change anything here."""
 

@@ -31,8 +31,12 @@ from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
+from runtime.lambdas import files
+from runtime.lambdas.aliases import AliasRoom
+from runtime.lambdas.events import EventRoom
 from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.room import LambdaRoom
+from runtime.nested import FUNCTIONS
 from runtime.rounds import Rounds
 from runtime.settings import Settings, SettingsError
 from runtime.tasks import Tasks
@@ -72,6 +76,8 @@ class Context:
     trials: WireTrials
     tokens: WireTokens
     lambdas: LambdaRoom
+    lambda_aliases: AliasRoom
+    lambda_events: EventRoom
     log: logging.Logger
 
 
@@ -96,11 +102,14 @@ class Runtime:
             self.bell,
             EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
+            settings.artifacts_dir,
         )
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
-        self.functions = Functions(rooms.targets(self.catalog), settings.code_dir.absolute())
+        endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
+        self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
         self._express = Express(self.invoker, self.functions.find, self.executions.limits)
+        lambdas = LambdaRoom(self.catalog, self.functions, self.invoker, settings)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
             "workflows": rooms.WorkflowRoom(self.workflows),
@@ -117,7 +126,9 @@ class Runtime:
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits),
             "tokens": WireTokens(self.executions),
-            "lambdas": LambdaRoom(self.catalog, self.functions, self.invoker, settings),
+            "lambda_aliases": AliasRoom(),
+            "lambda_events": EventRoom(lambdas, self.workflows, self.executions, settings.event_retry_seconds),
+            "lambdas": lambdas,
         }
 
     def api_context(self, request_id: str) -> ApiContext:
@@ -137,7 +148,8 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        tasks = Tasks(self.executions, [*self.catalog.steps, EXPRESS_FUNCTION], owner, self.settings)
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS]
+        tasks = Tasks(self.executions, functions, owner, self.settings)
         work = Work(tasks, self.executions, self.invoker, self.functions)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 

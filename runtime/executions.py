@@ -13,9 +13,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
-
-from peewee import fn
+from functools import partial
+from pathlib import Path
 
 from db import queries
 from db.database import database, transaction
@@ -23,11 +22,10 @@ from db.models import Attempt, Execution, Task
 from db.queries import Claimed, Finish, Line
 from functions.errors import (
     Conflict,
-    InvalidToken,
     NotFound,
     TaskClosed,
 )
-from runtime import hotpath, ledger, rows, starting
+from runtime import hotpath, ledger, map_runs, parents, pausing, rows, starting, tokens
 from runtime.away import Done
 from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext
@@ -35,9 +33,11 @@ from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
 from runtime.engine.states.task import TIMEOUTS
 from runtime.engine.transition import FramesMissing, Transition, transition
-from runtime.guards import WAITS_FOR_ANSWER, Guard, Outcome, TokenAnswer, TokenGuard
+from runtime.guards import Guard, Outcome, TokenAnswer, TokenGuard
 from runtime.hotpath import Moment
 from runtime.ids import is_id, task_id
+from runtime.parents import ParentGuard
+from runtime.rings import Rings
 from runtime.rows import Effects
 from runtime.starting import Started, Wanted
 from runtime.workflows import Latest, Workflows
@@ -51,20 +51,13 @@ CHILDREN = (1, 40, 1_000, sys.maxsize)
 """How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
 
 
-class Bell(Protocol):
-    """How others learn that there is something to do. Ringing may be lost; it never fails."""
-
-    def ring(self, task_ids: list[str]) -> None: ...
-    def wake_timers(self) -> None: ...
-    def drop_cancelled(self) -> None: ...
-
-
 class Executions:
-    def __init__(self, workflows: Workflows, bell: Bell, limits: EngineLimits, lease_seconds: float) -> None:
+    def __init__(self, workflows: Workflows, bell: Rings, limits: EngineLimits, lease: float, artifacts: Path) -> None:
         self.workflows = workflows
         self.bell = bell
         self.limits = limits
-        self.lease_ms = round(lease_seconds * 1000)
+        self.artifacts = artifacts
+        self.lease_ms = round(lease * 1000)
         self.counters: Counter[str] = Counter()
 
     # Start
@@ -93,10 +86,6 @@ class Executions:
     def asked(self, workflow: str, given: Json, name: str | None = None) -> str:
         """The text of a request to start, by which a repeated one is known."""
         return jsontext.write([workflow, given, name])
-
-    def started_by(self, key: str, asked: str) -> str | None:
-        """The execution that this Idempotency-Key has started; None when it is new. Raises KeyReused."""
-        return starting.started_by(key, asked)
 
     # Advance
 
@@ -147,7 +136,7 @@ class Executions:
         It counts whether the handler still runs, has returned, or has to run again: the token is the same.
         """
         with database.connection_context():
-            task = _task_of_token(token)
+            task = tokens.task_of(token)
 
         def event(at: int, task: Task | None) -> events.Event:
             assert task is not None
@@ -163,15 +152,7 @@ class Executions:
 
     def heartbeat(self, token: str) -> None:
         """Ask for longer on behalf of whoever holds a task token. Raises InvalidToken, TaskClosed."""
-        with database.connection_context():
-            task = _task_of_token(token)
-            beat = Task.update(beat_by=rows.clock_sql() + fn.ROUND(Task.heartbeat_seconds * 1000).cast("BIGINT"))
-            open_ones = Task.status.in_(WAITS_FOR_ANSWER)
-            is_open = Task.select().where(Task.id == task.id, Task.token == token, open_ones).exists()
-            if task.heartbeat_seconds is not None and is_open:
-                is_open = bool(beat.where(Task.id == task.id, Task.token == token, open_ones).execute())
-        if not is_open:
-            raise TaskClosed()
+        tokens.beat(token)
 
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
         """Take a task's failure: its Retry, its Catch or the execution's end follow."""
@@ -192,12 +173,39 @@ class Executions:
     def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:
         """Let a due timer fire, once: whoever removes its row first."""
 
-        def event(at: int, task: Task | None) -> events.Event:
+        def event(at: int, task: Task | None) -> events.Event | None:
             if kind == commands.EXECUTION:
                 return events.ExecutionTimedOut(at, _seed())
+            if task is not None:
+                return parents.event_of(at, _seed(), task)
             return events.TimerFired(at, _seed(), frame, entry, number)
 
-        return self._advance(execution_id, event, timer=(frame, entry, number, kind))
+        if kind == commands.RUN:
+            return self._pump(execution_id, frame, entry)
+        guard, outcome = None, None
+        if kind == commands.NESTED:
+            guard = ParentGuard(task_id(execution_id, number), frame, entry)
+            outcome = Outcome("COMPLETED")
+        return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
+
+    def _pump(self, execution_id: str, frame: str, entry: int) -> bool:
+        """Look after a map run."""
+        with database.connection_context():
+            with transaction():
+                row = rows.locked(Execution, Execution.id == execution_id)
+                if row is None or row.status != execution.IN_PROGRESS:
+                    return False
+                house = map_runs.House(self.workflows, self.limits, self.artifacts, _seed())
+                pumped = map_runs.pump(row, frame, entry, house)
+                if pumped is None:
+                    return False
+                effects = pumped.effects
+                if pumped.event is not None:
+                    effects = effects.with_those(self._written(row, pumped.event, 0) or Effects())
+                reach("advance.before_commit")
+            reach("advance.after_commit")
+            self._announce(effects)
+        return True
 
     def _await_answer(self, claim: Claimed, logs: str) -> None:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
@@ -260,7 +268,7 @@ class Executions:
 
     def _set_paused(self, execution_id: str, paused: bool) -> None:
         _check_id(execution_id)
-        queued: list[str] = []
+        effects = Effects()
         with database.connection_context():
             with transaction():
                 row = rows.locked(Execution, Execution.id == execution_id)
@@ -268,12 +276,12 @@ class Executions:
                     Execution.update(paused=paused, revision=Execution.revision + 1).where(
                         Execution.id == execution_id
                     ).execute()
-                    queued = _requeue(execution_id, paused)
+                    effects = pausing.requeue(execution_id, paused)
                 reach("pause.before_commit")
             reach("pause.after_commit")
             if row is None or row.status != execution.IN_PROGRESS:
                 self._refuse(execution_id, "paused" if paused else "resumed")
-            self.bell.ring([] if paused else queued)
+            self._announce(effects)
 
     def _refuse(self, execution_id: str, verb: str, unless: str | None = None) -> None:
         with database.connection_context():
@@ -303,8 +311,8 @@ class Executions:
     def _advance(
         self,
         execution_id: str,
-        make: Callable[[int, Task | None], events.Event],
-        guard: Guard | TokenGuard | None = None,
+        make: Callable[[int, Task | None], events.Event | None],
+        guard: Guard | TokenGuard | ParentGuard | None = None,
         outcome: Outcome | None = None,
         timer: tuple[str, int, int, str] | None = None,
     ) -> bool:
@@ -322,8 +330,8 @@ class Executions:
     def _moved(
         self,
         execution_id: str,
-        make: Callable[[int, Task | None], events.Event],
-        guard: Guard | TokenGuard | None,
+        make: Callable[[int, Task | None], events.Event | None],
+        guard: Guard | TokenGuard | ParentGuard | None,
         outcome: Outcome | None,
         timer: tuple[str, int, int, str] | None,
     ) -> Effects | None:
@@ -336,12 +344,27 @@ class Executions:
         if guard is not None and task is None:
             return None
         event = make(queries.now(), task)
-        before, move = self._decided(row, event, 0 if task is None else task.attempt)
-        if move.execution is before:
+        if event is None:
             return None
         if task is not None and outcome is not None:
-            rows.close_attempt(task, outcome.kind, error=outcome.error, cause=outcome.cause, logs=outcome.logs)
-        return rows.save(row, before, move)
+            closing = partial(
+                rows.close_attempt, task, outcome.kind, error=outcome.error, cause=outcome.cause, logs=outcome.logs
+            )
+            return self._written(row, event, task.attempt, closing)
+        return self._written(row, event, 0 if task is None else task.attempt)
+
+    def _written(
+        self, row: Execution, event: events.Event, attempt: int, first: Callable[[], None] = lambda: None
+    ) -> Effects | None:
+        """What the event makes of the execution, written down after what is to be done ``first``; None: nothing."""
+        before, move = self._decided(row, event, attempt)
+        if move.execution is before:
+            return None
+        first()
+        effects = rows.save(row, before, move)
+        if row.parent is not None and move.execution.status != execution.IN_PROGRESS:
+            effects.timers |= parents.tell(row.parent)
+        return effects
 
     def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
         """What becomes of the execution: with as few children of its frames loaded as the move needs."""
@@ -363,24 +386,6 @@ class Executions:
 
 def _place(claim: Claimed) -> tuple[str, int, int]:
     return claim.frame, claim.entry, claim.attempt
-
-
-def _task_of_token(token: str) -> Task:
-    """The task that a token was given out for. Raises InvalidToken."""
-    execution_id, number = [*token.split("."), ""][:2]
-    if token.isascii() and is_id(execution_id) and number.isdigit() and len(number) < 7:
-        task = Task.get_or_none(Task.id == task_id(execution_id, int(number)))
-        if task is not None and task.token is not None and secrets.compare_digest(task.token, token):
-            return task
-    raise InvalidToken(f"Invalid Token: '{token[:64]}'")
-
-
-def _requeue(execution_id: str, paused: bool) -> list[str]:
-    """Take an execution's queued tasks out of everybody's sight, or bring them back."""
-    queued = Task.update(queued_at=None if paused else rows.clock_sql(), missing_since=None).where(
-        Task.execution_id == execution_id, Task.status == "QUEUED"
-    )
-    return [task.id for task in queued.returning(Task.id).execute()]
 
 
 def _seed() -> int:

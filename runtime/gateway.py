@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from functions.api._schemas import SCHEMAS
 from functions.contract import ApiContext
 from functions.errors import StepwellError, Unavailable
+from runtime.auth_guard import Guard
 from runtime.away import is_away
 from runtime.aws import rest
 from runtime.aws.dispatch import StepFunctions
@@ -26,6 +27,7 @@ from runtime.http_body import drain, json_of, read_body
 from runtime.http_event import Request, event_of, locate
 from runtime.http_origin import Origins
 from runtime.http_response import MalformedResponse, Response, error_response, json_response, response_of
+from runtime.lambdas import files
 from runtime.routes import Router
 from runtime.settings import Limits, Settings
 
@@ -70,7 +72,8 @@ class Gateway:
     ) -> None:
         limits, origins = settings.limits, Origins(settings.url, settings.hosts)
         self._clock = clock
-        self._step_functions = StepFunctions(catalog.targets, make_context, origins, limits)
+        self._guard = Guard(dict(settings.access_keys), clock)
+        self._step_functions = StepFunctions(catalog.targets, make_context, origins, limits, self._guard)
         self._router = Router(catalog.routes)
         self._endpoints: Mapping[str, Endpoint] = {
             route.key: _built_in(function, make_context, origins, limits)
@@ -97,10 +100,12 @@ class Gateway:
         return response.with_header("x-request-id", request_id)
 
     def _answer(self, request: Request, request_id: str) -> Response:
+        prove = self._guard.proof(request)
         location = locate(request.target)
         match = self._router.choose(request.method, rest.segments_of(location))
         endpoint = self._endpoints[match.route.key]
         body = read_body(request, endpoint.limit)
+        prove(body)
         event = event_of(request, location, match, body, request_id=request_id, at=self._clock())
         return endpoint.answer(request, event, body)
 
@@ -153,6 +158,7 @@ class Users:
         self.limit: int = getattr(limits, function.body_limit)
         self._body = BodyCheck(function, limits) if function.body is not None else None
         self._function = function
+        self._target = files.target(function)
         self._invoker = invoker
 
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
@@ -160,7 +166,7 @@ class Users:
             self._body.check(request, body)
         request_id = event["requestContext"]["requestId"]
         outcome = self._invoker.run(
-            self._function,
+            self._target,
             jsontext.write(event),
             timeout_seconds=USERS_TIMEOUT_SECONDS,
             key=request_id,

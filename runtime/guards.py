@@ -65,3 +65,9 @@ class TokenAnswer:
     output: Json = None
     error: str | None = None
     cause: str | None = None
+
+
+def place_of(token: str) -> tuple[str, int]:
+    """The execution and the number of the task that a token of ours was made for."""
+    execution_id, number, _ = token.split(".")
+    return execution_id, int(number)

@@ -45,7 +45,7 @@ def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, 
     before = rows.snapshot(claim)
     event = events.TaskSucceeded(moment.at, moment.seed, claim.frame, claim.entry, claim.attempt, output)
     made = transition(machine, before, event, limits)
-    if made.execution is before or not _is_plain(machine, made):
+    if made.execution is before or not _is_plain(machine, claim, made):
         return None
     dispatch = next((one for one in made.commands if isinstance(one, commands.DispatchTask)), None)
     root = rows.root_of(made.execution)
@@ -83,12 +83,12 @@ def next_claim(written: Finish, move: Move, done: Finished) -> Claimed | None:
     return replace(move.following, attempt=done.attempt, now=done.now, history_count=count)
 
 
-def _is_plain(machine: StateMachine, made: Transition) -> bool:
+def _is_plain(machine: StateMachine, claim: Claimed, made: Transition) -> bool:
     settled, *following = made.commands
     if not isinstance(settled, commands.CompleteTask) or set(made.execution.frames) != {""}:
         return False
     if made.execution.status == execution.COMPLETED:
-        return not following and machine.timeout_seconds is None
+        return not following and machine.timeout_seconds is None and claim.parent is None
     if len(following) != 1 or not isinstance(following[0], commands.DispatchTask):
         return False
     return following[0].retry == 0 and following[0].token is None

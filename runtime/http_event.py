@@ -75,7 +75,7 @@ def locate(target: str) -> Location:
     """
     if len(target) > LONGEST_TARGET:
         raise InvalidRequest(f"The URL is longer than {LONGEST_TARGET} characters.")
-    path, _, query = quote(_without_authority(target), safe=_PRINTABLE, encoding="latin-1").partition("?")
+    path, _, query = quote(origin_form(target), safe=_PRINTABLE, encoding="latin-1").partition("?")
     if not path.startswith("/"):
         raise InvalidRequest("The path must begin with a slash.")
     segments = tuple(_segment(part) for part in path[1:].split("/"))
@@ -154,7 +154,7 @@ def _text(body: bytes, media_type: str) -> tuple[str, bool]:
     return base64.b64encode(body).decode("ascii"), True
 
 
-def _without_authority(target: str) -> str:
+def origin_form(target: str) -> str:
     """The path of a target in absolute form (``GET http://host/path``), which a server must take too."""
     for scheme in ("http://", "https://"):
         if target.lower().startswith(scheme):

@@ -28,7 +28,7 @@ from functions.contract import (
     WorkflowView,
 )
 from functions.errors import InvalidCursor, NotFound, PayloadTooLarge, TooManyRequests, Unavailable
-from runtime import views
+from runtime import starting, views
 from runtime.catalog import Catalog, Function
 from runtime.engine import jsontext, names
 from runtime.executions import Executions
@@ -44,7 +44,6 @@ Json = Any
 COUNTED = 10_000
 INVOCATIONS = 4
 INVOCATION_SECONDS = 30.0
-FLOW = "flow:"
 FLOWS = "/flows"
 """Stands for the workflow in what a tree's key is good for: none has this name, so no other request is the same."""
 
@@ -127,7 +126,7 @@ class ExecutionRoom:
 
     def _started_by(self, key: str | None, asked: str) -> ExecutionRow | None:
         """What a repeated request has started before: known by its key alone, whatever has become of the workflow."""
-        earlier = None if key is None else self._executions.started_by(key, asked)
+        earlier = None if key is None else starting.started_by(key, asked)
         return None if earlier is None else self._summary(earlier)
 
     def _begun(self, started: Started) -> ExecutionRow:
@@ -350,8 +349,8 @@ def _cursor_value(key: Any, cursor: str) -> Any:
 
 
 def _workflow_cursor(cursor: str) -> str:
-    """The cursor of the list of workflows: a name, that of a flow's workflow too. Raises InvalidCursor."""
-    if names.fault_of(cursor.removeprefix(FLOW)):
+    """The cursor of the list of workflows: a name, also of a flow or of a function's events. Raises InvalidCursor."""
+    if names.fault_of(cursor.rpartition(":")[2]):
         raise InvalidCursor()
     return cursor
 

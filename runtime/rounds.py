@@ -65,6 +65,7 @@ class Rounds:
 
     def _sweep(self) -> None:
         self._tasks.sweep()
+        self._work.nested.sweep()
         if self._work.draining.is_set():
             return
         waiting = self._tasks.unclaimed(self._head())

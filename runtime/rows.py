@@ -13,7 +13,7 @@ from typing import Any
 from peewee import SQL, fn
 
 from db.database import is_sqlite
-from db.models import Attempt, Execution, Frame, Task, Timer
+from db.models import Attempt, Execution, Frame, MapRun, Task, Timer
 from db.queries import Claimed, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock_sql
 from runtime import ledger
 from runtime.engine import commands, execution, jsontext
@@ -33,6 +33,11 @@ class Effects:
     queued: list[str] = field(default_factory=list)
     timers: bool = False
     cancelled: bool = False
+
+    def with_those(self, other: Effects) -> Effects:
+        """Both."""
+        queued = [*self.queued, *other.queued]
+        return Effects(queued, self.timers or other.timers, self.cancelled or other.cancelled)
 
 
 def locked(model: Any, *where: Any) -> Any:
@@ -296,6 +301,10 @@ def _cancel_below(execution_id: str, frame: str | None, effects: Effects) -> Non
     effects.cancelled |= bool(ended.execute())
     Timer.delete().where(timers).execute()
     Frame.delete().where(frames).execute()
+    runs = () if frame is None else (_is_below(MapRun.frame, frame),)
+    MapRun.update(status="ABORTED", finished_at=clock_sql()).where(
+        MapRun.execution_id == execution_id, MapRun.status == "RUNNING", *runs
+    ).execute()
 
 
 def _is_below(path: Any, frame: str) -> Any:

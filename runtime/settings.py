@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
+_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -57,8 +58,10 @@ class Settings:
     sweep_seconds: float = 2.0
     workers: int = 4
     function_timeout_seconds: float = 900.0
+    event_retry_seconds: float = 60.0
     sqlite_synchronous: str = "NORMAL"
     resource_aliases: Mapping[str, str] = field(default_factory=dict)
+    access_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     limits: Limits = field(default_factory=Limits)
 
     def child_environment(self) -> dict[str, str]:
@@ -120,6 +123,15 @@ def _hosts(text: str) -> tuple[str, ...]:
     return hosts
 
 
+def _access_keys(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+    if not pairs or not all(_KEY_ID.fullmatch(key_id) and len(secret) >= 16 for key_id, _, secret in pairs):
+        raise ValueError("must be pairs id:secret with , between them; a secret has 16 characters or more")
+    if len({key_id for key_id, _, _ in pairs}) != len(pairs):
+        raise ValueError("has an id twice")
+    return tuple((key_id, secret) for key_id, _, secret in pairs)
+
+
 def _synchronous(text: str) -> str:
     if text.upper() not in ("NORMAL", "FULL"):
         raise ValueError("must be NORMAL or FULL")
@@ -146,11 +158,13 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "STEPWELL_HOME": ("home", Path),
     "STEPWELL_URL": ("url", _url("http", "https")),
     "STEPWELL_HOSTS": ("hosts", _hosts),
+    "STEPWELL_ACCESS_KEYS": ("access_keys", _access_keys),
     "STEPWELL_WORKERS": ("workers", _whole),
     "STEPWELL_LEASE_SECONDS": ("lease_seconds", _seconds),
     "STEPWELL_HEARTBEAT_SECONDS": ("heartbeat_seconds", _seconds),
     "STEPWELL_SWEEP_SECONDS": ("sweep_seconds", _seconds),
     "STEPWELL_FUNCTION_TIMEOUT_SECONDS": ("function_timeout_seconds", _seconds),
+    "STEPWELL_EVENT_RETRY_SECONDS": ("event_retry_seconds", _seconds),
     "STEPWELL_SQLITE_SYNCHRONOUS": ("sqlite_synchronous", _synchronous),
 }
 
@@ -179,5 +193,5 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except ValueError as fault:
-        shown = name if name.endswith("_URL") else f"{name}={text!r}"  # a URL may hold a password
+        shown = name if name.endswith(("_URL", "_KEYS")) else f"{name}={text!r}"  # a URL may hold a password
         raise SettingsError(f"{shown}: {fault}") from None

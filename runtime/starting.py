@@ -45,6 +45,8 @@ class Wanted:
     published: int | None = None
     alias: str | None = None
     trace: str | None = None
+    parent: str | None = None
+    """The task token that the execution's end answers."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
         published=wanted.published,
         alias=wanted.alias,
         trace=wanted.trace,
+        parent=wanted.parent,
     )
 
 

@@ -17,6 +17,7 @@ from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one
 from runtime.crashpoints import reach
+from runtime.engine.resources import QUALIFIED_BY
 from runtime.executions import Executions
 from runtime.guards import Guard, SilentGuard
 from runtime.ids import execution_of, is_id
@@ -177,13 +178,13 @@ class Tasks:
 
     def _is_here(self, function: str) -> bool:
         """Whether this worker has the function: in a file, or stored. Its version may be gone: that the run tells."""
-        name = function.partition(":")[0]
+        name = function.partition(QUALIFIED_BY)[0]
         return name in self.functions or StoredFunction.select().where(StoredFunction.name == name).exists()
 
     def _is_served(self, function: str) -> bool:
         """Whether a worker that lives has this function."""
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
-        name = function.partition(":")[0]
+        name = function.partition(QUALIFIED_BY)[0]
         return any(name in json.loads(worker.functions) for worker in living)
 
 

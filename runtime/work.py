@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 from db.queries import Claimed
 from db.values import OFTEN_LOST
+from runtime import nested
 from runtime.away import Done, certainly, patiently
 from runtime.crashpoints import reach
 from runtime.engine.execution import Execution
@@ -23,7 +24,7 @@ from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
-from runtime.workflows import EXPRESS_FUNCTION
+from runtime.workflows import EVENT, EXPRESS_FUNCTION
 
 log = logging.getLogger("stepwell.work")
 
@@ -48,6 +49,7 @@ class Work:
         self.invoker = invoker
         self.functions = functions
         self.express = Express(invoker, functions.find, executions.limits)
+        self.nested = nested.Nested(executions)
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
@@ -137,7 +139,12 @@ class Work:
                 self._reporting.discard(key)
 
     def _invoke(self, claim: Claimed) -> Outcome:
-        outcome = self._ran_in_memory(claim) if claim.function == EXPRESS_FUNCTION else self._ran(claim)
+        if claim.function in nested.FUNCTIONS:
+            outcome = self._started_nested(claim)
+        elif claim.function == EXPRESS_FUNCTION:
+            outcome = self._ran_in_memory(claim)
+        else:
+            outcome = self._ran(claim)
         self._reporting.add(_key(claim))
         return outcome
 
@@ -157,8 +164,13 @@ class Work:
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
-            request_id=new_id(),
+            request_id=(claim.name if claim.workflow.startswith(EVENT) else None) or new_id(),
         )
+
+    def _started_nested(self, claim: Claimed) -> Outcome:
+        """A handler of ours, which may begin twice: the start has a key. While the database is away it waits."""
+        outcome = patiently(lambda: self.nested.run(claim))
+        return Outcome(killed=True) if outcome is None else outcome
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
         """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""

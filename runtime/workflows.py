@@ -27,6 +27,9 @@ from runtime.settings import Limits
 
 Json = Any
 
+FLOW, EVENT = "flow:", "event:"
+"""What the names of workflows begin with that nobody has made by name: flows, and the events of a function."""
+
 MACHINES = 128
 """How many state machines a process keeps loaded; one may take some megabytes."""
 
@@ -97,12 +100,15 @@ class Workflows:
         It may not be the newest any more when this returns: trees of one name are stored by many at once.
         """
         _refuse(validate.flow(tree, self.defaults, self.limits.steps), "$")
-        name = f"flow:{tree['name']}"
+        name = FLOW + tree["name"]
+        return self.kept(name, tree, flow.compile(tree, self.defaults))
+
+    def kept(self, name: str, definition: Json, made: Compiled) -> Latest:
+        """The version of this name that is this definition: a new one only when the newest is not."""
         with database.connection_context():
             newest = _newest(name)
-        made = flow.compile(tree, self.defaults)
-        if newest is None or (newest.definition, newest.compiled) != (jsontext.write(tree), compiled_text(made)):
-            newest = self._store(name, tree, made)
+        if newest is None or (newest.definition, newest.compiled) != (jsontext.write(definition), compiled_text(made)):
+            newest = self._store(name, definition, made)
         return _latest(name, newest)
 
     def faults(self, definition: Json) -> list[Fault]:

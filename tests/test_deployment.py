@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -88,11 +88,21 @@ def test_every_name_in_an_environment_is_known() -> None:
 
 def test_the_environments_are_understood() -> None:
     for service in OURS.values():
-        environment = {name: str(value) for name, value in service["environment"].items()}
+        environment = {name: given(str(value)) for name, value in service["environment"].items()}
         settings = read_settings({**image_environment(), **environment})
         assert settings.database_url == "postgresql://postgres:postgres@postgres:5432/stepwell"
         assert str(settings.artifacts_dir) in mounted(service)
         assert str(settings.outbox_dir) in mounted(service)
+
+
+def given(value: str) -> str:
+    """A value of the compose file, with what it wants to be told."""
+    return re.sub(r"\$\{STEPWELL_ACCESS_KEYS:\?[^}]+\}", "me:a-secret-of-sixteen", value)
+
+
+def test_a_house_that_others_reach_is_not_started_without_keys() -> None:
+    assert image_environment()["BIND"] == "0.0.0.0"
+    assert all("${STEPWELL_ACCESS_KEYS:?" in one["environment"]["STEPWELL_ACCESS_KEYS"] for one in OURS.values())
 
 
 def mounted(service: dict[str, Any]) -> set[str]:
@@ -214,6 +224,38 @@ def test_sigterm_lets_short_work_finish_and_hands_long_work_back(environment: di
         assert (handed_back["status"], handed_back["losses"]) == ("QUEUED", 0)
         assert [attempt["outcome"] for attempt in handed_back["attempts"]] == ["RETURNED"]
         assert finished["status"] == "COMPLETED"
+        assert told_to_end(web) == 0
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "[::]"])
+@pytest.mark.parametrize("how", ["BIND", "GUNICORN_CMD_ARGS"])
+def test_nobody_listens_for_others_without_keys(environment: dict[str, str], bind: str, how: str) -> None:
+    told = {"BIND": bind} if how == "BIND" else {how: f"--bind {bind}:{environment['PORT']}"}
+    ended = subprocess.run(procfile()["web"], cwd=ROOT, env=environment | told, capture_output=True, timeout=60)
+    assert ended.returncode == 1
+    said = ended.stderr.decode()
+    assert f"does not listen on {bind.strip('[]')} without access keys" in said and "Traceback" not in said
+    assert "Set STEPWELL_ACCESS_KEYS=id:secret" in said
+
+
+def test_with_keys_it_listens_for_others_and_answers_who_has_one(environment: dict[str, str]) -> None:
+    environment |= {"BIND": "0.0.0.0", "STEPWELL_ACCESS_KEYS": "me:a-secret-of-sixteen"}
+    subprocess.run(procfile()["release"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{environment['PORT']}"
+
+    def is_healthy() -> bool:
+        with suppress(URLError, ConnectionError), urlopen(f"{address}/health", timeout=30) as answer:
+            return bool(answer.status == 200)
+        return False
+
+    with started("web", environment) as web:
+        until(is_healthy, "the web process answers")
+        with pytest.raises(HTTPError, match="401") as caught:
+            urlopen(f"{address}/ready", timeout=30)
+        caught.value.close()
+        keyed = Request(f"{address}/ready", headers={"authorization": "Bearer me:a-secret-of-sixteen"})
+        with urlopen(keyed, timeout=30) as answer:
+            assert json.load(answer)["database"] == "ok"
         assert told_to_end(web) == 0
 
 

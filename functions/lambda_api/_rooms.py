@@ -62,6 +62,18 @@ class Update:
 
 
 @dataclass(frozen=True)
+class Alias:
+    """A name for a version of a function. ``weights``: how often it stands for which other version instead."""
+
+    alias: str
+    version: str
+    weights: Mapping[str, float]
+    description: str = ""
+    function: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True)
 class Call:
     """An invocation: ``payload`` is the event's JSON text."""
 
@@ -112,7 +124,48 @@ class Lambdas(Protocol):
         """Run a function now, in a sandbox of this process. Raises TooManyRequestsException, ServiceException."""
 
 
+class Aliases(Protocol):
+    """Names for versions. What names a function, a version or an alias that is not there raises
+    ResourceNotFoundException; what cannot be raises InvalidParameterValueException."""
+
+    def create(self, function: Reference, wanted: Alias) -> Alias:
+        """Raises ResourceConflictException."""
+
+    def get(self, function: Reference, alias: str) -> Alias: ...
+    def update(self, function: Reference, alias: str, changes: Mapping[str, Json], revision: str | None) -> Alias:
+        """Change some members. Raises PreconditionFailedException."""
+
+    def delete(self, function: Reference, alias: str) -> None: ...
+    def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]: ...
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """What becomes of a function's events: None is the default. Destinations are ARNs of functions."""
+
+    retries: int | None = None
+    max_age: int | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
+    modified_at: int = 0
+
+
+class Events(Protocol):
+    """Asynchronous invocations. What is not there raises ResourceNotFoundException."""
+
+    def send(self, function: Reference, call: Call) -> None:
+        """Take an event; committed when this returns. Raises InvalidRequestContentException."""
+
+    def rules(self, function: Reference) -> EventRules: ...
+    def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
+        """Raises InvalidParameterValueException."""
+
+    def drop_rules(self, function: Reference) -> None: ...
+
+
 class LambdaContext(ApiContext, Protocol):
     """What a handler of a Lambda operation is handed."""
 
     lambdas: Lambdas
+    lambda_aliases: Aliases
+    lambda_events: Events

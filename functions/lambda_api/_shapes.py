@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.lambda_api import _names
-from functions.lambda_api._rooms import Function
+from functions.lambda_api._names import Reference
+from functions.lambda_api._rooms import Alias, EventRules, Function
 
 Json = Any
 
@@ -18,6 +19,45 @@ def modified(at: int) -> str:
     """A time as LastModified has it: ``2026-11-24T00:00:00.000+0000``."""
     text = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "+0000")
+
+
+def alias(view: Alias) -> dict[str, Json]:
+    """An AliasConfiguration."""
+    return {
+        "AliasArn": _names.arn(view.function, view.alias),
+        "Name": view.alias,
+        "FunctionVersion": view.version,
+        "Description": view.description,
+        "RoutingConfig": {"AdditionalVersionWeights": dict(view.weights)} if view.weights else None,
+        "RevisionId": view.revision,
+    }
+
+
+def event_rules(function: Reference, view: EventRules) -> dict[str, Json]:
+    """A FunctionEventInvokeConfig."""
+    chosen = {"OnSuccess": view.on_success, "OnFailure": view.on_failure}
+    return {
+        "FunctionArn": _names.arn(function.name, function.qualifier or _names.LATEST),
+        "LastModified": view.modified_at / 1000,
+        "MaximumRetryAttempts": view.retries,
+        "MaximumEventAgeInSeconds": view.max_age,
+        "DestinationConfig": {name: {"Destination": arn} if arn else {} for name, arn in chosen.items()},
+    }
+
+
+def chosen_rules(given: Json) -> dict[str, Json]:
+    """What an input sets of the rules for events."""
+    members = {"MaximumRetryAttempts": "retries", "MaximumEventAgeInSeconds": "max_age"}
+    chosen = {own: given[name] for name, own in members.items() if name in given}
+    for name, own in (("OnSuccess", "on_success"), ("OnFailure", "on_failure")):
+        if name in given.get("DestinationConfig", {}):
+            chosen[own] = given["DestinationConfig"][name].get("Destination")
+    return chosen
+
+
+def weights(given: Json) -> dict[str, float]:
+    """The weights in an input's RoutingConfig."""
+    return dict(given.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
 
 
 def configuration(view: Function) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""Invoke: run a function and answer with what it returns, or only see whether it could be."""
+"""Invoke: run a function and answer with what it returns, take an event for it, or only see whether it could run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from functions.lambda_api._rooms import Call, Json, LambdaContext
 ROUTE = "POST /2015-03-31/functions/{FunctionName}/invocations"
 BODY_LIMIT = "invoke_body"
 PAYLOAD_BYTES = 6_291_456
+EVENT_BYTES = (256 << 10) - 64
+"""What an execution's input holds, and some room for what stands around the event. AWS takes four times as much."""
 LOG_BYTES = 4096
 """How much of the end of the log ``LogType=Tail`` shows."""
 
@@ -24,6 +26,9 @@ def handler(given: Json, context: LambdaContext) -> Json:
     if kind == "DryRun":
         context.lambdas.get(function)
         return {"StatusCode": 204}
+    if kind == "Event":
+        context.lambda_events.send(function, call)
+        return {"StatusCode": 202}
     ended = context.lambdas.invoke(function, call)
     return {
         "StatusCode": 200,
@@ -37,8 +42,9 @@ def handler(given: Json, context: LambdaContext) -> Json:
 def _payload(given: Json, kind: str) -> str:
     """The event's text. Raises RequestTooLargeException, InvalidRequestContentException."""
     sent = given.get("Payload") or b"{}"
-    if len(sent) > PAYLOAD_BYTES:
-        size = f"{len(sent)} byte payload is too large for the {kind} invocation type (limit {PAYLOAD_BYTES} bytes)"
+    limit = EVENT_BYTES if kind == "Event" else PAYLOAD_BYTES
+    if len(sent) > limit:
+        size = f"{len(sent)} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
         raise RequestTooLargeException(size)
     try:
         text = sent.decode()

@@ -11,7 +11,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from functions.errors import PayloadTooLarge, StepwellError
+from functions.errors import PayloadTooLarge, StepwellError, Unauthenticated
 from functions.sfn._errors import (
     AwsError,
     InternalFailure,
@@ -21,6 +21,7 @@ from functions.sfn._errors import (
     UnknownOperationException,
 )
 from functions.sfn._rooms import SfnContext
+from runtime.auth_guard import Guard
 from runtime.away import is_away
 from runtime.aws import inputs, page_tokens
 from runtime.catalog import Function
@@ -48,11 +49,13 @@ class StepFunctions:
         make_context: Callable[[str], Any],
         origins: Origins,
         limits: Limits,
+        guard: Guard,
     ) -> None:
         self._handlers = {target: import_module(one.module).handler for target, one in targets.items()}
         self._make_context: Callable[[str], SfnContext] = make_context
         self._origins = origins
         self._limits = limits
+        self._guard = guard
 
     def is_asked(self, request: Request) -> bool:
         """Whether this is a request in AWS's JSON protocol; our own root answers to GET alone."""
@@ -70,10 +73,12 @@ class StepFunctions:
         return Response(status, headers, jsontext.write(value).encode())
 
     def _answer(self, request: Request, request_id: str, now_ms: int) -> Json:
+        prove = self._guard.proof(request)
         self._origins.check(request)
         target = request.headers.get("x-amz-target", "")
         handler = self._handlers.get(target)
         body = read_body(request, self._limits.definition_body)
+        prove(body)
         if handler is None:
             raise UnknownOperationException(f"The operation {target[:80]!r} is not one that is known here.")
         operation = target.removeprefix(PREFIX)
@@ -90,6 +95,14 @@ class StepFunctions:
             raise SerializationException(f"The request is not JSON: {fault}.") from None
 
 
+class _Unproven(AwsError):
+    """Who asks could not be told; the code is AWS's for the reason."""
+
+    def __init__(self, fault: Unauthenticated) -> None:
+        super().__init__(fault.message)
+        self.code = fault.aws_code
+
+
 def _without_nulls(value: Json) -> Json:
     """On the wire what is not there is absent, never null."""
     if isinstance(value, dict):
@@ -103,6 +116,8 @@ def _told(fault: Exception, request: Request, request_id: str) -> StepwellError:
     if is_away(fault):
         log.warning("%.80r: the database is away (request %s): %s", target, request_id, fault)
         return ServiceUnavailable()
+    if isinstance(fault, Unauthenticated):
+        return _Unproven(fault)
     if isinstance(fault, PayloadTooLarge):
         return RequestEntityTooLarge(fault.message)
     if isinstance(fault, AwsError) or (isinstance(fault, StepwellError) and fault.status != StepwellError.status):

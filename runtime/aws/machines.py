@@ -9,8 +9,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from peewee import fn
-
 from db.database import database, transaction
 from db.models import Alias, Version, Workflow
 from functions import errors
@@ -33,7 +31,6 @@ from runtime.workflows import Workflows, add_version, compiled_text, machine_doc
 
 Json = Any
 
-FLOW = "flow:"
 """What the names of flows' workflows begin with: no ARN could hold them, so AWS's wire does not know them."""
 
 
@@ -76,7 +73,7 @@ class WireMachines:
     def list(self, *, limit: int, cursor: str | None) -> Page[MachineRow]:
         query = Workflow.select().where(
             Workflow.deleted_at.is_null(),
-            fn.SUBSTR(Workflow.name, 1, len(FLOW)) != FLOW,
+            ~Workflow.name.contains(":"),
             Workflow.name > (cursor or ""),
         )
         with database.connection_context():
@@ -146,7 +143,7 @@ def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
 def live_workflow(arn: Arn) -> Workflow:
     """The state machine's row. Raises StateMachineDoesNotExist."""
     row = Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null())
-    if row is None or arn.name.startswith(FLOW):
+    if row is None or ":" in arn.name:
         raise does_not_exist(arn)
     return row
 
@@ -154,7 +151,7 @@ def live_workflow(arn: Arn) -> Workflow:
 def locked_workflow(arn: Arn) -> Workflow:
     """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
     row = rows.locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
-    if row is None or arn.name.startswith(FLOW):
+    if row is None or ":" in arn.name:
         raise does_not_exist(arn)
     return row
 

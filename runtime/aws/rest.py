@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from functions.errors import NotFound, PayloadTooLarge, StepwellError, Unavailable
+from functions.errors import NotFound, PayloadTooLarge, StepwellError, Unauthenticated, Unavailable
 from functions.lambda_api._errors import (
     LambdaError,
     RequestTooLargeException,
@@ -131,6 +131,8 @@ def error_response(fault: StepwellError) -> Response:
 def _told(fault: StepwellError) -> LambdaError:
     if isinstance(fault, LambdaError):
         return fault
+    if isinstance(fault, Unauthenticated):
+        return _Foreign(fault, fault.aws_code, 403)
     if isinstance(fault, Unavailable):
         return ServiceUnavailableException()
     if isinstance(fault, PayloadTooLarge):
@@ -143,11 +145,11 @@ def _told(fault: StepwellError) -> LambdaError:
 
 
 class _Foreign(LambdaError):
-    """An error that no operation of AWS knows: it keeps its own status and code."""
+    """An error that no operation of AWS knows: it keeps its own status and code, unless told."""
 
-    def __init__(self, fault: StepwellError) -> None:
+    def __init__(self, fault: StepwellError, code: str | None = None, status: int | None = None) -> None:
         super().__init__(fault.message)
-        self.code, self.status, self._headers = fault.code, fault.status, fault.headers
+        self.code, self.status, self._headers = code or fault.code, status or fault.status, fault.headers
 
     @property
     def headers(self) -> dict[str, str]:

@@ -75,5 +75,5 @@ class CancelFrames:
 
 Command = DispatchTask | CompleteTask | FailTask | HoldTask | SetTimer | CancelFrames
 
-RETRY, WAIT, EXECUTION = "retry", "wait", "execution"
+RETRY, WAIT, EXECUTION, NESTED, RUN = "retry", "wait", "execution", "nested", "run"
 """The kinds of timer."""

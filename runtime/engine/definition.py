@@ -126,6 +126,27 @@ class ParallelState(WorkState):
 
 
 @dataclass(frozen=True)
+class Distribution:
+    """What a Map in distributed mode says besides: where its items come from, how they are bundled, what may fail.
+
+    ``reader`` and ``writer`` give the arguments of calls; ``reader_config`` is as it is written.
+    """
+
+    label: str
+    lists_objects: bool = False
+    reader: Field | None = None
+    reader_config: Mapping[str, Json] = field(default_factory=dict)
+    most_items: Field | None = None
+    writer: Field | None = None
+    batch_items: Field | None = None
+    batch_bytes: Field | None = None
+    batch_input: Field | None = None
+    is_batched: bool = False
+    tolerated_count: Field | None = None
+    tolerated_percentage: Field | None = None
+
+
+@dataclass(frozen=True)
 class MapState(WorkState):
     """``items`` gives the list, ``selector`` what an item becomes, ``concurrency`` how many run at a time (0: many)."""
 
@@ -133,6 +154,7 @@ class MapState(WorkState):
     selector: Field | None = None
     concurrency: Field | None = None
     processor: StateMachine | None = None
+    distribution: Distribution | None = None
 
 
 @dataclass(frozen=True)

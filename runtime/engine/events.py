@@ -72,3 +72,14 @@ class TimerFired(Event):
 @dataclass(frozen=True)
 class ExecutionTimedOut(Event):
     """The state machine's own TimeoutSeconds have passed."""
+
+
+@dataclass(frozen=True)
+class MapRunEnded(Event):
+    """The executions of a Map in distributed mode have ended, or are not to go on: an output, or an error."""
+
+    frame: str
+    entry: int
+    output: Json = None
+    error: str | None = None
+    cause: str | None = None

@@ -10,7 +10,8 @@ Json = Any
 
 IN_PROGRESS, COMPLETED, FAILED, TIMED_OUT, CANCELLED = "IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"
 
-FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN, ENDED = "task", "retry", "timer", "children", "turn", "ended"
+FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN = "task", "retry", "timer", "children", "turn"
+FOR_RUN, ENDED = "run", "ended"
 """What a frame waits for."""
 
 

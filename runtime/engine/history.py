@@ -13,7 +13,7 @@ from typing import Any
 
 from runtime.engine import jsontext
 from runtime.engine.invocations import answer
-from runtime.engine.resources import function_of, read
+from runtime.engine.resources import QUALIFIED_BY, function_of, read
 
 Json = Any
 
@@ -142,7 +142,7 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
         return kind, _member(kind), _of_execution(line, setting)
     if "task" in line.details:
         return _of_task(line, setting)
-    details = _of_map(line) if kind.startswith("Map") else _fault(line.details)
+    details = (kind.startswith("Map") and _of_map(line, setting)) or _fault(line.details)
     if kind == "EvaluationFailed":
         details |= {name: line.details[name] for name in ("location", "state")}
     return kind, _member(kind) if details else None, details
@@ -162,7 +162,9 @@ def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
     return _fault(line.details)
 
 
-def _of_map(line: Recorded) -> dict[str, Json]:
+def _of_map(line: Recorded, setting: Setting) -> dict[str, Json]:
+    if line.type == "MapRunStarted":
+        return {"mapRunArn": f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"}
     if line.type == "MapStateStarted":
         return {"length": line.details["length"]}
     return {"name": line.step, "index": line.details["index"]} if "index" in line.details else {}
@@ -188,7 +190,7 @@ def _family(resource: str, setting: Setting) -> tuple[str, str]:
         return "Activity", resource
     if resource.startswith("arn:"):
         return "LambdaFunction", resource
-    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{function_of(resource)}"
+    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{_shown(resource)}"
 
 
 def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[str, Json]:
@@ -248,3 +250,7 @@ def _kept(details: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
             yield name, ""
         elif name not in data:
             yield name, value
+
+
+def _shown(resource: str) -> str:
+    return function_of(resource).replace(QUALIFIED_BY, ":")

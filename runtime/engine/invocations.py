@@ -21,9 +21,14 @@ def called(arguments: Json) -> tuple[str, Json] | None:
     return (function_of(name), arguments.get("Payload", {})) if isinstance(name, str) else None
 
 
+def request_of(execution: str, number: int) -> str:
+    """The id of the request that a task makes of a service."""
+    return Chance(0, f"{execution}/{number}/request").uuid()
+
+
 def answer(payload: Json, execution: str, number: int) -> Json:
     """What the state's result is when the function has returned ``payload`` to this task of an execution."""
-    request = Chance(0, f"{execution}/{number}/request").uuid()
+    request = request_of(execution, number)
     headers = {
         "Connection": "keep-alive",
         "Content-Length": str(jsontext.size(jsontext.write(payload))),

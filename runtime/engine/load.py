@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -18,6 +19,8 @@ from runtime.engine.scope import Scope
 
 Json = Any
 
+LONGEST_LABEL = 40
+_NO_LABEL = re.compile(r"[^\w.-]+", re.ASCII)
 NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -108,7 +111,40 @@ def _map(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
         selector=template_of(body, selector, language.is_jsonata),
         concurrency=value_of(body, "MaxConcurrency", language.is_jsonata) or Constant("MaxConcurrency", 0),
         processor=_machine(processor, language),
+        distribution=_distribution(name, body, language) if is_distributed(body) else None,
     )
+
+
+def is_distributed(body: Mapping[str, Json]) -> bool:
+    """Whether a Map's items are executions of their own."""
+    processor = body.get("ItemProcessor")
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+
+
+def _distribution(name: str, body: Mapping[str, Json], language: _Language) -> d.Distribution:
+    arguments = "Arguments" if language.is_jsonata else "Parameters"
+    reader, writer, batcher = (body.get(one, {}) for one in ("ItemReader", "ResultWriter", "ItemBatcher"))
+    config = reader.get("ReaderConfig", {})
+    return d.Distribution(
+        label=body.get("Label") or label_of(name),
+        lists_objects=reader.get("Resource", "").endswith(":s3:listObjectsV2"),
+        reader=template_of(reader, arguments, language.is_jsonata, "ItemReader/"),
+        reader_config={key: value for key, value in config.items() if not key.startswith("MaxItems")},
+        most_items=value_of(config, "MaxItems", language.is_jsonata),
+        writer=template_of(writer, arguments, language.is_jsonata, "ResultWriter/"),
+        batch_items=value_of(batcher, "MaxItemsPerBatch", language.is_jsonata),
+        batch_bytes=value_of(batcher, "MaxInputBytesPerBatch", language.is_jsonata),
+        batch_input=template_of(batcher, "BatchInput", language.is_jsonata, "ItemBatcher/"),
+        is_batched=bool(batcher),
+        tolerated_count=value_of(body, "ToleratedFailureCount", language.is_jsonata),
+        tolerated_percentage=value_of(body, "ToleratedFailurePercentage", language.is_jsonata),
+    )
+
+
+def label_of(name: str) -> str:
+    """The label of a Map that has none of its own: of its name what a label may hold."""
+    return _NO_LABEL.sub("", name)[:LONGEST_LABEL] or "Map"
 
 
 def _items(body: Mapping[str, Json], language: _Language) -> Field | None:

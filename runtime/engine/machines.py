@@ -9,7 +9,8 @@ from typing import Any
 from runtime.engine import rules
 from runtime.engine.jsonata import is_expression
 from runtime.engine.kinds import Fault, Table, check, cut, did_you_mean, named, shown
-from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, function_of, read
+from runtime.engine.load import is_distributed
+from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 
 Json = Any
 
@@ -82,8 +83,18 @@ class _Machine:
             yield Fault(f"{path}.Resource", message)
         elif resource.kind == INVOKE:
             yield from self._invocation(state.get(arguments, {}), f"{path}.{arguments}")
+        elif resource.kind == START:
+            yield from self._start(state.get(arguments, {}), f"{path}.{arguments}")
         elif resource.kind != ACTIVITY:
             yield from known(resource.name, f"{path}.Resource", self._functions)
+
+    def _start(self, call: Json, place: str) -> Iterator[Fault]:
+        """The start of an execution, as far as it is written down."""
+        if isinstance(call, str) and is_expression(call):
+            return
+        yield from check(call, place, rules.START, "a call that starts an execution")
+        if isinstance(call, dict) and ("StateMachineArn" in call) == ("StateMachineArn.$" in call):
+            yield Fault(place, "a call that starts an execution needs the field 'StateMachineArn'")
 
     def _invocation(self, call: Json, place: str) -> Iterator[Fault]:
         """The call of a function by its name, as far as it is written down and not computed."""
@@ -119,6 +130,10 @@ def _inside(state: Json) -> Iterator[tuple[str, Json]]:
 
 def _together(state: Mapping[str, Json], path: str, kind: str) -> Iterator[Fault]:
     """Fields of which a state has exactly one, or at most one."""
+    if kind == "Map" and not is_distributed(state):
+        for name in rules.DISTRIBUTED_ONLY:
+            if name in state:
+                yield Fault(f"{path}.{name}", "only a Map in distributed mode has this field")
     for names in rules.ONE_OF.get(kind, ()):
         if sum(name in state for name in names) != 1:
             yield Fault(path, f"needs exactly one of {', '.join(names)}")

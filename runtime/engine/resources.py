@@ -9,11 +9,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-FUNCTION, INVOKE, ACTIVITY, FOREIGN = "function", "invoke", "activity", "foreign"
+FUNCTION, INVOKE, START, ACTIVITY, FOREIGN = "function", "invoke", "start", "activity", "foreign"
+
+NESTED_JSON = "states.startExecution.sync.2"
+SYNC = ("states.startExecution.sync", NESTED_JSON)
+NESTED = ("states.startExecution", "states.startExecution.waitForTaskToken", *SYNC)
+"""What the tasks have for their function that start an execution; those of SYNC wait for its end."""
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
-_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+(?::[^:]+)?)")
+_FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::([^:]+))?")
+_QUALIFIED = re.compile(r"([^:]+):([^:]+)")
+
+QUALIFIED_BY = "::"
+"""What stands between a function and the version or alias of it that is called; no name of ours has it."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +42,30 @@ def read(text: str, aliases: Mapping[str, str] | None = None) -> Resource:
     if aliases and text in aliases:
         return Resource(FUNCTION, aliases[text], waits)
     if integration is not None:
-        name, pattern = integration.groups()
-        runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
-        return Resource(INVOKE if runs_here else FOREIGN, name, waits)
+        return _integration(integration[1], integration[2])
     activity = _ACTIVITY.fullmatch(text)
     return Resource(FUNCTION, function_of(text)) if activity is None else Resource(ACTIVITY, activity[1])
 
 
-def function_of(text: str) -> str:
-    """The function, ``name`` or ``name:qualifier``, that a plain name names, or a whole or partial ARN of Lambda's.
+def _integration(name: str, pattern: str | None) -> Resource:
+    whole = (name if pattern is None else f"{name}.{pattern}").replace(":", ".")
+    if whole in NESTED:  # a colon would begin a function's qualifier
+        return Resource(START, whole, waits_for_token=pattern is not None)
+    waits = pattern == "waitForTaskToken"
+    runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
+    return Resource(INVOKE if runs_here else FOREIGN, name, waits)
 
-    ``$LATEST`` is what is meant without a qualifier.
+
+def function_of(text: str) -> str:
+    """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's.
+
+    ``name``, or ``name::qualifier``: without one ``$LATEST`` is meant. A function in a file is the same by each.
     """
-    arn = _FUNCTION.fullmatch(text)
-    return (text if arn is None else arn[1]).removesuffix(":$LATEST")
+    found = _FUNCTION.fullmatch(text) or _QUALIFIED.fullmatch(text)
+    if found is None:
+        return text
+    name, qualifier = found.groups()
+    return name if qualifier in (None, "$LATEST") else f"{name}{QUALIFIED_BY}{qualifier}"
 
 
 def task_function(activity: str) -> str:

@@ -171,7 +171,10 @@ MACHINE: Table = {
 }
 
 BRANCH: Table = {name: MACHINE[name] for name in ("StartAt", "States", "Comment")}
-PROCESSOR_CONFIG: Table = {"Mode": Field(choice("INLINE"))}
+PROCESSOR_CONFIG: Table = {
+    "Mode": Field(choice("INLINE", "DISTRIBUTED")),
+    "ExecutionType": Field(choice("STANDARD", "EXPRESS")),
+}
 PROCESSOR: Table = {**BRANCH, "ProcessorConfig": Field(object_of(PROCESSOR_CONFIG, "a processor's configuration"))}
 
 _ANY: Table = {"Type": Field(text, required=True), "Comment": Field(text), "QueryLanguage": Field(choice(*LANGUAGES))}
@@ -199,6 +202,60 @@ _WORK: Table = {
 _JSONATA: Table = {**_ANY, **_jsonata_ending()}
 _JSONATA_CATCH: Table = {"Catch": Field(list_of(object_of(JSONATA_CATCHER, "a catcher")))}
 _JSONATA_WORK: Table = {**_ANY, **_jsonata_ending("result"), **_GOES_ON, **_RETRY, **_JSONATA_CATCH}
+
+_POSITIVE = number(0, LARGEST_ON_AWS, whole=True, above=True)
+_READERS = ("arn:aws:states:::s3:getObject", "arn:aws:states:::s3:listObjectsV2")
+_DELIMITERS = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
+_READER_CONFIG: Table = {
+    "InputType": Field(choice("CSV", "JSON", "JSONL")),
+    "CSVHeaderLocation": Field(choice("FIRST_ROW", "GIVEN")),
+    "CSVHeaders": Field(list_of(text, least=1)),
+    "CSVDelimiter": Field(choice(*_DELIMITERS)),
+    "ItemsPointer": Field(text),
+}
+
+
+def _distributed(arguments: Table, value: Kind, percentage: Kind, count: Kind, most: Table, twins: Table) -> Table:
+    """The fields of a Map that only distributed mode has."""
+    reader = {"Resource": Field(choice(*_READERS), required=True), **arguments}
+    config = {**_READER_CONFIG, **most}
+    reader |= {"ReaderConfig": Field(object_of(config, "a reader's configuration"))}
+    writer = {"Resource": Field(choice("arn:aws:states:::s3:putObject"), required=True), **arguments}
+    batcher = {"BatchInput": Field(value), "MaxItemsPerBatch": Field(count), "MaxInputBytesPerBatch": Field(count)}
+    batcher |= {f"{name}Path": Field(a_path) for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch") if twins}
+    return {
+        "Label": Field(text_up_to(40)),
+        "ItemReader": Field(object_of(reader, "an item reader")),
+        "ResultWriter": Field(object_of(writer, "a result writer")),
+        "ItemBatcher": Field(object_of(batcher, "an item batcher")),
+        "ToleratedFailureCount": Field(_or_zero(count)),
+        "ToleratedFailurePercentage": Field(percentage),
+        **twins,
+    }
+
+
+def _or_zero(kind: Kind) -> Kind:
+    return lambda value, path: iter(()) if value == 0 and not isinstance(value, bool) else kind(value, path)
+
+
+_PERCENTAGE = number(0, 100)
+_DISTRIBUTED = _distributed(
+    {"Parameters": Field(template)},
+    template,
+    _PERCENTAGE,
+    _POSITIVE,
+    {"MaxItems": Field(_POSITIVE), "MaxItemsPath": Field(a_path)},
+    {"ToleratedFailureCountPath": Field(a_path), "ToleratedFailurePercentagePath": Field(a_path)},
+)
+_JSONATA_DISTRIBUTED = _distributed(
+    {"Arguments": Field(jsonata)},
+    jsonata,
+    or_jsonata(_PERCENTAGE),
+    or_jsonata(_POSITIVE),
+    {"MaxItems": Field(or_jsonata(_POSITIVE))},
+    {},
+)
+DISTRIBUTED_ONLY = tuple(_DISTRIBUTED)
 
 JSONPATH_STATES: Mapping[str, Table] = {
     "Pass": {
@@ -237,6 +294,7 @@ JSONPATH_STATES: Mapping[str, Table] = {
     "Map": {
         **_WORK,
         **_INSIDE,
+        **_DISTRIBUTED,
         "ItemsPath": Field(path_or_null),
         "ItemSelector": Field(template),
         "MaxConcurrency": Field(_CONCURRENCY),
@@ -277,6 +335,7 @@ JSONATA_STATES: Mapping[str, Table] = {
     "Map": {
         **_JSONATA_WORK,
         **_INSIDE,
+        **_JSONATA_DISTRIBUTED,
         "Items": Field(jsonata),
         "ItemSelector": Field(jsonata),
         "MaxConcurrency": Field(or_jsonata(_CONCURRENCY)),
@@ -295,6 +354,10 @@ INVOCATION: Table = {
 }
 """The arguments of ``lambda:invoke``. Source: developer guide, "Optimized Lambda APIs"."""
 
+_START_FIELDS = ("StateMachineArn", "Input", "Name", "TraceHeader")
+START: Table = {f"{name}{suffix}": Field(anything) for name in _START_FIELDS for suffix in ("", ".$")}
+"""The arguments of ``states:startExecution``. Source: API reference, "StartExecution"."""
+
 ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Wait": (("Seconds", "SecondsPath", "Timestamp", "TimestampPath"),),
     "Map": (("ItemProcessor", "Iterator"),),
@@ -303,6 +366,12 @@ ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Task": (("TimeoutSeconds", "TimeoutSecondsPath"), ("HeartbeatSeconds", "HeartbeatSecondsPath")),
-    "Map": (("MaxConcurrency", "MaxConcurrencyPath"), ("ItemSelector", "Parameters")),
+    "Map": (
+        ("MaxConcurrency", "MaxConcurrencyPath"),
+        ("ItemSelector", "Parameters"),
+        ("ItemReader", "ItemsPath", "Items"),
+        ("ToleratedFailureCount", "ToleratedFailureCountPath"),
+        ("ToleratedFailurePercentage", "ToleratedFailurePercentagePath"),
+    ),
     "Fail": (("Error", "ErrorPath"), ("Cause", "CausePath")),
 }

@@ -201,7 +201,7 @@ class Standing:
         if not isinstance(value, dict | list | str):
             return
         if jsontext.is_longer_than(value, self.limits.payload):
-            raise self._too_large(frame)
+            raise self.too_large(frame)
         try:
             text = jsontext.write(value)
             jsontext.check_depth(text, self.limits.depth)
@@ -209,7 +209,7 @@ class Standing:
             raise StateFault("States.Runtime", f"The state/task '{frame.state}' returned no JSON: {fault}") from None
         size = jsontext.size(text)
         if size > self.limits.payload:
-            raise self._too_large(frame)
+            raise self.too_large(frame)
         self.written += size * copies
         if self.written > self.limits.move:
             raise QuotaExceeded(f"One move of the execution would write more than {self.limits.move} bytes.")
@@ -224,7 +224,8 @@ class Standing:
                 f"bytes service limit ({self.limits.variables}).",
             )
 
-    def _too_large(self, frame: Frame) -> StateFault:
+    def too_large(self, frame: Frame) -> StateFault:
+        """What it is that a result has more bytes than a payload may have."""
         return StateFault(TOO_LARGE, causes.too_large(frame.state))
 
     def _item_of(self, frame: Frame) -> Frame | None:

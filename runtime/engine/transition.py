@@ -15,8 +15,8 @@ from runtime.engine.execution import Execution, Frame, HistoryEvent
 from runtime.engine.limits import LIMITS, EngineLimits
 from runtime.engine.run import Run
 from runtime.engine.standing import FramesMissing, QuotaExceeded
+from runtime.engine.states import distributed, task, wait
 from runtime.engine.states import table as states
-from runtime.engine.states import task, wait
 
 __all__ = ["FramesMissing", "Transition", "transition"]
 
@@ -68,6 +68,8 @@ def _apply(run: Run, event: events.Event) -> bool:
                 return False
             with run.faults_of(frame):
                 task.settle(run, frame, event)
+        case events.MapRunEnded():
+            return _end_run(run, event)
         case _:
             raise TypeError(f"{type(event).__name__} is no event of the core")
     return True
@@ -102,8 +104,20 @@ def _fire(run: Run, event: events.TimerFired) -> bool:
             wait.end(run, frame)
     elif frame.waiting == execution.FOR_RETRY:
         _enter(run, frame)
+    elif frame.waiting == execution.FOR_RUN:  # nobody here keeps map runs
+        cause = "A Map in distributed mode cannot run in an Express workflow"
+        run.fail(frame, "States.Runtime", cause)
     else:
         return False
+    return True
+
+
+def _end_run(run: Run, event: events.MapRunEnded) -> bool:
+    frame = run.frames.get(event.frame)
+    if frame is None or (frame.waiting, frame.entry) != (execution.FOR_RUN, event.entry):
+        return False
+    with run.faults_of(frame):
+        distributed.end(run, frame, event)
     return True
 
 

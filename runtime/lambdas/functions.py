@@ -14,6 +14,7 @@ from typing import Any
 
 from functions.lambda_api._names import Reference
 from functions.lambda_api._rooms import Found
+from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import FunctionDefaults
 from runtime.invoke import Outcome, Target
 from runtime.lambdas import archive, store
@@ -30,8 +31,8 @@ class Functions:
         self._directory = directory
 
     def find(self, called: str) -> Target | Outcome:
-        """What a Task's function, ``name`` or ``name:qualifier``, stands for; how the call ends where it is nothing."""
-        name, _, qualifier = called.partition(":")
+        """What a Task's function, ``name`` or ``name::qualifier``, stands for, or how its call ends at once."""
+        name, _, qualifier = called.partition(QUALIFIED_BY)
         if name in self.files:
             return self.files[name]
         function = Reference(name, qualifier or None)
@@ -71,11 +72,11 @@ class KnownFunctions(Mapping[str, FunctionDefaults]):
 
     def __getitem__(self, called: str) -> FunctionDefaults:
         if called in self:
-            return self._files.get(called.partition(":")[0], FunctionDefaults())
+            return self._files.get(called.partition(QUALIFIED_BY)[0], FunctionDefaults())
         raise KeyError(called)
 
     def __contains__(self, called: object) -> bool:
-        return isinstance(called, str) and (called.partition(":")[0] in self._files or _is_stored(called))
+        return isinstance(called, str) and (called.partition(QUALIFIED_BY)[0] in self._files or _is_stored(called))
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._files, *store.named()])
@@ -85,7 +86,7 @@ class KnownFunctions(Mapping[str, FunctionDefaults]):
 
 
 def _is_stored(called: str) -> bool:
-    name, _, qualifier = called.partition(":")
+    name, _, qualifier = called.partition(QUALIFIED_BY)
     return store.find(Reference(name, qualifier or None)) is not None
 
 

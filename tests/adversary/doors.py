@@ -202,7 +202,8 @@ def faults_of(answer: Answer, *, is_head: bool = False) -> Iterator[str]:
     if answer.header("content-type") != "application/json":
         yield f"its content type is {answer.header('content-type')}"
     elif not is_head:
-        yield from faults_of_error(answer.json)
+        is_aws = answer.header("x-amzn-errortype") is not None
+        yield from faults_of_aws_error(answer.json) if is_aws else faults_of_error(answer.json)
 
 
 def faults_of_error(body: Json) -> Iterator[str]:
@@ -216,8 +217,20 @@ def faults_of_error(body: Json) -> Iterator[str]:
     for member, text in error.items():
         if not isinstance(text, str) or not 1 <= len(text) <= LONGEST_MESSAGE:
             yield f"its {member} has {len(str(text))} characters: {str(text)[:100]!r}"
-    if re.search(r"Traceback|File \"|\.py\b|<class|object at 0x", json.dumps(error)):
-        yield f"tells of our inside: {error}"
+    yield from _told_of_our_inside(error)
+
+
+def faults_of_aws_error(body: Json) -> Iterator[str]:
+    """What is wrong with a refusal in Lambda's form: ``{"Type", "message"}``, or ``Message``. It may repeat a value."""
+    text = body.get("message", body.get("Message"))
+    if body.keys() - {"message", "Message"} != {"Type"} or not isinstance(text, str) or not text:
+        yield f"is not in Lambda's error form: {str(body)[:200]}"
+    yield from _told_of_our_inside(body)
+
+
+def _told_of_our_inside(said: Json) -> Iterator[str]:
+    if re.search(r"Traceback|File \"|\.py\b|<class|object at 0x", json.dumps(said)):
+        yield f"tells of our inside: {said}"
 
 
 def _environ(ask: Ask) -> dict[str, Any]:

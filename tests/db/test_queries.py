@@ -10,7 +10,7 @@ import pytest
 
 from db import postgresql, queries
 from db.database import database
-from runtime import hotpath
+from runtime import activities, hotpath
 from runtime.ids import new_id
 from runtime.rooms import ExecutionRoom, TaskRoom
 from tests.runtime.stage import Stage, staged, steps
@@ -75,6 +75,9 @@ def explained(sql: str, params: Any = None) -> str:
 REPEATED: dict[str, Callable[[Stage], Any]] = {
     "lost leases": lambda house: queries.lost_tasks(),
     "overdue tasks": lambda house: queries.overdue_tasks(0),
+    "silent tasks": lambda house: queries.silent_tasks(),
+    "executions that nobody waits for": lambda house: house.work.nested.sweep(),
+    "tasks of an activity": lambda house: activities.ask("ask"),
     "due timers": lambda house: queries.due_timers(),
     "the next timer": lambda house: queries.next_timer_ms(),
     "queued tasks": lambda house: queries.queued_tasks(0, 16),

@@ -183,3 +183,20 @@ def test_an_alias_names_a_function_that_is_there(tmp_path: Path) -> None:
     aliased = replace(Settings(), database_url=f"sqlite:///{tmp_path}/a.db", resource_aliases={"arn:x": "nobody"})
     with pytest.raises(SettingsError, match="arn:x is to be 'nobody', and there is no such step type"):
         Runtime(aliased)
+
+
+def test_access_keys_are_pairs_and_never_shown():
+    settings = read_settings({"STEPWELL_ACCESS_KEYS": "me:a-secret/of+sixteen=, you:another:of-sixteen-x"})
+    assert settings.access_keys == (("me", "a-secret/of+sixteen="), ("you", "another:of-sixteen-x"))
+    assert "sixteen" not in repr(settings)
+    for text in (
+        "me",
+        "me:short",
+        ":a-secret-of-sixteen",
+        "me:a-secret-of-sixteen,me:another-of-sixteen",
+        ",",
+        "a b:" + "x" * 16,
+    ):
+        with pytest.raises(SettingsError, match="STEPWELL_ACCESS_KEYS: ") as caught:
+            read_settings({"STEPWELL_ACCESS_KEYS": text})
+        assert "sixteen" not in str(caught.value).replace("a secret has 16 characters", "")

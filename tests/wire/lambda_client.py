@@ -16,8 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from werkzeug.serving import make_server
 
-from db.database import connect
+from db import queries
+from db.database import connect, database
 from db.migrate import migrate
+from db.models import Timer
 from runtime.app import create_app
 from runtime.context import Runtime
 from runtime.settings import Settings
@@ -119,6 +121,24 @@ class Worker:
         self._work, _ = runtime.worker()
 
     def run(self) -> None:
-        """Do what the bell rings for until it is silent."""
-        while self._runtime.storage.depth():
-            self._work.run(json.loads(self._runtime.storage.dequeue())["task"])
+        """Do what the bell rings for, and fire timers as if their time had come, until all is silent."""
+        while self._runtime.storage.depth() or self.fire_timers():
+            if self._runtime.storage.depth():
+                self.run_one()
+
+    def run_one(self) -> None:
+        """Do what the bell rings for first, and fire no timer."""
+        self._work.run(json.loads(self._runtime.storage.dequeue())["task"])
+
+    def delays(self) -> list[int]:
+        """The seconds until each timer is due, rounded to tens."""
+        with database.connection_context():
+            timers = Timer.select().order_by(Timer.due_at)
+            return [round((one.due_at - queries.now()) / 10_000) * 10 for one in timers]
+
+    def fire_timers(self) -> int:
+        """Fire every timer there is, due or not; how many there were."""
+        with database.connection_context():
+            Timer.update(due_at=1).execute()
+            due = queries.due_timers()
+        return sum(self._runtime.executions.fire(*timer) for timer in due)

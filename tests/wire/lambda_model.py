@@ -143,6 +143,10 @@ COMMON = {
     "ServiceUnavailableException": 503,
     "RequestTooLargeException": 413,
     "CrossSite": 403,
+    "MissingAuthenticationTokenException": 403,
+    "UnrecognizedClientException": 403,
+    "InvalidSignatureException": 403,
+    "IncompleteSignatureException": 403,
     "UnknownHost": 421,
 }
 """Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""

@@ -352,7 +352,7 @@ def test_a_definition_that_calls_nothing_is_refused(wire: LambdaWire) -> None:
     code, message, _ = refused(
         wire.states.create_state_machine, name="m", definition=json.dumps(definition), roleArn=ROLE
     )
-    assert code == "InvalidDefinition" and "mine:7" in message
+    assert code == "InvalidDefinition" and "mine::7" in message
 
 
 def test_a_function_in_a_file_is_the_same_by_each_of_its_versions(wire: LambdaWire) -> None:

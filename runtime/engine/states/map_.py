@@ -7,10 +7,9 @@ from typing import Any
 from runtime.engine import dataflow
 from runtime.engine.definition import MapState
 from runtime.engine.execution import Frame, child_path
-from runtime.engine.fields import Reference
-from runtime.engine.paths import Path
 from runtime.engine.run import Run
-from runtime.engine.standing import StateFault
+from runtime.engine.states import distributed
+from runtime.engine.states.items import items_of
 
 Json = Any
 
@@ -21,8 +20,10 @@ AT_ONCE = 40
 def enter(run: Run, frame: Frame, state: MapState) -> None:
     """Open the items: on entry, or again when the state is retried as a whole."""
     assert state.processor is not None
+    if state.distribution is not None:
+        return distributed.enter(run, frame, state)
     given = dataflow.effective_input(run, frame, state)
-    items = _items(run, frame, state, given)
+    items = items_of(run, frame, state, given)
     at_once = _at_once(run, frame, state, given)
     run.record("MapStateStarted", frame, length=len(items))
     children = [
@@ -32,19 +33,6 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
     run.open_children(frame, children, at_once)
     if not children:
         run.join(run.frames[frame.path])
-
-
-def _items(run: Run, frame: Frame, state: MapState, given: Json) -> list[Json]:
-    """The list to go through. JSONata may give an object, too: a list of its members as key and value."""
-    items = given if state.items is None else run.evaluate(state.items, frame, run.scope(frame, given))
-    if state.is_jsonata and isinstance(items, dict):
-        return [{"Key": key, "Value": value} for key, value in items.items()]
-    if isinstance(items, list):
-        return items
-    if state.is_jsonata and state.items is not None:
-        raise dataflow.unfit(frame, state.items, "a list or an object", items)
-    path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
-    raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')
 
 
 def _at_once(run: Run, frame: Frame, state: MapState, given: Json) -> int:

@@ -21,7 +21,7 @@ Json = Any
 
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(CASES.glob("*.json"))
-FUNCTIONS = ("step1", "step2", "fetch", "flaky", "send")
+FUNCTIONS = ("step1", "step2", "fetch", "fetch::PROD", "flaky", "send")
 FIELDS = {"source", "definition", "functions", "input", "tasks", "seed", "limits", "cancelAfter", "expect"}
 
 

@@ -21,8 +21,6 @@ from tests.runtime.engine.scopes import scope
 
 Json = Any
 
-LAMBDA = "arn:aws:lambda:eu-west-1:000000000000:function"
-
 
 def task(**fields: Json) -> TaskState:
     state = load({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "f", "End": True, **fields}}}).states[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.engine.resources import ACTIVITY, FOREIGN, FUNCTION, INVOKE, Resource, function_of, read
+from runtime.engine.resources import ACTIVITY, FOREIGN, FUNCTION, INVOKE, START, Resource, function_of, read
 
 LAMBDA = "arn:aws:lambda:eu-west-1:000000000000:function"
 QUEUE = "arn:aws:states:::sqs:sendMessage"
@@ -15,12 +15,12 @@ QUEUE = "arn:aws:states:::sqs:sendMessage"
     [
         ("step1", "step1"),
         (f"{LAMBDA}:send", "send"),
-        (f"{LAMBDA}:send:PROD", "send:PROD"),
+        (f"{LAMBDA}:send:PROD", "send::PROD"),
         (f"{LAMBDA}:send:$LATEST", "send"),
         ("arn:aws-cn:lambda:cn-north-1:000000000000:function:send", "send"),
         ("000000000000:function:send", "send"),
         ("function:send", "send"),
-        ("send:PROD", "send:PROD"),
+        ("send:PROD", "send::PROD"),
         ("arn:aws:lambda:eu-west-1:000000000000:layer:x:1", "arn:aws:lambda:eu-west-1:000000000000:layer:x:1"),
         ("", ""),
     ],
@@ -40,7 +40,10 @@ def test_the_function_that_a_resource_names(resource: str, function: str) -> Non
         (QUEUE, Resource(FOREIGN, "sqs:sendMessage")),
         (f"{QUEUE}.waitForTaskToken", Resource(FOREIGN, "sqs:sendMessage", True)),
         ("arn:aws:states:::aws-sdk:s3:getObject", Resource(FOREIGN, "aws-sdk:s3:getObject")),
-        ("arn:aws:states:::states:startExecution.sync:2", Resource(FOREIGN, "states:startExecution")),
+        ("arn:aws:states:::states:startExecution", Resource(START, "states.startExecution")),
+        ("arn:aws:states:::states:startExecution.sync", Resource(START, "states.startExecution.sync", True)),
+        ("arn:aws:states:::ecs:runTask.sync", Resource(FOREIGN, "ecs:runTask")),
+        ("arn:aws:states:::states:startExecution.sync:2", Resource(START, "states.startExecution.sync.2", True)),
     ],
 )
 def test_what_a_resource_is(resource: str, expected: Resource) -> None:

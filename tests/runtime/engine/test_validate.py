@@ -119,6 +119,11 @@ def each(**fields: Json) -> Json:
     return asl(A=ending("Map", ItemProcessor=asl(B=PASS), **fields))
 
 
+def far(**fields: Json) -> Json:
+    processor = {**asl(B=PASS), "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    return asl(A=ending("Map", ItemProcessor=processor, **fields))
+
+
 def jsonata(kind: str = "Pass", **fields: Json) -> Json:
     state = {"Type": "Choice", **fields} if kind == "Choice" else ending(kind, **fields)
     return {**asl(A=state, **({"B": PASS} if kind == "Choice" else {})), "QueryLanguage": "JSONata"}
@@ -447,6 +452,21 @@ def test_right_ones_have_no_fault() -> None:
         jsonata("Task", Resource=INVOKE, Arguments={"FunctionName": "{% $f %}", "Payload": "{% $states.input %}"}),
         asl(A=ending("Task", Resource="arn:aws:states:eu-west-1:000000000000:activity:ask", HeartbeatSeconds=60)),
         asl(A=task(Credentials={"RoleArn": "arn:aws:iam::111122223333:role/r"}, TimeoutSecondsPath="$.t")),
+        far(),
+        far(
+            ToleratedFailureCount=0,
+            ToleratedFailurePercentagePath="$.p",
+            ItemBatcher={"MaxItemsPerBatch": 5},
+            Label="L",
+        ),
+        far(
+            ItemReader={
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "MaxItemsPath": "$.n"},
+                "Parameters": {"Bucket": "b", "Key.$": "$.key"},
+            },
+            ResultWriter={"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}},
+        ),
         each(),
         each(ItemsPath="$$.Execution.Input", ItemSelector={"v.$": "$$.Map.Item.Value"}, MaxConcurrency=0),
         asl(A=ending("Map", Iterator=asl(B=PASS), Parameters={"v.$": "$$.Map.Item.Value"}, MaxConcurrencyPath="$.n")),

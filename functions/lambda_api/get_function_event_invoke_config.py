@@ -1,0 +1,13 @@
+"""GetFunctionEventInvokeConfig: what becomes of a function's events."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names, _shapes
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "GET /2019-09-25/functions/{FunctionName}/event-invoke-config"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    function = _names.reference(given)
+    return _shapes.event_rules(function, context.lambda_events.rules(function))

@@ -1,0 +1,18 @@
+"""ListAliases: the names of a function's versions."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names, _shapes
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "GET /2015-03-31/functions/{FunctionName}/aliases"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    page = context.lambda_aliases.list(
+        _names.reference(given),
+        version=given.get("FunctionVersion"),
+        limit=min(given.get("MaxItems", _shapes.PAGE), _shapes.PAGE),
+        cursor=given.get("Marker"),
+    )
+    return {"Aliases": [_shapes.alias(one) for one in page.items], "NextMarker": page.next}

@@ -1,0 +1,17 @@
+"""UpdateAlias: let a name stand for another version from the next call on."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names, _shapes
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "PUT /2015-03-31/functions/{FunctionName}/aliases/{Name}"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    members = {"FunctionVersion": "version", "Description": "description"}
+    changes = {own: given[name] for name, own in members.items() if name in given}
+    if "RoutingConfig" in given:
+        changes["weights"] = _shapes.weights(given)
+    function = _names.reference(given)
+    return _shapes.alias(context.lambda_aliases.update(function, given["Name"], changes, given.get("RevisionId")))

@@ -1,0 +1,16 @@
+"""UpdateFunctionEventInvokeConfig: change some of what becomes of a function's events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from functions.lambda_api import _names, _shapes
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "POST /2019-09-25/functions/{FunctionName}/event-invoke-config"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    function = _names.reference(given)
+    rules = replace(context.lambda_events.rules(function), **_shapes.chosen_rules(given))
+    return _shapes.event_rules(function, context.lambda_events.set_rules(function, rules))

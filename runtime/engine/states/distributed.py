@@ -1,0 +1,139 @@
+"""Map, distributed: its items are executions of their own, under a map run that whoever drives the core keeps.
+
+The core says what the run is to be (:func:`plan`) and what each execution is handed (:func:`inputs`); it learns how the
+run has ended. Source: AWS Step Functions developer guide, "Using Map state in Distributed mode".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.engine import commands, dataflow, execution, jsontext
+from runtime.engine.commands import SetTimer
+from runtime.engine.definition import Distribution, MapState
+from runtime.engine.events import MapRunEnded
+from runtime.engine.execution import Frame
+from runtime.engine.fields import Field
+from runtime.engine.run import Run
+from runtime.engine.standing import Standing, StateFault
+from runtime.engine.states.items import items_of
+
+Json = Any
+
+MOST_AT_ONCE = 10_000
+"""How many executions of a run go on at a time at most: AWS's own number."""
+MOST_BATCH_BYTES = 256 << 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A map run as its state wants it. ``items`` is None when ``reader`` says where they are."""
+
+    label: str
+    items: list[Json] | None
+    reader: Json
+    lists_objects: bool
+    reader_config: Json
+    most_items: int | None
+    writer: Json
+    concurrency: int
+    batch_items: int | None
+    batch_bytes: int | None
+    batch_input: Json
+    is_batched: bool
+    tolerated_count: int | None
+    tolerated_percentage: float | None
+
+
+def enter(run: Run, frame: Frame, state: MapState) -> None:
+    """Have the run begun, by a timer that is due at once: on entry, or again when the state is retried."""
+    run.record("MapStateStarted", frame, length=0)
+    run.put(frame, waiting=execution.FOR_RUN)
+    run.commands.append(SetTimer(commands.RUN, frame.path, frame.entry, 0, 0))
+
+
+def end(run: Run, frame: Frame, event: MapRunEnded) -> None:
+    """The run has ended."""
+    state = run.state_of(frame)
+    assert isinstance(state, MapState)
+    if event.error is not None:
+        run.record("MapRunFailed", frame, error=event.error, cause=event.cause)
+        run.record("MapStateFailed", frame)
+        return run.fail(frame, event.error, event.cause)
+    run.record("MapRunSucceeded", frame)
+    run.record("MapStateSucceeded", frame)
+    run.complete(frame, state, event.output)
+
+
+def plan(standing: Standing, frame: Frame) -> Plan:
+    """What a frame's Map wants. Raises StateFault."""
+    state, mode = _state(standing, frame)
+    given = dataflow.effective_input(standing, frame, state)
+    scope = standing.scope(frame, given)
+
+    def number(field: Field | None, **rule: bool) -> Any:
+        return None if field is None else dataflow.number(standing, frame, field, scope, **rule)
+
+    def value(field: Field | None) -> Json:
+        return None if field is None else standing.evaluate(field, frame, scope)
+
+    items = None if mode.reader is not None else items_of(standing, frame, state, given)
+    assert state.concurrency is not None
+    percentage = number(mode.tolerated_percentage)
+    if percentage is not None and percentage > 100:
+        raise StateFault("States.Runtime", "ToleratedFailurePercentage must be at most 100")
+    return Plan(
+        label=mode.label,
+        items=items,
+        reader=value(mode.reader),
+        lists_objects=mode.lists_objects,
+        reader_config=dict(mode.reader_config),
+        most_items=number(mode.most_items, above=True, whole=True),
+        writer=value(mode.writer),
+        concurrency=min(number(state.concurrency, whole=True) or MOST_AT_ONCE, MOST_AT_ONCE),
+        batch_items=number(mode.batch_items, above=True, whole=True),
+        batch_bytes=number(mode.batch_bytes, above=True, whole=True),
+        batch_input=value(mode.batch_input),
+        is_batched=mode.is_batched,
+        tolerated_count=number(mode.tolerated_count, whole=True),
+        tolerated_percentage=percentage,
+    )
+
+
+def inputs(standing: Standing, frame: Frame, wanted: Plan, first: int, items: Sequence[Json]) -> list[tuple[Json, int]]:
+    """What executions are handed that take these items, the first of which has this index; and how many each takes.
+
+    Raises StateFault.
+    """
+    state, _ = _state(standing, frame)
+    selected = [
+        dataflow.item_input(standing, frame, state, index, item) for index, item in enumerate(items, start=first)
+    ]
+    if not wanted.is_batched:
+        return [(one, 1) for one in selected]
+    base = {} if wanted.batch_input is None else {"BatchInput": wanted.batch_input}
+    return [({**base, "Items": batch}, len(batch)) for batch in _batches(wanted, base, selected)]
+
+
+def _batches(wanted: Plan, base: Json, items: Sequence[Json]) -> list[list[Json]]:
+    most = min(wanted.batch_bytes or MOST_BATCH_BYTES, MOST_BATCH_BYTES)
+    overhead = jsontext.size(jsontext.write({**base, "Items": []}))
+    batches: list[list[Json]] = []
+    size = 0
+    for item in items:
+        own = jsontext.size(jsontext.write(item)) + 1
+        is_full = batches and (len(batches[-1]) == wanted.batch_items or size + own > most)
+        if not batches or is_full:
+            batches.append([])
+            size = overhead
+        batches[-1].append(item)
+        size += own
+    return batches
+
+
+def _state(standing: Standing, frame: Frame) -> tuple[MapState, Distribution]:
+    state = standing.state_of(frame)
+    assert isinstance(state, MapState) and state.distribution is not None
+    return state, state.distribution

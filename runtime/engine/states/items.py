@@ -1,0 +1,27 @@
+"""The list that a Map goes through, in either mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime.engine import dataflow
+from runtime.engine.definition import MapState
+from runtime.engine.execution import Frame
+from runtime.engine.fields import Reference
+from runtime.engine.paths import Path
+from runtime.engine.standing import Standing, StateFault
+
+Json = Any
+
+
+def items_of(run: Standing, frame: Frame, state: MapState, given: Json) -> list[Json]:
+    """The list to go through. JSONata may give an object, too: a list of its members as key and value."""
+    items = given if state.items is None else run.evaluate(state.items, frame, run.scope(frame, given))
+    if state.is_jsonata and isinstance(items, dict):
+        return [{"Key": key, "Value": value} for key, value in items.items()]
+    if isinstance(items, list):
+        return items
+    if state.is_jsonata and state.items is not None:
+        raise dataflow.unfit(frame, state.items, "a list or an object", items)
+    path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
+    raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')

@@ -1,0 +1,101 @@
+"""Names for versions of a function: the row of a function is locked while one of its aliases is changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from db.database import database
+from db.models import FunctionAlias, FunctionVersion
+from functions.contract import Page
+from functions.lambda_api._errors import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
+from functions.lambda_api._names import LATEST, Reference
+from functions.lambda_api._rooms import Alias
+from runtime.engine import jsontext
+from runtime.ids import new_id
+from runtime.lambdas import store
+
+Json = Any
+
+
+class AliasRoom:
+    def create(self, function: Reference, wanted: Alias) -> Alias:
+        with store.changing(function):
+            if _found(function.name, wanted.alias) is not None:
+                raise ResourceConflictException(f"Alias already exists: {_arn(function, wanted.alias)}")
+            _check(function, wanted)
+            FunctionAlias.insert(
+                **_columns(wanted), name=function.name, alias=wanted.alias, revision=new_id()
+            ).execute()
+            return _view(_found(function.name, wanted.alias))
+
+    def get(self, function: Reference, alias: str) -> Alias:
+        with database.connection_context():
+            found = _found(function.name, alias)
+        if found is None:
+            raise ResourceNotFoundException(f"Cannot find alias arn: {_arn(function, alias)}")
+        return _view(found)
+
+    def update(self, function: Reference, alias: str, changes: Mapping[str, Json], revision: str | None) -> Alias:
+        with store.changing(function):
+            before = self.get(function, alias)
+            store.check_revision(revision, before.revision)
+            after = Alias(**{**vars(before), **changes})
+            _check(function, after)
+            mine = (FunctionAlias.name == function.name, FunctionAlias.alias == alias)
+            FunctionAlias.update(**_columns(after), revision=new_id()).where(*mine).execute()
+            return self.get(function, alias)
+
+    def delete(self, function: Reference, alias: str) -> None:
+        """One that is not there is gone already."""
+        mine = (FunctionAlias.name == function.name, FunctionAlias.alias == alias)
+        with store.changing(function):
+            FunctionAlias.delete().where(*mine).execute()
+
+    def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]:
+        if not store.exists(function.name):
+            raise function.unknown
+        query = FunctionAlias.select().where(FunctionAlias.name == function.name, FunctionAlias.alias > (cursor or ""))
+        if version is not None:
+            query = query.where(FunctionAlias.version == version)
+        with database.connection_context():
+            found = list(query.order_by(FunctionAlias.alias).limit(limit + 1))
+        return Page([_view(one) for one in found[:limit]], found[limit - 1].alias if len(found) > limit else None)
+
+
+def _check(function: Reference, wanted: Alias) -> None:
+    """Raises ResourceNotFoundException, InvalidParameterValueException."""
+    for version in (wanted.version, *wanted.weights):
+        number = 0 if version == LATEST else int(version)
+        if not FunctionVersion.select().where(_numbered(function, number)).exists():
+            raise Reference(function.name, version).unknown
+    if len(wanted.weights) > 1 or not all(0 <= weight <= 1 for weight in wanted.weights.values()):
+        raise InvalidParameterValueException("An alias has one additional version, with a weight from 0.0 to 1.0.")
+    if wanted.weights and (wanted.version == LATEST or wanted.version in wanted.weights):
+        raise InvalidParameterValueException("A weighted alias needs two different published versions.")
+
+
+def _numbered(function: Reference, number: int) -> Any:
+    return (FunctionVersion.name == function.name) & (FunctionVersion.number == number)
+
+
+def _found(name: str, alias: str) -> FunctionAlias | None:
+    return FunctionAlias.get_or_none(FunctionAlias.name == name, FunctionAlias.alias == alias)
+
+
+def _arn(function: Reference, alias: str) -> str:
+    return Reference(function.name, alias).arn
+
+
+def _columns(wanted: Alias) -> dict[str, str]:
+    weights = jsontext.write(dict(wanted.weights))
+    return {"version": wanted.version, "weights": weights, "description": wanted.description}
+
+
+def _view(row: Any) -> Alias:
+    return Alias(row.alias, row.version, json.loads(row.weights), row.description, row.name, row.revision)

@@ -1,0 +1,199 @@
+"""Asynchronous invocations: each is an execution of a small state machine, and so survives whatever dies.
+
+The machine calls the function, tries again as AWS Lambda does (after one minute and after two more, or as is configured
+for the function), and hands a record of how it ended to the destination, if there is one. A machine is made for a
+function when its first event comes, and again when its configuration has changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from db.database import database, transaction
+from db.models import EventConfig
+from functions.errors import NameTaken
+from functions.lambda_api import _names
+from functions.lambda_api._errors import (
+    InvalidParameterValueException,
+    InvalidRequestContentException,
+    ResourceNotFoundException,
+)
+from functions.lambda_api._names import LATEST, Reference
+from functions.lambda_api._rooms import Call, EventRules
+from runtime.engine import jsontext
+from runtime.engine.resources import QUALIFIED_BY
+from runtime.engine.steplist import Compiled
+from runtime.executions import Executions
+from runtime.lambdas.room import LambdaRoom
+from runtime.rows import clock_sql
+from runtime.workflows import EVENT, Workflows
+
+Json = Any
+
+RETRIES = 2
+THROTTLED = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException", "Lambda.ServiceException"],
+    "IntervalSeconds": 1,
+    "MaxAttempts": 80,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 300,
+}
+"""What is not the function's fault is tried for about six hours, as AWS does."""
+
+
+class EventRoom:
+    def __init__(self, lambdas: LambdaRoom, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
+        self._lambdas = lambdas
+        self._workflows = workflows
+        self._executions = executions
+        self._retry_seconds = retry_seconds
+
+    def send(self, function: Reference, call: Call) -> None:
+        """Take an event; it is committed when this returns."""
+        self._lambdas.get(function)
+        try:
+            event = jsontext.read(call.payload)
+        except jsontext.NotJson as fault:
+            raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
+        rules = self._found(function)
+        document = machine(function, rules or EventRules(), self._retry_seconds)
+        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
+        try:
+            self._executions.start(latest, {"payload": event}, call.request_id)
+        except NameTaken:  # the same request, written by a try whose answer was lost
+            return
+
+    def rules(self, function: Reference) -> EventRules:
+        """Raises ResourceNotFoundException."""
+        found = self._found(function)
+        if found is None:
+            raise ResourceNotFoundException(f"The function {function.arn} doesn't have an EventInvokeConfig")
+        return found
+
+    def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
+        self._lambdas.get(function)
+        for destination in (rules.on_success, rules.on_failure):
+            self._check(destination)
+        options = jsontext.write({name: one for name, one in vars(rules).items() if name != "modified_at"})
+        row = EventConfig.insert(**_key(function), options=options, modified_at=clock_sql())
+        changed = {EventConfig.options: options, EventConfig.modified_at: clock_sql()}
+        with database.connection_context(), transaction():
+            row.on_conflict(conflict_target=[EventConfig.name, EventConfig.qualifier], update=changed).execute()
+        return self.rules(function)
+
+    def drop_rules(self, function: Reference) -> None:
+        self.rules(function)
+        with database.connection_context(), transaction():
+            EventConfig.delete().where(*_is(function)).execute()
+
+    def _found(self, function: Reference) -> EventRules | None:
+        with database.connection_context():
+            row = EventConfig.get_or_none(*_is(function))
+        return None if row is None else EventRules(**json.loads(row.options), modified_at=row.modified_at)
+
+    def _check(self, destination: str | None) -> None:
+        """A destination is a function that is there. Raises InvalidParameterValueException."""
+        if destination is None:
+            return
+        if ":lambda:" not in destination:
+            raise InvalidParameterValueException(
+                f"The destination ARN {destination} is not a function's: no other is here."
+            )
+        try:
+            self._lambdas.get(_names.referred(destination))
+        except ResourceNotFoundException as fault:
+            raise InvalidParameterValueException(
+                f"The destination ARN {destination} is invalid: {fault.message}"
+            ) from None
+
+
+def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Json:
+    """The state machine of a function's events."""
+    retries = RETRIES if rules.retries is None else rules.retries
+    again = {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": max(1, round(retry_seconds)),
+        "MaxAttempts": retries,
+        "BackoffRate": 2,
+    }
+    call: dict[str, Json] = {
+        "Type": "Task",
+        "Resource": function.arn,
+        "InputPath": "$.payload",
+        "ResultSelector": {"payload.$": "$", "count.$": "States.MathAdd($$.State.RetryCount, 1)"},
+        "ResultPath": "$.response",
+        "Retry": [THROTTLED, again],
+    }
+    states: dict[str, Json] = {"Invoke": call}
+    if rules.on_success:
+        call["Next"] = "OnSuccess"
+        states["OnSuccess"] = _told(rules.on_success, again, _success(function))
+    else:
+        call["End"] = True
+    if rules.on_failure:
+        call["Catch"] = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "IsJson"}]
+        states |= _failures(function, rules.on_failure, again, retries)
+    return {"StartAt": "Invoke", "States": states}
+
+
+def _failures(function: Reference, destination: str, again: Json, retries: int) -> dict[str, Json]:
+    """What becomes of an event that failed: a function's own error is JSON, what is said of it from outside is not."""
+    own = {"responsePayload.$": "States.StringToJson($.error.Cause)"}
+    other = {"responsePayload": {"errorType.$": "$.error.Error", "errorMessage.$": "$.error.Cause"}}
+    record = _failure(function, retries)
+    return {
+        "IsJson": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.error.Cause", "StringMatches": "{*}", "Next": "OnFailure"}],
+            "Default": "OnOtherFailure",
+        },
+        "OnFailure": _told(destination, again, {**record, **own}),
+        "OnOtherFailure": _told(destination, again, {**record, **other}),
+    }
+
+
+def _told(destination: str, again: Json, record: Mapping[str, Json]) -> Json:
+    return {"Type": "Task", "Resource": destination, "Parameters": record, "Retry": [THROTTLED, again], "End": True}
+
+
+def _success(function: Reference) -> dict[str, Json]:
+    return {
+        **_record(function, {"condition": "Success", "approximateInvokeCount.$": "$.response.count"}),
+        "responseContext": {"statusCode": 200, "executedVersion": function.qualifier or LATEST},
+        "responsePayload.$": "$.response.payload",
+    }
+
+
+def _failure(function: Reference, retries: int) -> dict[str, Json]:
+    version = function.qualifier or LATEST
+    return {
+        **_record(function, {"condition": "RetriesExhausted", "approximateInvokeCount": retries + 1}),
+        "responseContext": {"statusCode": 200, "executedVersion": version, "functionError": "Unhandled"},
+    }
+
+
+def _record(function: Reference, how: Mapping[str, Json]) -> dict[str, Json]:
+    """What all records have. Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations"."""
+    arn = _names.arn(function.name, function.qualifier or LATEST)
+    return {
+        "version": "1.0",
+        "timestamp.$": "$$.State.EnteredTime",
+        "requestContext": {"requestId.$": "$$.Execution.Name", "functionArn": arn, **how},
+        "requestPayload.$": "$.payload",
+    }
+
+
+def _called(function: Reference) -> str:
+    if function.qualifier in (None, LATEST):
+        return function.name
+    return f"{function.name}{QUALIFIED_BY}{function.qualifier}"
+
+
+def _key(function: Reference) -> dict[str, str]:
+    return {"name": function.name, "qualifier": function.qualifier or LATEST}
+
+
+def _is(function: Reference) -> tuple[Any, ...]:
+    return EventConfig.name == function.name, EventConfig.qualifier == (function.qualifier or LATEST)

@@ -1,0 +1,332 @@
+"""Map runs: the executions that the items of a Map in distributed mode are, so many at a time.
+
+A run is a row. A *pump* reads what has ended since, and begins what there is room for: one transaction, under the lock
+of the execution whose Map it is, and a bounded piece of work. A timer that is due at once asks for it: set when the Map
+is entered, by the last move of each of the run's executions, and by a pump that could not begin all at once. So no row
+exists for an item before its turn, each item costs the same among many, and whoever dies, a timer is left.
+
+A timer is numbered by the place of the execution that set it, and is set once: taking it and counting the execution is
+one transaction. Places begin anew with no retry of the Map, so none is mistaken for another's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+from peewee import fn
+
+from db import queries
+from db.models import Execution, MapRun, Timer, Version, Workflow
+from db.queries import Line
+from functions.errors import PayloadTooLarge
+from runtime import item_source, ledger, result_files, rows, starting
+from runtime.engine import commands, events, execution, jsontext
+from runtime.engine.execution import FOR_RUN
+from runtime.engine.limits import EngineLimits
+from runtime.engine.standing import Standing, StateFault
+from runtime.engine.states import distributed
+from runtime.engine.states.distributed import Plan
+from runtime.ids import new_id
+from runtime.item_source import ReaderFault
+from runtime.parents import RUN_PREFIX
+from runtime.result_files import WriterFault
+from runtime.rows import Effects, clock_sql
+from runtime.starting import Wanted
+from runtime.workflows import Latest, Workflows
+
+Json = Any
+
+BEGUN_AT_ONCE = 100
+ITEMS_AT_ONCE = 2_000
+PAGE = 500
+RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
+TOO_MANY = "States.ExceedToleratedFailureThreshold"
+
+
+@dataclass(frozen=True)
+class House:
+    """What a pump needs of the house."""
+
+    workflows: Workflows
+    limits: EngineLimits
+    artifacts: Path
+    seed: int
+
+
+@dataclass
+class Pumped:
+    """What a pump has come to: what is to be told to others, and how the run has ended, if it has."""
+
+    effects: Effects = field(default_factory=Effects)
+    event: events.MapRunEnded | None = None
+
+
+def pump(row: Execution, frame: str, entry: int, house: House) -> Pumped | None:
+    """Look after the run of the Map that this execution entered there; None when there is none."""
+    ended = _take_timers(row.id, frame, entry)
+    before = rows.load(row, frame, 0)
+    place = before.frames.get(frame)
+    if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
+        return None
+    at = queries.now()
+    standing = Standing(house.workflows.machine(row.version_id), before, events.Event(at, house.seed), house.limits)
+    work = _Pump(row, house, standing, place)
+    try:
+        work.go(ended)
+    except StateFault as fault:
+        work.close(fault.error, fault.cause_in(place))
+    except PayloadTooLarge as fault:
+        work.close("States.DataLimitExceeded", fault.message)
+    except ReaderFault as fault:
+        work.close("States.ItemReaderFailed", StateFault("", str(fault)).cause_in(place))
+    except WriterFault as fault:
+        work.close("States.ResultWriterFailed", StateFault("", str(fault)).cause_in(place))
+    work.save()
+    return work.done
+
+
+class _Pump:
+    """One pump of one run, inside its transaction."""
+
+    def __init__(self, row: Execution, house: House, standing: Standing, frame: execution.Frame) -> None:
+        self.row = row
+        self.house = house
+        self.standing = standing
+        self.frame = frame
+        self.done = Pumped()
+        self.run: MapRun | None = _running(row.id, frame)
+
+    def go(self, ended: Sequence[int]) -> None:
+        """Count, begin, and end the run when it is over. Raises what may go wrong with a run."""
+        run = self.run or self._begin()
+        plan = Plan(**json.loads(run.plan))
+        self._count(run, ended)
+        if _is_too_much(run, plan):
+            return self.close(TOO_MANY, "The specified tolerated failure threshold was exceeded")
+        if not self.row.paused:
+            self._fill(run, plan)
+        if _is_too_much(run, plan):
+            return self.close(TOO_MANY, "The specified tolerated failure threshold was exceeded")
+        if run.open == 0 and run.next >= run.total:
+            self.close(None, None, self._output(run, plan))
+
+    def close(self, error: str | None, cause: str | None, output: Json = None) -> None:
+        """End the run: what of it still goes on is stopped by the sweep."""
+        at, seed = self.standing.event.at, self.house.seed
+        self.done.event = events.MapRunEnded(at, seed, self.frame.path, self.frame.entry, output, error, cause)
+        if self.run is not None:
+            self.run.status = SUCCEEDED if error is None else FAILED
+            self.run.error, self.run.cause, self.run.finished_at = error, cause, at
+
+    def save(self) -> None:
+        """Write the run as it is now."""
+        if self.run is not None:
+            self.run.save()
+
+    def _begin(self) -> MapRun:
+        """Make the run. Raises StateFault, ReaderFault."""
+        plan = distributed.plan(self.standing, self.frame)
+        total = item_source.count(item_source.source_of(plan, self.house.artifacts))
+        earlier = MapRun.select(fn.MAX(MapRun.base + MapRun.begun)).where(
+            MapRun.execution_id == self.row.id, MapRun.frame == self.frame.path, MapRun.entry == self.frame.entry
+        )
+        version = _version(self.row, self.frame.state, plan.label)
+        identity = new_id()
+        MapRun.insert(
+            id=identity,
+            execution_id=self.row.id,
+            frame=self.frame.path,
+            entry=self.frame.entry,
+            label=f"{self.row.workflow}/{plan.label}",
+            version_id=version.id,
+            workflow_id=version.workflow_id,
+            plan=jsontext.write(asdict(plan)),
+            total=total,
+            base=earlier.scalar() or 0,
+            created_at=self.standing.event.at,
+        ).execute()
+        details = jsontext.write({"run": f"{self.row.workflow}/{plan.label}:{identity}"})
+        line = Line("MapRunStarted", self.frame.path, self.frame.state, details)
+        ledger.append(self.row, line)
+        self.row.history_count += 1
+        self.run = MapRun.get_by_id(identity)
+        return self.run
+
+    def _count(self, run: MapRun, ended: Sequence[int]) -> None:
+        for page in _pages(sorted(ended)):
+            parents = [f"{RUN_PREFIX}{run.id}:{place}" for place in page]
+            closed = Execution.parent.in_(parents), Execution.status != execution.IN_PROGRESS
+            for status, given in Execution.select(Execution.status, Execution.input).where(*closed).tuples():
+                run.open -= 1
+                self._settle(run, status, given)
+
+    def _settle(self, run: MapRun, status: str, given: str) -> None:
+        if status == execution.COMPLETED:
+            run.succeeded += 1
+            return
+        run.failed += 1
+        is_batched = json.loads(run.plan)["is_batched"]
+        run.failed_items += len(json.loads(given)["Items"]) if is_batched else 1
+
+    def _fill(self, run: MapRun, plan: Plan) -> None:
+        """Begin as many executions as there is room for, or as one pump may; another one does the rest."""
+        room = min(plan.concurrency - run.open, BEGUN_AT_ONCE)
+        if room <= 0 or run.next >= run.total:
+            return
+        latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.standing.event.at)
+        machine = self.house.workflows.machine(run.version_id)
+        for given, size, offset in self._inputs(run, plan, room):
+            parent = f"{RUN_PREFIX}{run.id}:{run.base + run.begun}"
+            begin = starting.begin(
+                latest, machine, Wanted(given, parent=parent), self.house.seed + run.begun, self.house.limits
+            )
+            queries.start(begin)
+            run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
+            self._begun(run, begin)
+        if run.next < run.total and run.open < plan.concurrency:
+            self._ask_again()
+
+    def _begun(self, run: MapRun, begin: queries.Start) -> None:
+        own = begin.execution
+        if own.status != execution.IN_PROGRESS:
+            return self._settle(run, own.status, own.input)
+        run.open += 1
+        self.done.effects.queued += [one.id for one in begin.tasks if one.status == "QUEUED"]
+        self.done.effects.timers |= bool(begin.timers)
+
+    def _inputs(self, run: MapRun, plan: Plan, room: int) -> list[tuple[Json, int, int]]:
+        """What the next executions are handed, how many items each takes, and where the items behind them begin.
+
+        A batch that is not full waits for the items behind those that were read, if there are any.
+        """
+        most = (
+            min(room * (plan.batch_items or PAGE), max(ITEMS_AT_ONCE, plan.batch_items or 0))
+            if plan.is_batched
+            else room
+        )
+        source = item_source.source_of(plan, self.house.artifacts)
+        read = list(islice(source.read(run.next, run.offset), most))
+        if not read:
+            raise ReaderFault("The items are fewer than they were when the run began")
+        made = distributed.inputs(self.standing, self.frame, plan, run.next, [item for item, _ in read])
+        if plan.is_batched and len(made) > 1 and run.next + len(read) < run.total:
+            made.pop()
+        taken, ways = 0, []
+        for given, size in made[:room]:
+            taken += size
+            ways.append((given, size, read[taken - 1][1]))
+        return ways
+
+    def _ask_again(self) -> None:
+        _ask(self.row.id, self.frame.path, self.frame.entry)
+        self.done.effects.timers = True
+
+    def _output(self, run: MapRun, plan: Plan) -> Json:
+        """What the executions gave, in their order; or where that is written. Raises StateFault, WriterFault."""
+        if plan.writer is not None:
+            arn = result_files.arn_of(run.label, str(run.id))
+            return result_files.write(self.house.artifacts, plan.writer, arn, _children(run))
+        outputs: list[Json] = []
+        size = 0
+        for child in _children(run):
+            if child.status == execution.COMPLETED:
+                size += jsontext.size(child.output) + 1
+                if size > self.house.limits.payload:
+                    raise self.standing.too_large(self.frame)
+                outputs.append(json.loads(child.output))
+        return outputs
+
+
+def ask_again(execution_id: str) -> bool:
+    """Have the runs of an execution that was paused go on; whether there are any."""
+    runs = list(MapRun.select().where(MapRun.execution_id == execution_id, MapRun.status == RUNNING))
+    for run in runs:
+        _ask(execution_id, run.frame, run.entry)
+    return bool(runs)
+
+
+def _ask(execution_id: str, frame: str, entry: int) -> None:
+    place = {"execution_id": execution_id, "frame": frame, "entry": entry}
+    Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql()).on_conflict_ignore().execute()
+
+
+def _take_timers(execution_id: str, frame: str, entry: int) -> list[int]:
+    """The places of executions that have ended since the last pump."""
+    mine = Timer.execution_id == execution_id, Timer.frame == frame, Timer.entry == entry, Timer.kind == commands.RUN
+    taken = Timer.delete().where(*mine).returning(Timer.number).execute()
+    return [one.number - 1 for one in taken if one.number]
+
+
+def _running(execution_id: str, frame: execution.Frame) -> MapRun | None:
+    mine = MapRun.execution_id == execution_id, MapRun.frame == frame.path, MapRun.entry == frame.entry
+    found = MapRun.get_or_none(*mine, MapRun.status == RUNNING)
+    return found if isinstance(found, MapRun) else None
+
+
+def _is_too_much(run: MapRun, plan: Plan) -> bool:
+    """Whether more has failed than is tolerated: nothing, unless the state says otherwise."""
+    if plan.tolerated_count is None and plan.tolerated_percentage is None:
+        return bool(run.failed_items)
+    over_count = plan.tolerated_count is not None and run.failed_items > plan.tolerated_count
+    share = 100 * run.failed_items / run.total if run.total else 0
+    return over_count or (plan.tolerated_percentage is not None and share > plan.tolerated_percentage)
+
+
+def _children(run: MapRun) -> Iterator[Execution]:
+    """The executions of a run in their order."""
+    for page in _pages(range(run.base, run.base + run.begun)):
+        parents = {f"{RUN_PREFIX}{run.id}:{place}": place for place in page}
+        found = Execution.select().where(Execution.parent.in_(list(parents)))
+        yield from sorted(found, key=lambda child: parents[child.parent])
+
+
+def _pages(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (places[first : first + PAGE] for first in range(0, len(places), PAGE))
+
+
+def _version(row: Execution, state: str, label: str) -> Version:
+    """The version that the executions of a run have: the Map's processor, as a workflow that nobody sees."""
+    identity = str(uuid5(UUID(str(row.version_id)), state))
+    found = Version.get_or_none(Version.id == identity)
+    if found is not None:
+        return found
+    compiled = json.loads(Version.get_by_id(row.version_id).compiled)
+    processor = {**_processor(compiled["machine"], state)}
+    processor.pop("ProcessorConfig")
+    if "QueryLanguage" in compiled["machine"]:
+        processor["QueryLanguage"] = compiled["machine"]["QueryLanguage"]
+    own = {**compiled, "machine": processor, "plan": []}
+    name = f"{row.workflow}/{label}"
+    Workflow.insert(
+        id=new_id(), name=name, latest=1, created_at=clock_sql(), deleted_at=clock_sql()
+    ).on_conflict_ignore().execute()
+    workflow = Workflow.get(Workflow.name == name)
+    number = (Version.select(fn.MAX(Version.number)).where(Version.workflow_id == workflow.id).scalar() or 0) + 1
+    Version.insert(
+        id=identity,
+        workflow_id=workflow.id,
+        number=number,
+        definition=jsontext.write(processor),
+        compiled=json.dumps(own),
+        created_at=clock_sql(),
+    ).on_conflict_ignore().execute()
+    return Version.get_by_id(identity)
+
+
+def _processor(machine: Json, state: str) -> Json:
+    """The processor of the Map of this name, wherever in a machine it stands: names stand only once."""
+    waiting = [machine]
+    while waiting:
+        states = waiting.pop()["States"]
+        if state in states:
+            return states[state]["ItemProcessor"]
+        for one in states.values():
+            inside = (one.get("ItemProcessor"), one.get("Iterator"), *one.get("Branches", ()))
+            waiting += [machine for machine in inside if machine is not None]
+    raise AssertionError(f"there is no state {state}")

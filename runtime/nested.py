@@ -1,0 +1,96 @@
+"""What a worker does for ``arn:aws:states:::states:startExecution``: start the execution that the call asks for.
+
+It needs no sandbox. A try of the task has one key, so it starts one execution, however often a worker is lost with it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import partial
+
+from db.database import database
+from db.models import Execution
+from db.queries import Claimed
+from functions import errors
+from functions.errors import StepwellError
+from functions.sfn import _arns
+from functions.sfn._errors import AwsError
+from runtime import parents
+from runtime.away import one_by_one
+from runtime.aws.executions import target_of
+from runtime.engine import execution, invocations, jsontext
+from runtime.engine.jsontext import Json
+from runtime.engine.resources import NESTED, SYNC
+from runtime.engine.standing import timestamp
+from runtime.executions import Executions
+from runtime.invoke import Outcome
+from runtime.starting import Wanted
+from runtime.workflows import Latest
+
+FUNCTIONS = NESTED
+LOOKED_AT = 100
+
+
+class Nested:
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+
+    def run(self, claim: Claimed) -> Outcome:
+        """Start the execution, or find the one that this try has started."""
+        try:
+            arguments = json.loads(claim.input)
+            latest = _latest(arguments)
+            wanted = self._wanted(claim, arguments)
+            started = self._executions.start_wanted(latest, wanted)
+        except AwsError as fault:
+            return Outcome(error=f"StepFunctions.{type(fault).__name__}Exception", cause=str(fault))
+        except errors.NameTaken as fault:
+            return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)
+        except (StepwellError, jsontext.NotJson) as fault:
+            return Outcome(error="StepFunctions.ValidationException", cause=str(fault))
+        with database.connection_context():
+            child = Execution.get_by_id(started.id)
+            if child.status != execution.IN_PROGRESS and child.parent is not None and parents.tell(child.parent):
+                self._executions.bell.wake_timers()
+        return Outcome(result=jsontext.write(_answer(claim, child)))
+
+    def sweep(self) -> None:
+        """End the executions for which nobody waits any more: their tasks have timed out, or were cancelled."""
+        with database.connection_context():
+            live = Execution.parent.is_null(False), Execution.status == execution.IN_PROGRESS
+            found = list(Execution.select(Execution.id, Execution.parent).where(*live).limit(LOOKED_AT * 10))
+            some = random.sample(found, min(len(found), LOOKED_AT))
+            orphans = [one.id for one in some if parents.waiting(one.parent) is None]
+        one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
+
+    def _wanted(self, claim: Claimed, arguments: Json) -> Wanted:
+        given = arguments.get("Input", {})
+        if isinstance(given, str):
+            given = jsontext.read(given, self._executions.limits.depth)
+        return Wanted(
+            given,
+            arguments.get("Name"),
+            key=parents.key_of(claim.id, claim.retries),
+            asked=claim.input,
+            trace=arguments.get("TraceHeader"),
+            parent=claim.token if claim.function in SYNC else None,
+        )
+
+
+def _latest(arguments: Json) -> Latest:
+    """The version that a call asks for. Raises AwsError."""
+    arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
+    found, _, _ = target_of(_arns.parse_machine(arn if isinstance(arn, str) else ""))
+    return found
+
+
+def _answer(claim: Claimed, child: Execution) -> Json:
+    arn = _arns.execution(child.workflow, child.name or child.id)
+    request = invocations.request_of(claim.execution_id, claim.number)
+    return {
+        "ExecutionArn": arn,
+        "SdkHttpMetadata": {"HttpStatusCode": 200},
+        "SdkResponseMetadata": {"RequestId": request},
+        "StartDate": timestamp(child.created_at),
+    }

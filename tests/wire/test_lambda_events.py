@@ -1,0 +1,185 @@
+"""Asynchronous invocations: taken with a row, tried again, handed on to destinations."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.database import database
+from db.models import Attempt, Execution
+from functions.lambda_api._names import Reference
+from functions.lambda_api._rooms import EventRules
+from runtime.engine import validate
+from runtime.lambdas.events import machine
+from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
+from tests.wire.lambda_client import LambdaWire, refused, served
+from tests.wire.packages import package
+
+__all__ = ["emptied_postgres", "empty_url", "migrated_postgres"]
+
+Json = Any
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+ROLE = "arn:aws:iam::123456789012:role/lambda"
+NOTES = "import json; open({path!r}, 'a').write(json.dumps([event, context.aws_request_id]) + '\\n')"
+
+
+@pytest.fixture
+def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
+    with served(empty_url, tmp_path / "home", code_dir=tmp_path / "code") as wire:
+        yield wire
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    return tmp_path / "notes"
+
+
+def make(wire: LambdaWire, name: str, body: str) -> None:
+    wire.client.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler="app.handler",
+        Code={"ZipFile": package(body)},
+    )
+
+
+def noted(path: Path) -> list[Json]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def send(wire: LambdaWire, name: str, event: Json) -> str:
+    """The id of a request that was taken."""
+    answer = wire.client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
+    assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+    return str(answer["ResponseMetadata"]["RequestId"])
+
+
+def test_an_event_is_a_row_before_it_is_answered_and_runs_later(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", NOTES.format(path=str(notes)))
+    request_id = send(wire, "mine", {"a": 1})
+    assert noted(notes) == []
+    with database.connection_context():
+        assert Execution.get(Execution.name == request_id).status == "IN_PROGRESS"
+    with wire.worker() as worker:
+        worker.run()
+    assert noted(notes) == [[{"a": 1}, request_id]]
+    with database.connection_context():
+        assert Execution.get(Execution.name == request_id).status == "COMPLETED"
+
+
+def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", NOTES.format(path=str(notes)) + "; raise ValueError('no')")
+    request_id = send(wire, "mine", 7)
+    with wire.worker() as worker:
+        worker.run_one()
+        assert worker.delays() == [60]
+        worker.fire_timers()
+        worker.run_one()
+        assert worker.delays() == [120]
+        worker.run()
+    assert noted(notes) == [[7, request_id]] * 3
+    with database.connection_context():
+        assert Execution.get(Execution.name == request_id).status == "FAILED"
+        assert [one.outcome for one in Attempt.select()] == ["FAILED"] * 3
+
+
+def test_another_worker_goes_on_with_an_event(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", NOTES.format(path=str(notes)) + "; raise ValueError('no')")
+    send(wire, "mine", 7)
+    with wire.worker() as first:
+        first.run_one()
+    with wire.worker() as second:
+        second.run()
+    assert len(noted(notes)) == 3
+
+
+def test_the_failure_s_record_reaches_its_destination(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", "raise ValueError('no')")
+    make(wire, "sink", NOTES.format(path=str(notes)))
+    config = wire.client.put_function_event_invoke_config(
+        FunctionName="mine",
+        MaximumRetryAttempts=1,
+        DestinationConfig={"OnFailure": {"Destination": f"{ARN}sink"}},
+    )
+    assert (config["FunctionArn"], config["MaximumRetryAttempts"]) == (f"{ARN}mine:$LATEST", 1)
+    request_id = send(wire, "mine", {"order": 7})
+    with wire.worker() as worker:
+        worker.run()
+    ((record, _),) = noted(notes)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record.pop("timestamp"))
+    payload = record.pop("responsePayload")
+    assert (payload["errorType"], payload["errorMessage"]) == ("ValueError", "no")
+    assert record == {
+        "version": "1.0",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{ARN}mine:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 2,
+        },
+        "requestPayload": {"order": 7},
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+    }
+
+
+def test_the_success_s_record_reaches_its_destination(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", "return [event]")
+    make(wire, "sink", NOTES.format(path=str(notes)))
+    destination = {"OnSuccess": {"Destination": f"{ARN}sink"}}
+    wire.client.put_function_event_invoke_config(FunctionName="mine", DestinationConfig=destination)
+    send(wire, "mine", None)
+    with wire.worker() as worker:
+        worker.run()
+    ((record, _),) = noted(notes)
+    assert record["requestContext"]["condition"] == "Success"
+    assert record["requestContext"]["approximateInvokeCount"] == 1
+    assert (record["requestPayload"], record["responsePayload"]) == (None, [None])
+    assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+
+
+def test_rules_are_set_changed_and_dropped(wire: LambdaWire) -> None:
+    act = wire.client
+    assert refused(act.get_function_event_invoke_config, FunctionName="step1")[0] == "ResourceNotFoundException"
+    act.put_function_event_invoke_config(FunctionName="step1", MaximumEventAgeInSeconds=60)
+    act.update_function_event_invoke_config(FunctionName="step1", MaximumRetryAttempts=0)
+    found = act.get_function_event_invoke_config(FunctionName="step1")
+    assert (found["MaximumEventAgeInSeconds"], found["MaximumRetryAttempts"]) == (60, 0)
+    assert found["LastModified"].year >= 2026
+    act.delete_function_event_invoke_config(FunctionName="step1")
+    assert refused(act.delete_function_event_invoke_config, FunctionName="step1")[0] == "ResourceNotFoundException"
+    for destination in (f"{ARN}nobody", "arn:aws:sqs:us-east-1:123456789012:queue"):
+        given = {"OnFailure": {"Destination": destination}}
+        refusal = refused(act.put_function_event_invoke_config, FunctionName="step1", DestinationConfig=given)
+        assert refusal[::2] == ("InvalidParameterValueException", 400)
+
+
+def test_what_is_no_event_is_refused_before_it_is_stored(wire: LambdaWire) -> None:
+    send(wire, "step1", {})
+    for given, code in (
+        ({"FunctionName": "nobody"}, "ResourceNotFoundException"),
+        ({"FunctionName": "step1", "Payload": b"{"}, "InvalidRequestContentException"),
+        ({"FunctionName": "step1", "Payload": b'{"a": 1, "a": 2}'}, "InvalidRequestContentException"),
+        ({"FunctionName": "step1", "Payload": b'"' + b"x" * 262_144 + b'"'}, "RequestTooLargeException"),
+    ):
+        assert refused(wire.client.invoke, InvocationType="Event", **given)[0] == code
+    with database.connection_context():
+        assert Execution.select().count() == 1
+
+
+def test_the_events_of_a_function_are_no_state_machine_of_anybody(wire: LambdaWire) -> None:
+    send(wire, "step1", {})
+    assert wire.states.list_state_machines()["stateMachines"] == []
+
+
+@pytest.mark.parametrize("qualifier", [None, "$LATEST", "7"])
+@pytest.mark.parametrize("to", [None, f"{ARN}sink"])
+def test_the_machine_is_one_that_anybody_may_write(qualifier: str | None, to: str | None) -> None:
+    document = machine(Reference("mine", qualifier), EventRules(0, 60, to, to), 0.1)
+    assert validate.workflow(document, ("mine", "mine::7", "sink")) == []
