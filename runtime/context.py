@@ -23,6 +23,7 @@ from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
 from runtime.aws.tags import WireTags
 from runtime.aws.tokens import WireTokens
+from runtime.aws.trials import WireTrials
 from runtime.aws.versions import WireAliases, WireVersions
 from runtime.bell import Bell, open_bell
 from runtime.catalog import Catalog
@@ -72,6 +73,7 @@ class Context:
     activities: WireActivities
     runs: WireExecutions
     quick_runs: WireExpress
+    trials: WireTrials
     tokens: WireTokens
     lambdas: LambdaRoom
     lambda_aliases: AliasRoom
@@ -122,6 +124,7 @@ class Runtime:
             "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
+            "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits),
             "tokens": WireTokens(self.executions),
             "lambda_aliases": AliasRoom(),
             "lambda_events": EventRoom(lambdas, self.workflows, self.executions, settings.event_retry_seconds),

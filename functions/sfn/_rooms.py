@@ -140,6 +140,32 @@ class QuickRun(Started):
     trace: str | None
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A state to try: all but the mock as JSON text. ``state`` names it when the definition is a whole machine."""
+
+    definition: str
+    state: str | None
+    input: str
+    variables: str
+    context: str
+    mock: Mapping[str, Json] | None
+    retries: int
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of it, in AWS's words; ``data`` is JSON text."""
+
+    status: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    next: str | None
+    data: Mapping[str, str]
+    details: Mapping[str, Json]
+
+
 class Machines(Protocol):
     def create(self, wanted: NewMachine) -> Machine:
         """Make a state machine, or find it made just so before.
@@ -249,6 +275,11 @@ class QuickRuns(Protocol):
         """
 
 
+class Trials(Protocol):
+    def run(self, wanted: Trial) -> Tried:
+        """Try a state. Raises InvalidDefinition, InvalidExecutionInput, ValidationException."""
+
+
 class Tokens(Protocol):
     """Answers to tasks by their tokens. All raise InvalidToken, TaskDoesNotExist, TaskTimedOut."""
 
@@ -269,4 +300,5 @@ class SfnContext(ApiContext, Protocol):
     activities: Activities
     runs: Runs
     quick_runs: QuickRuns
+    trials: Trials
     tokens: Tokens

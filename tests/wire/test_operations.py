@@ -14,7 +14,6 @@ from tests.wire import model
 
 NOT_SERVED = {
     *("DescribeMapRun", "ListMapRuns", "UpdateMapRun"),
-    "TestState",
 }
 OURS = {target.removeprefix(PREFIX) for target in Catalog.load().targets}
 

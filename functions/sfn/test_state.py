@@ -1,0 +1,32 @@
+"""Try one state by itself, with a mock in place of its work or with the function that it names."""
+
+from __future__ import annotations
+
+from functions.sfn import _inputs
+from functions.sfn._rooms import Json, SfnContext, Trial
+
+TARGET = "AWSStepFunctions.TestState"
+
+
+def handler(event: _inputs.Input, context: SfnContext) -> Json:
+    configuration = event.get("stateConfiguration", {})
+    tried = context.trials.run(
+        Trial(
+            definition=event["definition"],
+            state=event.get("stateName"),
+            input=event.get("input", "{}"),
+            variables=event.get("variables", "{}"),
+            context=event.get("context", "{}"),
+            mock=event.get("mock"),
+            retries=configuration.get("retrierRetryCount", 0),
+        )
+    )
+    data = {**tried.data, "errorDetails": tried.details or None}
+    return {
+        "status": tried.status,
+        "output": tried.output,
+        "error": tried.error,
+        "cause": tried.cause,
+        "nextState": tried.next,
+        "inspectionData": data if event.get("inspectionLevel", "INFO") != "INFO" else None,
+    }

@@ -1,0 +1,139 @@
+"""TestState: a state tried by itself, with a mock in place of its work or with the function that it names."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from db import queries
+from db.database import database
+from functions import errors
+from functions.sfn._errors import InvalidDefinition, InvalidExecutionInput, ValidationException
+from functions.sfn._rooms import Trial, Tried
+from runtime.engine import commands, jsontext, trial
+from runtime.engine.execution import Execution
+from runtime.engine.limits import EngineLimits
+from runtime.engine.load import load
+from runtime.engine.trial import Failure, Given, Result
+from runtime.ids import new_id
+from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.workflows import Workflows
+
+Json = Any
+
+SECONDS = 300.0
+"""How long AWS lets a trial take."""
+NEEDS_MOCK = ("Parallel", "Map")
+
+
+class WireTrials:
+    def __init__(
+        self,
+        workflows: Workflows,
+        invoker: Invoker | InProcessInvoker,
+        find: Callable[[str], Target | Outcome],
+        limits: EngineLimits,
+    ) -> None:
+        self._workflows = workflows
+        self._invoker = invoker
+        self._find = find
+        self._limits = limits
+
+    def run(self, wanted: Trial) -> Tried:
+        given = Given(self._read(wanted.input), self._read(wanted.variables), wanted.retries)
+        document = self._document(wanted)
+        compiled = self._compiled(document)
+        machine = load(compiled, (), self._workflows.aliases)
+        mock = None if wanted.mock is None else self._mock(wanted.mock)
+        before = self._execution(given.input, self._read(wanted.context))
+        verdict = trial.tried(machine, before, given, (lambda task: mock) if mock else self._work, self._limits)
+        has_output = verdict.status in (trial.SUCCEEDED, trial.CAUGHT)
+        return Tried(
+            status=verdict.status,
+            output=jsontext.write(verdict.output) if has_output else None,
+            error=verdict.error,
+            cause=verdict.cause,
+            next=verdict.next,
+            data={name: jsontext.write(value) for name, value in verdict.data.items()},
+            details=verdict.details,
+        )
+
+    def _document(self, wanted: Trial) -> dict[str, Json]:
+        """The machine of the one state. Raises InvalidDefinition, ValidationException."""
+        definition = self._definition(wanted.definition)
+        state: Json = definition
+        language = definition.get("QueryLanguage") if "States" in definition else None
+        if wanted.state is not None:
+            state = trial.found(definition, wanted.state)
+        if not isinstance(state, dict) or "States" in state:
+            raise ValidationException("stateName must name a state of the definition that is a whole state machine")
+        if wanted.mock is None and self._needs_mock(state):
+            raise ValidationException(
+                "A mock is needed for Map and Parallel states, activities, and .sync and .waitForTaskToken"
+            )
+        stand_in = None if wanted.mock is None else next(iter(self._workflows.defaults))
+        return trial.alone(state, wanted.state or trial.ALONE, language, stand_in)
+
+    def _needs_mock(self, state: Mapping[str, Json]) -> bool:
+        resource = str(state.get("Resource", ""))
+        waits = ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
+        return state.get("Type") in NEEDS_MOCK or waits
+
+    def _definition(self, text: str) -> dict[str, Json]:
+        try:
+            found = jsontext.read(text, self._workflows.limits.depth)
+        except jsontext.NotJson as fault:
+            raise InvalidDefinition(f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {fault}'") from None
+        if not isinstance(found, dict):
+            raise InvalidDefinition("Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: no object at /'")
+        return found
+
+    def _compiled(self, document: dict[str, Json]) -> Json:
+        try:
+            return self._workflows.compiled(document, "$").machine
+        except errors.InvalidDefinition as fault:
+            place = (fault.path or "$")[1:].replace(".", "/") or "/"
+            said = f"SCHEMA_VALIDATION_FAILED: {fault.message} at {place}"
+            raise InvalidDefinition(f"Invalid State Machine Definition: '{said}'") from None
+
+    def _read(self, text: str) -> Json:
+        try:
+            return jsontext.read(text, self._limits.depth)
+        except jsontext.NotJson as fault:
+            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
+
+    def _mock(self, mock: Mapping[str, Json]) -> Result | Failure:
+        if ("result" in mock) == ("errorOutput" in mock):
+            raise ValidationException("A mock has either a result or an errorOutput")
+        if "errorOutput" in mock:
+            output = mock["errorOutput"]
+            return Failure(output.get("error", "States.TaskFailed"), output.get("cause"))
+        return Result(self._read(mock["result"]))
+
+    def _execution(self, given: Json, context: Json) -> Execution:
+        """The execution that expressions see; the context object that was given has a say in it."""
+        own = context.get("Execution", {}) if isinstance(context, dict) else {}
+        identity = str(own.get("Id", uuid.uuid4()))
+        with database.connection_context():
+            now = queries.now()
+        return Execution(identity, str(own.get("Name", identity)), "TestState", own.get("Input", given), now)
+
+    def _work(self, task: commands.DispatchTask) -> Result | Failure:
+        """The function itself, run once."""
+        target = self._find(task.function)
+        if isinstance(target, Outcome):
+            return Failure(target.error or "States.TaskFailed", target.cause)
+        seconds = min(task.timeout_seconds or SECONDS, SECONDS)
+        identity = new_id()
+        outcome = self._invoker.run(
+            target,
+            jsontext.write(task.input),
+            timeout_seconds=seconds,
+            key=identity,
+            request_id=identity,
+        )
+        if outcome.result is None:
+            return Failure(outcome.error or "States.TaskFailed", outcome.cause)
+        return Result(json.loads(outcome.result))

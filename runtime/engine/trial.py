@@ -1,0 +1,213 @@
+"""One state tried by itself: a machine in which it stands alone, and what became of it when it ran.
+
+Source: TestState in AWS Step Functions' API reference, and "Testing state machines with TestState" in its guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from runtime.engine import commands, dataflow, events, execution, retry
+from runtime.engine.definition import PassState, State, StateMachine, WorkState
+from runtime.engine.execution import Execution, Frame, HistoryEvent
+from runtime.engine.limits import EngineLimits
+from runtime.engine.run import Run
+from runtime.engine.standing import StateFault
+from runtime.engine.transition import transition
+
+Json = Any
+Work = Callable[[commands.DispatchTask], "Result | Failure"]
+
+SUCCEEDED, FAILED, RETRIABLE, CAUGHT = "SUCCEEDED", "FAILED", "RETRIABLE", "CAUGHT_ERROR"
+ENTRY = 2
+"""The history id of the state's entry: what goes before is the start of the execution."""
+ALONE = "State"
+"""The name of a state that was given without one."""
+_FAULTS = ("TaskFailed", "TaskTimedOut", "EvaluationFailed")
+_OF_CONTAINERS = ("Branches", "ItemProcessor", "Iterator", "ItemSelector", "ItemsPath", "Items", "MaxConcurrency")
+
+
+@dataclass(frozen=True)
+class Result:
+    value: Json
+
+
+@dataclass(frozen=True)
+class Failure:
+    error: str
+    cause: str | None = None
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a state is tried with; ``retries`` is how often its Retry has struck before."""
+
+    input: Json
+    variables: Mapping[str, Json] = field(default_factory=dict)
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the state; ``data`` is its data on the way, by the names that AWS has for them."""
+
+    status: str
+    output: Json = None
+    error: str | None = None
+    cause: str | None = None
+    next: str | None = None
+    data: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+def found(definition: Mapping[str, Json], name: str) -> Json:
+    """The state of this name in a machine, wherever it stands; None when there is none."""
+    return next((state for own, state in _states(definition) if own == name), None)
+
+
+def alone(state: Mapping[str, Json], name: str, language: str | None, stand_in: str | None) -> dict[str, Json]:
+    """A machine of this state, with something to go to. ``stand_in``: the function in place of its own work."""
+    if stand_in is not None and state.get("Type") in ("Task", "Parallel", "Map"):
+        state = _mocked(state, stand_in)
+    targets = {target: {"Type": "Succeed"} for target in _targets(state) if target != name}
+    top = {} if language is None else {"QueryLanguage": language}
+    return {**top, "StartAt": name, "States": {name: state, **targets}}
+
+
+def tried(machine: StateMachine, before: Execution, given: Given, work: Work, limits: EngineLimits) -> Verdict:
+    """What becomes of the machine's first state with what is given; ``work`` does what a Task asks for."""
+    state = machine.states[machine.start_at]
+    result: list[Json] = []
+
+    def noted(task: commands.DispatchTask) -> Result | Failure:
+        outcome = work(task)
+        result.extend([outcome.value] if isinstance(outcome, Result) else [])
+        return outcome
+
+    frame = _frame(state, given, before.started_at)
+    lines, asked, ended = _moved(machine, before, frame, noted, limits)
+    verdict = _judged(state, lines, asked, ended)
+    run = Run(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
+    return replace(verdict, data=dict(_data(run, frame, state, result)), details=_details(state, frame, verdict, asked))
+
+
+def _states(machine: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    for name, state in machine.get("States", {}).items():
+        yield name, state
+        for inner in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", ())):
+            yield from _states(inner or {})
+
+
+def _mocked(state: Mapping[str, Json], stand_in: str) -> dict[str, Json]:
+    """The state as a Task of another function: what goes before and after its work stays."""
+    dropped = {*_OF_CONTAINERS, *(("Parameters",) if state["Type"] == "Map" else ())}
+    kept = {name: value for name, value in state.items() if name not in dropped}
+    return {**kept, "Type": "Task", "Resource": stand_in}
+
+
+def _targets(state: Mapping[str, Json]) -> Iterator[str]:
+    entries = [state, *state.get("Catch", ()), *state.get("Choices", ())]
+    for entry in entries:
+        for name in ("Next", "Default"):
+            if isinstance(entry, Mapping) and isinstance(entry.get(name), str):
+                yield entry[name]
+
+
+def _frame(state: State, given: Given, at: int) -> Frame:
+    retriers = state.retriers if isinstance(state, WorkState) else ()
+    retries = (given.retries, *(0 for _ in retriers[1:])) if retriers and given.retries else ()
+    return Frame(
+        path="",
+        state=state.name,
+        input=given.input,
+        entry=ENTRY,
+        entered_at=at,
+        waiting=execution.FOR_RETRY,
+        retries=retries,
+        variables=given.variables,
+    )
+
+
+def _moved(
+    machine: StateMachine, before: Execution, frame: Frame, work: Work, limits: EngineLimits
+) -> tuple[list[HistoryEvent], list[commands.Command], Execution]:
+    """The lines, the commands and the end of a move that begins with the state's entry, its waits cut short."""
+    lines: list[HistoryEvent] = []
+    asked: list[commands.Command] = []
+    value = replace(before, frames={"": frame}, history_count=ENTRY)
+    event: events.Event | None = events.TimerFired(value.started_at, 0, "", ENTRY, sum(frame.retries))
+    while event is not None:
+        move = transition(machine, value, event, limits)
+        value = move.execution
+        lines += move.history
+        asked += move.commands
+        event = _following(move.commands, work, value.started_at)
+    return lines, asked, value
+
+
+def _following(asked: Sequence[commands.Command], work: Work, at: int) -> events.Event | None:
+    for command in asked:
+        if isinstance(command, commands.DispatchTask):
+            outcome, place = work(command), (at, 0, command.frame, command.entry, 0)
+            if isinstance(outcome, Failure):
+                return events.TaskFailed(*place, outcome.error, outcome.cause)
+            return events.TaskSucceeded(*place, outcome.value)
+        if isinstance(command, commands.SetTimer) and command.kind == commands.WAIT:
+            return events.TimerFired(at, 0, command.frame, command.entry, command.number)
+    return None
+
+
+def _judged(
+    state: State, lines: Sequence[HistoryEvent], asked: Sequence[commands.Command], ended: Execution
+) -> Verdict:
+    fault = next((line.details for line in lines if line.type in _FAULTS), {})
+    error, cause = fault.get("error"), fault.get("cause")
+    if any(isinstance(one, commands.SetTimer) and one.kind == commands.RETRY for one in asked):
+        return Verdict(RETRIABLE, error=error, cause=cause)
+    left = next((line for line in lines if line.step == state.name and line.type.endswith("StateExited")), None)
+    if left is None:
+        return Verdict(FAILED, error=ended.error, cause=ended.cause)
+    entered = (line.step for line in lines if line.type.endswith("StateEntered"))
+    status = CAUGHT if fault else SUCCEEDED
+    return Verdict(status, left.details["output"], error, cause, next(entered, None))
+
+
+def _details(state: State, frame: Frame, verdict: Verdict, asked: Sequence[commands.Command]) -> dict[str, Json]:
+    """Which Retry or Catch took the error."""
+    if not isinstance(state, WorkState) or verdict.error is None:
+        return {}
+    takers = [one.error_equals for one in (state.retriers if verdict.status == RETRIABLE else state.catchers)]
+    index = next((n for n, names in enumerate(takers) if retry.matches(names, verdict.error)), None)
+    if verdict.status == CAUGHT:
+        return {"catchIndex": index}
+    timers = (one.delay_seconds for one in asked if isinstance(one, commands.SetTimer))
+    return {"retryIndex": index, "retryBackoffIntervalSeconds": round(next(timers))} if index is not None else {}
+
+
+def _data(run: Run, frame: Frame, state: State, result: Sequence[Json]) -> Iterator[tuple[str, Json]]:
+    """The state's data on the way, as far as it came; what cannot be taken is told by the verdict."""
+    yield "input", frame.input
+    yield "variables", dict(frame.variables)
+    try:
+        if not state.is_jsonata:
+            yield "afterInputPath", dataflow.effective_input(run, frame, state)
+        if isinstance(state, WorkState | PassState) and state.parameters is not None:
+            name = "afterArguments" if state.is_jsonata else "afterParameters"
+            yield name, dataflow.arguments(run, frame, state)
+        if result:
+            yield from _after(run, frame, state, result[0])
+    except StateFault:
+        return
+
+
+def _after(run: Run, frame: Frame, state: State, result: Json) -> Iterator[tuple[str, Json]]:
+    yield "result", result
+    if not isinstance(state, WorkState) or state.is_jsonata:
+        return
+    if state.result_selector is not None:
+        result = run.evaluate(state.result_selector, frame, run.scope(frame, result))
+        yield "afterResultSelector", result
+    placed = frame.input if state.result_path is None else run.placed(state.result_path, frame.input, result)
+    yield "afterResultPath", placed
