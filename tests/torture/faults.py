@@ -28,7 +28,8 @@ BURST = 20
 MOST_LOSSES = 3
 THRICE_SECONDS = 20
 ASLEEP = """
-SELECT id FROM task WHERE status = 'IN_PROGRESS' AND owner IS NOT NULL AND id::text LIKE '{}'
+SELECT id, attempt FROM task
+WHERE status = 'IN_PROGRESS' AND owner IS NOT NULL AND id::text LIKE '{}' AND attempt > {}
   AND (input::json -> 'data' ->> 'seconds')::float > 0.5 LIMIT 1
 """
 GARBAGE = (
@@ -79,10 +80,13 @@ class Scene:
     def longer_than_a_lease(self) -> None:
         self.a_moment(self.options.lease + 0.5, self.options.lease + 3)
 
-    def running(self, wanted: str) -> str | None:
-        """A task with this id (``%`` is any) whose handler is asleep; None when there is none, or nobody tells."""
+    def running(self, wanted: str, attempt: int) -> tuple[str, int] | None:
+        """A task with this id (``%`` is any), beyond this attempt, whose handler is asleep, and its attempt.
+
+        None when there is none, or nobody tells.
+        """
         with suppress(psycopg2.OperationalError):
-            return next((str(row[0]) for row in self.statement(ASLEEP.format(wanted))), None)
+            return next(((str(row[0]), row[1]) for row in self.statement(ASLEEP.format(wanted, attempt))), None)
         return None
 
     def statement(self, text: str) -> list[Any]:
@@ -113,13 +117,13 @@ def kill_worker_and_handlers(scene: Scene) -> None:
 def lose_thrice(scene: Scene) -> None:
     """Kill all workers whenever one and the same task runs, three times: a task over which so many are lost fails."""
     deadline = time.monotonic() + THRICE_SECONDS + MOST_LOSSES * scene.options.lease
-    wanted, kills = "%", 0
+    wanted, attempt, kills = "%", 0, 0
     while kills < MOST_LOSSES and time.monotonic() < deadline:
-        running = scene.running(wanted)
-        if not running:
+        running = scene.running(wanted, attempt)
+        if running is None:
             pause(0.05)
             continue
-        wanted, kills = running, kills + 1
+        (wanted, attempt), kills = running, kills + 1
         for worker in scene.stack.workers:
             scene.alive(worker).kill_alone()
         for worker in scene.stack.workers:
