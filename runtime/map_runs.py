@@ -106,7 +106,7 @@ class _Pump:
         """Count, begin, and end the run when it is over. Raises what may go wrong with a run."""
         run = self.run or self._begin()
         plan = Plan(**json.loads(run.plan))
-        self._count(run, ended)
+        self._count(run, plan, ended)
         if _is_too_much(run, plan):
             return self.close(TOO_MANY, "The specified tolerated failure threshold was exceeded")
         if not self.row.paused:
@@ -158,21 +158,20 @@ class _Pump:
         self.run = MapRun.get_by_id(identity)
         return self.run
 
-    def _count(self, run: MapRun, ended: Sequence[int]) -> None:
+    def _count(self, run: MapRun, plan: Plan, ended: Sequence[int]) -> None:
         for page in _pages(sorted(ended)):
             parents = [f"{RUN_PREFIX}{run.id}:{place}" for place in page]
             closed = Execution.parent.in_(parents), Execution.status != execution.IN_PROGRESS
             for status, given in Execution.select(Execution.status, Execution.input).where(*closed).tuples():
                 run.open -= 1
-                self._settle(run, status, given)
+                self._settle(run, plan, status, given)
 
-    def _settle(self, run: MapRun, status: str, given: str) -> None:
+    def _settle(self, run: MapRun, plan: Plan, status: str, given: str) -> None:
         if status == execution.COMPLETED:
             run.succeeded += 1
             return
         run.failed += 1
-        is_batched = json.loads(run.plan)["is_batched"]
-        run.failed_items += len(json.loads(given)["Items"]) if is_batched else 1
+        run.failed_items += len(json.loads(given)["Items"]) if plan.is_batched else 1
 
     def _fill(self, run: MapRun, plan: Plan) -> None:
         """Begin as many executions as there is room for, or as one pump may; another one does the rest."""
@@ -188,14 +187,14 @@ class _Pump:
             )
             queries.start(begin)
             run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
-            self._begun(run, begin)
+            self._begun(run, plan, begin)
         if run.next < run.total and run.open < plan.concurrency:
             self._ask_again()
 
-    def _begun(self, run: MapRun, begin: queries.Start) -> None:
+    def _begun(self, run: MapRun, plan: Plan, begin: queries.Start) -> None:
         own = begin.execution
         if own.status != execution.IN_PROGRESS:
-            return self._settle(run, own.status, own.input)
+            return self._settle(run, plan, own.status, own.input)
         run.open += 1
         self.done.effects.queued += [one.id for one in begin.tasks if one.status == "QUEUED"]
         self.done.effects.timers |= bool(begin.timers)

@@ -38,6 +38,7 @@ from runtime.ids import is_id, new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.lambdas.functions import Functions
 from runtime.openapi import document
+from runtime.pages import page
 from runtime.starting import Started
 from runtime.workflows import Workflows, machine_document
 
@@ -108,7 +109,7 @@ class ExecutionRoom:
                 .order_by(History.id)
                 .limit(limit + 1)
             )
-        return _page(lines, limit, lambda line: line.id, views.history_view)
+        return page(lines, limit, lambda line: line.id, views.history_view)
 
     def cancel(self, execution_id: str) -> ExecutionRow:
         self._executions.cancel(execution_id)
@@ -164,7 +165,7 @@ class WorkflowRoom:
             query = query.where(Workflow.name > _workflow_cursor(cursor))
         with database.connection_context():
             rows = list(query.order_by(Workflow.name).limit(limit + 1).objects())
-        return _page(rows, limit, lambda row: row.named, lambda row: views.workflow_row(row.named, row))
+        return page(rows, limit, lambda row: row.named, lambda row: views.workflow_row(row.named, row))
 
     def versions(self, name: str, *, limit: int, cursor: str | None) -> Page[WorkflowView]:
         newest = self._workflows.newest(name)
@@ -341,13 +342,7 @@ def _newest_first(
     if cursor is not None:
         query = query.where(order < _cursor_value(key, cursor))
     rows = list(query.order_by(order.desc()).limit(limit + 1))
-    return _page(rows, limit, lambda row: getattr(row, key.name), view)
-
-
-def _page(rows: Sequence[Any], limit: int, key: Callable[[Any], Any], view: Callable[[Any], Any]) -> Page[Any]:
-    """The first ``limit`` of the rows; where there is one more, the cursor is the key of the last that is shown."""
-    following = str(key(rows[limit - 1])) if len(rows) > limit else None
-    return Page([view(row) for row in rows[:limit]], following)
+    return page(rows, limit, lambda row: getattr(row, key.name), view)
 
 
 def _cursor_value(key: Any, cursor: str) -> Any:

@@ -118,6 +118,10 @@ class Workflows:
     def compiled(self, definition: Json, place: str) -> Compiled:
         """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
         _refuse(self.faults(definition), place)
+        return self.compile(definition)
+
+    def compile(self, definition: Json) -> Compiled:
+        """The machine of a definition that has no faults."""
         if validate.is_step_list(definition):
             return steplist.compile(definition, self.defaults)
         return Compiled(definition, (), aliases_for(resources_of(definition).values(), self.aliases))

@@ -18,6 +18,7 @@ from functions.sfn._shapes import OPTIONS
 from runtime import rows
 from runtime.activities import ask
 from runtime.engine import jsontext, names
+from runtime.pages import page
 
 Json = Any
 
@@ -56,8 +57,7 @@ class WireActivities:
     def list(self, *, limit: int, cursor: str | None) -> Page[ActivityView]:
         query = Activity.select().where(Activity.name > (cursor or "")).order_by(Activity.name)
         with database.connection_context():
-            found = [_view(one) for one in query.limit(limit + 1)]
-        return Page(found[:limit], found[limit - 1].name if len(found) > limit else None)
+            return page(list(query.limit(limit + 1)), limit, lambda one: one.name, _view)
 
     def delete(self, arn: Arn) -> None:
         with database.connection_context(), transaction():

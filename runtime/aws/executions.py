@@ -32,6 +32,7 @@ from runtime.engine import execution, jsontext, names
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.ids import is_id
+from runtime.pages import page
 from runtime.starting import Wanted
 from runtime.workflows import Latest
 
@@ -116,7 +117,7 @@ class WireExecutions:
             if cursor is not None:
                 query = query.where(Execution.id < cursor)
             found = list(query.order_by(Execution.id.desc()).limit(limit + 1))
-        return Page([_row(one) for one in found[:limit]], found[limit - 1].id if len(found) > limit else None)
+        return page(found, limit, lambda one: one.id, _row)
 
     def history(
         self, arn: Arn, *, limit: int, cursor: str | None, reverse: bool, with_data: bool

@@ -27,11 +27,10 @@ from runtime import rows
 from runtime.engine import jsontext, names, validate
 from runtime.engine.history import resources_of
 from runtime.engine.steplist import Compiled
+from runtime.pages import page
 from runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
 
 Json = Any
-
-"""What the names of flows' workflows begin with: no ARN could hold them, so AWS's wire does not know them."""
 
 
 class WireMachines:
@@ -47,7 +46,7 @@ class WireMachines:
         with database.connection_context(), transaction():
             made = revived(wanted.name, wanted.kind, jsontext.write(dict(wanted.tags)))
             if made is None:
-                return _same(_newest(Arn("", _arns.MACHINE, wanted.name)), wanted)
+                return _same(view(*found_version(Arn("", _arns.MACHINE, wanted.name))), wanted)
             published = _published(made, wanted.description) if wanted.publish else {}
             return view(made, add_version(made, wanted.definition, compiled, options, **published))
 
@@ -57,7 +56,7 @@ class WireMachines:
             compiled = compiled_text(self._compiled(wanted.definition, self._kind(arn)))
         with database.connection_context(), transaction():
             workflow = locked_workflow(arn)
-            before = Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
+            before = newest_version(workflow)
             workflow.latest += 1
             Workflow.update(latest=workflow.latest).where(Workflow.id == workflow.id).execute()
             options = jsontext.write({**json.loads(before.options), **wanted.options})
@@ -78,8 +77,7 @@ class WireMachines:
         )
         with database.connection_context():
             found = list(query.order_by(Workflow.name).limit(limit + 1))
-        shown = [MachineRow(one.name, one.kind, one.created_at) for one in found[:limit]]
-        return Page(shown, shown[-1].name if len(found) > limit else None)
+        return page(found, limit, lambda one: one.name, lambda one: MachineRow(one.name, one.kind, one.created_at))
 
     def delete(self, arn: Arn) -> None:
         try:
@@ -102,7 +100,7 @@ class WireMachines:
             message = f"{first.message}{f' (and {more} more)' if more else ''}"
             place = f" at {first.location}" if first.location else ""
             raise InvalidDefinition(f"Invalid State Machine Definition: '{first.code}: {message}{place}'")
-        return self._workflows.compiled(document, "$")
+        return self._workflows.compile(document)
 
     def _read(self, definition: str, kind: str) -> tuple[Json, list[DefinitionFault]]:
         """The document and its faults."""
@@ -132,8 +130,13 @@ def _express_faults(document: Json) -> list[DefinitionFault]:
             f"/States/{name}/Resource",
         )
         for name, resource in resources_of(document).items()
-        if ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
+        if waits_outside(resource)
     ]
+
+
+def waits_outside(resource: str) -> bool:
+    """Whether a Task of this resource waits for somebody outside."""
+    return ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
 
 
 def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
@@ -142,15 +145,16 @@ def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
 
 def live_workflow(arn: Arn) -> Workflow:
     """The state machine's row. Raises StateMachineDoesNotExist."""
-    row = Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null())
-    if row is None or ":" in arn.name:
-        raise does_not_exist(arn)
-    return row
+    return _known(Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
 
 
 def locked_workflow(arn: Arn) -> Workflow:
     """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
-    row = rows.locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
+    return _known(rows.locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
+
+
+def _known(row: Workflow | None, arn: Arn) -> Workflow:
+    """AWS's wire does not know the workflows of flows and events: no ARN could hold their names."""
     if row is None or ":" in arn.name:
         raise does_not_exist(arn)
     return row
@@ -163,11 +167,16 @@ def found_version(arn: Arn) -> tuple[Workflow, Version]:
     if arn.qualifier is not None and number is None:
         number = routes_of(workflow, arn)[0][0]
     if number is None:
-        return workflow, Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
+        return workflow, newest_version(workflow)
     version = published_version(workflow, number)
     if version is None:
         raise does_not_exist(arn)
     return workflow, version
+
+
+def newest_version(workflow: Workflow) -> Version:
+    """The revision that runs unless another one is asked for."""
+    return Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
 
 
 def published_version(workflow: Workflow, number: int) -> Version | None:
@@ -194,11 +203,6 @@ def revision(version_id: str) -> Machine:
 def role_of(machine: Machine) -> str:
     """The role that a revision was stored with; one made over REST has ours."""
     return str(machine.options.get("roleArn", OPTIONS["roleArn"]))
-
-
-def _newest(arn: Arn) -> Machine:
-    workflow = live_workflow(arn)
-    return view(workflow, Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest))
 
 
 def _same(found: Machine, wanted: NewMachine) -> Machine:

@@ -12,6 +12,7 @@ from db.database import database
 from functions import errors
 from functions.sfn._errors import InvalidDefinition, InvalidExecutionInput, ValidationException
 from functions.sfn._rooms import Trial, Tried
+from runtime.aws.machines import waits_outside
 from runtime.engine import commands, jsontext, trial
 from runtime.engine.execution import Execution
 from runtime.engine.limits import EngineLimits
@@ -78,8 +79,7 @@ class WireTrials:
 
     def _needs_mock(self, state: Mapping[str, Json]) -> bool:
         resource = str(state.get("Resource", ""))
-        waits = ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
-        return state.get("Type") in NEEDS_MOCK or waits
+        return state.get("Type") in NEEDS_MOCK or waits_outside(resource)
 
     def _definition(self, text: str) -> dict[str, Json]:
         try:

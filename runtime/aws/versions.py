@@ -18,11 +18,13 @@ from runtime import rows
 from runtime.aws.machines import (
     live_workflow,
     locked_workflow,
+    newest_version,
     next_published,
     published_version,
     view,
 )
 from runtime.engine import jsontext
+from runtime.pages import page
 
 MOST_VERSIONS, MOST_ALIASES = 1000, 100
 INITIAL = "INITIAL"
@@ -33,7 +35,7 @@ class WireVersions:
     def publish(self, arn: Arn, revision: str | None, description: str | None) -> Machine:
         with database.connection_context(), transaction():
             workflow = locked_workflow(arn)
-            newest = Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
+            newest = newest_version(workflow)
             own = INITIAL if newest.number == workflow.first else newest.id
             if revision is not None and revision != own:
                 raise ConflictException(f"Failed to publish the State Machine version for revision {revision}.")
@@ -55,8 +57,7 @@ class WireVersions:
             if cursor is not None:
                 query = query.where(Version.published < int(cursor))
             found = list(query.order_by(Version.published.desc()).limit(limit + 1))
-        following = str(found[limit - 1].published) if len(found) > limit else None
-        return Page([view(workflow, one) for one in found[:limit]], following)
+        return page(found, limit, lambda one: one.published, lambda one: view(workflow, one))
 
     def delete(self, arn: Arn) -> None:
         number = arn.version or 0
@@ -117,7 +118,7 @@ class WireAliases:
             found = [_view(workflow, one) for one in query.order_by(Alias.name)]
         if arn.version is not None:
             found = [one for one in found if arn.version in dict(one.routes)]
-        return Page(found[:limit], found[limit - 1].name if len(found) > limit else None)
+        return page(found, limit, lambda one: one.name)
 
     def delete(self, arn: Arn) -> None:
         with database.connection_context(), transaction():

@@ -19,6 +19,7 @@ from functions.lambda_api._rooms import Alias
 from runtime.engine import jsontext
 from runtime.ids import new_id
 from runtime.lambdas import store
+from runtime.pages import page
 
 Json = Any
 
@@ -65,7 +66,7 @@ class AliasRoom:
             query = query.where(FunctionAlias.version == version)
         with database.connection_context():
             found = list(query.order_by(FunctionAlias.alias).limit(limit + 1))
-        return Page([_view(one) for one in found[:limit]], found[limit - 1].alias if len(found) > limit else None)
+        return page(found, limit, lambda one: one.alias, _view)
 
 
 def _check(function: Reference, wanted: Alias) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 
+from functions.contract import instant
 from functions.lambda_api._errors import ServiceException
 from functions.lambda_api._rooms import Call, Ended
 from runtime.invoke import Outcome, Target
@@ -28,8 +29,7 @@ def log(outcome: Outcome, target: Target, request_id: str, at: datetime) -> str:
     duration = outcome.seconds * 1000
     lines = [f"START RequestId: {request_id} Version: {target.version}", outcome.logs.rstrip("\n")]
     if outcome.error == TIMED_OUT:
-        instant = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        lines.append(f"{instant} {request_id} Task timed out after {target.timeout_seconds or 0:.2f} seconds\n")
+        lines.append(f"{instant(at)} {request_id} Task timed out after {target.timeout_seconds or 0:.2f} seconds\n")
     figures = (
         f"Duration: {duration:.2f} ms",
         f"Billed Duration: {math.ceil(duration)} ms",

@@ -21,6 +21,7 @@ from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target, Terms
 from runtime.lambdas import archive, calls, files, store
 from runtime.lambdas.functions import Functions
 from runtime.lambdas.store import Package
+from runtime.pages import page
 from runtime.settings import Settings
 
 INVOCATIONS = 4
@@ -53,7 +54,7 @@ class LambdaRoom:
         found = self._versions(function)
         if cursor is not None:
             found = [one for one in found if one.version != LATEST and int(one.version) > _number(cursor)]
-        return Page(found[:limit], found[limit - 1].version.replace(LATEST, "0") if len(found) > limit else None)
+        return page(found, limit, lambda one: one.version.replace(LATEST, "0"))
 
     def create(self, wanted: NewFunction) -> Function:
         name = wanted.name
