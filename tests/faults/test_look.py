@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import redis as client
 
+from tests.faults.own_redis import empty, redis, redis_url
 from tests.faults.stack import Stack, standing
 from tests.services import Redis
 
+__all__ = ["redis", "redis_url"]
+
 NO_SWEEP = {"STEPWELL_SWEEP_SECONDS": "1000000"}
 STARTS = 10
-
-
-@pytest.fixture
-def redis() -> Iterator[Redis]:
-    with Redis() as server:
-        yield server
-
-
-@pytest.fixture
-def redis_url(redis: Redis) -> str:
-    return redis.url
-
-
-def empty(redis: Redis) -> None:
-    with client.Redis.from_url(redis.url) as connection:
-        connection.flushall()
 
 
 HURTS: dict[str, Callable[[Redis], None]] = {"emptied": empty, "killed": Redis.kill, "frozen": Redis.pause}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +15,12 @@ from redis.exceptions import RedisError
 
 from tests.faults.client import Load
 from tests.faults.conftest import Measured
+from tests.faults.own_redis import empty, redis, redis_url
 from tests.faults.stack import Stack
 from tests.runtime.stage import steps
 from tests.services import Redis, until
+
+__all__ = ["redis", "redis_url"]
 
 STARTS = 50
 START_SECONDS = 1.0
@@ -26,24 +29,8 @@ BACK_SECONDS = 10.0
 AWAY_SECONDS = 20.0
 
 
-@pytest.fixture
-def redis() -> Iterator[Redis]:
-    with Redis() as server:
-        yield server
-
-
-@pytest.fixture
-def redis_url(redis: Redis) -> str:
-    return redis.url
-
-
 def nothing(redis: Redis) -> None:
     """There is nothing to be mended."""
-
-
-def empty(redis: Redis) -> None:
-    with client.Redis.from_url(redis.url) as connection:
-        connection.flushall()
 
 
 @dataclass(frozen=True)

@@ -83,18 +83,25 @@ def refusal(act: Callable[..., Any], **given: Any) -> tuple[str, str]:
 def served(house: Stage) -> Iterator[Wire]:
     """The house behind a server of its own; at the end there must have been no answer that the model does not know."""
     app = create_app(Settings(), house.runtime)
+    with listening(app) as url:
+        wire = Wire(house, url)
+        app.after_request(lambda response: _checked(response, wire.faults))
+        yield wire
+    assert wire.faults == []
+
+
+@contextmanager
+def listening(app: flask.Flask) -> Iterator[str]:
+    """The URL at which an application answers until the block ends."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-    wire = Wire(house, f"http://127.0.0.1:{server.port}")
-    app.after_request(lambda response: _checked(response, wire.faults))
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
     try:
-        yield wire
+        yield f"http://127.0.0.1:{server.port}"
     finally:
         server.shutdown()
         serving.join()
         server.server_close()
-    assert wire.faults == []
 
 
 def _checked(response: Any, faults: list[str]) -> Any:

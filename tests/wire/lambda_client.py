@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import boto3
 import flask
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from werkzeug.serving import make_server
 
 from db import queries
 from db.database import connect, database
@@ -24,7 +22,7 @@ from runtime.app import create_app
 from runtime.context import Runtime
 from runtime.settings import Settings
 from tests.wire import lambda_model
-from tests.wire.client import QuietHandler
+from tests.wire.client import listening
 
 Json = Any
 
@@ -76,20 +74,11 @@ def served(url: str, home: Path, **settings: Any) -> Iterator[LambdaWire]:
     made = Settings(home=home, database_url=url, artifacts_dir=home / "artifacts", outbox_dir=home, **settings)
     runtime = Runtime(made)
     app = create_app(made, runtime)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-    wire = LambdaWire(runtime, f"http://127.0.0.1:{server.port}")
-    app.after_request(lambda response: _checked(response, wire.faults))
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
-    serving.start()
-    try:
-        yield wire
-    finally:
-        for client in (wire.client, wire.states):
-            client.close()
-        server.shutdown()
-        serving.join()
-        server.server_close()
-        runtime.close()
+    with closing(runtime), listening(app) as url:
+        wire = LambdaWire(runtime, url)
+        app.after_request(lambda response: _checked(response, wire.faults))
+        with closing(wire.client), closing(wire.states):
+            yield wire
     assert wire.faults == []
 
 

@@ -15,13 +15,13 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 
 from runtime.settings import ROOT
+from tests.wire import aws_model
 
 Json = Any
 
 SERVICE = ServiceModel(Loader().load_service_model("lambda", "service-2"), "lambda")
 TABLE = ROOT / "runtime" / "aws" / "lambda.json"
 HANDLERS = ROOT / "functions" / "lambda_api"
-RULES = ("min", "max", "enum", "pattern", "sensitive")
 LOCATIONS = ("uri", "querystring", "header")
 
 
@@ -45,19 +45,14 @@ def table() -> Json:
 
 
 def text() -> str:
-    """The table as it is kept: a shape a line."""
-    made = table()
-    parts = [
-        f"{json.dumps(part)}: {{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in made[part].items())
-        for part in made
-    ]
-    return "{" + "\n},\n".join(parts) + "\n}}\n"
+    """The table as it is kept."""
+    return aws_model.text(table())
 
 
 def _operation(model: OperationModel, shapes: dict[str, Json]) -> Json:
     taken, given = model.input_shape, model.output_shape
     own: dict[str, Json] = {
-        "input": _added(taken, shapes),
+        "input": aws_model.added(taken, shapes),
         "status": model.http.get("responseCode", 200),
         "locations": {
             name: [one.serialization["location"], _wire_name(name, one), one.type_name]
@@ -93,23 +88,6 @@ def _wire_name(name: str, shape: Shape) -> str:
     return found.lower() if shape.serialization["location"] == "header" else found
 
 
-def _added(shape: Shape, shapes: dict[str, Json]) -> str:
-    """The name of a shape, which is among ``shapes`` then, with all that it is made of."""
-    if shape.name in shapes:
-        return shape.name
-    own: dict[str, Json] = {"type": shape.type_name}
-    shapes[shape.name] = own
-    own |= {rule: shape.metadata[rule] for rule in RULES if rule in shape.metadata}
-    if isinstance(shape, StructureShape):
-        own["members"] = {name: _added(member, shapes) for name, member in shape.members.items()}
-        own["required"] = shape.required_members
-    elif shape.type_name == "list":
-        own["member"] = _added(shape.member, shapes)
-    elif shape.type_name == "map":
-        own |= {"key": _added(shape.key, shapes), "value": _added(shape.value, shapes)}
-    return shape.name
-
-
 def answer_faults(operation: str, status: int, headers: dict[str, str], body: bytes) -> list[str]:
     """Where an answer is not what the model says of the operation's output; strict, where botocore's parser is not."""
     model = SERVICE.operation_model(operation)
@@ -123,7 +101,7 @@ def answer_faults(operation: str, status: int, headers: dict[str, str], body: by
     faults = [] if status in wanted else [f"{operation}: status {status}, not {wanted}"]
     if shape is None or shape.serialization.get("payload") or status == 204:
         return faults if shape is not None or body == b"" else [*faults, f"{operation}: has a body"]
-    return [*faults, *_faults(json.loads(body), shape, operation)]
+    return [*faults, *aws_model.faults(json.loads(body), shape, operation)]
 
 
 def _error_faults(model: OperationModel, status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
@@ -132,7 +110,7 @@ def _error_faults(model: OperationModel, status: int, headers: dict[str, str], b
     if code in known:
         if known[code].metadata["error"]["httpStatusCode"] != status:
             yield f"{model.name}: {code} with status {status}"
-        yield from _faults(said, known[code], f"{model.name}: {code}")
+        yield from aws_model.faults(said, known[code], f"{model.name}: {code}")
     elif COMMON.get(code) != status or said.keys() != {"Type", "message"}:
         yield f"{model.name}: {status} {code!r} {said} is not among {sorted(known)}"
 
@@ -150,55 +128,6 @@ COMMON = {
     "UnknownHost": 421,
 }
 """Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
-KINDS: dict[str, Any] = {
-    "string": str,
-    "timestamp": (int, float),
-    "integer": int,
-    "long": int,
-    "float": (int, float),
-    "double": (int, float),
-    "boolean": bool,
-}
-
-
-def _faults(value: Json, shape: Shape, path: str) -> Iterator[str]:
-    kind = shape.type_name
-    if kind == "structure":
-        yield from _structure_faults(value, shape, path)
-    elif kind == "list" and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _faults(item, shape.member, f"{path}[{index}]")
-    elif kind == "map" and isinstance(value, dict):
-        for key, item in value.items():
-            yield from _text_faults(key, shape.key, path)
-            yield from _faults(item, shape.value, f"{path}.{key}")
-    elif (
-        kind in ("list", "map")
-        or not isinstance(value, KINDS[kind])
-        or (isinstance(value, bool) != (kind == "boolean"))
-    ):
-        yield f"{path}: {value!r} is no {kind}"
-    elif kind == "string":
-        yield from _text_faults(value, shape, path)
-
-
-def _structure_faults(value: Json, shape: StructureShape, path: str) -> Iterator[str]:
-    if not isinstance(value, dict):
-        yield f"{path}: not an object"
-        return
-    members = {one.serialization.get("name", name): one for name, one in shape.members.items()}
-    yield from (f"{path}.{name}: not in the model" for name in value.keys() - members.keys())
-    yield from (f"{path}.{name}: required, absent" for name in shape.required_members if name not in value)
-    for name in value.keys() & members.keys():
-        yield from _faults(value[name], members[name], f"{path}.{name}")
-
-
-def _text_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
-    rules = shape.metadata
-    if value not in rules.get("enum", [value]):
-        yield f"{path}: {value!r} not in the enum"
-    if not rules.get("min", 0) <= len(value) <= rules.get("max", len(value)):
-        yield f"{path}: {len(value)} characters"
 
 
 def main() -> None:

@@ -1,0 +1,89 @@
+"""botocore's shapes of either service: a table of them as it is kept, and what of an answer is not as they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.model import Shape, StructureShape
+
+Json = Any
+
+RULES = ("min", "max", "enum", "pattern", "sensitive")
+KINDS: dict[str, Any] = {
+    "string": str,
+    "timestamp": (int, float),
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": bool,
+}
+
+
+def text(table: Json) -> str:
+    """A table as it is kept: a shape a line."""
+    parts = [
+        f"{json.dumps(part)}: {{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in table[part].items())
+        for part in table
+    ]
+    return "{" + "\n},\n".join(parts) + "\n}}\n"
+
+
+def added(shape: Shape, shapes: dict[str, Json]) -> str:
+    """The name of a shape, which is among ``shapes`` then, with all that it is made of."""
+    if shape.name in shapes:
+        return shape.name
+    own: dict[str, Json] = {"type": shape.type_name}
+    shapes[shape.name] = own
+    own |= {rule: shape.metadata[rule] for rule in RULES if rule in shape.metadata}
+    if isinstance(shape, StructureShape):
+        own["members"] = {name: added(member, shapes) for name, member in shape.members.items()}
+        own["required"] = shape.required_members
+    elif shape.type_name == "list":
+        own["member"] = added(shape.member, shapes)
+    elif shape.type_name == "map":
+        own |= {"key": added(shape.key, shapes), "value": added(shape.value, shapes)}
+    return shape.name
+
+
+def faults(value: Json, shape: Shape, path: str) -> Iterator[str]:
+    """Where a value is not what its shape says; strict, where botocore's parser is not."""
+    kind = shape.type_name
+    if kind == "structure":
+        yield from _structure_faults(value, shape, path)
+    elif kind == "list" and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from faults(item, shape.member, f"{path}[{index}]")
+    elif kind == "map" and isinstance(value, dict):
+        for key, item in value.items():
+            yield from _text_faults(key, shape.key, path)
+            yield from faults(item, shape.value, f"{path}.{key}")
+    elif (
+        kind in ("list", "map")
+        or not isinstance(value, KINDS[kind])
+        or (isinstance(value, bool) != (kind == "boolean"))
+    ):
+        yield f"{path}: {value!r} is no {kind}"
+    elif kind == "string":
+        yield from _text_faults(value, shape, path)
+
+
+def _structure_faults(value: Json, shape: StructureShape, path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{path}: not an object"
+        return
+    members = {one.serialization.get("name", name): one for name, one in shape.members.items()}
+    yield from (f"{path}.{name}: not in the model" for name in value.keys() - members.keys())
+    yield from (f"{path}.{name}: required, absent" for name in shape.required_members if name not in value)
+    for name in value.keys() & members.keys():
+        yield from faults(value[name], members[name], f"{path}.{name}")
+
+
+def _text_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
+    rules = shape.metadata
+    if value not in rules.get("enum", [value]):
+        yield f"{path}: {value!r} not in the enum"
+    if not rules.get("min", 0) <= len(value) <= rules.get("max", len(value)):
+        yield f"{path}: {len(value)} characters"
