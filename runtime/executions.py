@@ -181,31 +181,23 @@ class Executions:
             return events.TimerFired(at, _seed(), frame, entry, number)
 
         if kind == commands.RUN:
-            return self._pump(execution_id, frame, entry)
+            return self._commit(lambda: self._pumped(execution_id, frame, entry))
         guard, outcome = None, None
         if kind == commands.NESTED:
             guard = ParentGuard(task_id(execution_id, number), frame, entry)
             outcome = Outcome("COMPLETED")
         return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
 
-    def _pump(self, execution_id: str, frame: str, entry: int) -> bool:
-        """Look after a map run."""
-        with database.connection_context():
-            with transaction():
-                row = rows.locked(Execution, Execution.id == execution_id)
-                if row is None or row.status != execution.IN_PROGRESS:
-                    return False
-                house = map_runs.House(self.workflows, self.limits, self.artifacts, _seed())
-                pumped = map_runs.pump(row, frame, entry, house)
-                if pumped is None:
-                    return False
-                effects = pumped.effects
-                if pumped.event is not None:
-                    effects = effects.with_those(self._written(row, pumped.event, 0) or Effects())
-                reach("advance.before_commit")
-            reach("advance.after_commit")
-            self._announce(effects)
-        return True
+    def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
+        """Look after a map run; None when there is none."""
+        row = rows.locked(Execution, Execution.id == execution_id)
+        if row is None or row.status != execution.IN_PROGRESS:
+            return None
+        house = map_runs.House(self.workflows, self.limits, self.artifacts, _seed())
+        pumped = map_runs.pump(row, frame, entry, house)
+        if pumped is None or pumped.event is None:
+            return None if pumped is None else pumped.effects
+        return pumped.effects.with_those(self._written(row, pumped.event, 0) or Effects())
 
     def _await_answer(self, claim: Claimed, logs: str) -> None:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
@@ -244,19 +236,19 @@ class Executions:
 
         It is the one way out of a status that is an end.
         """
-        with database.connection_context():
-            with transaction():
-                row = rows.locked(Execution, Execution.id == execution_id)
-                if row is None or row.status not in REDRIVABLE:
-                    return False
-                before = rows.revived(row)
-                event = events.ExecutionRedriven(queries.now(), _seed(), row.redrives + 1)
-                move = transition(self.workflows.machine(row.version_id), before, event, self.limits)
-                effects = rows.save(row, before, move)
-                redriven = {"redrives": event.count, "redriven_at": event.at}
-                Execution.update(redriven).where(Execution.id == row.id).execute()
-            self._announce(effects)
-        return True
+        return self._commit(lambda: self._redriven(execution_id))
+
+    def _redriven(self, execution_id: str) -> Effects | None:
+        row = rows.locked(Execution, Execution.id == execution_id)
+        if row is None or row.status not in REDRIVABLE:
+            return None
+        before = rows.revived(row)
+        event = events.ExecutionRedriven(queries.now(), _seed(), row.redrives + 1)
+        move = transition(self.workflows.machine(row.version_id), before, event, self.limits)
+        effects = rows.save(row, before, move)
+        redriven = {"redrives": event.count, "redriven_at": event.at}
+        Execution.update(redriven).where(Execution.id == row.id).execute()
+        return effects
 
     def pause(self, execution_id: str) -> None:
         """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""
@@ -318,9 +310,13 @@ class Executions:
     ) -> bool:
         """Lock, load, decide, write, commit, tell. False when there was nothing that the event fits."""
         _check_id(execution_id)
+        return self._commit(lambda: self._moved(execution_id, make, guard, outcome, timer))
+
+    def _commit(self, move: Callable[[], Effects | None]) -> bool:
+        """One move in a transaction of its own, told to others when it is committed. False when it changed nothing."""
         with database.connection_context():
             with transaction():
-                effects = self._moved(execution_id, make, guard, outcome, timer)
+                effects = move()
                 reach("advance.before_commit")
             reach("advance.after_commit")
             if effects is not None:
