@@ -24,6 +24,8 @@ from tests.services import Postgres, fresh_database, until
 ANSWER_SECONDS = 20.0
 BACK_SECONDS = 10.0
 CALM = 50
+PATIENT = {"STEPWELL_LEASE_SECONDS": "60"}
+"""Longer than PostgreSQL is ever away here: a lease that ran out meanwhile may be taken for a loss."""
 LEASES = 3
 
 
@@ -104,7 +106,7 @@ def test_requests_are_put_off_and_work_goes_on(stack: Stack, postgres: Postgres,
     hurt = HURTS[name]
     web = stack.web()
     for number in (1, 2):
-        stack.worker(f"worker-{number}")
+        stack.worker(f"worker-{number}", **PATIENT)
     stack.stage.workflows.create("w", steps("works", "works", "works"))
     with Load(questions(web)) as load:
         until(lambda: len(load.started()) > 30 and stack.noted("ended"), f"it works; {stack.said()}")
