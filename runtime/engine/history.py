@@ -19,8 +19,15 @@ Json = Any
 
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 _WHOLE = {"truncated": False}
-_FOLLOWING = ("StateSucceeded", "StateFailed", "IterationStarted", "IterationSucceeded", "IterationFailed")
-"""What begins and ends places inside a state: it comes of the line above."""
+_FOLLOWING = ("StateSucceeded", "StateFailed", "IterationSucceeded", "IterationFailed")
+"""What ends places inside a state: it comes of the line above."""
+_ASIDE = {
+    ("ParallelStateSucceeded", "ParallelStateExited"),
+    ("MapStateSucceeded", "MapStateExited"),
+    ("MapIterationSucceeded", "MapIterationStarted"),
+    ("MapIterationFailed", "MapStateFailed"),
+}
+"""What is no link of the chain: the second comes of what the first came of, as in AWS's recorded histories."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ def rendered(lines: Sequence[Recorded], setting: Setting, with_data: bool = True
         kind, member, details = _said(line, above, setting)
         event = {
             "id": line.id,
-            "previousEventId": _previous(line, last, begun),
+            "previousEventId": _previous(line, above, last, begun),
             "timestamp": line.at / 1000,
             "type": kind,
         }
@@ -112,10 +119,16 @@ def frames_above(frames: Iterable[str]) -> set[str]:
     return found
 
 
-def _previous(line: Recorded, last: Mapping[str, int], begun: Mapping[tuple[str, int], int]) -> int:
+def _previous(
+    line: Recorded, above: Recorded | None, last: Mapping[str, int], begun: Mapping[tuple[str, int], int]
+) -> int:
     """The event that led to this one: the one before it in the same place, or where that place was opened."""
     if line.id <= 2:
         return 0
+    if above is not None and (above.type, line.type) in _ASIDE:
+        return line.id - 2
+    if line.type == "MapIterationStarted":  # of the first ones, which begin in a row
+        return line.id - 1 - int(line.details["index"])
     if line.step is None or line.type.endswith(_FOLLOWING):
         return line.id - 1
     path = line.frame
@@ -142,9 +155,9 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
         return kind, _member(kind), _of_execution(line, setting)
     if "task" in line.details:
         return _of_task(line, setting)
-    details = (kind.startswith("Map") and _of_map(line, setting)) or _fault(line.details)
+    details = _of_map(line, setting) if kind.startswith("Map") else {}
     if kind == "EvaluationFailed":
-        details |= {name: line.details[name] for name in ("location", "state")}
+        details = _fault(line.details) | {name: line.details[name] for name in ("location", "state")}
     return kind, _member(kind) if details else None, details
 
 
@@ -165,6 +178,8 @@ def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
 def _of_map(line: Recorded, setting: Setting) -> dict[str, Json]:
     if line.type == "MapRunStarted":
         return {"mapRunArn": f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"}
+    if line.type == "MapRunFailed":
+        return _fault(line.details)
     if line.type == "MapStateStarted":
         return {"length": line.details["length"]}
     return {"name": line.step, "index": line.details["index"]} if "index" in line.details else {}
@@ -220,7 +235,7 @@ def _limits(line: Recorded) -> dict[str, Json]:
 
 def _fault(details: Mapping[str, Json]) -> dict[str, Json]:
     bounds = {"error": ERROR_CHARS, "cause": CAUSE_CHARS}
-    return {name: str(details[name])[:most] for name, most in bounds.items() if details.get(name) is not None}
+    return {name: str(details[name])[:most] for name, most in bounds.items() if details.get(name)}
 
 
 def _payload(name: str, text: str | None) -> dict[str, Json]:

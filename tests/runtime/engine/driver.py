@@ -50,6 +50,8 @@ class Play:
 
     execution: Execution
     history: list[HistoryEvent] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    results: dict[int, Json] = field(default_factory=dict)
     dispatched: list[DispatchTask] = field(default_factory=list)
     timers: list[SetTimer] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
@@ -103,11 +105,15 @@ class Driver:
         before = self.play.execution
         move = self.decide(self.machine, before, event, self.limits)
         self.play.execution = move.execution
-        self.play.history.extend(move.history)
+        self._write(move.history, event.at)
         if move.execution is not before:
             self.play.milliseconds = event.at - BEGIN
         for command in move.commands:
             self._obey(command, event.at)
+
+    def _write(self, lines: Sequence[HistoryEvent], at: int) -> None:
+        self.play.history.extend(lines)
+        self.play.times.extend([at] * len(lines))
 
     def _next(self) -> tuple[int, Make]:
         """What is due first; or, when time does not count, any one."""
@@ -125,9 +131,15 @@ class Driver:
                 self._plan(at, command.delay_seconds, lambda now: self._fired(command, now))
             case commands.CancelFrames():
                 self.play.cancelled.append(command.frame)
-            case CompleteTask() | FailTask() | HoldTask():
-                step = next((one.step for one in self.play.dispatched if one.number == command.number), None)
-                self.play.tasks[step or f"task {command.number}"] = SETTLED[type(command)]
+            case CompleteTask():
+                self.play.results[command.number] = command.result
+                self._settle(command)
+            case FailTask() | HoldTask():
+                self._settle(command)
+
+    def _settle(self, command: CompleteTask | FailTask | HoldTask) -> None:
+        step = next((one.step for one in self.play.dispatched if one.number == command.number), None)
+        self.play.tasks[step or f"task {command.number}"] = SETTLED[type(command)]
 
     def _call(self, task: DispatchTask, at: int) -> None:
         """Claim the task, as a worker would, and let its handler's end be an event to come."""
@@ -135,16 +147,19 @@ class Driver:
         self.play.tasks[task.step] = "QUEUED"
         self.attempts[task.number] += 1
         attempt = self.attempts[task.number]
-        self._claim(task.frame, attempt)
+        self._claim(task, attempt, at)
         given = self.answer(task)
         if task.timeout_seconds is not None and given.after > task.timeout_seconds:
             given = Answer(error="States.Timeout", after=task.timeout_seconds)
         self._plan(at, given.after, lambda now: self._ended(task, attempt, given, now))
 
-    def _claim(self, path: str, attempt: int) -> None:
-        execution = self.play.execution
-        claimed = {path: replace(execution.frames[path], attempt=attempt)}
-        self.play.execution = replace(execution, frames={**execution.frames, **claimed})
+    def _claim(self, task: DispatchTask, attempt: int, at: int) -> None:
+        """A claim writes a line of its own, as ``db/queries.py`` does."""
+        before = self.play.execution
+        claimed = {task.frame: replace(before.frames[task.frame], attempt=attempt)}
+        count = before.history_count + 1
+        self.play.execution = replace(before, frames={**before.frames, **claimed}, history_count=count)
+        self._write([HistoryEvent("TaskStarted", task.frame, task.step, {"task": task.number})], at)
 
     def _ended(self, task: DispatchTask, attempt: int, given: Answer, at: int) -> events.Event:
         place = (at, self._seed(), task.frame, task.entry, attempt)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import flow, jsontext, steplist, validate
+from runtime.engine import flow, history, jsontext, steplist, validate
 from runtime.engine.definition import StateMachine
-from runtime.engine.execution import HistoryEvent
+from runtime.engine.history import Recorded, Setting, TaskData
 from runtime.engine.limits import LIMITS, EngineLimits
 from runtime.engine.load import load
 from runtime.engine.steplist import FunctionDefaults
@@ -20,7 +20,7 @@ from tests.runtime.engine.driver import Driver, Play, Script
 Json = Any
 
 CASES = Path(__file__).parent / "cases"
-FILES = sorted(CASES.glob("*.json"))
+FILES = sorted(CASES.rglob("*.json"))
 FUNCTIONS = ("step1", "step2", "fetch", "fetch::PROD", "flaky", "send")
 FIELDS = {"source", "definition", "functions", "input", "tasks", "seed", "limits", "cancelAfter", "expect"}
 
@@ -55,8 +55,43 @@ def play(case: Json) -> Play:
     return played
 
 
-def line(event: HistoryEvent) -> str:
-    return event.type if event.step is None else f"{event.type} {event.step}"
+def events(played: Play, definition: Json) -> list[Json]:
+    """The history as GetExecutionHistory gives it, but for the times."""
+    lines = [
+        Recorded(number, one.type, at, one.frame, one.step, one.details)
+        for number, (one, at) in enumerate(zip(played.history, played.times, strict=True), 1)
+    ]
+    return [
+        {name: value for name, value in event.items() if name != "timestamp"}
+        for event in history.rendered(lines, setting_of(played, definition))
+    ]
+
+
+def setting_of(played: Play, definition: Json) -> Setting:
+    execution = played.execution
+    texts = {
+        task.number: TaskData(
+            jsontext.write(task.input),
+            jsontext.write(played.results[task.number]) if task.number in played.results else None,
+        )
+        for task in played.dispatched
+    }
+    return Setting(
+        identity=execution.id,
+        input=jsontext.write(execution.input),
+        output=jsontext.write(execution.output),
+        execution={},
+        region="us-east-1",
+        account="123456789012",
+        resources=history.resources_of(definition) if "States" in definition else {},
+        tasks=texts,
+    )
+
+
+def told(played: Play, definition: Json) -> list[str]:
+    """The type of each event, and the state that it is about."""
+    kinds = [event["type"] for event in events(played, definition)]
+    return [kind if one.step is None else f"{kind} {one.step}" for kind, one in zip(kinds, played.history, strict=True)]
 
 
 SEEN: dict[str, Callable[[Play], Json]] = {
@@ -64,7 +99,6 @@ SEEN: dict[str, Callable[[Play], Json]] = {
     "output": lambda played: played.execution.output,
     "error": lambda played: played.execution.error,
     "cause": lambda played: played.execution.cause,
-    "history": lambda played: [line(event) for event in played.history],
     "historyCount": lambda played: played.execution.history_count,
     "delays": lambda played: [timer.delay_seconds for timer in played.timers],
     "dispatched": lambda played: [task.step for task in played.dispatched],
@@ -77,13 +111,17 @@ SEEN: dict[str, Callable[[Play], Json]] = {
 }
 
 
+RENDERED: dict[str, Callable[[Play, Json], Json]] = {"history": told, "events": events}
+
+
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_case(file: Path) -> None:
     case = read(file)
     played = play(case)
     expected = case["expect"]
     assert case["source"] and "status" in expected
-    seen = {what: SEEN[what](played) for what in expected}
+    seen = {what: SEEN[what](played) for what in expected if what in SEEN}
+    seen |= {what: RENDERED[what](played, case["definition"]) for what in expected if what in RENDERED}
     if "inputs" in expected:  # a case speaks of the steps it is about
         seen["inputs"] = {step: calls for step, calls in seen["inputs"].items() if step in expected["inputs"]}
     assert as_text(seen) == as_text(expected)

@@ -104,7 +104,7 @@ def test_the_ledger_holds_each_value_once() -> None:
     states = {"A": {"Type": "Pass", "Result": 5, "Next": "B"}, "B": {**task(), "Next": "C"}, "C": {"Type": "Succeed"}}
     del states["B"]["End"]
     played = Driver(load({"StartAt": "A", "States": states}), None, lambda one: Answer([one.step])).run()
-    assert [(line.type, dict(line.details)) for line in played.history] == [
+    assert [(line.type, dict(line.details)) for line in played.history if line.type != "TaskStarted"] == [
         ("ExecutionStarted", {}),
         ("PassStateEntered", {"input": None}),
         ("PassStateExited", {"output": 5}),
@@ -122,7 +122,9 @@ def test_the_ledger_says_which_branch_and_what_went_wrong() -> None:
     branches = [{"StartAt": "B", "States": {"B": {"Type": "Pass", "Next": "C"}, "C": {**task(), "TimeoutSeconds": 3}}}]
     document = {"StartAt": "A", "States": {"A": {"Type": "Parallel", "Branches": branches, "End": True}}}
     played = Driver(load(document), 1, lambda one: Answer(error="E", cause="why")).run()
-    assert [(line.frame, line.type, dict(line.details)) for line in played.history][3:] == [
+    assert [(line.frame, line.type, dict(line.details)) for line in played.history if line.type != "TaskStarted"][
+        3:
+    ] == [
         ("2.0", "PassStateEntered", {"input": 1}),
         ("2.0", "PassStateExited", {"output": 1}),
         ("2.0", "TaskStateEntered", {}),
