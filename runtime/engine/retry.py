@@ -20,6 +20,10 @@ TOO_LARGE = "States.DataLimitExceeded"
 result that is too large is a failure like any other. Source: the guide for the one; for the other what AWS is recorded
 to do, localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling/test_states_errors.snapshot.json."""
 
+TIMEOUT, HEARTBEAT_TIMEOUT = "States.Timeout", "States.HeartbeatTimeout"
+"""A task whose heartbeat did not come has timed out: Retry and Catch may name it either way, and all else tells of the
+first. Source: localstack/localstack, tests/aws/services/stepfunctions/v2/timeouts/test_heartbeats.snapshot.json."""
+
 Rule = TypeVar("Rule", Retrier, Catcher)
 
 
@@ -55,10 +59,15 @@ def matches(names: Sequence[str], error: str, is_terminal: bool = False) -> bool
     """Whether a list of ErrorEquals covers an error name; a terminal one only by the name itself."""
     if error == BY_NOTHING:
         return False
-    if error in names or (error == "States.HeartbeatTimeout" and "States.Timeout" in names):
+    if error in names or told(error) in names:
         return True
-    wild = "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
+    wild = "States.ALL" in names or ("States.TaskFailed" in names and told(error) != TIMEOUT)
     return wild and not is_terminal
+
+
+def told(error: str) -> str:
+    """What an error is called where it is seen."""
+    return TIMEOUT if error == HEARTBEAT_TIMEOUT else error
 
 
 def _delay(retrier: Retrier, before: int, chance: float) -> float:

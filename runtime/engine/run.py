@@ -117,7 +117,7 @@ class Run(Standing):
             except StateFault as fault:  # of the catcher, which does not catch itself
                 error, cause, is_terminal = fault.error, fault.cause_in(frame), fault.is_terminal
             if frame.path == "":
-                return self.end(execution.FAILED, error=error, cause=cause)
+                return self.end(execution.FAILED, error=retry.told(error), cause=cause)
             frame = self._failed_below(frame, error, cause)
 
     def end(self, status: str, **ending: Json) -> None:
@@ -190,7 +190,7 @@ class Run(Standing):
         state = self.state_of(parent)
         if isinstance(state, MapState):
             self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(frame.path))
-        self.record(f"{type(state).__name__}Failed", parent, error=error, cause=cause)
+        self.record(f"{type(state).__name__}Failed", parent, error=retry.told(error), cause=cause)
         return parent
 
     def _cancel_children(self, frame: Frame) -> None:
@@ -211,7 +211,8 @@ class Run(Standing):
         catcher = retry.first_match(state.catchers, error, is_terminal)
         if catcher is None:
             return False
-        output, assigned = dataflow.caught(self, frame, state, catcher, {"Error": error, "Cause": cause or ""})
+        told = {"Error": retry.told(error), "Cause": cause or ""}
+        output, assigned = dataflow.caught(self, frame, state, catcher, told)
         self.leave(frame, output, catcher.next, assigned)
         return True
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.engine import causes, dataflow, execution, invocations, jsontext
+from runtime.engine import causes, dataflow, execution, invocations, jsontext, retry
 from runtime.engine.commands import CompleteTask, DispatchTask
 from runtime.engine.definition import TaskState
 from runtime.engine.events import TaskFailed, TaskSucceeded
 from runtime.engine.execution import Frame
 from runtime.engine.fields import Field
 from runtime.engine.resources import ACTIVITY, FUNCTION, INVOKE, task_function
-from runtime.engine.retry import TOO_LARGE
 from runtime.engine.run import Run, number_of
 from runtime.engine.standing import StateFault
 
 Json = Any
-
-TIMEOUTS = ("States.Timeout", "States.HeartbeatTimeout")
 
 
 def enter(run: Run, frame: Frame, state: TaskState) -> None:
@@ -89,10 +86,11 @@ def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
 
 def _fail(run: Run, frame: Frame, state: TaskState, error: str, cause: str | None) -> None:
     """The task has failed: its function has, or what it gave cannot be taken."""
-    if error == TOO_LARGE and state.call.kind in (FUNCTION, INVOKE) and not state.is_answered:
+    if error == retry.TOO_LARGE and state.call.kind in (FUNCTION, INVOKE) and not state.is_answered:
         cause = causes.too_large(_named(state.resource))
-    kind = "TaskTimedOut" if error in TIMEOUTS else "TaskFailed"
-    run.record(kind, frame, task=number_of(state, frame), error=error, cause=cause)
+    told = retry.told(error)
+    kind = "TaskTimedOut" if told == retry.TIMEOUT else "TaskFailed"
+    run.record(kind, frame, task=number_of(state, frame), error=told, cause=cause)
     run.fail(frame, error, cause)
 
 
