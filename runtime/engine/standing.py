@@ -169,7 +169,7 @@ class Standing:
         except IntrinsicFault as fault:
             raise StateFault("States.IntrinsicFailure", str(fault)) from None
         except JsonataFault as fault:
-            error, location = "States.QueryEvaluationError", f"{field}{fault.where}"
+            error, location = "States.QueryEvaluationError", fault.location(field)
             cause = causes.in_state(frame.state, frame.entry, fault.cause(field))
             self.record("EvaluationFailed", frame, error=error, cause=cause, location=location, state=frame.state)
             raise StateFault(error, fault.cause(field)) from None
