@@ -35,7 +35,8 @@ def test_what_a_call_says_in_vain_is_told_in_both_languages() -> None:
 
 def test_a_step_list_and_a_plain_machine_have_nothing_to_tell() -> None:
     assert warnings({"steps": [{"taskName": "step1"}]}) == []
-    assert warnings(machine({"Type": "Task", "Resource": "step1", "Parameters": {"ClientContext": 1}, "End": True})) == []
+    plain = {"Type": "Task", "Resource": "step1", "Parameters": {"ClientContext": 1}, "End": True}
+    assert warnings(machine(plain)) == []
 
 
 def test_a_path_that_is_taken_as_it_is_written_is_told() -> None:
