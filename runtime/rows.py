@@ -83,6 +83,8 @@ def snapshot(claim: Claimed) -> execution.Execution:
         started_at=claim.created_at,
         frames={"": root},
         history_count=claim.history_count,
+        redrives=claim.redrives,
+        redriven_at=claim.redriven_at,
     )
 
 
@@ -178,6 +180,8 @@ def _value(row: Execution, frames: dict[str, execution.Frame]) -> execution.Exec
         status=row.status,
         frames=frames,
         history_count=row.history_count,
+        redrives=row.redrives,
+        redriven_at=row.redriven_at,
     )
 
 
