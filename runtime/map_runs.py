@@ -295,7 +295,8 @@ def _version(row: Execution, state: str, label: str) -> Version:
     found = Version.get_or_none(Version.id == identity)
     if found is not None:
         return found
-    compiled = json.loads(Version.get_by_id(row.version_id).compiled)
+    whole = Version.get_by_id(row.version_id)
+    compiled = json.loads(whole.compiled)
     processor = {**_processor(compiled["machine"], state)}
     processor.pop("ProcessorConfig")
     if "QueryLanguage" in compiled["machine"]:
@@ -313,6 +314,7 @@ def _version(row: Execution, state: str, label: str) -> Version:
         number=number,
         definition=jsontext.write(processor),
         compiled=json.dumps(own),
+        options=whole.options,
         created_at=clock_sql(),
     ).on_conflict_ignore().execute()
     return Version.get_by_id(identity)

@@ -88,7 +88,7 @@ class NoValue(PathMissing):
 def evaluate(node: Path | Call, scope: Scope) -> Json:
     """The value of a path or a call. Raises PathMissing; NoValue of a call's argument; IntrinsicFault."""
     if isinstance(node, Path):
-        return node.get(scope.document, scope.context, scope.variables)
+        return scope.at_path(node)
     try:
         return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
     except PathMissing as fault:
