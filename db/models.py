@@ -378,9 +378,23 @@ class EventConfig(Table):
         primary_key = CompositeKey("name", "qualifier")
 
 
+class FunctionPermission(Table):
+    """A statement of the policy of a function, or of one of its versions or aliases; "" qualifies the function."""
+
+    name = TextField()
+    qualifier = TextField()
+    sid = TextField()
+    statement = TextField()
+    created_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "qualifier", "sid")
+
+
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
+    FunctionPermission,
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")
