@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.database import database, transaction
-from db.models import EventConfig
+from db.function_models import EventConfig
 from functions.contract import Page
 from functions.errors import NameTaken
 from functions.lambda_api import _names

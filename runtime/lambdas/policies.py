@@ -10,7 +10,7 @@ from typing import Any
 from peewee import IntegrityError
 
 from db.database import database, transaction
-from db.models import FunctionPermission
+from db.function_models import FunctionPermission
 from functions.lambda_api import _policy
 from functions.lambda_api._errors import (
     PolicyLengthExceededException,

@@ -13,7 +13,7 @@ from typing import Any
 from peewee import SQL, IntegrityError, fn
 
 from db.database import database, is_sqlite, transaction
-from db.models import (
+from db.function_models import (
     EventConfig,
     FunctionAlias,
     FunctionCode,
