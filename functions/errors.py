@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 class StepwellError(Exception):
     """Something went wrong."""
@@ -15,7 +18,7 @@ class StepwellError(Exception):
         self.hint = hint
         super().__init__(self.message)
 
-    def to_dict(self) -> dict[str, dict[str, str]]:
+    def to_dict(self) -> dict[str, dict[str, Any]]:
         """The one JSON error form: ``{"error": {"code", "message", "path"?, "hint"?}}``."""
         members = {"code": self.code, "message": self.message, "path": self.path, "hint": self.hint}
         return {"error": {name: value for name, value in members.items() if value is not None}}
@@ -48,6 +51,22 @@ class InvalidDefinition(InvalidRequest):
     """The definition cannot be run."""
 
     code = "InvalidDefinition"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        path: str | None = None,
+        hint: str | None = None,
+        faults: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        """``faults`` are all that is wrong: of each the code, message, path, pointer and perhaps a hint."""
+        self.faults = faults
+        super().__init__(message, path=path, hint=hint)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        told = super().to_dict()
+        return {"error": {**told["error"], "faults": list(self.faults)}} if self.faults else told
 
 
 class InvalidCursor(InvalidRequest):

@@ -17,6 +17,7 @@ from functions.api._schemas import SCHEMAS
 from functions.contract import FunctionView
 from runtime.body_schema import BodySchema
 from runtime.engine import jsontext, kinds, names, rules
+from runtime.engine.places import Place
 from runtime.engine.steplist import FunctionDefaults
 from runtime.function_source import CatalogError, Source, read_source
 from runtime.routes import Route, parse_route
@@ -215,21 +216,21 @@ def _body_limit(value: Any) -> str:
 
 
 def _seconds(value: Any) -> float:
-    _refuse_faults(rules.SECONDS(value, "it"))
+    _refuse_faults(rules.SECONDS(value, Place()))
     return float(value)
 
 
 def _retry(value: Any) -> Any:
     if isinstance(value, dict) and not all(isinstance(member, str) for member in value):
         raise ValueError("has a member whose name is no string")
-    _refuse_faults(kinds.check(value, "it", rules.RETRY, "a retry"))
+    _refuse_faults(kinds.check(value, Place(), rules.RETRY, "a retry"))
     return value
 
 
 def _refuse_faults(faults: Iterator[kinds.Fault]) -> None:
     for fault in faults:
         hint = f" ({fault.hint})" if fault.hint else ""
-        raise ValueError(f"{fault.path.removeprefix('it.')}: {fault.message}{hint}".removeprefix("it: "))
+        raise ValueError(f"{fault.path.removeprefix('$.')}: {fault.message}{hint}".removeprefix("$: "))
 
 
 _MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {

@@ -18,6 +18,7 @@ from runtime.engine.definition import PlannedTask, StateMachine, TaskState
 from runtime.engine.fields import Constant
 from runtime.engine.history import resources_of
 from runtime.engine.load import load
+from runtime.engine.places import ROOT, Place
 from runtime.engine.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
 from runtime.engine.steplist import Compiled, FunctionDefaults
 from runtime.engine.validate import Fault
@@ -85,21 +86,21 @@ class Workflows:
         """Store the newest version of ``name``. Raises InvalidName, InvalidDefinition, PayloadTooLarge."""
         if fault := names.fault_of(name):
             raise InvalidName(f"The workflow's name: {fault}.", path="$.name")
-        return self._store(name, definition, self.compiled(definition, "$.definition"))
+        return self._store(name, definition, self.compiled(definition, ROOT / "definition"))
 
     def seed(self, name: str, definition: Json) -> None:
         """Store a workflow that ships with the house, unless there is one, or was one that somebody deleted."""
         with database.connection_context():
             known = Workflow.select().where(Workflow.name == name).exists()
         if not known:
-            self._store(name, definition, self.compiled(definition, "$"), is_seed=True)
+            self._store(name, definition, self.compiled(definition), is_seed=True)
 
     def create_flow(self, tree: Json) -> Latest:
         """The version of the workflow ``flow:<name>`` that is this tree: a new one only when the newest is not.
 
         It may not be the newest any more when this returns: trees of one name are stored by many at once.
         """
-        _refuse(validate.flow(tree, self.defaults, self.limits.steps), "$")
+        _refuse(validate.flow(tree, self.defaults, self.limits.steps), ROOT)
         name = FLOW + tree["name"]
         return self.kept(name, tree, flow.compile(tree, self.defaults))
 
@@ -115,9 +116,9 @@ class Workflows:
         """What is wrong with a definition in either notation."""
         return validate.workflow(definition, self.defaults, self.limits.steps, self.aliases)
 
-    def compiled(self, definition: Json, place: str) -> Compiled:
-        """The machine of a definition in either notation. Raises InvalidDefinition with the path below ``place``."""
-        _refuse(self.faults(definition), place)
+    def compiled(self, definition: Json, root: Place = ROOT) -> Compiled:
+        """The machine of a definition in either notation. Raises InvalidDefinition, with places from ``root``."""
+        _refuse(self.faults(definition), root)
         return self.compile(definition)
 
     def compile(self, definition: Json) -> Compiled:
@@ -268,9 +269,16 @@ def _raised() -> dict[Any, Any]:
     }
 
 
-def _refuse(faults: Sequence[Fault], place: str) -> None:
-    """Raise the first fault, and say how many more there are."""
+def _refuse(faults: Sequence[Fault], root: Place) -> None:
+    """Raise with all faults, the first one as what is wrong; their places begin at ``root``."""
     if faults:
-        first, more = faults[0], len(faults) - 1
-        message = f"{first.message}{f' (and {more} more)' if more else ''}"
-        raise InvalidDefinition(message, path=place + first.path[1:], hint=first.hint)
+        told = [_told(one, root) for one in faults]
+        first, more = told[0], len(told) - 1
+        message = f"{first['message']}{f' (and {more} more)' if more else ''}"
+        raise InvalidDefinition(message, path=first["path"], hint=first.get("hint"), faults=told)
+
+
+def _told(fault: Fault, root: Place) -> dict[str, str]:
+    place = root / fault.where.steps
+    hint = {"hint": fault.hint} if fault.hint else {}
+    return {"code": fault.code, "message": fault.message, "path": str(place), "pointer": place.pointer, **hint}

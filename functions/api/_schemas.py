@@ -45,6 +45,7 @@ _TASK_IN_EXECUTION = {
 _TASK_PLACE = {"executionId": _TEXT, "workflow": _TEXT, "createdAt": _TIME}
 _PAYLOADS = ("data", "input", "result", "cause")
 
+_FAULT = _object({"code": _TEXT, "message": _TEXT, "path": _TEXT, "pointer": _TEXT, "hint": _TEXT}, optional=("hint",))
 _WARNING = _object({"path": _TEXT, "message": _TEXT})
 _WORKFLOW_ROW = {"id": _TEXT, "name": _TEXT, "version": _COUNT, "createdAt": _TIME}
 
@@ -64,7 +65,18 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
     "Cursor": {"type": "string", "description": "the next of the page before"},
     "Error": _object(
-        {"error": _object({"code": _TEXT, "message": _TEXT, "path": _TEXT, "hint": _TEXT}, optional=("path", "hint"))}
+        {
+            "error": _object(
+                {
+                    "code": _TEXT,
+                    "message": _TEXT,
+                    "path": _TEXT,
+                    "hint": _TEXT,
+                    "faults": {"type": "array", "items": _FAULT},
+                },
+                optional=("path", "hint", "faults"),
+            )
+        }
     ),
     "WorkflowRow": _object(_WORKFLOW_ROW),
     "WorkflowPage": _page("WorkflowRow"),

@@ -215,6 +215,9 @@ class Machines(Protocol):
     def faults(self, definition: str, kind: str) -> Sequence[DefinitionFault]:
         """What is wrong with a definition; nothing when it could be stored."""
 
+    def warnings(self, definition: str) -> Sequence[DefinitionFault]:
+        """What a definition that could be stored says in vain."""
+
     def update(self, arn: Arn, wanted: NewMachine) -> Machine:
         """Give a state machine a new revision. Raises InvalidDefinition, StateMachineDoesNotExist."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.sfn import _inputs
-from functions.sfn._rooms import STANDARD, Json, SfnContext
+from functions.sfn._rooms import STANDARD, DefinitionFault, Json, SfnContext
 
 TARGET = "AWSStepFunctions.ValidateStateMachineDefinition"
 MOST = 100
@@ -11,9 +11,13 @@ MOST = 100
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     most = event.get("maxResults") or MOST
-    found = context.machines.faults(event["definition"], event.get("type", STANDARD))
-    shown = [
-        {"severity": "ERROR", "code": one.code, "message": one.message, "location": one.location}
-        for one in found[:most]
-    ]
-    return {"result": "FAIL" if found else "OK", "diagnostics": shown, "truncated": len(found) > most}
+    faults = context.machines.faults(event["definition"], event.get("type", STANDARD))
+    told = [_diagnostic(one, "ERROR") for one in faults]
+    if not faults and event.get("severity") == "WARNING":
+        told = [_diagnostic(one, "WARNING") for one in context.machines.warnings(event["definition"])]
+    return {"result": "FAIL" if faults else "OK", "diagnostics": told[:most], "truncated": len(told) > most}
+
+
+def _diagnostic(fault: DefinitionFault, severity: str) -> Json:
+    place = {"location": fault.location} if fault.location else {}
+    return {"severity": severity, "code": fault.code, "message": fault.message, **place}

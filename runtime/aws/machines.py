@@ -16,17 +16,15 @@ from functions.contract import Page
 from functions.sfn import _arns
 from functions.sfn._arns import Arn
 from functions.sfn._errors import (
-    InvalidDefinition,
     InvalidName,
     StateMachineAlreadyExists,
     StateMachineDoesNotExist,
 )
-from functions.sfn._rooms import EXPRESS, DefinitionFault, Machine, MachineRow, NewMachine
+from functions.sfn._rooms import DefinitionFault, Machine, MachineRow, NewMachine
 from functions.sfn._shapes import OPTIONS
 from runtime import rows
-from runtime.engine import jsontext, names, validate
-from runtime.engine.history import resources_of
-from runtime.engine.steplist import Compiled
+from runtime.aws import definitions
+from runtime.engine import jsontext, names
 from runtime.pages import page
 from runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
 
@@ -41,7 +39,7 @@ class WireMachines:
         if names.fault_of(wanted.name):
             raise InvalidName(f"Invalid Name: '{wanted.name}'")
         assert wanted.definition is not None
-        compiled = compiled_text(self._compiled(wanted.definition, wanted.kind))
+        compiled = compiled_text(definitions.compiled(self._workflows, wanted.definition, wanted.kind))
         options = jsontext.write(dict(wanted.options))
         with database.connection_context(), transaction():
             made = revived(wanted.name, wanted.kind, jsontext.write(dict(wanted.tags)))
@@ -53,7 +51,7 @@ class WireMachines:
     def update(self, arn: Arn, wanted: NewMachine) -> Machine:
         compiled = None
         if wanted.definition is not None:
-            compiled = compiled_text(self._compiled(wanted.definition, self._kind(arn)))
+            compiled = compiled_text(definitions.compiled(self._workflows, wanted.definition, self._kind(arn)))
         with database.connection_context(), transaction():
             workflow = locked_workflow(arn)
             before = newest_version(workflow)
@@ -90,53 +88,10 @@ class WireMachines:
             return str(live_workflow(arn).kind)
 
     def faults(self, definition: str, kind: str) -> Sequence[DefinitionFault]:
-        return self._read(definition, kind)[1]
+        return definitions.judged(self._workflows, definition, kind)[1]
 
-    def _compiled(self, definition: str, kind: str) -> Compiled:
-        """The compiled definition. Raises InvalidDefinition with its first fault."""
-        document, faults = self._read(definition, kind)
-        if faults:
-            first, more = faults[0], len(faults) - 1
-            message = f"{first.message}{f' (and {more} more)' if more else ''}"
-            place = f" at {first.location}" if first.location else ""
-            raise InvalidDefinition(f"Invalid State Machine Definition: '{first.code}: {message}{place}'")
-        return self._workflows.compile(document)
-
-    def _read(self, definition: str, kind: str) -> tuple[Json, list[DefinitionFault]]:
-        """The document and its faults."""
-        try:
-            document = jsontext.read(definition, self._workflows.limits.depth)
-        except jsontext.NotJson as fault:
-            return None, [DefinitionFault("INVALID_JSON_DESCRIPTION", str(fault), "")]
-        if isinstance(document, dict) and ("StartAt" not in document or validate.is_step_list(document)):
-            message = "a state machine needs the fields 'StartAt' and 'States', and has no field 'steps'"
-            return document, [DefinitionFault("SCHEMA_VALIDATION_FAILED", message, "/")]
-        found = [_fault(one) for one in self._workflows.faults(document)]
-        return document, found or (_express_faults(document) if kind == EXPRESS else [])
-
-
-def _fault(fault: validate.Fault) -> DefinitionFault:
-    """A fault of a definition in AWS's form, the place as a path with slashes."""
-    hint = f" ({fault.hint})" if fault.hint else ""
-    return DefinitionFault("SCHEMA_VALIDATION_FAILED", fault.message + hint, fault.path[1:].replace(".", "/") or "/")
-
-
-def _express_faults(document: Json) -> list[DefinitionFault]:
-    """What an Express workflow may not do: wait for anybody outside."""
-    return [
-        DefinitionFault(
-            "SCHEMA_VALIDATION_FAILED",
-            f"Express state machine does not support '{resource}' service integration",
-            f"/States/{name}/Resource",
-        )
-        for name, resource in resources_of(document).items()
-        if waits_outside(resource)
-    ]
-
-
-def waits_outside(resource: str) -> bool:
-    """Whether a Task of this resource waits for somebody outside."""
-    return ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
+    def warnings(self, definition: str) -> Sequence[DefinitionFault]:
+        return [definitions.as_aws(one) for one in self._workflows.warnings(json.loads(definition))]
 
 
 def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:

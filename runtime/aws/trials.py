@@ -9,12 +9,12 @@ from typing import Any
 
 from db import queries
 from db.database import database
-from functions import errors
-from functions.sfn._errors import InvalidDefinition, InvalidExecutionInput, ValidationException
-from functions.sfn._rooms import Trial, Tried
-from runtime.aws.machines import waits_outside
+from functions.sfn._errors import InvalidExecutionInput, ValidationException
+from functions.sfn._rooms import DefinitionFault, Trial, Tried
+from runtime.aws.definitions import NO_JSON, as_aws, refusal, waits_outside
 from runtime.engine import commands, jsontext, trial
 from runtime.engine.execution import Execution
+from runtime.engine.kinds import SCHEMA
 from runtime.engine.limits import EngineLimits
 from runtime.engine.load import load
 from runtime.engine.trial import Failure, Given, Result
@@ -85,18 +85,15 @@ class WireTrials:
         try:
             found = jsontext.read(text, self._workflows.limits.depth)
         except jsontext.NotJson as fault:
-            raise InvalidDefinition(f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {fault}'") from None
+            raise refusal([DefinitionFault(NO_JSON, str(fault), "")]) from None
         if not isinstance(found, dict):
-            raise InvalidDefinition("Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: no object at /'")
+            raise refusal([DefinitionFault(SCHEMA, "a definition must be an object", "/")])
         return found
 
     def _compiled(self, document: dict[str, Json]) -> Json:
-        try:
-            return self._workflows.compiled(document, "$").machine
-        except errors.InvalidDefinition as fault:
-            place = (fault.path or "$")[1:].replace(".", "/") or "/"
-            said = f"SCHEMA_VALIDATION_FAILED: {fault.message} at {place}"
-            raise InvalidDefinition(f"Invalid State Machine Definition: '{said}'") from None
+        if found := self._workflows.faults(document):
+            raise refusal([as_aws(one) for one in found])
+        return self._workflows.compile(document).machine
 
     def _read(self, text: str) -> Json:
         try:

@@ -58,10 +58,9 @@ def of_function(call: str, what: str) -> str:
     return f"The function '{call}' had the following error: {what}"
 
 
-def too_large(state: str) -> str:
-    return (
-        f"The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
-    )
+def too_large(what: str) -> str:
+    """A result has more bytes than a payload may have. ``what``: the state, or the resource whose result it is."""
+    return f"The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
 
 
 def shown(document: Json) -> str:

@@ -20,6 +20,7 @@ from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
 from runtime.engine.jsonata_evaluation import Chance, Evaluation, Regex, message, plain
 from runtime.engine.jsonata_values import Refused, marked, shown
+from runtime.engine.places import Step, Way, slashed
 
 Json = Any
 
@@ -37,7 +38,7 @@ class JsonataSyntax(ValueError):
 
     def __init__(self, message: str, position: int | None = None) -> None:
         self.position = position
-        self.where = ""
+        self.where: Way = ()
         super().__init__(message)
 
 
@@ -47,12 +48,17 @@ class JsonataFault(ValueError):
     def __init__(self, expression: str, told: str) -> None:
         self.expression = expression
         self.told = told
-        self.where = ""
+        self.where: Way = ()
         super().__init__(told)
 
     def cause(self, field: str) -> str:
         """AWS's sentence: which expression, in which field, and what was wrong with it."""
-        return f"The JSONata expression '{self.expression}' specified for the field '{field}{self.where}' {self.told}"
+        place = self.location(field)
+        return f"The JSONata expression '{self.expression}' specified for the field '{place}' {self.told}"
+
+    def location(self, field: str) -> str:
+        """The field with the way to the expression inside it, as AWS writes it: ``Output/a[0]``."""
+        return f"{field}{slashed(self.where)}".removeprefix("/")
 
 
 class Undefined(JsonataFault):
@@ -259,9 +265,9 @@ class JsonataTemplate:
         """The same in a scope that other templates share."""
         return _render(self.node, lambda one: one.within(scope, at, chance))
 
-    def expressions(self) -> Iterator[tuple[str, Expression]]:
-        """Every expression in it, with the way that leads there: ``/a/b[0]``."""
-        return _expressions(self.node, "")
+    def expressions(self) -> Iterator[tuple[Way, Expression]]:
+        """Every expression in it, with the way that leads there."""
+        return _expressions(self.node, ())
 
 
 @dataclass(frozen=True)
@@ -281,13 +287,12 @@ def compile_template(value: Json) -> JsonataTemplate:
 
 def _compile(value: Json) -> Any:
     if isinstance(value, str):
-        bare = value.strip()
-        return expression(value) if bare.startswith(OPENING) or bare.endswith(CLOSING) else value
+        return expression(value) if value.startswith(OPENING) or value.endswith(CLOSING) else value
     if isinstance(value, dict):
-        members = {name: _at(f"/{name}", _compile, one) for name, one in value.items()}
+        members = {name: _at(name, _compile, one) for name, one in value.items()}
         return _Members(members) if any(map(_is_live, members.values())) else value
     if isinstance(value, list):
-        items = [_at(f"[{index}]", _compile, one) for index, one in enumerate(value)]
+        items = [_at(index, _compile, one) for index, one in enumerate(value)]
         return _Items(tuple(items)) if any(map(_is_live, items)) else value
     return value
 
@@ -296,30 +301,30 @@ def _render(node: Any, evaluate: Callable[[Expression], Json]) -> Json:
     if isinstance(node, Expression):
         return evaluate(node)
     if isinstance(node, _Members):
-        return {name: _at(f"/{name}", _render, one, evaluate) for name, one in node.nodes.items()}
+        return {name: _at(name, _render, one, evaluate) for name, one in node.nodes.items()}
     if isinstance(node, _Items):
-        return [_at(f"[{index}]", _render, one, evaluate) for index, one in enumerate(node.nodes)]
+        return [_at(index, _render, one, evaluate) for index, one in enumerate(node.nodes)]
     return node
 
 
-def _at(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function returns; its faults learn that they came from this place."""
+def _at(step: Step, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function returns; its faults learn that they came from this step."""
     try:
         return function(*arguments)
     except (JsonataSyntax, JsonataFault) as fault:
-        fault.where = place + fault.where
+        fault.where = (step, *fault.where)
         raise
 
 
-def _expressions(node: Any, where: str) -> Iterator[tuple[str, Expression]]:
+def _expressions(node: Any, where: Way) -> Iterator[tuple[Way, Expression]]:
     if isinstance(node, Expression):
         yield where, node
     elif isinstance(node, _Members):
         for name, one in node.nodes.items():
-            yield from _expressions(one, f"{where}/{name}")
+            yield from _expressions(one, (*where, name))
     elif isinstance(node, _Items):
         for index, one in enumerate(node.nodes):
-            yield from _expressions(one, f"{where}[{index}]")
+            yield from _expressions(one, (*where, index))
 
 
 def _is_live(node: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The kinds of value a definition may hold, functions ``(value, path) -> faults``; and the check against a table."""
+"""The kinds of value a definition may hold, functions ``(value, where) -> faults``; and the check against a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runtime.engine.intrinsics import IntrinsicSyntax
 from runtime.engine.jsonata import RESERVED, JsonataSyntax, is_expression, members_of_states, top_level_references
 from runtime.engine.jsonata import compile_template as compile_jsonata
 from runtime.engine.paths import PathSyntax, parse, parse_reference
+from runtime.engine.places import Place
 from runtime.engine.templates import compile as compile_template
 from runtime.engine.templates import expression as compile_expression
 
@@ -26,16 +27,30 @@ _SHOWN = 100
 VARIABLE = re.compile(r"[^\W\d]\w*")
 
 
+SCHEMA = "SCHEMA_VALIDATION_FAILED"
+RESOURCE = "INVALID_RESOURCE"
+TARGET = "MISSING_TRANSITION_TARGET"
+NO_END = "MISSING_END_STATE"
+TWICE = "DUPLICATE_STATE_NAME"
+BAD_NAME = "INVALID_STATE_NAME"
+"""AWS's kinds of fault. Source: its API reference, "ValidateStateMachineDefinitionDiagnostic"."""
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: where (a JSONPath into the document), what, and what was probably meant."""
+    """One thing that is wrong: where in the document, what, what was probably meant, and AWS's word for its kind."""
 
-    path: str
+    where: Place
     message: str
     hint: str | None = None
+    code: str = SCHEMA
+
+    @property
+    def path(self) -> str:
+        return str(self.where)
 
 
-Kind = Callable[[Json, str], Iterator[Fault]]
+Kind = Callable[[Json, Place], Iterator[Fault]]
 
 
 @dataclass(frozen=True)
@@ -47,18 +62,18 @@ class Field:
 Table = Mapping[str, Field]
 
 
-def check(value: Json, path: str, table: Table, what: str) -> Iterator[Fault]:
+def check(value: Json, where: Place, table: Table, what: str) -> Iterator[Fault]:
     """The faults of an object against a table of its fields."""
     if not isinstance(value, dict):
-        yield Fault(path, f"{what} must be an object, not {named(value)}")
+        yield Fault(where, f"{what} must be an object, not {named(value)}")
         return
     for field in sorted(value.keys() - table.keys()):
-        yield Fault(f"{path}.{cut(field)}", f"{what} has no field {shown(field)}", did_you_mean(field, table))
+        yield Fault(where / field, f"{what} has no field {shown(field)}", did_you_mean(field, table))
     for field, rule in table.items():
         if field in value:
-            yield from rule.kind(value[field], f"{path}.{field}")
+            yield from rule.kind(value[field], where / field)
         elif rule.required:
-            yield Fault(path, f"{what} needs the field {field!r}")
+            yield Fault(where, f"{what} needs the field {field!r}")
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str | None:
@@ -86,148 +101,148 @@ def shown(text: str) -> str:
     return repr(cut(text))
 
 
-def anything(value: Json, path: str) -> Iterator[Fault]:
+def anything(value: Json, where: Place) -> Iterator[Fault]:
     yield from ()
 
 
-def text(value: Json, path: str) -> Iterator[Fault]:
+def text(value: Json, where: Place) -> Iterator[Fault]:
     if not isinstance(value, str):
-        yield Fault(path, f"must be a string, not {named(value)}")
+        yield Fault(where, f"must be a string, not {named(value)}")
 
 
 def text_up_to(longest: int) -> Kind:
-    def kind(value: Json, path: str) -> Iterator[Fault]:
-        yield from text(value, path)
+    def kind(value: Json, where: Place) -> Iterator[Fault]:
+        yield from text(value, where)
         if isinstance(value, str) and len(value) > longest:
-            yield Fault(path, f"has at most {longest} characters")
+            yield Fault(where, f"has at most {longest} characters")
 
     return kind
 
 
-def name(value: Json, path: str) -> Iterator[Fault]:
+def name(value: Json, where: Place) -> Iterator[Fault]:
     fault = names.fault_of(value)
     if fault:
-        yield Fault(path, fault)
+        yield Fault(where, fault)
 
 
-def flag(value: Json, path: str) -> Iterator[Fault]:
+def flag(value: Json, where: Place) -> Iterator[Fault]:
     if not isinstance(value, bool):
-        yield Fault(path, f"must be true or false, not {named(value)}")
+        yield Fault(where, f"must be true or false, not {named(value)}")
 
 
 def number(least: float, most: float, *, whole: bool = False, above: bool = False) -> Kind:
     """A number between two bounds; ``above``: the least one itself is not allowed."""
 
-    def kind(value: Json, path: str) -> Iterator[Fault]:
+    def kind(value: Json, where: Place) -> Iterator[Fault]:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            yield Fault(path, f"must be a {'whole ' if whole else ''}number, not {named(value)}")
+            yield Fault(where, f"must be a {'whole ' if whole else ''}number, not {named(value)}")
         elif whole and not isinstance(value, int):
-            yield Fault(path, f"must be a whole number, not {value}")
+            yield Fault(where, f"must be a whole number, not {value}")
         elif value > most or value < least or (above and value == least):
-            yield Fault(path, f"must be {'above' if above else 'at least'} {least} and at most {most}")
+            yield Fault(where, f"must be {'above' if above else 'at least'} {least} and at most {most}")
 
     return kind
 
 
 def choice(*allowed: str) -> Kind:
-    def kind(value: Json, path: str) -> Iterator[Fault]:
+    def kind(value: Json, where: Place) -> Iterator[Fault]:
         if value not in allowed:
             hint = did_you_mean(value, allowed) if isinstance(value, str) else None
-            yield Fault(path, f"must be one of {', '.join(allowed)}", hint)
+            yield Fault(where, f"must be one of {', '.join(allowed)}", hint)
 
     return kind
 
 
 def object_of(table: Table, what: str) -> Kind:
-    def kind(value: Json, path: str) -> Iterator[Fault]:
-        yield from check(value, path, table, what)
+    def kind(value: Json, where: Place) -> Iterator[Fault]:
+        yield from check(value, where, table, what)
 
     return kind
 
 
-def an_object(value: Json, path: str) -> Iterator[Fault]:
+def an_object(value: Json, where: Place) -> Iterator[Fault]:
     if not isinstance(value, dict):
-        yield Fault(path, f"must be an object, not {named(value)}")
+        yield Fault(where, f"must be an object, not {named(value)}")
 
 
 def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
-    def kind(value: Json, path: str) -> Iterator[Fault]:
+    def kind(value: Json, where: Place) -> Iterator[Fault]:
         if not isinstance(value, list):
-            yield Fault(path, f"must be a list, not {named(value)}")
+            yield Fault(where, f"must be a list, not {named(value)}")
             return
         if len(value) < least:
-            yield Fault(path, f"needs at least {least}")
+            yield Fault(where, f"needs at least {least}")
         for index, item in enumerate(value):
-            yield from kind_of_item(item, f"{path}[{index}]")
+            yield from kind_of_item(item, where / index)
 
     return kind
 
 
-def a_path(value: Json, path: str) -> Iterator[Fault]:
-    yield from text(value, path)
+def a_path(value: Json, where: Place) -> Iterator[Fault]:
+    yield from text(value, where)
     if isinstance(value, str):
-        yield from spelled(parse, value, path)
+        yield from spelled(parse, value, where)
 
 
-def path_or_null(value: Json, path: str) -> Iterator[Fault]:
+def path_or_null(value: Json, where: Place) -> Iterator[Fault]:
     if value is not None:
-        yield from a_path(value, path)
+        yield from a_path(value, where)
 
 
-def reference_path_or_null(value: Json, path: str) -> Iterator[Fault]:
+def reference_path_or_null(value: Json, where: Place) -> Iterator[Fault]:
     if value is None:
         return
-    yield from text(value, path)
+    yield from text(value, where)
     if isinstance(value, str) and value.startswith("$$"):
-        yield Fault(path, "nothing can be written into the context object")
+        yield Fault(where, "nothing can be written into the context object")
     elif isinstance(value, str):
-        yield from spelled(parse_reference, value, path)
+        yield from spelled(parse_reference, value, where)
 
 
-def template(value: Json, path: str) -> Iterator[Fault]:
-    yield from spelled(compile_template, value, path)
+def template(value: Json, where: Place) -> Iterator[Fault]:
+    yield from spelled(compile_template, value, where)
 
 
-def pattern(value: Json, path: str) -> Iterator[Fault]:
-    yield from text(value, path)
+def pattern(value: Json, where: Place) -> Iterator[Fault]:
+    yield from text(value, where)
     if isinstance(value, str):
-        yield from spelled(choice_rules.pattern, value, path)
+        yield from spelled(choice_rules.pattern, value, where)
 
 
-def timestamp(value: Json, path: str) -> Iterator[Fault]:
-    yield from text(value, path)
+def timestamp(value: Json, where: Place) -> Iterator[Fault]:
+    yield from text(value, where)
     if isinstance(value, str) and not choice_rules.is_instant(value):
-        yield Fault(path, f"must be a timestamp such as 2026-11-24T03:00:00Z, not {shown(value)}")
+        yield Fault(where, f"must be a timestamp such as 2026-11-24T03:00:00Z, not {shown(value)}")
 
 
-def spelled(compile: Callable[[Any], object], value: Json, path: str) -> Iterator[Fault]:
+def spelled(compile: Callable[[Any], object], value: Json, where: Place) -> Iterator[Fault]:
     try:
         compile(value)
     except (PathSyntax, IntrinsicSyntax, ValueError) as fault:
-        yield Fault(path, str(fault)[:LONGEST_MESSAGE])
+        yield Fault(where, str(fault)[:LONGEST_MESSAGE])
 
 
-def expression(value: Json, path: str) -> Iterator[Fault]:
-    """A path, or a call of an intrinsic function."""
-    yield from text(value, path)
+def expression(value: Json, where: Place) -> Iterator[Fault]:
+    """A where, or a call of an intrinsic function."""
+    yield from text(value, where)
     if isinstance(value, str):
-        yield from spelled(compile_expression, value, path)
+        yield from spelled(compile_expression, value, where)
 
 
 def jsonata_seeing(*members: str) -> Kind:
     """Any value; what strings in it are JSONata expressions must be right, and name of ``$states`` no other members."""
 
-    def kind(value: Json, path: str) -> Iterator[Fault]:
+    def kind(value: Json, where: Place) -> Iterator[Fault]:
         try:
             template = compile_jsonata(value)
         except JsonataSyntax as fault:
-            yield Fault(f"{path}{fault.where}", str(fault)[:LONGEST_MESSAGE])
+            yield Fault(where / fault.where, str(fault)[:LONGEST_MESSAGE])
             return
-        for where, expression in template.expressions():
+        for way, expression in template.expressions():
             for name in top_level_references(expression):
-                yield Fault(f"{path}{where}", f"{shown(name)} refers to a context, but there is none")
+                yield Fault(where / way, f"{shown(name)} refers to a context, but there is none")
             for name in sorted(members_of_states(expression) & SOMETIMES - set(members)):
-                yield Fault(f"{path}{where}", f"$states.{name} is not known here")
+                yield Fault(where / way, f"$states.{name} is not known here")
 
     return kind
 
@@ -241,8 +256,8 @@ jsonata = jsonata_seeing()
 def or_jsonata(kind: Kind) -> Kind:
     """A value of this kind, or a JSONata expression that gives one."""
 
-    def either(value: Json, path: str) -> Iterator[Fault]:
-        yield from jsonata(value, path) if isinstance(value, str) and is_expression(value) else kind(value, path)
+    def either(value: Json, where: Place) -> Iterator[Fault]:
+        yield from jsonata(value, where) if isinstance(value, str) and is_expression(value) else kind(value, where)
 
     return either
 
@@ -250,14 +265,14 @@ def or_jsonata(kind: Kind) -> Kind:
 def assign(values: Kind) -> Kind:
     """Names of variables, with values of this kind. Source: the states language specification, "Assign"."""
 
-    def kind(value: Json, path: str) -> Iterator[Fault]:
-        yield from an_object(value, path)
+    def kind(value: Json, where: Place) -> Iterator[Fault]:
+        yield from an_object(value, where)
         if not isinstance(value, dict):
             return
         for member in value:
             name = member.removesuffix(".$")
             if not VARIABLE.fullmatch(name) or len(name) > names.LONGEST or name == RESERVED:
-                yield Fault(f"{path}.{cut(member)}", f"{shown(member)} cannot be the name of a variable")
-        yield from values(value, path)
+                yield Fault(where / member, f"{shown(member)} cannot be the name of a variable")
+        yield from values(value, where)
 
     return kind

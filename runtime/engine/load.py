@@ -13,6 +13,7 @@ from runtime.engine.choice_rules import compile as compile_condition
 from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
+from runtime.engine.places import Way, slashed
 from runtime.engine.resources import NO_ALIASES, read
 from runtime.engine.scope import Scope
 
@@ -154,19 +155,20 @@ def _items(body: Mapping[str, Json], language: _Language) -> Field | None:
 
 
 def _choice(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
-    rules = tuple(_rule(one, f"Choices[{index}]/", language) for index, one in enumerate(body["Choices"]))
+    rules = tuple(_rule(one, ("Choices", index), language) for index, one in enumerate(body["Choices"]))
     return d.ChoiceState(**_common(name, body, language), rules=rules, default=body.get("Default"))
 
 
-def _rule(body: Mapping[str, Json], place: str, language: _Language) -> Rule:
+def _rule(body: Mapping[str, Json], way: Way, language: _Language) -> Rule:
+    place = f"{slashed(way)[1:]}/"
     own = {
         "output": template_of(body, "Output", True, place) if language.is_jsonata else None,
         "assign": template_of(body, "Assign", language.is_jsonata, place),
     }
-    return Rule(body["Next"], _condition(body, place, language), **own)
+    return Rule(body["Next"], _condition(body, way, language), **own)
 
 
-def _condition(body: Mapping[str, Json], place: str, language: _Language) -> Condition:
+def _condition(body: Mapping[str, Json], way: Way, language: _Language) -> Condition:
     """A fault of an expression tells the whole way to it: which of the choices it is."""
     if not language.is_jsonata:
         return compile_condition(body)
@@ -176,7 +178,7 @@ def _condition(body: Mapping[str, Json], place: str, language: _Language) -> Con
         try:
             return bool(field.expected("boolean", field.value(scope)))
         except JsonataFault as fault:
-            fault.where = f"{place}Condition"
+            fault.where = (*way, "Condition")
             raise
 
     return condition

@@ -9,8 +9,22 @@ from typing import Any
 
 from runtime.engine import rules
 from runtime.engine.jsonata import is_expression
-from runtime.engine.kinds import Fault, Table, check, cut, did_you_mean, named, shown
+from runtime.engine.kinds import (
+    BAD_NAME,
+    NO_END,
+    RESOURCE,
+    TARGET,
+    TWICE,
+    Fault,
+    Table,
+    check,
+    cut,
+    did_you_mean,
+    named,
+    shown,
+)
 from runtime.engine.load import is_distributed
+from runtime.engine.places import ROOT, Place, Way
 from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 
 Json = Any
@@ -19,16 +33,16 @@ Json = Any
 def faults(document: Json, functions: Collection[str], aliases: Mapping[str, str]) -> Iterator[Fault]:
     """The faults of a whole machine."""
     return chain(
-        _Machine(functions, aliases, document).of(document, "$", rules.MACHINE),
-        _named_twice(document, "$", {}),
-        _assigned_twice(document, "$", {}),
+        _Machine(functions, aliases, document).of(document, ROOT, rules.MACHINE),
+        _named_twice(document, ROOT, {}),
+        _assigned_twice(document, ROOT, {}),
     )
 
 
-def known(function: str, path: str, functions: Collection[str]) -> Iterator[Fault]:
+def known(function: str, where: Place, functions: Collection[str]) -> Iterator[Fault]:
     """A step type must exist."""
     if function not in functions:
-        yield Fault(path, f"there is no step type {shown(function)}", did_you_mean(function, functions))
+        yield Fault(where, f"there is no step type {shown(function)}", did_you_mean(function, functions))
 
 
 def count(document: Json) -> int:
@@ -45,51 +59,51 @@ class _Machine:
         self._aliases = aliases
         self._language = whole.get("QueryLanguage", "JSONPath") if isinstance(whole, dict) else "JSONPath"
 
-    def of(self, document: Json, path: str, table: Table) -> Iterator[Fault]:
-        yield from check(document, path, table, "a state machine" if table is rules.MACHINE else "a branch")
+    def of(self, document: Json, where: Place, table: Table) -> Iterator[Fault]:
+        yield from check(document, where, table, "a state machine" if table is rules.MACHINE else "a branch")
         states = states_of(document)
         if not isinstance(document, dict) or not isinstance(document.get("States"), dict):
             return
         for name, state in states.items():
-            place = f"{path}.States.{cut(name)}"
+            place = where / "States" / name
             if not 1 <= len(name) <= 80:
-                yield Fault(place, "a state's name has 1 to 80 characters")
+                yield Fault(place, "a state's name has 1 to 80 characters", code=BAD_NAME)
             yield from self._state(state, place, states)
-        yield from _target(document.get("StartAt"), f"{path}.StartAt", states)
-        yield from _reach(document, path, states)
+        yield from _target(document.get("StartAt"), where / "StartAt", states)
+        yield from _reach(document, where, states)
 
-    def _state(self, state: Json, path: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
+    def _state(self, state: Json, where: Place, siblings: Mapping[str, Json]) -> Iterator[Fault]:
         kind = state.get("Type") if isinstance(state, dict) else None
         if not isinstance(kind, str) or kind not in rules.JSONPATH_STATES:
-            yield from _bad_type(state, kind, path)
+            yield from _bad_type(state, kind, where)
             return
         language = state.get("QueryLanguage", self._language)
         if language == "JSONPath" and self._language == "JSONata":
-            yield Fault(f"{path}.QueryLanguage", "cannot be JSONPath where the whole state machine is JSONata")
+            yield Fault(where / "QueryLanguage", "cannot be JSONPath where the whole state machine is JSONata")
         tables = rules.STATES.get(language) if isinstance(language, str) else None
-        yield from check(state, path, (tables or rules.JSONPATH_STATES)[kind], f"a {kind} state")
-        yield from _together(state, path, kind)
-        yield from _exits(state, path, kind, siblings)
+        yield from check(state, where, (tables or rules.JSONPATH_STATES)[kind], f"a {kind} state")
+        yield from _together(state, where, kind)
+        yield from _exits(state, where, kind, siblings)
         if kind == "Task" and isinstance(state.get("Resource"), str):
-            yield from self._resource(state, path, "Arguments" if language == "JSONata" else "Parameters")
+            yield from self._resource(state, where, "Arguments" if language == "JSONata" else "Parameters")
         for field in ("Retry", "Catch"):
-            yield from _wildcards(_listed(state, field), f"{path}.{field}")
-        for place, inner in inside(state):
-            yield from self.of(inner, f"{path}.{place}", _table_of(place))
+            yield from _wildcards(_listed(state, field), where / field)
+        for way, inner in inside(state):
+            yield from self.of(inner, where / way, _table_of(way))
 
-    def _resource(self, state: Mapping[str, Json], path: str, arguments: str) -> Iterator[Fault]:
+    def _resource(self, state: Mapping[str, Json], where: Place, arguments: str) -> Iterator[Fault]:
         resource = read(state["Resource"], self._aliases)
         if resource.kind == FOREIGN:
             message = f"the integration {shown(resource.name)} does not run here"
-            yield Fault(f"{path}.Resource", message, _mapping(state["Resource"], "this call"))
+            yield Fault(where / "Resource", message, _mapping(state["Resource"], "this call"), RESOURCE)
         elif resource.kind == INVOKE:
-            yield from self._invocation(state.get(arguments, {}), f"{path}.{arguments}")
+            yield from self._invocation(state.get(arguments, {}), where / arguments)
         elif resource.kind == START:
-            yield from self._start(state.get(arguments, {}), f"{path}.{arguments}")
+            yield from self._start(state.get(arguments, {}), where / arguments)
         elif resource.kind != ACTIVITY:
-            yield from self._callable(state["Resource"], f"{path}.Resource")
+            yield from self._callable(state["Resource"], where / "Resource")
 
-    def _start(self, call: Json, place: str) -> Iterator[Fault]:
+    def _start(self, call: Json, place: Place) -> Iterator[Fault]:
         """The start of an execution, as far as it is written down."""
         if isinstance(call, str) and is_expression(call):
             return
@@ -97,7 +111,7 @@ class _Machine:
         if isinstance(call, dict) and ("StateMachineArn" in call) == ("StateMachineArn.$" in call):
             yield Fault(place, "a call that starts an execution needs the field 'StateMachineArn'")
 
-    def _invocation(self, call: Json, place: str) -> Iterator[Fault]:
+    def _invocation(self, call: Json, place: Place) -> Iterator[Fault]:
         """The call of a function by its name, as far as it is written down and not computed."""
         if isinstance(call, str) and is_expression(call):
             return
@@ -108,12 +122,12 @@ class _Machine:
         if ("FunctionName" in call) == ("FunctionName.$" in call):
             yield Fault(place, "a call of a function needs the field 'FunctionName'")
         elif isinstance(name, str) and not is_expression(name):
-            yield from self._callable(name, f"{place}.FunctionName")
+            yield from self._callable(name, place / "FunctionName")
 
-    def _callable(self, text: str, path: str) -> Iterator[Fault]:
+    def _callable(self, text: str, where: Place) -> Iterator[Fault]:
         """A function that is named in Lambda's manner must exist, or have one that stands for it."""
         name = function_of(text, self._aliases)
-        for fault in known(name, path, self._functions):
+        for fault in known(name, where, self._functions):
             yield fault if name == text else replace(fault, hint=fault.hint or _mapping(name, "it"))
 
 
@@ -122,8 +136,8 @@ def _mapping(name: str, what: str) -> str:
     return f'map {what} to a function of yours: RESOURCE_ALIASES={{"{cut(name)}": "your_function"}}'
 
 
-def _table_of(place: str) -> Table:
-    return rules.BRANCH if place.startswith("Branches") else rules.PROCESSOR
+def _table_of(way: Way) -> Table:
+    return rules.BRANCH if way[0] == "Branches" else rules.PROCESSOR
 
 
 def states_of(document: Json) -> Mapping[str, Json]:
@@ -131,70 +145,70 @@ def states_of(document: Json) -> Mapping[str, Json]:
     return states if isinstance(states, dict) else {}
 
 
-def inside(state: Json) -> Iterator[tuple[str, Json]]:
-    """The machines inside a state, each with its place: branches, or a processor."""
+def inside(state: Json) -> Iterator[tuple[Way, Json]]:
+    """The machines inside a state, each with the way to it: branches, or a processor."""
     for index, branch in enumerate(_listed(state, "Branches")):
-        yield f"Branches[{index}]", branch
+        yield ("Branches", index), branch
     for field in ("ItemProcessor", "Iterator"):
         if isinstance(state, dict) and field in state:
-            yield field, state[field]
+            yield (field,), state[field]
 
 
-def _together(state: Mapping[str, Json], path: str, kind: str) -> Iterator[Fault]:
+def _together(state: Mapping[str, Json], where: Place, kind: str) -> Iterator[Fault]:
     """Fields of which a state has exactly one, or at most one."""
     if kind == "Map" and not is_distributed(state):
         for name in rules.DISTRIBUTED_ONLY:
             if name in state:
-                yield Fault(f"{path}.{name}", "only a Map in distributed mode has this field")
+                yield Fault(where / name, "only a Map in distributed mode has this field")
     for names in rules.ONE_OF.get(kind, ()):
         if sum(name in state for name in names) != 1:
-            yield Fault(path, f"needs exactly one of {', '.join(names)}")
+            yield Fault(where, f"needs exactly one of {', '.join(names)}")
     for names in rules.AT_MOST_ONE.get(kind, ()):
         if sum(name in state for name in names) > 1:
-            yield Fault(path, f"has at most one of {', '.join(names)}")
+            yield Fault(where, f"has at most one of {', '.join(names)}")
 
 
-def _named_twice(document: Json, path: str, seen: dict[str, str]) -> Iterator[Fault]:
+def _named_twice(document: Json, where: Place, seen: dict[str, Place]) -> Iterator[Fault]:
     """A state's name stands for one place only, also across branches."""
     for name, state in states_of(document).items():
-        place = f"{path}.States.{cut(name)}"
+        place = where / "States" / name
         if name in seen:
-            yield Fault(place, f"the name {shown(name)} is taken by {seen[name]}")
+            yield Fault(place, f"the name {shown(name)} is taken by {seen[name]}", code=TWICE)
         seen.setdefault(name, place)
-        for inner_place, inner in inside(state):
-            yield from _named_twice(inner, f"{place}.{inner_place}", seen)
+        for way, inner in inside(state):
+            yield from _named_twice(inner, place / way, seen)
 
 
-def _assigned_twice(document: Json, path: str, outer: Mapping[str, str]) -> Iterator[Fault]:
+def _assigned_twice(document: Json, where: Place, outer: Mapping[str, Place]) -> Iterator[Fault]:
     """A variable belongs to one scope: what a machine assigns, no machine inside it may.
 
     Source: AWS Step Functions developer guide, "Passing data between states with variables", "Variable scope".
     """
-    own: dict[str, str] = {}
-    for place, variable in _assignments(document, path):
+    own: dict[str, Place] = {}
+    for place, variable in _assignments(document, where):
         if variable in outer:
             message = f"the variable {shown(variable)} is assigned outside already, at {outer[variable]}"
-            yield Fault(f"{place}.{cut(variable)}", message)
+            yield Fault(place / variable, message)
         own.setdefault(variable, place)
     for name, state in states_of(document).items():
-        for place, inner in inside(state):
-            yield from _assigned_twice(inner, f"{path}.States.{cut(name)}.{place}", {**outer, **own})
+        for way, inner in inside(state):
+            yield from _assigned_twice(inner, where / "States" / name / way, {**outer, **own})
 
 
-def _assignments(document: Json, path: str) -> Iterator[tuple[str, str]]:
+def _assignments(document: Json, where: Place) -> Iterator[tuple[Place, str]]:
     """Where a machine's own states assign which variables: themselves, in their choices, in their catchers."""
     for name, state in states_of(document).items():
-        place = f"{path}.States.{cut(name)}"
+        place = where / "States" / name
         yield from _assigned(state, place)
         for field in ("Choices", "Catch"):
             for index, entry in enumerate(_listed(state, field)):
-                yield from _assigned(entry, f"{place}.{field}[{index}]")
+                yield from _assigned(entry, place / field / index)
 
 
-def _assigned(entry: Json, path: str) -> Iterator[tuple[str, str]]:
+def _assigned(entry: Json, where: Place) -> Iterator[tuple[Place, str]]:
     variables = entry.get("Assign") if isinstance(entry, dict) else None
     for name in variables if isinstance(variables, dict) else ():
-        yield f"{path}.Assign", name.removesuffix(".$")
+        yield where / "Assign", name.removesuffix(".$")
 
 
 def _listed(state: Json, field: str) -> list[Json]:
@@ -203,40 +217,46 @@ def _listed(state: Json, field: str) -> list[Json]:
     return found if isinstance(found, list) else []
 
 
-def _bad_type(state: Json, kind: Json, path: str) -> Iterator[Fault]:
+def _bad_type(state: Json, kind: Json, where: Place) -> Iterator[Fault]:
     if not isinstance(state, dict):
-        yield Fault(path, f"a state must be an object, not {named(state)}")
+        yield Fault(where, f"a state must be an object, not {named(state)}")
     else:
         hint = did_you_mean(kind, rules.JSONPATH_STATES) if isinstance(kind, str) else None
-        yield Fault(f"{path}.Type", f"must be one of {', '.join(rules.JSONPATH_STATES)}", hint)
+        yield Fault(where / "Type", f"must be one of {', '.join(rules.JSONPATH_STATES)}", hint)
 
 
-def _exits(state: Mapping[str, Json], path: str, kind: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
+def _exits(state: Mapping[str, Json], where: Place, kind: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
     if kind not in ("Choice", "Succeed", "Fail") and ("Next" in state) == (state.get("End") is True):
-        yield Fault(path, "needs either 'Next' or 'End': true")
+        yield Fault(where, "needs either 'Next' or 'End': true")
     for field in ("Next", "Default"):
-        yield from _target(state.get(field), f"{path}.{field}", siblings)
+        yield from _target(state.get(field), where / field, siblings)
     for field in ("Catch", "Choices"):
         for index, entry in enumerate(_listed(state, field)):
             if isinstance(entry, dict):
-                yield from _target(entry.get("Next"), f"{path}.{field}[{index}].Next", siblings)
+                yield from _target(entry.get("Next"), where / field / index / "Next", siblings)
 
 
-def _wildcards(entries: list[Json], path: str) -> Iterator[Fault]:
+def _wildcards(entries: list[Json], where: Place) -> Iterator[Fault]:
     """``States.ALL`` stands alone in its list, and in the last entry: whatever followed would never be reached."""
     for index, entry in enumerate(entries):
         errors = _listed(entry, "ErrorEquals")
         if "States.ALL" in errors and (len(errors) > 1 or index < len(entries) - 1):
-            yield Fault(f"{path}[{index}].ErrorEquals", "'States.ALL' must stand alone, and in the last entry")
+            yield Fault(where / index / "ErrorEquals", "'States.ALL' must stand alone, and in the last entry")
 
 
-def _target(name: Json, path: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
+def _target(name: Json, where: Place, siblings: Mapping[str, Json]) -> Iterator[Fault]:
     if isinstance(name, str) and name not in siblings:
-        yield Fault(path, f"there is no state {shown(name)} here", did_you_mean(name, siblings))
+        yield Fault(where, f"there is no state {shown(name)} here", did_you_mean(name, siblings), TARGET)
 
 
-def _reach(document: Mapping[str, Json], path: str, states: Mapping[str, Json]) -> Iterator[Fault]:
-    """States that nothing leads to; and a machine whose reached states all go on can never end."""
+def _reach(document: Mapping[str, Json], where: Place, states: Mapping[str, Json]) -> Iterator[Fault]:
+    """States that nothing leads to, in a machine that can end; one whose states all go on is told only that.
+
+    So AWS answers: github.com/floci-io/floci/pull/2786 has what its ValidateStateMachineDefinition was seen to say.
+    """
+    if states and all(_goes_on(one) for one in states.values()):
+        yield Fault(where, "no state ends this machine", code=NO_END)
+        return
     reached: set[str] = set()
     waiting = [document.get("StartAt")]
     while waiting:
@@ -246,9 +266,7 @@ def _reach(document: Mapping[str, Json], path: str, states: Mapping[str, Json]) 
         reached.add(name)
         waiting.extend(_following(states[name]))
     for name in sorted(states.keys() - reached):
-        yield Fault(f"{path}.States.{cut(name)}", "no state leads here")
-    if reached and all(_goes_on(states[name]) for name in reached):
-        yield Fault(path, "no state ends this machine")
+        yield Fault(where / "States" / name, "no state leads here", code=TARGET)
 
 
 def _following(state: Mapping[str, Json]) -> Iterator[Json]:
@@ -259,6 +277,8 @@ def _following(state: Mapping[str, Json]) -> Iterator[Json]:
             yield entry.get("Next")
 
 
-def _goes_on(state: Mapping[str, Json]) -> bool:
+def _goes_on(state: Json) -> bool:
+    if not isinstance(state, dict):
+        return False
     goes = "Next" in state or bool(_listed(state, "Choices"))
     return goes and state.get("Type") not in ("Succeed", "Fail")

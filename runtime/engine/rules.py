@@ -39,6 +39,7 @@ from runtime.engine.kinds import (
     text_up_to,
     timestamp,
 )
+from runtime.engine.places import Place
 
 Json = Any
 
@@ -100,34 +101,34 @@ CATCHER: Table = {**_CATCHER, **_ASSIGN, "ResultPath": Field(reference_path_or_n
 JSONATA_CATCHER: Table = {**_CATCHER, **_jsonata_ending("errorOutput")}
 
 
-def choice_rule(value: Json, path: str) -> Iterator[Fault]:
+def choice_rule(value: Json, where: Place) -> Iterator[Fault]:
     """A rule of ``Choices``."""
-    yield from _rule(value, path, CHOICE_RULE, "a choice rule")
+    yield from _rule(value, where, CHOICE_RULE, "a choice rule")
 
 
-def nested_rule(value: Json, path: str) -> Iterator[Fault]:
+def nested_rule(value: Json, where: Place) -> Iterator[Fault]:
     """A rule inside And, Or and Not."""
-    yield from _rule(value, path, NESTED_RULE, "a nested rule")
+    yield from _rule(value, where, NESTED_RULE, "a nested rule")
 
 
-def _rule(value: Json, path: str, table: Table, what: str) -> Iterator[Fault]:
-    yield from check(value, path, table, what)
+def _rule(value: Json, where: Place, table: Table, what: str) -> Iterator[Fault]:
+    yield from check(value, where, table, what)
     if (
         isinstance(value, dict) and value.keys() <= table.keys()
     ):  # else the operator may be the field that is misspelled
-        yield from _one_operator(value, path, what)
+        yield from _one_operator(value, where, what)
 
 
-def _one_operator(rule: Mapping[str, Json], path: str, what: str) -> Iterator[Fault]:
+def _one_operator(rule: Mapping[str, Json], where: Place, what: str) -> Iterator[Fault]:
     found = [name for name in rule if name in OPERATORS or name in COMBINATIONS]
     if not found:
-        yield Fault(path, f"{what} needs an operator, such as 'StringEquals' or 'And'")
+        yield Fault(where, f"{what} needs an operator, such as 'StringEquals' or 'And'")
     elif len(found) > 1:
-        yield Fault(path, f"{what} has one operator, not {len(found)}: {', '.join(found)}")
+        yield Fault(where, f"{what} has one operator, not {len(found)}: {', '.join(found)}")
     elif found[0] in OPERATORS and "Variable" not in rule:
-        yield Fault(path, f"{what} with {found[0]!r} needs the field 'Variable'")
+        yield Fault(where, f"{what} with {found[0]!r} needs the field 'Variable'")
     elif found[0] in COMBINATIONS and "Variable" in rule:
-        yield Fault(f"{path}.Variable", f"{what} with {found[0]!r} has no field 'Variable'")
+        yield Fault(where / "Variable", f"{what} with {found[0]!r} has no field 'Variable'")
 
 
 _OPERANDS: Mapping[str, Kind] = {
@@ -235,7 +236,7 @@ def _distributed(arguments: Table, value: Kind, percentage: Kind, count: Kind, m
 
 
 def _or_zero(kind: Kind) -> Kind:
-    return lambda value, path: iter(()) if value == 0 and not isinstance(value, bool) else kind(value, path)
+    return lambda value, where: iter(()) if value == 0 and not isinstance(value, bool) else kind(value, where)
 
 
 _PERCENTAGE = number(0, 100)

@@ -19,6 +19,7 @@ from runtime.engine.intrinsics import IntrinsicFault
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.limits import EngineLimits
 from runtime.engine.paths import Path, PathMissing, parse
+from runtime.engine.retry import TOO_LARGE
 from runtime.engine.scope import Scope
 from runtime.engine.templates import NoValue
 
@@ -33,9 +34,6 @@ class FramesMissing(Exception):
     """The move needs more of the children of a frame than it was given: load more of them, and decide again."""
 
 
-TOO_LARGE = "States.DataLimitExceeded"
-
-
 class StateFault(Exception):
     """A state cannot do what its definition says: an error name and a cause, to which the state's name is added."""
 
@@ -44,9 +42,14 @@ class StateFault(Exception):
         self.cause = cause
         super().__init__(f"{error}: {cause}")
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether only its own name takes it."""
+        return self.error == TOO_LARGE
+
     def cause_in(self, frame: Frame) -> str:
         """The cause as it is told of the frame's state."""
-        return self.cause if self.error == TOO_LARGE else causes.in_state(frame.state, frame.entry, self.cause)
+        return self.cause if self.is_terminal else causes.in_state(frame.state, frame.entry, self.cause)
 
 
 class Standing:
@@ -166,7 +169,7 @@ class Standing:
         except IntrinsicFault as fault:
             raise StateFault("States.IntrinsicFailure", str(fault)) from None
         except JsonataFault as fault:
-            error, location = "States.QueryEvaluationError", f"{field}{fault.where}"
+            error, location = "States.QueryEvaluationError", fault.location(field)
             cause = causes.in_state(frame.state, frame.entry, fault.cause(field))
             self.record("EvaluationFailed", frame, error=error, cause=cause, location=location, state=frame.state)
             raise StateFault(error, fault.cause(field)) from None

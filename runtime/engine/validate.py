@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.engine import kinds, machines, rules
 from runtime.engine.kinds import Fault, Field, check, named, shown
+from runtime.engine.places import ROOT, Place
 from runtime.engine.resources import NO_ALIASES
 
 Json = Any
@@ -26,7 +27,7 @@ def workflow(
     """
     if isinstance(definition, dict) and "StartAt" in definition and "steps" not in definition:
         faults = chain(
-            _too_many(machines.count(definition), steps * STATES_A_STEP, "$.States", "states"),
+            _too_many(machines.count(definition), steps * STATES_A_STEP, ROOT / "States", "states"),
             machines.faults(definition, functions, aliases),
         )
     else:
@@ -36,8 +37,8 @@ def workflow(
 
 def flow(tree: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:
     """The faults of a BullMQ-style tree."""
-    faults = list(islice(_node(tree, "$", functions), MOST_FAULTS))
-    return faults or list(_too_many(_nodes(tree), steps, "$"))
+    faults = list(islice(_node(tree, ROOT, functions), MOST_FAULTS))
+    return faults or list(_too_many(_nodes(tree), steps, ROOT))
 
 
 def is_step_list(definition: Mapping[str, Json]) -> bool:
@@ -47,60 +48,60 @@ def is_step_list(definition: Mapping[str, Json]) -> bool:
 
 def _step_list(definition: Json, functions: Collection[str], most: int) -> Iterator[Fault]:
     if not isinstance(definition, dict):
-        yield Fault("$", f"a definition must be an object with steps, or a state machine, not {named(definition)}")
+        yield Fault(ROOT, f"a definition must be an object with steps, or a state machine, not {named(definition)}")
         return
-    kind = kinds.list_of(lambda value, path: _step(value, path, functions), least=1)
-    yield from check(definition, "$", {"steps": Field(kind, required=True)}, "a step list")
-    steps = list(_steps(definition.get("steps"), "$.steps"))
-    yield from _too_many(len(steps), most, "$.steps")
+    kind = kinds.list_of(lambda value, where: _step(value, where, functions), least=1)
+    yield from check(definition, ROOT, {"steps": Field(kind, required=True)}, "a step list")
+    steps = list(_steps(definition.get("steps"), ROOT / "steps"))
+    yield from _too_many(len(steps), most, ROOT / "steps")
     yield from _doubled(steps)
 
 
-def _step(value: Json, path: str, functions: Collection[str]) -> Iterator[Fault]:
+def _step(value: Json, where: Place, functions: Collection[str]) -> Iterator[Fault]:
     if isinstance(value, dict) and "parallel" in value:
-        kind = kinds.list_of(lambda member, place: _step(member, place, functions), least=1)
-        yield from check(value, path, {"parallel": Field(kind, required=True)}, "a parallel group")
+        kind = kinds.list_of(lambda member, where: _step(member, where, functions), least=1)
+        yield from check(value, where, {"parallel": Field(kind, required=True)}, "a parallel group")
         return
-    yield from check(value, path, rules.STEP, "a step")
+    yield from check(value, where, rules.STEP, "a step")
     if isinstance(value, dict) and isinstance(value.get("taskName"), str):
-        yield from machines.known(value["taskName"], f"{path}.taskName", functions)
+        yield from machines.known(value["taskName"], where / "taskName", functions)
 
 
-def _steps(value: Json, path: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    """Every step with its path, those of groups too; what is no step is passed over."""
+def _steps(value: Json, where: Place) -> Iterator[tuple[Place, Mapping[str, Json]]]:
+    """Every step with its place, those of groups too; what is no step is passed over."""
     for index, item in enumerate(value if isinstance(value, list) else ()):
         if isinstance(item, dict) and "parallel" in item:
-            yield from _steps(item["parallel"], f"{path}[{index}].parallel")
+            yield from _steps(item["parallel"], where / index / "parallel")
         elif isinstance(item, dict):
-            yield f"{path}[{index}]", item
+            yield where / index, item
 
 
-def _doubled(steps: list[tuple[str, Mapping[str, Json]]]) -> Iterator[Fault]:
-    seen: dict[str, str] = {}
-    for path, step in steps:
+def _doubled(steps: list[tuple[Place, Mapping[str, Json]]]) -> Iterator[Fault]:
+    seen: dict[str, Place] = {}
+    for where, step in steps:
         name = step.get("name")
         if not isinstance(name, str):
             continue
         if name in seen:
-            yield Fault(f"{path}.name", f"the name {shown(name)} is taken by {seen[name]}")
-        seen.setdefault(name, path)
+            yield Fault(where / "name", f"the name {shown(name)} is taken by {seen[name]}")
+        seen.setdefault(name, where)
 
 
-def _too_many(found: int, most: int, path: str, of: str = "steps") -> Iterator[Fault]:
+def _too_many(found: int, most: int, where: Place, of: str = "steps") -> Iterator[Fault]:
     if found > most:
-        yield Fault(path, f"has {found} {of}; the limit is {most}")
+        yield Fault(where, f"has {found} {of}; the limit is {most}")
 
 
-def _node(value: Json, path: str, functions: Collection[str]) -> Iterator[Fault]:
+def _node(value: Json, where: Place, functions: Collection[str]) -> Iterator[Fault]:
     table = {
         "name": Field(kinds.text, required=True),
         "data": Field(kinds.anything),
         "opts": Field(kinds.object_of(rules.FLOW_OPTIONS, "opts")),
-        "children": Field(kinds.list_of(lambda child, place: _node(child, place, functions))),
+        "children": Field(kinds.list_of(lambda child, where: _node(child, where, functions))),
     }
-    yield from check(value, path, table, "a job")
+    yield from check(value, where, table, "a job")
     if isinstance(value, dict) and isinstance(value.get("name"), str):
-        yield from machines.known(value["name"], f"{path}.name", functions)
+        yield from machines.known(value["name"], where / "name", functions)
 
 
 def _nodes(tree: Mapping[str, Json]) -> int:

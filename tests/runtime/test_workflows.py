@@ -56,6 +56,20 @@ def test_an_execution_keeps_the_version_it_began_with(house: Stage):
     assert house.execution(identity).version == 1
 
 
+def test_all_that_is_wrong_is_told_at_once_and_where(house: Stage):
+    with pytest.raises(InvalidDefinition) as caught:
+        house.workflows.create("w", {"steps": [{"taskNmae": "step1"}, {"taskName": "step1", "name": "a/b"}]})
+    told = caught.value.to_dict()["error"]
+    assert told["message"].endswith("(and 2 more)") and told["path"] == "$.definition.steps[0].taskNmae"
+    places = [(one["code"], one["path"], one["pointer"]) for one in told["faults"]]
+    assert places == [
+        ("SCHEMA_VALIDATION_FAILED", "$.definition.steps[0].taskNmae", "/definition/steps/0/taskNmae"),
+        ("SCHEMA_VALIDATION_FAILED", "$.definition.steps[0]", "/definition/steps/0"),
+        ("SCHEMA_VALIDATION_FAILED", "$.definition.steps[1].name", "/definition/steps/1/name"),
+    ]
+    assert told["faults"][0]["hint"] == "did you mean 'taskName'?" == told["hint"]
+
+
 @pytest.mark.parametrize(
     ("name", "definition", "error", "path"),
     [

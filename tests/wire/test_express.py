@@ -173,8 +173,14 @@ def test_a_definition_is_judged_without_being_stored(wire: Wire):
     assert judged["result"] == "FAIL" and judged["diagnostics"][0]["code"] == "INVALID_JSON_DESCRIPTION"
     wrong = machine(A={"Type": "Pass", "Next": "B", "Nonsense": 1})
     judged = judge(definition=json.dumps(wrong))
-    places = [one["location"] for one in judged["diagnostics"]]
-    assert places == ["/States/A/Nonsense", "/States/A/Next", "/"]
+    places = [one["location"] for one in judged["diagnostics"] if "location" in one]
+    assert places == ["/States/A/Nonsense", "/States/A/Next"]
+    assert [one["code"] for one in judged["diagnostics"]][2] == "MISSING_END_STATE", "AWS gives no place to it"
     judged = judge(definition=json.dumps(wrong), maxResults=1, severity="WARNING")
     assert len(judged["diagnostics"]) == 1 and judged["truncated"]
+    hazy = json.dumps(machine(A={"Type": "Pass", "Parameters": {"a": "$.a"}, "End": True}))
+    assert judge(definition=hazy)["diagnostics"] == []
+    judged = judge(definition=hazy, severity="WARNING")
+    told = [(one["severity"], one["code"], one["location"]) for one in judged["diagnostics"]]
+    assert (judged["result"], told) == ("OK", [("WARNING", "NO_DOLLAR", "/States/A/Parameters/a")])
     assert wire.client.list_state_machines()["stateMachines"] == []

@@ -82,7 +82,7 @@ def test_made_again_otherwise_it_is_refused(wire: Wire, other: dict[str, object]
         (
             {"definition": json.dumps({"StartAt": "B", "States": PASS["States"]})},
             "InvalidDefinition",
-            "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: there is no state 'B' here",
+            "Invalid State Machine Definition: 'MISSING_TRANSITION_TARGET: there is no state 'B' here at /StartAt, ",
         ),
         ({"loggingConfiguration": {"level": "ALL"}}, "InvalidLoggingConfiguration", "Log Destination"),
         (

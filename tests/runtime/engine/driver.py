@@ -149,8 +149,12 @@ class Driver:
         attempt = self.attempts[task.number]
         self._claim(task, attempt, at)
         given = self.answer(task)
-        if task.timeout_seconds is not None and given.after > task.timeout_seconds:
-            given = Answer(error="States.Timeout", after=task.timeout_seconds)
+        for error, seconds in (
+            ("States.HeartbeatTimeout", task.heartbeat_seconds),
+            ("States.Timeout", task.timeout_seconds),
+        ):
+            if seconds is not None and given.after > seconds:
+                given = Answer(error=error, after=seconds)
         self._plan(at, given.after, lambda now: self._ended(task, attempt, given, now))
 
     def _claim(self, task: DispatchTask, attempt: int, at: int) -> None:

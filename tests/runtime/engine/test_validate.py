@@ -179,8 +179,8 @@ MACHINES: list[Wrong] = [
     ),
     (asl(A=ending("Pass", Arguments={})), "$.States.A.Arguments", "a Pass state has no field 'Arguments'", None),
     (asl(A=ending("Pass", Assign=[])), "$.States.A.Assign", "must be an object, not a list", None),
-    (asl(A=ending("Pass", Assign={"a b": 1})), "$.States.A.Assign.a b", "cannot be the name of a variable", None),
-    (asl(A=ending("Pass", Assign={"states.$": "$"})), "$.States.A.Assign.states.$", "cannot be the name", None),
+    (asl(A=ending("Pass", Assign={"a b": 1})), "$.States.A.Assign['a b']", "cannot be the name of a variable", None),
+    (asl(A=ending("Pass", Assign={"states.$": "$"})), "$.States.A.Assign['states.$']", "cannot be the name", None),
     (asl(A=ending("Pass", Assign={"a.$": "x"})), "$.States.A.Assign", "no intrinsic function 'x'", None),
     (asl(A=ending("Pass", Assign={"x" * 81: 1})), f"$.States.A.Assign.{'x' * 81}", "cannot be the name", None),
     (
@@ -192,10 +192,10 @@ MACHINES: list[Wrong] = [
     (jsonata(InputPath="$.a"), "$.States.A.InputPath", "a Pass state has no field 'InputPath'", None),
     (jsonata(Parameters={}), "$.States.A.Parameters", "a Pass state has no field 'Parameters'", None),
     (jsonata(Output="{% $states. %}"), "$.States.A.Output", "Unexpected end of expression", None),
-    (jsonata(Output={"a": [{"b": "{% ( %}"}]}), "$.States.A.Output/a[0]/b", "", None),
+    (jsonata(Output={"a": [{"b": "{% ( %}"}]}), "$.States.A.Output.a[0].b", "", None),
     (jsonata(Output=" {% 1 %}"), "$.States.A.Output", "must begin with '{%' and end with '%}'", None),
     (jsonata(Output="{% total %}"), "$.States.A.Output", "'total' refers to a context, but there is none", None),
-    (jsonata(Output={"a": "{% $states.result %}"}), "$.States.A.Output/a", "$states.result is not known here", None),
+    (jsonata(Output={"a": "{% $states.result %}"}), "$.States.A.Output.a", "$states.result is not known here", None),
     (
         jsonata("Parallel", Branches=[asl(B=PASS)], Output="{% [$states.errorOutput.Cause] %}"),
         "$.States.A.Output",
@@ -204,11 +204,11 @@ MACHINES: list[Wrong] = [
     ),
     (
         jsonata("Task", Resource="step1", Arguments={"a": ["{% $states.result %}"]}),
-        "$.States.A.Arguments/a[0]",
+        "$.States.A.Arguments.a[0]",
         "$states.result is not known here",
         None,
     ),
-    (jsonata(Assign={"x": "{% 1 + %}"}), "$.States.A.Assign/x", "", None),
+    (jsonata(Assign={"x": "{% 1 + %}"}), "$.States.A.Assign.x", "", None),
     (
         jsonata("Choice", Choices=[{"Condition": 1, "Next": "B"}]),
         "$.States.A.Choices[0].Condition",
@@ -216,7 +216,7 @@ MACHINES: list[Wrong] = [
         None,
     ),
     (jsonata("Choice", Choices=[{"Next": "B"}]), "$.States.A.Choices[0]", "needs the field 'Condition'", None),
-    (asl(**{"": PASS}), "$.States.", "a state's name has 1 to 80 characters", None),
+    (asl(**{"": PASS}), "$.States['']", "a state's name has 1 to 80 characters", None),
     (asl(**{"x" * 81: PASS}), f"$.States.{'x' * 81}", "a state's name has 1 to 80 characters", None),
     (asl(A={"Type": "Pass"}), "$.States.A", "needs either 'Next' or 'End': true", None),
     (asl(A={"Type": "Pass", "End": False}), "$.States.A", "needs either 'Next' or 'End': true", None),
@@ -534,6 +534,25 @@ def test_all_faults_are_told_at_once() -> None:
     faults = validate.workflow(steps({"taskName": 1}, {**STEP, "retry": {"maxAttempts": 0, "x": 1}}), FUNCTIONS)
     places = ["$.steps[0].taskName", "$.steps[1].retry.x", "$.steps[1].retry.maxAttempts"]
     assert [one.path for one in faults] == places
+
+
+CODES = [
+    ({"StartAt": "B", "States": {"A": PASS}}, ["MISSING_TRANSITION_TARGET", "MISSING_TRANSITION_TARGET"]),
+    (asl(A={"Type": "Pass", "Next": "A"}), ["MISSING_END_STATE"]),
+    (asl(A={"Type": "Pass", "Next": "X"}), ["MISSING_TRANSITION_TARGET", "MISSING_END_STATE"]),
+    (asl(A={"Type": "Pass", "Next": "A"}, B={"Type": "Pass", "Next": "A"}), ["MISSING_END_STATE"]),
+    (asl(A={"Type": "Pass", "Next": "A"}, B=PASS), ["MISSING_TRANSITION_TARGET"]),
+    (asl(A=ending("Task", Resource="arn:aws:states:::sqs:sendMessage")), ["INVALID_RESOURCE"]),
+    (asl(A=ending("Parallel", Branches=[asl(A=PASS)])), ["DUPLICATE_STATE_NAME"]),
+    (asl(**{"A" * 81: PASS}), ["INVALID_STATE_NAME"]),
+    (asl(A={**PASS, "Nxet": 1}), ["SCHEMA_VALIDATION_FAILED"]),
+]
+
+
+@pytest.mark.parametrize(("definition", "codes"), CODES)
+def test_a_fault_is_of_one_of_awss_kinds(definition: Json, codes: list[str]) -> None:
+    """And these come together or alone as AWS was seen to answer: github.com/floci-io/floci/pull/2786."""
+    assert [one.code for one in validate.workflow(definition, FUNCTIONS)] == codes
 
 
 def test_one_mistake_is_told_once() -> None:

@@ -1,0 +1,87 @@
+"""What waits for long is a few rows and nothing else: another house on the same database goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from db.database import database
+from db.models import TABLES, Timer
+from runtime import activities
+from runtime.guards import TokenAnswer
+from tests.runtime.stage import WITH_TOKEN, Stage, machine, returns, staged, task
+
+ASK = "arn:aws:states:eu-west-1:000000000000:activity:ask"
+CALL = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
+YEAR = 365 * 24 * 3600
+
+House = Callable[[], AbstractContextManager[Stage]]
+
+
+@pytest.fixture
+def begun(empty_url: str, tmp_path: Path) -> House:
+    """Begin a house on the test's database; what an earlier one had in memory is gone."""
+
+    @contextmanager
+    def anew() -> Iterator[Stage]:
+        with staged(empty_url, tmp_path / "home") as house:
+            yield house
+
+    return anew
+
+
+def rows() -> dict[str, int]:
+    with database.connection_context():
+        return {table.__name__: table.select().count() for table in TABLES}
+
+
+def test_a_wait_of_a_year_costs_one_row(begun: House):
+    waiting = machine(w={"Type": "Wait", "Seconds": YEAR})
+    with begun() as house:
+        house.workflows.create("play", waiting)
+        house.executions.start(house.workflows.latest("play"), {})
+        before = rows()
+        identity = house.executions.start(house.workflows.latest("play"), {}).id
+        more = {name: count - before[name] for name, count in rows().items() if count != before[name]}
+        assert more == {"Execution": 1, "History": 2, "Timer": 1}
+        with database.connection_context():
+            due = Timer.get(Timer.execution_id == identity).due_at - house.execution(identity).created_at
+        assert abs(due - YEAR * 1000) < 60_000
+    with begun() as house:
+        house.tasks.sweep()
+        assert house.status(identity) == "IN_PROGRESS"
+        assert house.fire_timers() == 2
+        assert house.status(identity) == "COMPLETED" and house.left_open(identity) == []
+
+
+def test_a_task_token_is_answered_in_another_house(begun: House):
+    with begun() as house:
+        identity = house.start(machine(a=task(WITH_TOKEN, Parameters=CALL)))
+        house.run()
+        (token,) = [event["token"] for _, event in house.script.events]
+        assert [row.status for row in house.rows(identity)] == ["IN_PROGRESS"]
+    with begun() as house:
+        house.tasks.sweep()
+        house.run()
+        assert house.script.events == [], "nobody asks again for what waits for its answer"
+        house.executions.answer(token, TokenAnswer({"ok": True}))
+        assert (house.status(identity), house.output(identity)) == ("COMPLETED", {"ok": True})
+
+
+def test_an_activitys_task_is_asked_for_and_answered_in_other_houses(begun: House):
+    with begun() as house:
+        identity = house.start(machine(a=task(ASK), b=task("step1")))
+    with begun() as house:
+        house.tasks.sweep()
+        given = activities.ask("ask", "me")
+        assert given is not None
+    with begun() as house:
+        assert activities.ask("ask") is None
+        house.script.let("step1", returns("end"))
+        house.executions.answer(given.token, TokenAnswer({"y": 2}))
+        house.run()
+        assert (house.status(identity), house.output(identity)) == ("COMPLETED", "end")
+        assert house.left_open(identity) == []
