@@ -35,6 +35,7 @@ from runtime.lambdas import files
 from runtime.lambdas.aliases import AliasRoom
 from runtime.lambdas.events import EventRoom
 from runtime.lambdas.functions import Functions, KnownFunctions
+from runtime.lambdas.policies import PolicyRoom
 from runtime.lambdas.room import LambdaRoom
 from runtime.nested import FUNCTIONS
 from runtime.rounds import Rounds
@@ -78,6 +79,7 @@ class Context:
     lambdas: LambdaRoom
     lambda_aliases: AliasRoom
     lambda_events: EventRoom
+    lambda_policies: PolicyRoom
     log: logging.Logger
 
 
@@ -128,6 +130,7 @@ class Runtime:
             "tokens": WireTokens(self.executions),
             "lambda_aliases": AliasRoom(),
             "lambda_events": EventRoom(lambdas, self.workflows, self.executions, settings.event_retry_seconds),
+            "lambda_policies": PolicyRoom(lambdas),
             "lambdas": lambdas,
         }
 

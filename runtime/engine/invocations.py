@@ -13,15 +13,22 @@ from typing import Any
 
 from runtime.engine import jsontext
 from runtime.engine.chance import Chance
-from runtime.engine.resources import function_of
+from runtime.engine.resources import QUALIFIED_BY, function_of, qualified
 
 Json = Any
 
 
 def function_called(arguments: Json, aliases: Mapping[str, str]) -> str | None:
-    """The function that a call names; None when it names none."""
+    """The function that a call names, of the version or alias that it names; None when it names none.
+
+    One that FunctionName names itself goes before one in Qualifier.
+    """
     name = arguments.get("FunctionName") if isinstance(arguments, dict) else None
-    return function_of(name, aliases) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return None
+    function, qualifier = function_of(name, aliases), arguments.get("Qualifier")
+    is_open = function == function_of(name) and QUALIFIED_BY not in function
+    return qualified(function, qualifier) if is_open and isinstance(qualifier, str) else function
 
 
 def event_of(arguments: Mapping[str, Json]) -> Json:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.database import database, transaction
-from db.models import EventConfig
+from db.function_models import EventConfig
+from functions.contract import Page
 from functions.errors import NameTaken
 from functions.lambda_api import _names
 from functions.lambda_api._errors import (
@@ -27,6 +28,7 @@ from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import Compiled
 from runtime.executions import Executions
 from runtime.lambdas.room import LambdaRoom
+from runtime.pages import page
 from runtime.rows import clock_sql
 from runtime.workflows import EVENT, Workflows
 
@@ -88,10 +90,17 @@ class EventRoom:
         with database.connection_context(), transaction():
             EventConfig.delete().where(*_is(function)).execute()
 
+    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[tuple[str, EventRules]]:
+        self._lambdas.get(function)
+        query = EventConfig.select().where(EventConfig.name == function.name, EventConfig.qualifier > (cursor or ""))
+        with database.connection_context():
+            found = list(query.order_by(EventConfig.qualifier).limit(limit + 1))
+        return page(found, limit, lambda one: one.qualifier, lambda one: (one.qualifier, _rules(one)))
+
     def _found(self, function: Reference) -> EventRules | None:
         with database.connection_context():
             row = EventConfig.get_or_none(*_is(function))
-        return None if row is None else EventRules(**json.loads(row.options), modified_at=row.modified_at)
+        return None if row is None else _rules(row)
 
     def _check(self, destination: str | None) -> None:
         """A destination is a function that is there. Raises InvalidParameterValueException."""
@@ -189,6 +198,10 @@ def _called(function: Reference) -> str:
     if function.qualifier in (None, LATEST):
         return function.name
     return f"{function.name}{QUALIFIED_BY}{function.qualifier}"
+
+
+def _rules(row: EventConfig) -> EventRules:
+    return EventRules(**json.loads(row.options), modified_at=row.modified_at)
 
 
 def _key(function: Reference) -> dict[str, str]:
