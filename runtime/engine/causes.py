@@ -40,6 +40,12 @@ def no_parameter(field: str, path: str) -> str:
     return f"The {field} parameter does not reference an input value: {path}"
 
 
+def of_parameter(field: str, said: str, path: str, value: Json) -> str:
+    """A Wait's path leads to what it cannot take."""
+    text = value if isinstance(value, str) else jsontext.write(value)
+    return f"The {field} parameter {said}: {path} == {text}"
+
+
 def no_value(path: str, field: str, document: Json) -> str:
     """A member of a payload template has a path that leads nowhere."""
     return (
