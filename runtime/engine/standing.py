@@ -173,14 +173,12 @@ class Standing:
         """What goes wrong with an expression inside is a fault of this field."""
         try:
             yield
-        except NoValue as fault:
+        except (NoValue, IntrinsicFault) as fault:  # AWS was never seen to name it States.IntrinsicFailure
             raise StateFault("States.Runtime", str(fault)) from None
         except NoStep as fault:
             raise StateFault("States.ReferencePathConflict", str(fault)) from None
         except PathMissing as fault:
             raise StateFault("States.Runtime", causes.no_results(parse(fault.path))) from None
-        except IntrinsicFault as fault:
-            raise StateFault("States.IntrinsicFailure", str(fault)) from None
         except JsonataFault as fault:
             error, location = "States.QueryEvaluationError", fault.location(field)
             cause = causes.in_state(frame.state, frame.entry, fault.cause(field))

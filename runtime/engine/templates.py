@@ -94,7 +94,7 @@ def evaluate(node: Path | Call, scope: Scope) -> Json:
     except PathMissing as fault:
         raise NoValue(causes.no_argument(node.text, fault.path, scope.document), fault.path) from None
     except IntrinsicFault as fault:
-        raise IntrinsicFault(causes.of_function(node.text, str(fault))) from None
+        raise IntrinsicFault(causes.of_intrinsic(node.text, str(fault))) from None
 
 
 def _render(node: Any, scope: Scope) -> Json:
