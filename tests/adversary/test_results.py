@@ -200,7 +200,7 @@ def test_it_is_caught_by_its_name(house: Stage, what: str) -> None:
 
 @pytest.mark.parametrize("what", [*REFUSED, *RAISED])
 def test_it_is_caught_by_states_all(house: Stage, what: str) -> None:
-    """A result that is too large is one that AWS was recorded to let States.ALL take; see ``runtime/engine/retry.py``."""
+    """Also a result that is too large: so AWS was recorded to do, see ``runtime/engine/retry.py``."""
     assert caught(house, what, "States.ALL").status == "COMPLETED"
 
 
