@@ -13,7 +13,7 @@ from typing import Any
 
 from db.database import database, transaction
 from db.models import EventConfig
-from functions.errors import NameTaken
+from functions.errors import NameTaken, PayloadTooLarge
 from functions.lambda_api import _names
 from functions.lambda_api._errors import (
     InvalidParameterValueException,
@@ -26,6 +26,8 @@ from runtime.engine import jsontext
 from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import Compiled
 from runtime.executions import Executions
+from runtime.invoke import Outcome
+from runtime.lambdas.functions import Functions
 from runtime.lambdas.room import LambdaRoom
 from runtime.rows import clock_sql
 from runtime.workflows import EVENT, Workflows
@@ -43,12 +45,46 @@ THROTTLED = {
 """What is not the function's fault is tried for about six hours, as AWS does."""
 
 
-class EventRoom:
-    def __init__(self, lambdas: LambdaRoom, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
-        self._lambdas = lambdas
+class EventQueue:
+    def __init__(self, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
         self._workflows = workflows
         self._executions = executions
         self._retry_seconds = retry_seconds
+
+    def take(self, function: Reference, event: Json, request_id: str) -> None:
+        """Take an event for a function that is there; it is committed when this returns. One request is taken once."""
+        document = machine(function, _found(function) or EventRules(), self._retry_seconds)
+        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
+        try:
+            self._executions.start(latest, {"payload": event}, request_id)
+        except NameTaken:  # the same request, written by a try whose answer was lost
+            return
+
+
+class EventSender:
+    """What a task does that calls a function with ``InvocationType`` Event: it has it called, and does not wait."""
+
+    def __init__(self, queue: EventQueue, functions: Functions) -> None:
+        self._queue = queue
+        self._functions = functions
+
+    def send(self, call: Json, request_id: str) -> Outcome:
+        """Have the function called that ``call`` names, or say why it cannot be."""
+        found = self._functions.find(call["function"])
+        if isinstance(found, Outcome):
+            return found
+        name, _, qualifier = call["function"].partition(QUALIFIED_BY)
+        try:
+            self._queue.take(Reference(name, qualifier or None), call["event"], request_id)
+        except PayloadTooLarge as fault:
+            return Outcome(error="Lambda.RequestTooLargeException", cause=fault.message)
+        return Outcome(result="null")
+
+
+class EventRoom:
+    def __init__(self, lambdas: LambdaRoom, queue: EventQueue) -> None:
+        self._lambdas = lambdas
+        self._queue = queue
 
     def send(self, function: Reference, call: Call) -> None:
         """Take an event; it is committed when this returns."""
@@ -57,17 +93,11 @@ class EventRoom:
             event = jsontext.read(call.payload)
         except jsontext.NotJson as fault:
             raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
-        rules = self._found(function)
-        document = machine(function, rules or EventRules(), self._retry_seconds)
-        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
-        try:
-            self._executions.start(latest, {"payload": event}, call.request_id)
-        except NameTaken:  # the same request, written by a try whose answer was lost
-            return
+        self._queue.take(function, event, call.request_id)
 
     def rules(self, function: Reference) -> EventRules:
         """Raises ResourceNotFoundException."""
-        found = self._found(function)
+        found = _found(function)
         if found is None:
             raise ResourceNotFoundException(f"The function {function.arn} doesn't have an EventInvokeConfig")
         return found
@@ -88,11 +118,6 @@ class EventRoom:
         with database.connection_context(), transaction():
             EventConfig.delete().where(*_is(function)).execute()
 
-    def _found(self, function: Reference) -> EventRules | None:
-        with database.connection_context():
-            row = EventConfig.get_or_none(*_is(function))
-        return None if row is None else EventRules(**json.loads(row.options), modified_at=row.modified_at)
-
     def _check(self, destination: str | None) -> None:
         """A destination is a function that is there. Raises InvalidParameterValueException."""
         if destination is None:
@@ -107,6 +132,12 @@ class EventRoom:
             raise InvalidParameterValueException(
                 f"The destination ARN {destination} is invalid: {fault.message}"
             ) from None
+
+
+def _found(function: Reference) -> EventRules | None:
+    with database.connection_context():
+        row = EventConfig.get_or_none(*_is(function))
+    return None if row is None else EventRules(**json.loads(row.options), modified_at=row.modified_at)
 
 
 def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Json:
