@@ -75,7 +75,8 @@ def unreadable(fault: jsontext.NotJson, execution: str, number: int) -> str:
 def refused(told: str, service: str, status: int, code: str, request: str) -> str:
     """What a service says when it refuses a call, as Step Functions tells of it.
 
-    Source: localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling/test_task_service_lambda.snapshot.json
+    Source: localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling/test_task_service_lambda.py, as
+    recorded.
     """
     answer = f"Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request}; Proxy: null"
     return f"{told} ({answer})"
