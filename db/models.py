@@ -5,32 +5,22 @@ from __future__ import annotations
 from peewee import (
     SQL,
     BigIntegerField,
-    BlobField,
     BooleanField,
     CompositeKey,
-    Field,
     FloatField,
     IntegerField,
-    Model,
     TextField,
 )
 
-from db.database import database
-
-
-class IdField(Field):
-    """A UUID, as text with dashes in Python and in SQLite, as ``uuid`` in PostgreSQL."""
-
-    field_type = "UUID"
-
-    def python_value(self, value: object) -> str | None:
-        return None if value is None else str(value)
-
-
-class Table(Model):
-    class Meta:
-        database = database
-        legacy_table_names = False
+from db.function_models import (
+    EventConfig,
+    FunctionAlias,
+    FunctionCode,
+    FunctionPermission,
+    FunctionVersion,
+    StoredFunction,
+)
+from db.table import IdField, Table
 
 
 class Workflow(Table):
@@ -137,17 +127,23 @@ class Execution(Table):
     redriven_at = BigIntegerField(null=True)
 
 
-Execution.add_index(
-    Execution.index(
-        Execution.workflow_id, Execution.name, unique=True, where=SQL("name IS NOT NULL"), name="execution_name"
-    )
+OF_MAP_RUN = SQL("substr(parent, 1, 40)")
+_OWN, _ID = Execution.workflow_id, Execution.id
+_EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
+    ("execution_of_workflow", (_OWN, _ID), None),
+    ("execution_of_workflow_status", (_OWN, Execution.status, _ID), None),
+    ("execution_of_alias", (_OWN, Execution.alias, _ID), "alias IS NOT NULL"),
+    ("execution_of_published", (_OWN, Execution.published, _ID), "published IS NOT NULL"),
+    ("execution_redriven", (_OWN, _ID), "redrives > 0"),
+    ("execution_status", (Execution.status, _ID), None),
+    ("execution_nested", (_ID,), "status = 'IN_PROGRESS' AND parent IS NOT NULL"),
+    ("execution_parent", (Execution.parent,), "parent IS NOT NULL"),
+    ("execution_of_map_run", (OF_MAP_RUN, _ID), "parent IS NOT NULL"),
 )
-Execution.add_index(Execution.index(Execution.workflow_id, Execution.id, name="execution_of_workflow"))
-Execution.add_index(Execution.index(Execution.status, Execution.id, name="execution_status"))
-IS_NESTED = SQL("status = 'IN_PROGRESS' AND parent IS NOT NULL")
-Execution.add_index(Execution.index(Execution.id, where=IS_NESTED, name="execution_nested"))
-HAS_PARENT = SQL("parent IS NOT NULL")
-Execution.add_index(Execution.index(Execution.parent, where=HAS_PARENT, name="execution_parent"))
+_NAMED = {"unique": True, "where": SQL("name IS NOT NULL"), "name": "execution_name"}
+Execution.add_index(Execution.index(_OWN, Execution.name, **_NAMED))
+for _name, _columns, _where in _EXECUTION_INDEXES:
+    Execution.add_index(Execution.index(*_columns, where=_where and SQL(_where), name=_name))
 
 
 class Frame(Table):
@@ -244,6 +240,8 @@ class Attempt(Table):
 class MapRun(Table):
     """The executions of a Map in distributed mode. ``next`` is the first item that none of them has, ``offset`` where
     that begins in its file; ``begun`` of them have begun, the first in the place ``base``, and ``open`` have not ended.
+
+    When it is redriven, those that ended without success are, too: from the place ``again`` to before ``again_end``.
     """
 
     id = IdField(primary_key=True)
@@ -268,6 +266,10 @@ class MapRun(Table):
     cause = TextField(null=True)
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
+    redrives = IntegerField(default=0)
+    redriven_at = BigIntegerField(null=True)
+    again = IntegerField(default=0)
+    again_end = IntegerField(default=0)
 
 
 MapRun.add_index(MapRun.index(MapRun.execution_id, MapRun.id, name="map_run_of_execution"))
@@ -319,68 +321,10 @@ class Worker(Table):
     seen_at = BigIntegerField()
 
 
-class StoredFunction(Table):
-    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions; ``reserved`` is how many
-    of its invocations a process may run at a time, null for any number."""
-
-    name = TextField(primary_key=True)
-    published = IntegerField(default=0)
-    reserved = IntegerField(null=True)
-    tags = TextField(default="{}")
-    created_at = BigIntegerField()
-
-
-class FunctionVersion(Table):
-    """What can be run of a function: its code and its configuration. Number 0 is $LATEST, the one that changes."""
-
-    name = TextField()
-    number = IntegerField()
-    options = TextField()
-    code = TextField(index=True)
-    revision = TextField()
-    modified_at = BigIntegerField()
-
-    class Meta:
-        primary_key = CompositeKey("name", "number")
-
-
-class FunctionCode(Table):
-    """A zip by its SHA-256, kept as long as a version has it. ``size`` is the zip's own."""
-
-    sha256 = TextField(primary_key=True)
-    size = IntegerField()
-    content = BlobField()
-
-
-class FunctionAlias(Table):
-    """A name for one version of a function, or for two: ``weights`` says how often it stands for which other."""
-
-    name = TextField()
-    alias = TextField()
-    version = TextField()
-    weights = TextField(default="{}")
-    description = TextField(default="")
-    revision = TextField()
-
-    class Meta:
-        primary_key = CompositeKey("name", "alias")
-
-
-class EventConfig(Table):
-    """What becomes of asynchronous invocations of a function, or of one of its versions or aliases."""
-
-    name = TextField()
-    qualifier = TextField()
-    options = TextField()
-    modified_at = BigIntegerField()
-
-    class Meta:
-        primary_key = CompositeKey("name", "qualifier")
-
-
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
+    FunctionPermission,
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")

@@ -21,6 +21,7 @@ from runtime.aws.activities import WireActivities
 from runtime.aws.executions import WireExecutions
 from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
+from runtime.aws.map_runs import WireMapRuns
 from runtime.aws.tags import WireTags
 from runtime.aws.tokens import WireTokens
 from runtime.aws.trials import WireTrials
@@ -36,6 +37,7 @@ from runtime.lambdas import files
 from runtime.lambdas.aliases import AliasRoom
 from runtime.lambdas.events import EventQueue, EventRoom, EventSender
 from runtime.lambdas.functions import Functions, KnownFunctions
+from runtime.lambdas.policies import PolicyRoom
 from runtime.lambdas.room import LambdaRoom
 from runtime.nested import FUNCTIONS
 from runtime.rounds import Rounds
@@ -73,12 +75,14 @@ class Context:
     tags: WireTags
     activities: WireActivities
     runs: WireExecutions
+    map_runs: WireMapRuns
     quick_runs: WireExpress
     trials: WireTrials
     tokens: WireTokens
     lambdas: LambdaRoom
     lambda_aliases: AliasRoom
     lambda_events: EventRoom
+    lambda_policies: PolicyRoom
     log: logging.Logger
 
 
@@ -126,6 +130,7 @@ class Runtime:
             "tags": WireTags(),
             "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
+            "map_runs": WireMapRuns(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "trials": WireTrials(
                 self.workflows, self.invoker, self.functions.find, self.executions.limits, self._sender.send
@@ -133,6 +138,7 @@ class Runtime:
             "tokens": WireTokens(self.executions),
             "lambda_aliases": AliasRoom(),
             "lambda_events": EventRoom(lambdas, queue),
+            "lambda_policies": PolicyRoom(lambdas),
             "lambdas": lambdas,
         }
 

@@ -22,7 +22,8 @@ from runtime.engine.execution import Execution
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.ids import new_id
-from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target, Terms
+from runtime.lambdas import event_calls
 from runtime.lambdas.events import EventSender
 from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
@@ -167,7 +168,7 @@ class Work:
         return self.express.outcome(machine, begun, _key(claim))
 
     def _ran(self, claim: Claimed) -> Outcome:
-        target = patiently(lambda: self.functions.find(claim.function))
+        target = patiently(lambda: self._found(claim))
         if not isinstance(target, Target):
             return target or Outcome(cause="its function could not be looked up", not_run=True)
         return self.invoker.run(
@@ -175,8 +176,14 @@ class Work:
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
-            request_id=(claim.name if claim.workflow.startswith(EVENT) else None) or new_id(),
+            request_id=(claim.name if _is_event(claim) else None) or new_id(),
+            terms=Terms() if _is_event(claim) else None,
         )
+
+    def _found(self, claim: Claimed) -> Target | Outcome:
+        target = self.functions.find(claim.function)
+        refused = event_calls.refusal(claim, target) if _is_event(claim) and isinstance(target, Target) else None
+        return refused or target
 
     def _started_nested(self, claim: Claimed) -> Outcome:
         """A handler of ours, which may begin twice: the start has a key. While the database is away it waits."""
@@ -225,6 +232,10 @@ class Work:
 
     def _stop(self, claim: Claimed) -> bool:
         return bool(self.express.kill(_key(claim)) or self.invoker.kill(_key(claim)))
+
+
+def _is_event(claim: Claimed) -> bool:
+    return claim.workflow.startswith(EVENT)
 
 
 def _key(claim: Claimed) -> str:
