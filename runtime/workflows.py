@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from runtime.engine.definition import PlannedTask, StateMachine, TaskState
 from runtime.engine.fields import Constant
 from runtime.engine.history import resources_of
 from runtime.engine.home import Home
+from runtime.engine.limits import EngineLimits
 from runtime.engine.load import load
 from runtime.engine.places import ROOT, Place
 from runtime.engine.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
@@ -41,6 +42,8 @@ EXPRESS_STATE, EXPRESS_FUNCTION = "Express", ":express"
 """The one state of an Express execution, and what does it in place of a function: no file can have that name."""
 EXPRESS_SECONDS = 300.0
 """How long AWS lets an Express execution run."""
+EVENT_PAYLOAD = 8 << 20
+"""What fits into an event's execution: an event of 1 MB, a result of 6 MB, and the record of both."""
 LATEST_COLUMNS = (Version.id, Version.workflow_id, Version.number)
 """What a start reads of a version: the definition and the machine may be large, and the machine is loaded already."""
 
@@ -166,6 +169,11 @@ class Workflows:
             if workflow is None:
                 return _newest(name)
             return add_version(workflow, text, compiled, _options_before(workflow))
+
+
+def limits_of(workflow: str, limits: EngineLimits) -> EngineLimits:
+    """The bounds that hold for a workflow's executions: an event's payloads are as large as Lambda lets them be."""
+    return replace(limits, payload=EVENT_PAYLOAD) if workflow.startswith(EVENT) else limits
 
 
 def add_version(workflow: Workflow, definition: str, compiled: str, options: str, **published: Any) -> Version:
