@@ -244,6 +244,9 @@ class Attempt(Table):
 class MapRun(Table):
     """The executions of a Map in distributed mode. ``next`` is the first item that none of them has, ``offset`` where
     that begins in its file; ``begun`` of them have begun, the first in the place ``base``, and ``open`` have not ended.
+
+    ``total`` items are counted so far; ``unread`` is where those begin that are not, null when all are. The results of
+    ``written`` executions are in files, which had these ``sizes`` then.
     """
 
     id = IdField(primary_key=True)
@@ -264,6 +267,9 @@ class MapRun(Table):
     succeeded = IntegerField(default=0)
     failed = IntegerField(default=0)
     failed_items = IntegerField(default=0)
+    unread = BigIntegerField(null=True)
+    written = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    sizes = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
     error = TextField(null=True)
     cause = TextField(null=True)
     created_at = BigIntegerField()

@@ -214,7 +214,8 @@ def _load(version_id: str) -> Machines:
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
     inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
-    return Machines(around(inner) if workflow.kind == EXPRESS else inner, inner)
+    kind = compiled.get("kind", workflow.kind)
+    return Machines(around(inner) if kind == EXPRESS else inner, inner)
 
 
 def around(inner: StateMachine) -> StateMachine:
