@@ -129,7 +129,7 @@ def delete_version(function: Reference) -> None:
 
 
 def reserve(function: Reference, reserved: int | None) -> None:
-    """Bound the invocations that a process runs of a function at a time. Raises ResourceNotFoundException."""
+    """Bound the invocations that run of a function at a time. Raises ResourceNotFoundException."""
     with changing(function):
         StoredFunction.update(reserved=reserved).where(StoredFunction.name == function.name).execute()
 

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,12 @@ import pytest
 from db.database import database
 from db.function_models import FunctionCode
 from functions.errors import NotFound
+from functions.lambda_api._errors import TooManyRequestsException
+from functions.lambda_api._names import Reference
+from functions.lambda_api._rooms import Call
+from runtime.context import Runtime
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
+from tests.services import until
 from tests.wire.lambda_client import LambdaWire, Worker, client_of, refused, served
 from tests.wire.packages import package
 
@@ -271,7 +278,7 @@ def test_tags_are_kept_for_the_function(wire: LambdaWire) -> None:
     assert wire.client.list_tags(Resource=f"{ARN}mine")["Tags"] == {"b": "2"}
 
 
-def test_reserved_concurrency_is_what_a_process_runs_at_a_time(wire: LambdaWire) -> None:
+def test_reserved_concurrency_is_what_runs_at_a_time(wire: LambdaWire) -> None:
     made(wire)
     wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=0)
     with pytest.raises(wire.client.exceptions.TooManyRequestsException) as caught:
@@ -283,6 +290,24 @@ def test_reserved_concurrency_is_what_a_process_runs_at_a_time(wire: LambdaWire)
     assert wire.called("mine", 5)["Payload"] == [5, 1]
     wire.client.delete_function_concurrency(FunctionName="mine")
     assert "ReservedConcurrentExecutions" not in wire.client.get_function_concurrency(FunctionName="mine")
+
+
+def test_a_reservation_holds_over_web_processes_and_workers(wire: LambdaWire, tmp_path: Path) -> None:
+    gate, seen = tmp_path / "gate", tmp_path / "seen"
+    waits = f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    made(wire, f"import os, time; open({str(seen)!r}, 'w').close()\n    {waits}", Timeout=60)
+    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=1)
+    with ThreadPoolExecutor(1) as pool, closing(Runtime(wire.runtime.settings)) as other, wire.worker() as worker:
+        first = pool.submit(wire.called, "mine")
+        try:
+            until(seen.exists, "the function runs")
+            with pytest.raises(TooManyRequestsException):
+                other.api_context("1").lambdas.invoke(Reference("mine"), Call("1", "2"))
+            assert run(wire, worker, f"{ARN}mine", 1)["error"] == "Lambda.TooManyRequestsException"
+        finally:
+            gate.touch()
+        assert first.result()["Payload"] is None
+        assert run(wire, worker, f"{ARN}mine", 1)["status"] == "SUCCEEDED"
 
 
 # As a Task's resource
