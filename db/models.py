@@ -128,17 +128,23 @@ class Execution(Table):
     redriven_at = BigIntegerField(null=True)
 
 
-Execution.add_index(
-    Execution.index(
-        Execution.workflow_id, Execution.name, unique=True, where=SQL("name IS NOT NULL"), name="execution_name"
-    )
+OF_MAP_RUN = SQL("substr(parent, 1, 40)")
+_OWN, _ID = Execution.workflow_id, Execution.id
+_EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
+    ("execution_of_workflow", (_OWN, _ID), None),
+    ("execution_of_workflow_status", (_OWN, Execution.status, _ID), None),
+    ("execution_of_alias", (_OWN, Execution.alias, _ID), "alias IS NOT NULL"),
+    ("execution_of_published", (_OWN, Execution.published, _ID), "published IS NOT NULL"),
+    ("execution_redriven", (_OWN, _ID), "redrives > 0"),
+    ("execution_status", (Execution.status, _ID), None),
+    ("execution_nested", (_ID,), "status = 'IN_PROGRESS' AND parent IS NOT NULL"),
+    ("execution_parent", (Execution.parent,), "parent IS NOT NULL"),
+    ("execution_of_map_run", (OF_MAP_RUN, _ID), "parent IS NOT NULL"),
 )
-Execution.add_index(Execution.index(Execution.workflow_id, Execution.id, name="execution_of_workflow"))
-Execution.add_index(Execution.index(Execution.status, Execution.id, name="execution_status"))
-IS_NESTED = SQL("status = 'IN_PROGRESS' AND parent IS NOT NULL")
-Execution.add_index(Execution.index(Execution.id, where=IS_NESTED, name="execution_nested"))
-HAS_PARENT = SQL("parent IS NOT NULL")
-Execution.add_index(Execution.index(Execution.parent, where=HAS_PARENT, name="execution_parent"))
+_NAMED = {"unique": True, "where": SQL("name IS NOT NULL"), "name": "execution_name"}
+Execution.add_index(Execution.index(_OWN, Execution.name, **_NAMED))
+for _name, _columns, _where in _EXECUTION_INDEXES:
+    Execution.add_index(Execution.index(*_columns, where=_where and SQL(_where), name=_name))
 
 
 class Frame(Table):
@@ -235,6 +241,8 @@ class Attempt(Table):
 class MapRun(Table):
     """The executions of a Map in distributed mode. ``next`` is the first item that none of them has, ``offset`` where
     that begins in its file; ``begun`` of them have begun, the first in the place ``base``, and ``open`` have not ended.
+
+    When it is redriven, those that ended without success are, too: from the place ``again`` to before ``again_end``.
     """
 
     id = IdField(primary_key=True)
@@ -259,6 +267,10 @@ class MapRun(Table):
     cause = TextField(null=True)
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
+    redrives = IntegerField(default=0)
+    redriven_at = BigIntegerField(null=True)
+    again = IntegerField(default=0)
+    again_end = IntegerField(default=0)
 
 
 MapRun.add_index(MapRun.index(MapRun.execution_id, MapRun.id, name="map_run_of_execution"))

@@ -20,6 +20,11 @@ from db import postgresql, sqlite
 from db.database import database, is_sqlite, transaction
 from db.values import CLAIMED
 
+IN_MAP_RUN, PLACE = "substr(parent, 1, 40)", "CAST(substr(parent, 42) AS INTEGER)"
+"""Of an execution that belongs to a map run: ``run:<its id>``, and which one of its executions it is."""
+MOST_EVENTS = 24_999
+"""With so many events an execution has no room for a redrive. Source: AWS's reference, "RedriveExecution"."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -151,6 +156,8 @@ class Claimed:
     execution_input: str
     created_at: int
     parent: str | None
+    redrives: int
+    redriven_at: int | None
     root: Root
     now: int
 
@@ -188,6 +195,16 @@ class Finish:
     lines: Sequence[Line]
     next: NextTask | None
     lease_ms: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """So many executions of a map run stand so, which take so many items; ``stuck``: and cannot be redriven."""
+
+    status: str
+    stuck: bool
+    executions: int
+    items: int
 
 
 @dataclass(frozen=True)
@@ -319,6 +336,29 @@ def overtaken_tasks(by_task: str, older_ms: int, limit: int) -> list[str]:
     return [str(row[0]) for row in _all(sql, (by_task, older_ms, limit))]
 
 
+def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], least_redrivable: int) -> list[Tally]:
+    """How many executions of a map run stand how, and how many items they take.
+
+    PENDING_REDRIVE are those that ended without success and stand in the places from ``again[0]`` to before
+    ``again[1]``. ``least_redrivable`` is the earliest end of one that may still be redriven.
+    """
+    failed = "status IN ('FAILED', 'TIMED_OUT', 'CANCELLED')"
+    is_next = f"{failed} AND {PLACE} >= {{0}} AND {PLACE} < {{0}}"
+    sql = (
+        f"SELECT CASE WHEN {is_next} THEN 'PENDING_REDRIVE' ELSE status END, "
+        f"{failed} AND (history_count >= {MOST_EVENTS} OR finished_at < {{0}}), "
+        f"COUNT(*), SUM({batch_size() if is_batched else '1'}) "
+        f"FROM execution WHERE {IN_MAP_RUN} = {{0}} AND parent IS NOT NULL GROUP BY 1, 2"
+    )
+    found = _all(sql, (*again, least_redrivable, f"run:{run}"))
+    return [Tally(status, bool(stuck), executions, int(items)) for status, stuck, executions, items in found]
+
+
+def batch_size() -> str:
+    """The SQL expression for how many items an execution takes of a map run that makes batches of them."""
+    return "json_array_length(input, '$.Items')" if is_sqlite() else "json_array_length((input::json) -> 'Items')"
+
+
 def _running(condition: str, values: Sequence[Any]) -> list[tuple[str, str, int, str]]:
     """Running tasks of which a condition holds; the last of the values is the most there may be."""
     sql = f"SELECT id, execution_id, attempt, owner FROM task WHERE status = 'IN_PROGRESS' AND {condition} LIMIT {{0}}"
@@ -348,8 +388,8 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:14], row[14:22], row[22:32]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[32])
+    task, shared, root = row[:14], row[14:24], row[24:34]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[34])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

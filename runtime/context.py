@@ -21,6 +21,7 @@ from runtime.aws.activities import WireActivities
 from runtime.aws.executions import WireExecutions
 from runtime.aws.express import WireExpress
 from runtime.aws.machines import WireMachines
+from runtime.aws.map_runs import WireMapRuns
 from runtime.aws.tags import WireTags
 from runtime.aws.tokens import WireTokens
 from runtime.aws.trials import WireTrials
@@ -73,6 +74,7 @@ class Context:
     tags: WireTags
     activities: WireActivities
     runs: WireExecutions
+    map_runs: WireMapRuns
     quick_runs: WireExpress
     trials: WireTrials
     tokens: WireTokens
@@ -125,6 +127,7 @@ class Runtime:
             "tags": WireTags(),
             "activities": WireActivities(),
             "runs": WireExecutions(self.executions),
+            "map_runs": WireMapRuns(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits),
             "tokens": WireTokens(self.executions),

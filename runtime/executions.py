@@ -28,10 +28,9 @@ from functions.errors import (
 from runtime import hotpath, ledger, map_runs, parents, pausing, rows, starting, tokens
 from runtime.away import Done
 from runtime.crashpoints import reach
-from runtime.engine import commands, events, execution, jsontext
+from runtime.engine import commands, events, execution, jsontext, retry
 from runtime.engine.jsontext import Json
 from runtime.engine.limits import EngineLimits
-from runtime.engine.states.task import TIMEOUTS
 from runtime.engine.transition import FramesMissing, Transition, transition
 from runtime.guards import Guard, Outcome, TokenAnswer, TokenGuard
 from runtime.hotpath import Moment
@@ -168,7 +167,7 @@ class Executions:
             assert task is not None
             return events.TaskFailed(at, _seed(), task.frame, task.entry, task.attempt, error, cause)
 
-        kind = "TIMED_OUT" if error in TIMEOUTS else "LOST"
+        kind = "TIMED_OUT" if retry.told(error) == retry.TIMEOUT else "LOST"
         return self._advance(execution_id, event, guard, Outcome(kind, error, cause))
 
     def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:

@@ -25,6 +25,7 @@ from db import queries
 from db.models import Execution, MapRun, Timer, Version, Workflow
 from db.queries import Line
 from functions.errors import PayloadTooLarge
+from functions.sfn import _arns
 from runtime import item_source, ledger, result_files, rows, starting
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.execution import FOR_RUN
@@ -223,13 +224,13 @@ class _Pump:
         return ways
 
     def _ask_again(self) -> None:
-        _ask(self.row.id, self.frame.path, self.frame.entry)
+        ask(self.row.id, self.frame.path, self.frame.entry)
         self.done.effects.timers = True
 
     def _output(self, run: MapRun, plan: Plan) -> Json:
         """What the executions gave, in their order; or where that is written. Raises StateFault, WriterFault."""
         if plan.writer is not None:
-            arn = result_files.arn_of(run.label, str(run.id))
+            arn = _arns.map_run(run.label, str(run.id))
             return result_files.write(self.house.artifacts, plan.writer, arn, _children(run))
         outputs: list[Json] = []
         size = 0
@@ -246,11 +247,12 @@ def ask_again(execution_id: str) -> bool:
     """Have the runs of an execution that was paused go on; whether there are any."""
     runs = list(MapRun.select().where(MapRun.execution_id == execution_id, MapRun.status == RUNNING))
     for run in runs:
-        _ask(execution_id, run.frame, run.entry)
+        ask(execution_id, run.frame, run.entry)
     return bool(runs)
 
 
-def _ask(execution_id: str, frame: str, entry: int) -> None:
+def ask(execution_id: str, frame: str, entry: int) -> None:
+    """Have a run looked after, at once."""
     place = {"execution_id": execution_id, "frame": frame, "entry": entry}
     Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql()).on_conflict_ignore().execute()
 
@@ -295,7 +297,8 @@ def _version(row: Execution, state: str, label: str) -> Version:
     found = Version.get_or_none(Version.id == identity)
     if found is not None:
         return found
-    compiled = json.loads(Version.get_by_id(row.version_id).compiled)
+    whole = Version.get_by_id(row.version_id)
+    compiled = json.loads(whole.compiled)
     processor = {**_processor(compiled["machine"], state)}
     processor.pop("ProcessorConfig")
     if "QueryLanguage" in compiled["machine"]:
@@ -313,6 +316,7 @@ def _version(row: Execution, state: str, label: str) -> Version:
         number=number,
         definition=jsontext.write(processor),
         compiled=json.dumps(own),
+        options=whole.options,
         created_at=clock_sql(),
     ).on_conflict_ignore().execute()
     return Version.get_by_id(identity)

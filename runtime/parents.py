@@ -56,8 +56,13 @@ def tell(parent: str) -> bool:
 def waiting(parent: str) -> Task | MapRun | None:
     """The task, or the map run, that waits for the execution which has this parent."""
     if parent.startswith(RUN_PREFIX):
-        return MapRun.get_or_none(MapRun.id == parent.split(":")[1], MapRun.status == "RUNNING")
+        return MapRun.get_or_none(MapRun.id == run_of(parent), MapRun.status == "RUNNING")
     return _task(parent)
+
+
+def run_of(parent: str | None) -> str | None:
+    """The map run that an execution belongs to, if it does."""
+    return parent.split(":")[1] if parent is not None and parent.startswith(RUN_PREFIX) else None
 
 
 def _place(parent: str) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from db.models import Execution
-from functions.sfn import _arns
 from runtime.engine import jsontext
 from runtime.parents import described
 
@@ -72,8 +71,3 @@ def _put(path: Path, parts: Iterable[str]) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-def arn_of(label: str, run: str) -> str:
-    """A map run's ARN; ``label`` is ``machine/label``."""
-    return f"{_arns.PREFIX}{_arns.MAP_RUN}:{label}:{run}"

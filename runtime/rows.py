@@ -60,7 +60,18 @@ def load(row: Execution, path: str, attempt: int, children: int = 1) -> executio
             frames.setdefault(one.path, _frame(one.path, one))
     if path in frames:
         frames[path] = replace(frames[path], attempt=attempt)
-    return _value(row, frames)
+    return execution.Execution(
+        id=row.id,
+        name=row.name or row.id,
+        workflow=row.workflow,
+        input=json.loads(row.input),
+        started_at=row.created_at,
+        status=row.status,
+        frames=frames,
+        history_count=row.history_count,
+        redrives=row.redrives,
+        redriven_at=row.redriven_at,
+    )
 
 
 def revived(row: Execution) -> execution.Execution:
@@ -83,6 +94,8 @@ def snapshot(claim: Claimed) -> execution.Execution:
         started_at=claim.created_at,
         frames={"": root},
         history_count=claim.history_count,
+        redrives=claim.redrives,
+        redriven_at=claim.redriven_at,
     )
 
 
@@ -166,19 +179,6 @@ def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
 
 
 # Loading
-
-
-def _value(row: Execution, frames: dict[str, execution.Frame]) -> execution.Execution:
-    return execution.Execution(
-        id=row.id,
-        name=row.name or row.id,
-        workflow=row.workflow,
-        input=json.loads(row.input),
-        started_at=row.created_at,
-        status=row.status,
-        frames=frames,
-        history_count=row.history_count,
-    )
 
 
 def _frame(path: str, row: Any) -> execution.Frame:

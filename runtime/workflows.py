@@ -12,11 +12,13 @@ from peewee import Case
 
 from db.database import database, transaction
 from db.models import Alias, Version, Workflow
+from functions.contract import ACCOUNT, REGION, ROLE
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, ignored, jsontext, names, steplist, validate
 from runtime.engine.definition import PlannedTask, StateMachine, TaskState
 from runtime.engine.fields import Constant
 from runtime.engine.history import resources_of
+from runtime.engine.home import Home
 from runtime.engine.limits import EngineLimits
 from runtime.engine.load import load
 from runtime.engine.places import ROOT, Place
@@ -221,8 +223,10 @@ def _load(version_id: str) -> Machines:
         raise NotFound("The workflow's version is gone.")
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
-    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
-    return Machines(around(inner) if workflow.kind == EXPRESS else inner, inner)
+    role = json.loads(version.options).get("roleArn", ROLE)
+    home = Home(REGION, ACCOUNT, role, is_express=workflow.kind == EXPRESS)
+    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), home)
+    return Machines(around(inner) if home.is_express else inner, inner)
 
 
 def around(inner: StateMachine) -> StateMachine:

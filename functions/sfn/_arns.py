@@ -102,5 +102,10 @@ def express(machine_name: str, name: str, identity: str) -> str:
     return f"{PREFIX}{EXPRESS}:{machine_name}:{name}:{identity}"
 
 
+def map_run(label: str, identity: str) -> str:
+    """``label`` is ``machine/label``."""
+    return f"{PREFIX}{MAP_RUN}:{label}:{identity}"
+
+
 def activity(name: str) -> str:
     return f"{PREFIX}{ACTIVITY}:{name}"

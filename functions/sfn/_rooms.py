@@ -111,9 +111,13 @@ class RunRow(Started):
     alias: str | None
     redrives: int
     redriven_at: int | None
+    map_run: str | None = None
+    """Of an execution that an item of a Map is: the map run's id. ``kind`` and ``machine`` are as of any other."""
+    items: int | None = None
+    """How many items it takes, where that was asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run(RunRow):
     """An execution with what it was given and what came out."""
 
@@ -125,6 +129,41 @@ class Run(RunRow):
     events: int
     now: int
     """The time at which it was looked at."""
+
+
+@dataclass(frozen=True)
+class MapRunRow:
+    """A map run. ``label`` is ``machine/label``, ``execution`` the name of the execution that its Map belongs to."""
+
+    id: str
+    label: str
+    machine: str
+    execution: str
+    started_at: int
+    stopped_at: int | None
+
+
+@dataclass(frozen=True)
+class MapRun(MapRunRow):
+    """``items`` and ``executions`` are counts by the names that AWS has for them."""
+
+    status: str
+    concurrency: int
+    tolerated_percentage: float
+    tolerated_count: int
+    redrives: int
+    redriven_at: int | None
+    items: Mapping[str, int]
+    executions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class MapRunChanges:
+    """What a map run that goes on is to heed from now on: None is what is not to be changed."""
+
+    concurrency: int | None
+    tolerated_percentage: float | None
+    tolerated_count: int | None
 
 
 @dataclass(frozen=True)
@@ -270,6 +309,22 @@ class Runs(Protocol):
         """An execution's events as AWS words them. Raises ExecutionDoesNotExist."""
 
 
+class MapRuns(Protocol):
+    """Map runs. All raise ResourceNotFound, but ``of`` ExecutionDoesNotExist."""
+
+    def get(self, arn: Arn) -> MapRun: ...
+    def of(self, arn: Arn, *, limit: int, cursor: str | None) -> Page[MapRunRow]:
+        """Those of an execution, newest first."""
+
+    def update(self, arn: Arn, changes: MapRunChanges) -> None:
+        """Raises ValidationException when the run does not go on."""
+
+    def executions(
+        self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
+    ) -> Page[RunRow]:
+        """The executions of a run, newest first."""
+
+
 class QuickRuns(Protocol):
     def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
         """Run an Express execution to its end, here and now, leaving no trace.
@@ -302,6 +357,7 @@ class SfnContext(ApiContext, Protocol):
     tags: Tags
     activities: Activities
     runs: Runs
+    map_runs: MapRuns
     quick_runs: QuickRuns
     trials: Trials
     tokens: Tokens

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from functions.contract import ACCOUNT, Page
+from functions.contract import ROLE, Page
 from functions.sfn import _arns
-from functions.sfn._rooms import EXPRESS, ActivityView, AliasView, Machine, MachineRow, QuickRun, Run, RunRow, Started
+from functions.sfn._rooms import (
+    EXPRESS,
+    ActivityView,
+    AliasView,
+    Machine,
+    MachineRow,
+    MapRun,
+    MapRunRow,
+    QuickRun,
+    Run,
+    RunRow,
+    Started,
+)
 
 Json = Any
 Row = TypeVar("Row")
@@ -18,16 +30,18 @@ STATUSES = {
     "FAILED": "FAILED",
     "TIMED_OUT": "TIMED_OUT",
     "CANCELLED": "ABORTED",
+    "PENDING_REDRIVE": "PENDING_REDRIVE",
 }
 """Our statuses in AWS's words."""
 OPTIONS: Mapping[str, Json] = {
-    "roleArn": f"arn:aws:iam::{ACCOUNT}:role/stepwell",
+    "roleArn": ROLE,
     "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
     "tracingConfiguration": {"enabled": False},
     "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
 }
 """What a state machine has that was made over REST, or without saying."""
 REDRIVABLE_MS = 14 * 24 * 3600 * 1000
+LONGEST_MS = 365 * 24 * 3600 * 1000
 MOST_EVENTS = 24_999
 EXPRESS_MB, EXPRESS_STEP_MS = 64, 100
 """What AWS bills an Express execution by: the least memory there is, and time in steps."""
@@ -99,6 +113,44 @@ def execution_arn(view: Started) -> str:
     return _arns.execution(view.machine, view.name)
 
 
+def map_run_arn(row: RunRow | MapRunRow) -> str | None:
+    """The map run, or the one that an execution belongs to, if it does."""
+    if isinstance(row, MapRunRow):
+        return _arns.map_run(row.label, row.id)
+    return row.map_run and _arns.map_run(row.machine, row.map_run)
+
+
+def map_run_row(row: MapRunRow) -> dict[str, Json]:
+    return {
+        "executionArn": _arns.execution(row.machine, row.execution),
+        "mapRunArn": map_run_arn(row),
+        "stateMachineArn": _arns.machine(row.label),
+        "startDate": seconds(row.started_at),
+        "stopDate": seconds(row.stopped_at),
+    }
+
+
+def map_run(view: MapRun) -> dict[str, Json]:
+    row = map_run_row(view)
+    del row["stateMachineArn"]
+    return {
+        **row,
+        "status": view.status,
+        "maxConcurrency": view.concurrency,
+        "toleratedFailurePercentage": view.tolerated_percentage,
+        "toleratedFailureCount": view.tolerated_count,
+        "itemCounts": dict(view.items),
+        "executionCounts": dict(view.executions),
+        "redriveCount": view.redrives,
+        "redriveDate": seconds(view.redriven_at),
+    }
+
+
+def child_row(row: RunRow) -> dict[str, Json]:
+    """An execution in the listing of its map run."""
+    return {**run_row(row), "mapRunArn": map_run_arn(row), "itemCount": row.items}
+
+
 def run_row(row: RunRow) -> dict[str, Json]:
     return {
         "executionArn": execution_arn(row),
@@ -117,11 +169,13 @@ def run_row(row: RunRow) -> dict[str, Json]:
 def run(view: Run, with_data: bool) -> dict[str, Json]:
     """An execution; without payloads and errors unless ``with_data``."""
     reason = not_redrivable(view)
+    redrivable = "REDRIVABLE" if view.map_run is None else "REDRIVABLE_BY_MAP_RUN"
     return {
         **run_row(view),
         **(_data(view) if with_data else {}),
         "traceHeader": view.trace,
-        "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
+        "mapRunArn": map_run_arn(view),
+        "redriveStatus": "NOT_REDRIVABLE" if reason else redrivable,
         "redriveStatusReason": reason,
     }
 
@@ -164,6 +218,8 @@ def not_redrivable(view: Run) -> str | None:
         return f"Execution is {STATUSES[view.status]} and cannot be redriven"
     if view.events >= MOST_EVENTS:
         return "Execution history event limit exceeded"
+    if view.now - view.started_at > LONGEST_MS:
+        return "Execution has exceeded the max execution time"
     if view.now - (view.stopped_at or view.now) > REDRIVABLE_MS:
         return "Execution redrivable period exceeded"
     return None

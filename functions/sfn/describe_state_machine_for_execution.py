@@ -9,9 +9,14 @@ TARGET = "AWSStepFunctions.DescribeStateMachineForExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    found = context.runs.machine(_arns.parse(event["executionArn"], _arns.EXECUTION))
+    arn = _arns.parse(event["executionArn"], _arns.EXECUTION)
+    found = context.runs.machine(arn)
+    name, _, label = found.name.rpartition("/")
     return {
         **_shapes.configured(found, _inputs.with_data(event)),
         "stateMachineArn": _arns.machine(found.name),
+        "name": name or found.name,
         "updateDate": _shapes.seconds(found.revised_at),
+        "label": label if name else None,
+        "mapRunArn": _shapes.map_run_arn(context.runs.get(arn)) if name else None,
     }

@@ -25,7 +25,7 @@ from functions.sfn._errors import (
 )
 from functions.sfn._rooms import EXPRESS, STANDARD, Machine, Run, RunRow, Started
 from functions.sfn._shapes import not_redrivable
-from runtime import rows
+from runtime import parents, rows
 from runtime.aws import history
 from runtime.aws.machines import found_version, live_workflow, revision, role_of, routes_of
 from runtime.engine import execution, jsontext, names
@@ -42,7 +42,7 @@ TOKEN_KEPT_MS = 15 * 60_000
 """For how long a redrive that is asked for again with the same token is the same one."""
 ROW_COLUMNS = (
     *(Execution.id, Execution.name, Execution.workflow, Execution.status, Execution.created_at, Execution.finished_at),
-    *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at),
+    *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at, Execution.parent),
 )
 
 
@@ -89,7 +89,7 @@ class WireExecutions:
         with database.connection_context():
             row, now = found_execution(arn), queries.now()
         return Run(
-            **vars(_row(row)),
+            **vars(execution_row(row)),
             input=row.input,
             output=row.output,
             error=row.error,
@@ -117,7 +117,7 @@ class WireExecutions:
             if cursor is not None:
                 query = query.where(Execution.id < cursor)
             found = list(query.order_by(Execution.id.desc()).limit(limit + 1))
-        return page(found, limit, lambda one: one.id, _row)
+        return page(found, limit, lambda one: one.id, execution_row)
 
     def history(
         self, arn: Arn, *, limit: int, cursor: str | None, reverse: bool, with_data: bool
@@ -201,7 +201,7 @@ def _filters(arn: Arn) -> list[Any]:
     return [Execution.alias == arn.qualifier if arn.version is None else Execution.published == arn.version]
 
 
-def _row(row: Execution) -> RunRow:
+def execution_row(row: Execution) -> RunRow:
     return RunRow(
         id=row.id,
         name=row.name or row.id,
@@ -214,4 +214,5 @@ def _row(row: Execution) -> RunRow:
         alias=row.alias,
         redrives=row.redrives,
         redriven_at=row.redriven_at,
+        map_run=parents.run_of(row.parent),
     )

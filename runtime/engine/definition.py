@@ -12,6 +12,7 @@ from typing import Any
 
 from runtime.engine.choice_rules import Rule
 from runtime.engine.fields import Field
+from runtime.engine.home import NOWHERE, Home
 from runtime.engine.paths import Path, parse
 from runtime.engine.resources import ACTIVITY, FUNCTION, Resource
 
@@ -174,3 +175,4 @@ class StateMachine:
     states: Mapping[str, State]
     timeout_seconds: float | None = None
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
+    home: Home = field(default=NOWHERE, compare=False)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.invocations import answer
-from runtime.engine.resources import QUALIFIED_BY, function_of, read
+from runtime.engine.invocations import answer, told
+from runtime.engine.resources import QUALIFIED_BY, function_of
 
 Json = Any
 
@@ -218,12 +218,15 @@ def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[s
 
 def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting) -> dict[str, Json]:
     if what == "Scheduled":
-        call = jsontext.write({"FunctionName": line.details.get("function", ""), "Payload": _value(task.input)})
+        is_invoked = "call" in line.details
+        call = jsontext.write(told(line.details, _value(task.input))) if is_invoked else task.input
         return {"region": setting.region, "parameters": call, **_limits(line)}
     if what == "Succeeded":
-        is_wrapped = task.result is not None and not read(setting.resources[line.step or ""]).waits_for_token
-        wrapped = answer(_value(task.result), setting.identity, line.details["task"])
-        return _payload("output", jsontext.write(wrapped) if is_wrapped else task.result)
+        at = line.details.get("at")
+        if at is None or task.result is None:
+            return _payload("output", task.result)
+        wrapped = answer(_value(task.result), setting.identity, line.details["task"], at)
+        return _payload("output", jsontext.write(wrapped))
     return {} if what in ("Started", "Submitted") else _fault(line.details)
 
 

@@ -29,7 +29,6 @@ _IGNORED = {
     "ClientContext": "is read and ignored",
     "InvocationType": "is read and ignored: a function is always waited for",
     "LogType": "is read and ignored: a task's logs are with its attempts",
-    "Qualifier": "is read and ignored: name the version in FunctionName",
 }
 
 

@@ -287,8 +287,7 @@ def compile_template(value: Json) -> JsonataTemplate:
 
 def _compile(value: Json) -> Any:
     if isinstance(value, str):
-        bare = value.strip()
-        return expression(value) if bare.startswith(OPENING) or bare.endswith(CLOSING) else value
+        return expression(value) if value.startswith(OPENING) or value.endswith(CLOSING) else value
     if isinstance(value, dict):
         members = {name: _at(name, _compile, one) for name, one in value.items()}
         return _Members(members) if any(map(_is_live, members.values())) else value

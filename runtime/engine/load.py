@@ -11,6 +11,7 @@ from runtime.engine import definition as d
 from runtime.engine.choice_rules import Condition, Rule
 from runtime.engine.choice_rules import compile as compile_condition
 from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
+from runtime.engine.home import NOWHERE, Home
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
 from runtime.engine.places import Way, slashed
@@ -39,7 +40,10 @@ class _Language:
 
 
 def load(
-    document: Mapping[str, Json], plan: tuple[d.PlannedTask, ...] = (), aliases: Mapping[str, str] = NO_ALIASES
+    document: Mapping[str, Json],
+    plan: tuple[d.PlannedTask, ...] = (),
+    aliases: Mapping[str, str] = NO_ALIASES,
+    home: Home = NOWHERE,
 ) -> d.StateMachine:
     """The state machine that a valid document describes.
 
@@ -47,12 +51,12 @@ def load(
     """
     numbers = {task.step: task.number for task in plan}
     is_jsonata = document.get("QueryLanguage") == "JSONata"
-    return _machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases), plan)
+    return replace(_machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases)), plan=plan, home=home)
 
 
-def _machine(document: Mapping[str, Json], language: _Language, plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
+def _machine(document: Mapping[str, Json], language: _Language) -> d.StateMachine:
     states = {name: _state(name, body, language) for name, body in document["States"].items()}
-    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"), plan)
+    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"))
 
 
 def _state(name: str, body: Mapping[str, Json], language: _Language) -> d.State:

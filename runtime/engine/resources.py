@@ -24,6 +24,7 @@ _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
 _FUNCTION = re.compile(r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:[0-9]*:|[0-9]{12}:)?function:([^:]+)(?::([^:]+))?")
 _QUALIFIED = re.compile(r"([^:]+):([^:]+)")
 
+LATEST = "$LATEST"
 QUALIFIED_BY = "::"
 """What stands between a function and the version or alias of it that is called; no name of ours has it."""
 
@@ -70,7 +71,12 @@ def function_of(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> str:
     stands = aliases.get(text) or aliases.get(name)
     if stands is not None:
         return stands
-    return name if qualifier in (None, "$LATEST") else f"{name}{QUALIFIED_BY}{qualifier}"
+    return qualified(name, qualifier or LATEST)
+
+
+def qualified(function: str, qualifier: str) -> str:
+    """The function of this version or alias."""
+    return function if qualifier == LATEST else f"{function}{QUALIFIED_BY}{qualifier}"
 
 
 def aliases_for(resources: Iterable[str], aliases: Mapping[str, str]) -> dict[str, str]:

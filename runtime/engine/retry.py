@@ -15,8 +15,14 @@ from runtime.engine.definition import Catcher, Retrier
 BY_NOTHING = "States.Runtime"
 """No Retry and no Catch takes it, whatever they name: the execution fails."""
 
-BY_NAME_ALONE = "States.DataLimitExceeded"
-"""No wildcard covers it."""
+TOO_LARGE = "States.DataLimitExceeded"
+"""A terminal error where it is a state's own input or output that is too large: no wildcard covers it then. A task's
+result that is too large is a failure like any other. Source: the guide for the one; for the other what AWS is recorded
+to do, localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling/test_states_errors.snapshot.json."""
+
+TIMEOUT, HEARTBEAT_TIMEOUT = "States.Timeout", "States.HeartbeatTimeout"
+"""A task whose heartbeat did not come has timed out: Retry and Catch may name it either way, and all else tells of the
+first. Source: localstack/localstack, tests/aws/services/stepfunctions/v2/timeouts/test_heartbeats.snapshot.json."""
 
 Rule = TypeVar("Rule", Retrier, Catcher)
 
@@ -29,10 +35,12 @@ class Retry:
     retries: tuple[int, ...]
 
 
-def decide(retriers: Sequence[Retrier], used: Sequence[int], error: str, chance: float) -> Retry | None:
+def decide(
+    retriers: Sequence[Retrier], used: Sequence[int], error: str, chance: float, is_terminal: bool = False
+) -> Retry | None:
     """The retry that the first matching retrier grants, or None when none matches or it is used up."""
     for index, retrier in enumerate(retriers):
-        if matches(retrier.error_equals, error):
+        if matches(retrier.error_equals, error, is_terminal):
             before = used[index] if used else 0
             if before >= retrier.max_attempts:
                 return None
@@ -42,19 +50,24 @@ def decide(retriers: Sequence[Retrier], used: Sequence[int], error: str, chance:
     return None
 
 
-def first_match(catchers: Sequence[Catcher], error: str) -> Catcher | None:
+def first_match(catchers: Sequence[Catcher], error: str, is_terminal: bool = False) -> Catcher | None:
     """The catcher that takes an error."""
-    return next((catcher for catcher in catchers if matches(catcher.error_equals, error)), None)
+    return next((catcher for catcher in catchers if matches(catcher.error_equals, error, is_terminal)), None)
 
 
-def matches(names: Sequence[str], error: str) -> bool:
-    """Whether a list of ErrorEquals covers an error name."""
+def matches(names: Sequence[str], error: str, is_terminal: bool = False) -> bool:
+    """Whether a list of ErrorEquals covers an error name; a terminal one only by the name itself."""
     if error == BY_NOTHING:
         return False
-    if error in names or (error == "States.HeartbeatTimeout" and "States.Timeout" in names):
+    if error in names or told(error) in names:
         return True
-    wild = "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
-    return wild and error != BY_NAME_ALONE
+    wild = "States.ALL" in names or ("States.TaskFailed" in names and told(error) != TIMEOUT)
+    return wild and not is_terminal
+
+
+def told(error: str) -> str:
+    """What an error is called where it is seen."""
+    return TIMEOUT if error == HEARTBEAT_TIMEOUT else error
 
 
 def _delay(retrier: Retrier, before: int, chance: float) -> float:

@@ -106,18 +106,18 @@ class Run(Standing):
         self.record(f"{type(state).__name__}Succeeded", parent)
         self.complete(parent, state, results)
 
-    def fail(self, frame: Frame, error: str, cause: str | None) -> None:
+    def fail(self, frame: Frame, error: str, cause: str | None, *, is_terminal: bool = False) -> None:
         """Let an error rise from a frame until a Retry or a Catch takes it, or the execution ends with it."""
         while True:
             state = self.state_of(frame)
             self._cancel_children(frame)
             try:
-                if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause):
+                if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause, is_terminal):
                     return
             except StateFault as fault:  # of the catcher, which does not catch itself
-                error, cause = fault.error, fault.cause_in(frame)
+                error, cause, is_terminal = fault.error, fault.cause_in(frame), fault.is_terminal
             if frame.path == "":
-                return self.end(execution.FAILED, error=error, cause=cause)
+                return self.end(execution.FAILED, error=retry.told(error), cause=cause)
             frame = self._failed_below(frame, error, cause)
 
     def end(self, status: str, **ending: Json) -> None:
@@ -140,7 +140,7 @@ class Run(Standing):
             yield
         except StateFault as fault:
             standing = self.frames[frame.path]
-            self.fail(standing, fault.error, fault.cause_in(standing))
+            self.fail(standing, fault.error, fault.cause_in(standing), is_terminal=fault.is_terminal)
 
     def set_execution_timer(self) -> None:
         if self.machine.timeout_seconds is not None:
@@ -190,7 +190,7 @@ class Run(Standing):
         state = self.state_of(parent)
         if isinstance(state, MapState):
             self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(frame.path))
-        self.record(f"{type(state).__name__}Failed", parent, error=error, cause=cause)
+        self.record(f"{type(state).__name__}Failed", parent, error=retry.told(error), cause=cause)
         return parent
 
     def _cancel_children(self, frame: Frame) -> None:
@@ -200,18 +200,19 @@ class Run(Standing):
         if frame.waiting == execution.FOR_CHILDREN:
             self.commands.append(CancelFrames(frame.path))
 
-    def _is_taken(self, frame: Frame, state: WorkState, error: str, cause: str | None) -> bool:
+    def _is_taken(self, frame: Frame, state: WorkState, error: str, cause: str | None, is_terminal: bool) -> bool:
         draw = Chance(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}/retry")
-        decision = retry.decide(state.retriers, frame.retries, error, draw.fraction())
+        decision = retry.decide(state.retriers, frame.retries, error, draw.fraction(), is_terminal)
         if decision is not None:
             self._hold(frame, state, decision, error, cause)
             return True
         if isinstance(state, TaskState):
             self._settle_failed(FailTask(number_of(state, frame), error, cause))
-        catcher = retry.first_match(state.catchers, error)
+        catcher = retry.first_match(state.catchers, error, is_terminal)
         if catcher is None:
             return False
-        output, assigned = dataflow.caught(self, frame, state, catcher, {"Error": error, "Cause": cause or ""})
+        told = {"Error": retry.told(error), "Cause": cause or ""}
+        output, assigned = dataflow.caught(self, frame, state, catcher, told)
         self.leave(frame, output, catcher.next, assigned)
         return True
 

@@ -6,7 +6,7 @@ ten thousand Pass states is a loop, not a recursion. A late or doubled event giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.engine import events, execution
 from runtime.engine.commands import Command
@@ -86,6 +86,7 @@ def _start(run: Run) -> bool:
 
 def _go_on(run: Run, event: events.ExecutionRedriven) -> None:
     """Do the work of the state in which the execution ended once more, its retries counted anew."""
+    run.before = replace(run.before, redrives=event.count, redriven_at=event.at)
     run.record("ExecutionRedriven", redriveCount=event.count)
     run.set_execution_timer()
     _enter(run, run.put(run.frames[""], entered_at=event.at, retries=(), open=0, begun=0, children=0))

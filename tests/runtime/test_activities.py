@@ -104,7 +104,7 @@ def test_who_is_silent_for_too_long_loses_the_task(house: Stage, resource: str):
     assert house.status(identity) == "IN_PROGRESS"
     house.set(row, beat_by=LONG_AGO)
     house.tasks.sweep()
-    assert house.output(identity) == {"Error": "States.HeartbeatTimeout", "Cause": ""}
+    assert house.output(identity) == {"Error": "States.Timeout", "Cause": ""}
     assert "TaskTimedOut" in house.history(identity)
     with pytest.raises(TaskClosed):
         house.executions.heartbeat(token)

@@ -16,6 +16,7 @@ from runtime.engine.definition import Distribution, MapState
 from runtime.engine.events import MapRunEnded
 from runtime.engine.execution import Frame
 from runtime.engine.fields import Field
+from runtime.engine.retry import TOO_LARGE
 from runtime.engine.run import Run
 from runtime.engine.standing import Standing, StateFault
 from runtime.engine.states.items import items_of
@@ -61,7 +62,7 @@ def end(run: Run, frame: Frame, event: MapRunEnded) -> None:
     if event.error is not None:
         run.record("MapRunFailed", frame, error=event.error, cause=event.cause)
         run.record("MapStateFailed", frame)
-        return run.fail(frame, event.error, event.cause)
+        return run.fail(frame, event.error, event.cause, is_terminal=event.error == TOO_LARGE)
     run.record("MapRunSucceeded", frame)
     run.record("MapStateSucceeded", frame)
     run.complete(frame, state, event.output)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.engine import dataflow, execution, invocations
+from runtime.engine import causes, dataflow, execution, invocations, jsontext, retry
 from runtime.engine.commands import CompleteTask, DispatchTask
 from runtime.engine.definition import TaskState
 from runtime.engine.events import TaskFailed, TaskSucceeded
 from runtime.engine.execution import Frame
 from runtime.engine.fields import Field
-from runtime.engine.resources import ACTIVITY, INVOKE, task_function
+from runtime.engine.resources import ACTIVITY, FUNCTION, INVOKE, task_function
 from runtime.engine.run import Run, number_of
 from runtime.engine.standing import StateFault
 
 Json = Any
-
-TIMEOUTS = ("States.Timeout", "States.HeartbeatTimeout")
 
 
 def enter(run: Run, frame: Frame, state: TaskState) -> None:
@@ -24,13 +22,20 @@ def enter(run: Run, frame: Frame, state: TaskState) -> None:
     number = number_of(state, frame)
     token = run.token(frame, number) if state.is_answered else None
     value = dataflow.arguments(run, frame, state, **({"Task": {"Token": token}} if token else {}))
-    function, given = _call(state, value)
-    run.check_size(given, frame)
+    function = _function(state, value)
+    run.check_size(value, frame)
     seconds = _seconds(run, frame, state, state.timeout_seconds)
     silence = _seconds(run, frame, state, state.heartbeat_seconds)
     limits = {"timeoutInSeconds": seconds, "heartbeatInSeconds": silence}
-    called = function if state.call.kind == INVOKE else None
-    run.record("TaskScheduled", frame, task=number, resource=state.resource, function=called, **limits)
+    is_invoked = state.call.kind == INVOKE
+    said = invocations.said(value) if is_invoked else {}
+    run.record("TaskScheduled", frame, task=number, resource=state.resource, **said, **limits)
+    try:
+        given = invocations.event_of(value) if is_invoked else value
+    except jsontext.NotJson as fault:
+        run.record("TaskStarted", frame, task=number)
+        cause = invocations.unreadable(fault, run.before.id, number)
+        return _fail(run, frame, state, invocations.UNREADABLE, cause)
     run.put(frame, waiting=execution.FOR_TASK, attempt=0)
     run.commands.append(
         DispatchTask(
@@ -49,32 +54,49 @@ def enter(run: Run, frame: Frame, state: TaskState) -> None:
     )
 
 
-def _call(state: TaskState, value: Json) -> tuple[str, Json]:
-    """The function to call, and what with."""
+def _function(state: TaskState, value: Json) -> str:
+    """The function to call."""
     if state.call.kind == ACTIVITY:
-        return task_function(state.call.name), value
+        return task_function(state.call.name)
     if state.call.kind != INVOKE:
-        return state.call.name, value
-    call = invocations.called(value, state.aliases)
-    if call is None:
+        return state.call.name
+    called = invocations.function_called(value, state.aliases)
+    if called is None:
         raise StateFault("States.Runtime", "The field 'FunctionName' must name a function")
-    return call
+    return called
 
 
 def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
     """Take the outcome of an attempt."""
     state = run.state_of(frame)
     assert isinstance(state, TaskState), f"{frame.state} is no Task"
-    number = number_of(state, frame)
     if isinstance(event, TaskFailed):
-        kind = "TaskTimedOut" if event.error in TIMEOUTS else "TaskFailed"
-        run.record(kind, frame, task=number, error=event.error, cause=event.cause)
-        return run.fail(frame, event.error, event.cause)
-    run.commands.append(CompleteTask(number, event.output))
-    run.record("TaskSucceeded", frame, task=number)
-    run.check_size(event.output, frame)
+        return _fail(run, frame, state, event.error, event.cause)
+    number = number_of(state, frame)
     is_wrapped = state.call.kind == INVOKE and not state.is_answered
-    run.complete(frame, state, invocations.answer(event.output, run.before.id, number) if is_wrapped else event.output)
+    result = invocations.answer(event.output, run.before.id, number, event.at) if is_wrapped else event.output
+    try:
+        run.check_size(result, frame)
+    except StateFault as fault:
+        return _fail(run, frame, state, fault.error, fault.cause_in(frame))
+    run.commands.append(CompleteTask(number, event.output))
+    run.record("TaskSucceeded", frame, task=number, at=event.at if is_wrapped else None)
+    run.complete(frame, state, result)
+
+
+def _fail(run: Run, frame: Frame, state: TaskState, error: str, cause: str | None) -> None:
+    """The task has failed: its function has, or what it gave cannot be taken."""
+    if error == retry.TOO_LARGE and state.call.kind in (FUNCTION, INVOKE) and not state.is_answered:
+        cause = causes.too_large(_named(state.resource))
+    told = retry.told(error)
+    kind = "TaskTimedOut" if told == retry.TIMEOUT else "TaskFailed"
+    run.record(kind, frame, task=number_of(state, frame), error=told, cause=cause)
+    run.fail(frame, error, cause)
+
+
+def _named(resource: str) -> str:
+    """What a cause calls a resource: an integration by its service, others as they are."""
+    return resource.partition(":states:::")[2].partition(":")[0] or resource
 
 
 def _seconds(run: Run, frame: Frame, state: TaskState, field: Field | None) -> float | None:

@@ -22,20 +22,21 @@ def test_credentials_are_told_at_any_depth() -> None:
 
 
 def test_what_a_call_says_in_vain_is_told_in_both_languages() -> None:
-    call = {"FunctionName": "step1", "Payload": {}, "Qualifier": "PROD"}
+    call = {"FunctionName": "step1", "Payload": {}, "ClientContext": "e30="}
     one = machine({"Type": "Task", "Resource": INVOKE, "Parameters": {**call, "LogType.$": "$.l"}, "End": True})
     other = machine({"Type": "Task", "Resource": INVOKE, "Arguments": call, "End": True})
     assert [fault.path for fault in warnings(one)] == [
-        "$.States.A.Parameters.Qualifier",
+        "$.States.A.Parameters.ClientContext",
         "$.States.A.Parameters['LogType.$']",
     ]
-    assert [fault.path for fault in warnings(other)] == ["$.States.A.Arguments.Qualifier"]
+    assert [fault.path for fault in warnings(other)] == ["$.States.A.Arguments.ClientContext"]
     assert warnings(one, {INVOKE: "step1"}) == []
 
 
 def test_a_step_list_and_a_plain_machine_have_nothing_to_tell() -> None:
     assert warnings({"steps": [{"taskName": "step1"}]}) == []
-    assert warnings(machine({"Type": "Task", "Resource": "step1", "Parameters": {"Qualifier": 1}, "End": True})) == []
+    plain = {"Type": "Task", "Resource": "step1", "Parameters": {"ClientContext": 1}, "End": True}
+    assert warnings(machine(plain)) == []
 
 
 def test_a_path_that_is_taken_as_it_is_written_is_told() -> None:

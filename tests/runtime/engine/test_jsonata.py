@@ -556,6 +556,7 @@ RENDERED: list[tuple[Json, Json]] = [
     ("plain", "plain"),
     ("costs 5% {a}", "costs 5% {a}"),
     ("a {% 1 %} b", "a {% 1 %} b"),
+    (" {% 1 %} ", " {% 1 %} "),
     (None, None),
     (True, True),
     ([1, "{% $states.input.a + 1 %}", ["{% $v %}"]], [1, 2, [None]]),
@@ -592,12 +593,12 @@ def test_a_fault_knows_its_place_in_the_template() -> None:
 def test_a_template_with_a_wrong_expression_is_refused_and_says_where(text: str) -> None:
     with pytest.raises(JsonataSyntax) as fault:
         compile_template({"a": ["x", {"b": text}]})
-    assert fault.value.where == "/a[1]/b"
+    assert fault.value.where == ("a", 1, "b")
 
 
 def test_a_template_names_its_expressions() -> None:
     found = compile_template({"a": ["{% $x %}", 1], "b": {"c": "{% 2 %}"}}).expressions()
-    assert [(where, one.text) for where, one in found] == [("/a[0]", "$x"), ("/b/c", "2")]
+    assert [(where, one.text) for where, one in found] == [(("a", 0), "$x"), (("b", "c"), "2")]
 
 
 def test_a_text_is_compiled_once() -> None:

@@ -44,13 +44,17 @@ MATCHES: list[tuple[list[str], str, bool]] = [
     (["States.ALL"], "States.TaskFailed", True),
     (["States.ALL"], "States.ParameterPathFailure", True),
     (["States.ALL"], "States.Runtime", False),
-    (["States.ALL"], "States.DataLimitExceeded", False),
+    (["States.ALL"], "States.DataLimitExceeded", True),
     (["States.TaskFailed"], "E", True),
     (["States.TaskFailed"], "States.TaskFailed", True),
     (["States.TaskFailed"], "States.Timeout", False),
     (["States.TaskFailed"], "States.Runtime", False),
-    (["States.TaskFailed"], "States.DataLimitExceeded", False),
+    (["States.TaskFailed"], "States.DataLimitExceeded", True),
     (["States.TaskFailed", "States.Timeout"], "States.Timeout", True),
+    (["States.HeartbeatTimeout"], "States.HeartbeatTimeout", True),
+    (["States.HeartbeatTimeout"], "States.Timeout", False),
+    (["States.Timeout"], "States.HeartbeatTimeout", True),
+    (["States.TaskFailed"], "States.HeartbeatTimeout", False),
     (["States.Timeout"], "States.Timeout", True),
     (["States.Timeout"], "E", False),
     (["States.DataLimitExceeded"], "States.DataLimitExceeded", True),
@@ -63,6 +67,12 @@ MATCHES: list[tuple[list[str], str, bool]] = [
 )
 def test_the_decision(retriers: list[Retrier], used: tuple[int, ...], error: str, decision: Retry | None) -> None:
     assert decide(retriers, used, error, 0.25) == decision
+
+
+def test_a_terminal_error_is_covered_by_its_name_alone() -> None:
+    error = "States.DataLimitExceeded"
+    lists = (["States.ALL"], ["States.TaskFailed"], [error])
+    assert [matches(names, error, is_terminal=True) for names in lists] == [False, False, True]
 
 
 @pytest.mark.parametrize(("names", "error", "does"), MATCHES)

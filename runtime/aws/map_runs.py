@@ -1,0 +1,169 @@
+"""Map runs as AWS's wire knows them: what ``runtime/map_runs.py`` keeps, counted as it is asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+from peewee import SQL
+
+from db import queries
+from db.database import database, transaction
+from db.models import OF_MAP_RUN, Execution
+from db.models import MapRun as MapRunTable
+from functions.contract import Page
+from functions.sfn._arns import Arn
+from functions.sfn._errors import ResourceNotFound, ValidationException
+from functions.sfn._rooms import MapRun, MapRunChanges, MapRunRow, RunRow
+from functions.sfn._shapes import REDRIVABLE_MS
+from runtime import map_runs, rows
+from runtime.aws.executions import ROW_COLUMNS, execution_row, found_execution
+from runtime.engine import jsontext
+from runtime.engine.states.distributed import MOST_AT_ONCE, Plan
+from runtime.executions import REDRIVABLE, Executions
+from runtime.ids import is_id
+from runtime.pages import page
+from runtime.parents import RUN_PREFIX
+
+Json = Any
+
+COUNTED = {
+    "IN_PROGRESS": "running",
+    "COMPLETED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "timedOut",
+    "CANCELLED": "aborted",
+    "PENDING_REDRIVE": "pendingRedrive",
+}
+Counts = dict[str, int]
+
+
+class WireMapRuns:
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+
+    def get(self, arn: Arn) -> MapRun:
+        with database.connection_context():
+            run = _found(arn)
+            parent = Execution.get_by_id(run.execution_id)
+            plan = plan_of(run)
+            items, executions = _counts(run, plan)
+        return MapRun(
+            **vars(_row(run, parent)),
+            status=run.status,
+            concurrency=0 if plan.concurrency == MOST_AT_ONCE else plan.concurrency,
+            tolerated_percentage=plan.tolerated_percentage or 0,
+            tolerated_count=plan.tolerated_count or 0,
+            redrives=run.redrives,
+            redriven_at=run.redriven_at,
+            items=items,
+            executions=executions,
+        )
+
+    def of(self, arn: Arn, *, limit: int, cursor: str | None) -> Page[MapRunRow]:
+        with database.connection_context():
+            parent = found_execution(arn)
+            query = MapRunTable.select().where(MapRunTable.execution_id == parent.id)
+            if cursor is not None:
+                query = query.where(MapRunTable.id < cursor)
+            found = list(query.order_by(MapRunTable.id.desc()).limit(limit + 1))
+        return page(found, limit, lambda one: one.id, lambda one: _row(one, parent))
+
+    def update(self, arn: Arn, changes: MapRunChanges) -> None:
+        with database.connection_context(), transaction():
+            rows.locked(Execution, Execution.id == _found(arn).execution_id)
+            run = _found(arn)
+            if run.status != map_runs.RUNNING:
+                raise ValidationException(f"The Map Run is {run.status} and cannot be updated: '{arn.text}'")
+            plan = jsontext.write(asdict(_changed(plan_of(run), changes)))
+            MapRunTable.update(plan=plan).where(MapRunTable.id == run.id).execute()
+            map_runs.ask(run.execution_id, run.frame, run.entry)
+        self._executions.bell.wake_timers()
+
+    def executions(
+        self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
+    ) -> Page[RunRow]:
+        with database.connection_context():
+            run = _found(arn)
+            is_batched = plan_of(run).is_batched
+            size = SQL(queries.batch_size() if is_batched else "1").alias("items")
+            mine = OF_MAP_RUN == f"{RUN_PREFIX}{run.id}", Execution.parent.is_null(False)
+            query = Execution.select(*ROW_COLUMNS, size).where(*mine, *_filters(run, status, redriven))
+            if cursor is not None:
+                query = query.where(Execution.id < cursor)
+            found = list(query.order_by(Execution.id.desc()).limit(limit + 1))
+        return page(found, limit, lambda one: one.id, lambda one: _child(run, one))
+
+
+def plan_of(run: MapRunTable) -> Plan:
+    return Plan(**json.loads(run.plan))
+
+
+def _found(arn: Arn) -> MapRunTable:
+    """The run's row. Raises ResourceNotFound."""
+    identity = arn.rest[0]
+    run = (
+        MapRunTable.get_or_none(MapRunTable.id == identity, MapRunTable.label == arn.name) if is_id(identity) else None
+    )
+    if run is None:
+        raise ResourceNotFound(f"Resource not found: '{arn.text}'")
+    return run
+
+
+def _row(run: MapRunTable, parent: Execution) -> MapRunRow:
+    name = parent.name or parent.id
+    return MapRunRow(run.id, run.label, parent.workflow, name, run.created_at, run.finished_at)
+
+
+def _child(run: MapRunTable, row: Execution) -> RunRow:
+    pending = is_pending(run, row)
+    return replace(execution_row(row), items=int(row.items), status="PENDING_REDRIVE" if pending else row.status)
+
+
+def is_pending(run: MapRunTable, row: Execution) -> bool:
+    """Whether an execution of the run is to be redriven, and waits for its turn."""
+    place = int(row.parent.rpartition(":")[2])
+    return row.status in REDRIVABLE and run.again <= place < run.again_end
+
+
+def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> list[Any]:
+    wanted: list[Any] = []
+    pending = (
+        Execution.status.in_(REDRIVABLE) & (SQL(queries.PLACE) >= run.again) & (SQL(queries.PLACE) < run.again_end)
+    )
+    if status == "PENDING_REDRIVE":
+        wanted.append(pending)
+    elif status is not None:
+        wanted += [Execution.status == status, ~pending]
+    if redriven is not None:
+        wanted.append(Execution.redrives > 0 if redriven else Execution.redrives == 0)
+    return wanted
+
+
+def _changed(plan: Plan, changes: MapRunChanges) -> Plan:
+    """The plan with all that is not None."""
+    concurrency = None if changes.concurrency is None else min(changes.concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
+    given = {
+        "concurrency": concurrency,
+        "tolerated_percentage": changes.tolerated_percentage,
+        "tolerated_count": changes.tolerated_count,
+    }
+    return replace(plan, **{name: value for name, value in given.items() if value is not None})
+
+
+def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:
+    """How many of the run's items and how many of its executions are how far, by AWS's names."""
+    items = {**dict.fromkeys(COUNTED.values(), 0), "failuresNotRedrivable": 0}
+    executions = dict(items)
+    earliest = queries.now() - REDRIVABLE_MS
+    for tally in queries.map_run_tallies(run.id, plan.is_batched, (run.again, run.again_end), earliest):
+        for name in (COUNTED[tally.status], *(("failuresNotRedrivable",) if tally.stuck else ())):
+            items[name] += tally.items
+            executions[name] += tally.executions
+    pending = run.total - run.next
+    is_written = plan.writer is not None and run.status == map_runs.SUCCEEDED
+    items |= {"pending": pending, "total": run.total, "resultsWritten": run.total if is_written else 0}
+    unbegun = 0 if plan.is_batched else pending  # how many batches they will make is not known
+    executions |= {"pending": unbegun, "total": run.begun + unbegun, "resultsWritten": run.begun if is_written else 0}
+    return items, executions
