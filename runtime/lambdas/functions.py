@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from functions.lambda_api._names import Reference
+from functions.contract import FunctionView
+from functions.lambda_api._names import Reference, arn
 from functions.lambda_api._rooms import Found
 from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import FunctionDefaults
@@ -62,6 +63,22 @@ class Functions:
         if content is not None:
             archive.unpack(content, root)
         return None if content is None else root
+
+
+def views() -> list[FunctionView]:
+    """The stored functions, as REST shows them: by their ARNs."""
+    return [
+        FunctionView(
+            name=one.name,
+            kind="stored",
+            source=arn(one.name),
+            summary=one.options["Description"],
+            route=None,
+            timeout_seconds=one.options["Timeout"],
+            retry=None,
+        )
+        for one in store.latest()
+    ]
 
 
 class KnownFunctions(Mapping[str, FunctionDefaults]):

@@ -184,6 +184,13 @@ def versions(name: str) -> list[Function]:
         return [_view(row, LATEST if row.number == 0 else str(row.number)) for row in query]
 
 
+def latest() -> list[Function]:
+    """Each function as it is now, by name."""
+    query = _described().where(FunctionVersion.number == 0).order_by(FunctionVersion.name)
+    with database.connection_context():
+        return [_view(row, None) for row in query]
+
+
 def code(sha256: str) -> bytes | None:
     """A zip; None when it is gone."""
     with database.connection_context():

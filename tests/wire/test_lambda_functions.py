@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -386,8 +387,24 @@ def test_a_function_in_a_file_is_the_same_by_each_of_its_versions(wire: LambdaWi
         assert run(wire, worker, f"{ARN}step1:PROD", {"data": {"a": 1}})["status"] == "SUCCEEDED"
 
 
-def test_rest_invokes_what_the_wire_has_made(wire: LambdaWire) -> None:
-    made(wire)
+def test_rest_lists_and_invokes_what_the_wire_has_made(wire: LambdaWire) -> None:
+    made(wire, Description="counts", Timeout=7)
+    with urlopen(f"{wire.url}/functions") as answer:
+        listed = {one["name"]: one for one in json.load(answer)["items"] if one["kind"] == "stored"}
+    assert listed == {
+        "mine": {
+            "name": "mine",
+            "kind": "stored",
+            "source": f"{ARN}mine",
+            "summary": "counts",
+            "route": None,
+            "timeoutSeconds": 7,
+            "retry": None,
+        }
+    }
+    sent = Request(f"{wire.url}/functions/mine/invoke", b"3", {"content-type": "application/json"})
+    with urlopen(sent) as answer:
+        assert json.load(answer)["result"] == [3, 1]
     functions = wire.runtime.api_context("1").functions
     assert functions.invoke("mine", 3)["result"] == [3, 1]
     with pytest.raises(NotFound):
