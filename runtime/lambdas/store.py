@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -189,6 +189,13 @@ def latest() -> list[Function]:
     query = _described().where(FunctionVersion.number == 0).order_by(FunctionVersion.name)
     with database.connection_context():
         return [_view(row, None) for row in query]
+
+
+def kept(codes: Iterable[str]) -> set[str]:
+    """Which of these zips are not gone."""
+    with database.connection_context():
+        query = FunctionCode.select(FunctionCode.sha256).where(FunctionCode.sha256.in_(list(codes)))
+        return {row.sha256 for row in query}
 
 
 def code(sha256: str) -> bytes | None:
