@@ -17,6 +17,7 @@ from db.function_models import (
     FunctionAlias,
     FunctionCode,
     FunctionPermission,
+    FunctionSeat,
     FunctionVersion,
     StoredFunction,
 )
@@ -332,7 +333,7 @@ class Worker(Table):
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
-    FunctionPermission,
+    *(FunctionPermission, FunctionSeat),
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")
