@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.engine import dataflow
 from runtime.engine.definition import MapState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Reference
+from runtime.engine.fields import Jsonata, Reference
 from runtime.engine.paths import Path
 from runtime.engine.standing import Standing, StateFault
 
@@ -21,7 +20,8 @@ def items_of(run: Standing, frame: Frame, state: MapState, given: Json) -> list[
         return [{"Key": key, "Value": value} for key, value in items.items()]
     if isinstance(items, list):
         return items
-    if state.is_jsonata and state.items is not None:
-        raise dataflow.unfit(frame, state.items, "a list or an object", items)
+    if isinstance(state.items, Jsonata):
+        with run.evaluating(frame, state.items.name):
+            state.items.expected("array", items)
     path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
     raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')
