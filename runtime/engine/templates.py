@@ -111,6 +111,8 @@ def _render(node: Any, scope: Scope) -> Json:
 def _filled(name: str, node: Any, scope: Scope) -> Json:
     if not isinstance(node, Path):
         return _render(node, scope)
+    if scope.document is None and node.is_of_input:
+        raise NoValue(causes.NO_INPUT, node.text)
     try:
         return evaluate(node, scope)
     except PathMissing as fault:
