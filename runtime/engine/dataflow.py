@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from runtime.engine import causes
 from runtime.engine.definition import Catcher, MapState, PassState, State, WorkState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Field, Jsonata
+from runtime.engine.fields import Field, Jsonata, PayloadTemplate
 from runtime.engine.scope import Scope
 from runtime.engine.standing import Standing, StateFault
 
@@ -44,6 +44,8 @@ def arguments(run: Standing, frame: Frame, state: WorkState | PassState, **conte
     value = effective_input(run, frame, state)
     if state.parameters is None:
         return value
+    if value is None and isinstance(state.parameters, PayloadTemplate) and state.parameters.template.reads_input():
+        raise StateFault("States.Runtime", causes.NO_INPUT)
     scope = run.scope(frame, value)
     if context:
         scope = scope.with_context(context)
