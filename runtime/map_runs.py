@@ -26,7 +26,7 @@ from db.models import Execution, MapRun, Timer, Version, Workflow
 from db.queries import Line
 from functions.errors import PayloadTooLarge
 from functions.sfn import _arns
-from runtime import item_source, ledger, result_files, rows, starting
+from runtime import item_source, ledger, map_redrives, parents, redrives, result_files, rows, starting
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.execution import FOR_RUN
 from runtime.engine.limits import EngineLimits
@@ -46,6 +46,8 @@ Json = Any
 BEGUN_AT_ONCE = 100
 ITEMS_AT_ONCE = 2_000
 PAGE = 500
+STOPPING_MS = 1_000
+"""When it is looked again whether the executions of a run have ended that is to be redriven."""
 RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 TOO_MANY = "States.ExceedToleratedFailureThreshold"
 
@@ -105,7 +107,10 @@ class _Pump:
 
     def go(self, ended: Sequence[int]) -> None:
         """Count, begin, and end the run when it is over. Raises what may go wrong with a run."""
-        run = self.run or self._begin()
+        earlier = None if self.run else map_redrives.earlier(self.row.id, self.frame)
+        if earlier is not None and map_redrives.is_stopping(earlier):
+            return self._ask_again(STOPPING_MS)
+        run = self.run or (self._redrive(earlier) if earlier else self._begin())
         plan = Plan(**json.loads(run.plan))
         self._count(run, plan, ended)
         if _is_too_much(run, plan):
@@ -114,7 +119,7 @@ class _Pump:
             self._fill(run, plan)
         if _is_too_much(run, plan):
             return self.close(TOO_MANY, "The specified tolerated failure threshold was exceeded")
-        if run.open == 0 and run.next >= run.total:
+        if run.open == 0 and run.next >= run.total and run.again >= run.again_end:
             self.close(None, None, self._output(run, plan))
 
     def close(self, error: str | None, cause: str | None, output: Json = None) -> None:
@@ -152,12 +157,21 @@ class _Pump:
             base=earlier.scalar() or 0,
             created_at=self.standing.event.at,
         ).execute()
-        details = jsontext.write({"run": f"{self.row.workflow}/{plan.label}:{identity}"})
-        line = Line("MapRunStarted", self.frame.path, self.frame.state, details)
-        ledger.append(self.row, line)
-        self.row.history_count += 1
         self.run = MapRun.get_by_id(identity)
+        self._tell("MapRunStarted", self.run)
         return self.run
+
+    def _redrive(self, run: MapRun) -> MapRun:
+        """Have the run go on. Raises StateFault."""
+        map_redrives.begin(run, self.frame.entry, self.standing.event.at)
+        self.run = run
+        self._tell("MapRunRedriven", run, redriveCount=run.redrives)
+        return run
+
+    def _tell(self, kind: str, run: MapRun, **more: Json) -> None:
+        details = jsontext.write({"run": f"{run.label}:{run.id}", **more})
+        ledger.append(self.row, Line(kind, self.frame.path, self.frame.state, details))
+        self.row.history_count += 1
 
     def _count(self, run: MapRun, plan: Plan, ended: Sequence[int]) -> None:
         for page in _pages(sorted(ended)):
@@ -175,10 +189,35 @@ class _Pump:
         run.failed_items += len(json.loads(given)["Items"]) if plan.is_batched else 1
 
     def _fill(self, run: MapRun, plan: Plan) -> None:
-        """Begin as many executions as there is room for, or as one pump may; another one does the rest."""
+        """Begin as many executions as there is room for, or as one pump may; another one does the rest.
+
+        Those come first that are redriven.
+        """
         room = min(plan.concurrency - run.open, BEGUN_AT_ONCE)
-        if room <= 0 or run.next >= run.total:
-            return
+        if room > 0 and run.again < run.again_end:
+            room -= self._fill_again(run, plan, room)
+        if room > 0 and run.again >= run.again_end and run.next < run.total:
+            self._fill_anew(run, plan, room)
+        is_more = run.next < run.total or run.again < run.again_end
+        if is_more and run.open < plan.concurrency:
+            self._ask_again()
+
+    def _fill_again(self, run: MapRun, plan: Plan, room: int) -> int:
+        """Redrive as many of the executions of before; how many that were."""
+        found = map_redrives.following(run, room)
+        for child, can_be in found:
+            run.again = parents.place_in_run(child.parent) + 1
+            effects = can_be and redrives.redriven(child.id, self.house.workflows, self.house.seed, self.house.limits)
+            if effects:
+                run.open += 1
+                self.done.effects = self.done.effects.with_those(effects)
+            else:
+                self._settle(run, plan, child.status, child.input)
+        if len(found) < room:
+            run.again = run.again_end
+        return len(found)
+
+    def _fill_anew(self, run: MapRun, plan: Plan, room: int) -> None:
         latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.standing.event.at)
         machine = self.house.workflows.machine(run.version_id)
         for given, size, offset in self._inputs(run, plan, room):
@@ -189,8 +228,6 @@ class _Pump:
             queries.start(begin)
             run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
             self._begun(run, plan, begin)
-        if run.next < run.total and run.open < plan.concurrency:
-            self._ask_again()
 
     def _begun(self, run: MapRun, plan: Plan, begin: queries.Start) -> None:
         own = begin.execution
@@ -223,8 +260,8 @@ class _Pump:
             ways.append((given, size, read[taken - 1][1]))
         return ways
 
-    def _ask_again(self) -> None:
-        ask(self.row.id, self.frame.path, self.frame.entry)
+    def _ask_again(self, delay_ms: int = 0) -> None:
+        ask(self.row.id, self.frame.path, self.frame.entry, delay_ms)
         self.done.effects.timers = True
 
     def _output(self, run: MapRun, plan: Plan) -> Json:
@@ -251,10 +288,10 @@ def ask_again(execution_id: str) -> bool:
     return bool(runs)
 
 
-def ask(execution_id: str, frame: str, entry: int) -> None:
-    """Have a run looked after, at once."""
+def ask(execution_id: str, frame: str, entry: int, delay_ms: int = 0) -> None:
+    """Have a run looked after, at once or after so long."""
     place = {"execution_id": execution_id, "frame": frame, "entry": entry}
-    Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql()).on_conflict_ignore().execute()
+    Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql() + delay_ms).on_conflict_ignore().execute()
 
 
 def _take_timers(execution_id: str, frame: str, entry: int) -> list[int]:

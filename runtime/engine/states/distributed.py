@@ -51,6 +51,11 @@ class Plan:
 def enter(run: Run, frame: Frame, state: MapState) -> None:
     """Have the run begun, by a timer that is due at once: on entry, or again when the state is retried."""
     run.record("MapStateStarted", frame, length=0)
+    go_on(run, frame)
+
+
+def go_on(run: Run, frame: Frame) -> None:
+    """Have the run redriven, which keeps the entry that it was begun with in mind; or begun, if it never was."""
     run.put(frame, waiting=execution.FOR_RUN)
     run.commands.append(SetTimer(commands.RUN, frame.path, frame.entry, 0, 0))
 
