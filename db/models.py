@@ -5,32 +5,22 @@ from __future__ import annotations
 from peewee import (
     SQL,
     BigIntegerField,
-    BlobField,
     BooleanField,
     CompositeKey,
-    Field,
     FloatField,
     IntegerField,
-    Model,
     TextField,
 )
 
-from db.database import database
-
-
-class IdField(Field):
-    """A UUID, as text with dashes in Python and in SQLite, as ``uuid`` in PostgreSQL."""
-
-    field_type = "UUID"
-
-    def python_value(self, value: object) -> str | None:
-        return None if value is None else str(value)
-
-
-class Table(Model):
-    class Meta:
-        database = database
-        legacy_table_names = False
+from db.function_models import (
+    EventConfig,
+    FunctionAlias,
+    FunctionCode,
+    FunctionPermission,
+    FunctionVersion,
+    StoredFunction,
+)
+from db.table import IdField, Table
 
 
 class Workflow(Table):
@@ -331,68 +321,10 @@ class Worker(Table):
     seen_at = BigIntegerField()
 
 
-class StoredFunction(Table):
-    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions; ``reserved`` is how many
-    of its invocations a process may run at a time, null for any number."""
-
-    name = TextField(primary_key=True)
-    published = IntegerField(default=0)
-    reserved = IntegerField(null=True)
-    tags = TextField(default="{}")
-    created_at = BigIntegerField()
-
-
-class FunctionVersion(Table):
-    """What can be run of a function: its code and its configuration. Number 0 is $LATEST, the one that changes."""
-
-    name = TextField()
-    number = IntegerField()
-    options = TextField()
-    code = TextField(index=True)
-    revision = TextField()
-    modified_at = BigIntegerField()
-
-    class Meta:
-        primary_key = CompositeKey("name", "number")
-
-
-class FunctionCode(Table):
-    """A zip by its SHA-256, kept as long as a version has it. ``size`` is the zip's own."""
-
-    sha256 = TextField(primary_key=True)
-    size = IntegerField()
-    content = BlobField()
-
-
-class FunctionAlias(Table):
-    """A name for one version of a function, or for two: ``weights`` says how often it stands for which other."""
-
-    name = TextField()
-    alias = TextField()
-    version = TextField()
-    weights = TextField(default="{}")
-    description = TextField(default="")
-    revision = TextField()
-
-    class Meta:
-        primary_key = CompositeKey("name", "alias")
-
-
-class EventConfig(Table):
-    """What becomes of asynchronous invocations of a function, or of one of its versions or aliases."""
-
-    name = TextField()
-    qualifier = TextField()
-    options = TextField()
-    modified_at = BigIntegerField()
-
-    class Meta:
-        primary_key = CompositeKey("name", "qualifier")
-
-
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
+    FunctionPermission,
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")

@@ -14,7 +14,10 @@ from db.values import OFTEN_LOST, values_of
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 
 ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, e.begun, e.children, e.variables"
-SHARED = "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at, e.parent"
+SHARED = (
+    "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at, e.parent, "
+    "e.redrives, e.redriven_at"
+)
 
 CLAIM = f"""
 PREPARE claim(uuid, text, bigint, text[], boolean) AS

@@ -154,6 +154,8 @@ class Claimed:
     execution_input: str
     created_at: int
     parent: str | None
+    redrives: int
+    redriven_at: int | None
     root: Root
     now: int
 
@@ -385,8 +387,8 @@ def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    task, shared, root = row[:14], row[14:22], row[22:32]
-    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[32])
+    task, shared, root = row[:14], row[14:24], row[24:34]
+    return Claimed(str(task[0]), str(task[1]), *task[2:], *_shared(shared), Root(*root), row[34])
 
 
 def _shared(row: Sequence[Any]) -> Sequence[Any]:

@@ -7,8 +7,8 @@ from typing import Any
 CLAIMED = (
     "t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.owner, t.retries, "
     "t.losses, t.timeout_seconds, t.token, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, "
-    "e.input, e.created_at, e.parent, e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, "
-    "e.begun, e.children, e.variables"
+    "e.input, e.created_at, e.parent, e.redrives, e.redriven_at, e.state, e.entry, e.entered_at, e.waiting, "
+    "e.retries, e.open, e.data, e.begun, e.children, e.variables"
 )
 """The columns of a claim, of a task ``t`` and its execution ``e``, in the order of ``queries.Claimed``."""
 

@@ -30,6 +30,8 @@ OPEN_TASK_STATUSES = ("QUEUED", "IN_PROGRESS", "FAILED")
 while the others would be looked for among all that have ever run."""
 ACCOUNT, REGION = "123456789012", "us-east-1"
 """What stands in every ARN that is made here."""
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
+"""The role of what was made without one; nothing comes of it here."""
 _MOST_DIGITS = 18
 
 

@@ -39,7 +39,7 @@ from runtime.parents import ParentGuard
 from runtime.rings import Rings
 from runtime.rows import Effects
 from runtime.starting import Started, Wanted
-from runtime.workflows import Latest, Workflows
+from runtime.workflows import Latest, Workflows, limits_of
 
 log = logging.getLogger("stepwell.executions")
 
@@ -72,7 +72,7 @@ class Executions:
     def start_wanted(self, latest: Latest, wanted: Wanted) -> Started:
         """As ``start``, with all that a caller may want."""
         machine = self.workflows.machine(latest.version_id)
-        begin = starting.begin(latest, machine, wanted, _seed(), self.limits)
+        begin = starting.begin(latest, machine, wanted, _seed(), limits_of(latest.name, self.limits))
         earlier = starting.write(begin, wanted.asked)
         if earlier is not None:
             return Started(earlier)
@@ -97,7 +97,8 @@ class Executions:
             return self._await_answer(claim, logs)
         output = json.loads(result)
         machine = self.workflows.machine(claim.version_id)
-        move = hotpath.decide(claim, output, machine, Moment(claim.now + took_ms, _seed()), self.limits)
+        moment, limits = Moment(claim.now + took_ms, _seed()), limits_of(claim.workflow, self.limits)
+        move = hotpath.decide(claim, output, machine, moment, limits)
         if move is not None:
             finish = hotpath.finish(move, result, logs, may_go_on, self.lease_ms)
             with database.connection_context():
@@ -349,10 +350,11 @@ class Executions:
     def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
         """What becomes of the execution: with as few children of its frames loaded as the move needs."""
         machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
+        limits = limits_of(row.workflow, self.limits)
         for children in CHILDREN:
             before = rows.load(row, path, attempt, children)
             with suppress(FramesMissing):
-                return before, transition(machine, before, event, self.limits)
+                return before, transition(machine, before, event, limits)
         raise AssertionError(f"execution {row.id} lacks a frame")
 
     def _announce(self, effects: Effects) -> None:

@@ -167,15 +167,22 @@ class InProcessInvoker:
         self._settings = settings or Settings()
 
     def run(
-        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
+        self,
+        target: Target,
+        event_json: str,
+        *,
+        timeout_seconds: float | None,
+        key: str,
+        request_id: str,
+        terms: Terms | None = None,
     ) -> Outcome:
         """Run a handler to its end. The limits are told to it, and not enforced."""
         limit, _ = _limit(target, timeout_seconds, request_id, self._settings)
-        context = {**lambda_context(target, request_id), "log_stream_name": "", "remaining_ms": limit * 1000}
+        context = {**lambda_context(target, request_id, terms), "log_stream_name": "", "remaining_ms": limit * 1000}
         request = {"module": target.module, "path": str(target.path), "handler": target.handler, "event": event_json}
         started, output = time.monotonic(), io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), _imported_anew(target.module):
-            outcome = self._perform({**request, "context": context}, target, request_id)
+            outcome = self._perform({**request, "context": context}, target, request_id, terms)
         return replace(outcome, logs=output.getvalue(), seconds=time.monotonic() - started)
 
     def kill(self, key: str) -> bool:
@@ -185,12 +192,12 @@ class InProcessInvoker:
     def close(self) -> None:
         """Nothing is kept here."""
 
-    def _perform(self, request: Mapping[str, Any], target: Target, request_id: str) -> Outcome:
+    def _perform(self, request: Mapping[str, Any], target: Target, request_id: str, terms: Terms | None) -> Outcome:
         try:
             answer = invocation.perform(invocation.Functions(invocation.SourceWatch(())), request)
         except SystemExit as fault:
             return exited(request_id, describe_exit(invocation.exit_status(fault.code)))
-        return read_answer(answer, Reading(target, request_id, self._settings.limits.payload))
+        return read_answer(answer, Reading(target, request_id, self._settings.limits.payload, terms))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from runtime.engine.run import REDRIVEN_TASKS
 from runtime.engine.transition import Transition, transition
 from runtime.ids import task_id
 from runtime.rows import Effects
-from runtime.workflows import Workflows
+from runtime.workflows import Workflows, limits_of
 
 REDRIVABLE = (execution.FAILED, execution.TIMED_OUT, execution.CANCELLED)
 """The ends after which an execution may go on."""
@@ -30,7 +30,7 @@ def redriven(
         return None
     machine, event = workflows.machine(row.version_id), events.ExecutionRedriven(queries.now(), seed, row.redrives + 1)
     before = _revived(row)
-    move = transition(machine, before, event, limits)
+    move = transition(machine, before, event, limits_of(row.workflow, limits))
     effects = rows.save(row, before, move)
     _keep_data(row, machine, move)
     Execution.update(redrives=event.count, redriven_at=event.at, parent=_parent(row)).where(

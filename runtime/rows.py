@@ -59,13 +59,24 @@ def load(row: Execution, path: str, attempt: int, children: int = 1) -> executio
             frames.setdefault(one.path, _frame(one.path, one))
     if path in frames:
         frames[path] = replace(frames[path], attempt=attempt)
-    return _value(row, frames)
+    return execution.Execution(
+        id=row.id,
+        name=row.name or row.id,
+        workflow=row.workflow,
+        input=json.loads(row.input),
+        started_at=row.created_at,
+        status=row.status,
+        frames=frames,
+        history_count=row.history_count,
+        redrives=row.redrives,
+        redriven_at=row.redriven_at,
+    )
 
 
 def load_all(row: Execution) -> execution.Execution:
     """An execution with all its frames."""
     rows = [("", row), *((one.path, one) for one in Frame.select().where(Frame.execution_id == row.id))]
-    return _value(row, {path: _frame(path, one) for path, one in rows})
+    return replace(load(row, "", 0), frames={path: _frame(path, one) for path, one in rows})
 
 
 def snapshot(claim: Claimed) -> execution.Execution:
@@ -79,6 +90,8 @@ def snapshot(claim: Claimed) -> execution.Execution:
         started_at=claim.created_at,
         frames={"": root},
         history_count=claim.history_count,
+        redrives=claim.redrives,
+        redriven_at=claim.redriven_at,
     )
 
 
@@ -167,19 +180,6 @@ def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
 
 
 # Loading
-
-
-def _value(row: Execution, frames: dict[str, execution.Frame]) -> execution.Execution:
-    return execution.Execution(
-        id=row.id,
-        name=row.name or row.id,
-        workflow=row.workflow,
-        input=json.loads(row.input),
-        started_at=row.created_at,
-        status=row.status,
-        frames=frames,
-        history_count=row.history_count,
-    )
 
 
 def _frame(path: str, row: Any) -> execution.Frame:

@@ -12,7 +12,8 @@ from peewee import fn
 
 from db import queries
 from db.database import database, transaction
-from db.models import Execution, StoredFunction, Task, Worker
+from db.function_models import StoredFunction
+from db.models import Execution, Task, Worker
 from db.queries import Claimed
 from runtime import rows
 from runtime.away import one_by_one

@@ -17,11 +17,14 @@ from db.values import OFTEN_LOST
 from runtime import nested
 from runtime.away import Done, certainly, patiently
 from runtime.crashpoints import reach
+from runtime.engine import invocations
 from runtime.engine.execution import Execution
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.ids import new_id
-from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target, Terms
+from runtime.lambdas import event_calls
+from runtime.lambdas.events import EventSender
 from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
 from runtime.workflows import EVENT, EXPRESS_FUNCTION
@@ -42,13 +45,20 @@ class Work:
     """What a worker's slots do, and which tasks they hold right now."""
 
     def __init__(
-        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, functions: Functions
+        self,
+        tasks: Tasks,
+        executions: Executions,
+        invoker: Invoker | InProcessInvoker,
+        functions: Functions,
+        express: Express,
+        sender: EventSender,
     ) -> None:
         self.tasks = tasks
         self.executions = executions
         self.invoker = invoker
         self.functions = functions
-        self.express = Express(invoker, functions.find, executions.limits)
+        self.express = express
+        self.sender = sender
         self.nested = nested.Nested(executions)
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
@@ -143,6 +153,8 @@ class Work:
             outcome = self._started_nested(claim)
         elif claim.function == EXPRESS_FUNCTION:
             outcome = self._ran_in_memory(claim)
+        elif claim.function == invocations.EVENT:
+            outcome = self._sent(claim)
         else:
             outcome = self._ran(claim)
         self._reporting.add(_key(claim))
@@ -156,7 +168,7 @@ class Work:
         return self.express.outcome(machine, begun, _key(claim))
 
     def _ran(self, claim: Claimed) -> Outcome:
-        target = patiently(lambda: self.functions.find(claim.function))
+        target = patiently(lambda: self._found(claim))
         if not isinstance(target, Target):
             return target or Outcome(cause="its function could not be looked up", not_run=True)
         return self.invoker.run(
@@ -164,12 +176,24 @@ class Work:
             claim.input,
             timeout_seconds=claim.timeout_seconds,
             key=_key(claim),
-            request_id=(claim.name if claim.workflow.startswith(EVENT) else None) or new_id(),
+            request_id=(claim.name if _is_event(claim) else None) or new_id(),
+            terms=Terms() if _is_event(claim) else None,
         )
+
+    def _found(self, claim: Claimed) -> Target | Outcome:
+        target = self.functions.find(claim.function)
+        refused = event_calls.refusal(claim, target) if _is_event(claim) and isinstance(target, Target) else None
+        return refused or target
 
     def _started_nested(self, claim: Claimed) -> Outcome:
         """A handler of ours, which may begin twice: the start has a key. While the database is away it waits."""
         outcome = patiently(lambda: self.nested.run(claim))
+        return Outcome(killed=True) if outcome is None else outcome
+
+    def _sent(self, claim: Claimed) -> Outcome:
+        """The same of an event that a function is to be handed: each try of the task is one request."""
+        request = invocations.request_of(claim.execution_id, claim.number, claim.retries)
+        outcome = patiently(lambda: self.sender.send(json.loads(claim.input), request))
         return Outcome(killed=True) if outcome is None else outcome
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
@@ -208,6 +232,10 @@ class Work:
 
     def _stop(self, claim: Claimed) -> bool:
         return bool(self.express.kill(_key(claim)) or self.invoker.kill(_key(claim)))
+
+
+def _is_event(claim: Claimed) -> bool:
+    return claim.workflow.startswith(EVENT)
 
 
 def _key(claim: Claimed) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +12,14 @@ from peewee import Case
 
 from db.database import database, transaction
 from db.models import Alias, Version, Workflow
+from functions.contract import ACCOUNT, REGION, ROLE
 from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from runtime.engine import flow, ignored, jsontext, names, steplist, validate
 from runtime.engine.definition import PlannedTask, StateMachine, TaskState
 from runtime.engine.fields import Constant
 from runtime.engine.history import resources_of
+from runtime.engine.home import Home
+from runtime.engine.limits import EngineLimits
 from runtime.engine.load import load
 from runtime.engine.places import ROOT, Place
 from runtime.engine.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
@@ -39,6 +42,8 @@ EXPRESS_STATE, EXPRESS_FUNCTION = "Express", ":express"
 """The one state of an Express execution, and what does it in place of a function: no file can have that name."""
 EXPRESS_SECONDS = 300.0
 """How long AWS lets an Express execution run."""
+EVENT_PAYLOAD = 8 << 20
+"""What fits into an event's execution: an event of 1 MB, a result of 6 MB, and the record of both."""
 LATEST_COLUMNS = (Version.id, Version.workflow_id, Version.number)
 """What a start reads of a version: the definition and the machine may be large, and the machine is loaded already."""
 
@@ -166,6 +171,11 @@ class Workflows:
             return add_version(workflow, text, compiled, _options_before(workflow))
 
 
+def limits_of(workflow: str, limits: EngineLimits) -> EngineLimits:
+    """The bounds that hold for a workflow's executions: an event's payloads are as large as Lambda lets them be."""
+    return replace(limits, payload=EVENT_PAYLOAD) if workflow.startswith(EVENT) else limits
+
+
 def add_version(workflow: Workflow, definition: str, compiled: str, options: str, **published: Any) -> Version:
     """The row of a workflow's newest version, whose number the workflow has already."""
     identity = new_id()
@@ -213,8 +223,10 @@ def _load(version_id: str) -> Machines:
         raise NotFound("The workflow's version is gone.")
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
-    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES))
-    return Machines(around(inner) if workflow.kind == EXPRESS else inner, inner)
+    role = json.loads(version.options).get("roleArn", ROLE)
+    home = Home(REGION, ACCOUNT, role, is_express=workflow.kind == EXPRESS)
+    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), home)
+    return Machines(around(inner) if home.is_express else inner, inner)
 
 
 def around(inner: StateMachine) -> StateMachine:

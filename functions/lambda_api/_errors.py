@@ -63,6 +63,10 @@ class ResourceConflictException(LambdaError):
     status = 409
 
 
+class PolicyLengthExceededException(LambdaError):
+    """The permissions policy for the resource is too large."""
+
+
 class PreconditionFailedException(LambdaError):
     """The RevisionId provided does not match the latest RevisionId for the Lambda function or alias."""
 

@@ -5,7 +5,7 @@ The views are frozen values; times are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -92,6 +92,15 @@ class Ended:
     logs: str
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What there is of functions: ``code_bytes`` of zips, ``reserved`` invocations at a time."""
+
+    functions: int
+    code_bytes: int
+    reserved: int
+
+
 class Lambdas(Protocol):
     """Functions as AWS Lambda's API knows them. What names one that is not there raises ResourceNotFoundException."""
 
@@ -120,6 +129,7 @@ class Lambdas(Protocol):
         """Let a process run so many of its invocations at a time; None for any number."""
 
     def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None: ...
+    def usage(self) -> Usage: ...
     def invoke(self, function: Reference, call: Call) -> Ended:
         """Run a function now, in a sandbox of this process. Raises TooManyRequestsException, ServiceException."""
 
@@ -161,6 +171,27 @@ class Events(Protocol):
         """Raises InvalidParameterValueException."""
 
     def drop_rules(self, function: Reference) -> None: ...
+    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[tuple[str, EventRules]]:
+        """The rules of a function's versions and aliases, by qualifier."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The statements of a function's policy; ``revision`` moves with each change."""
+
+    statements: Sequence[Json]
+    revision: str
+
+
+class Policies(Protocol):
+    """Who may call a function: kept and given back. What is not there raises ResourceNotFoundException."""
+
+    def add(self, function: Reference, statement: Json, revision: str | None) -> None:
+        """Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException."""
+
+    def get(self, function: Reference) -> Policy: ...
+    def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:
+        """Raises PreconditionFailedException."""
 
 
 class LambdaContext(ApiContext, Protocol):
@@ -169,3 +200,4 @@ class LambdaContext(ApiContext, Protocol):
     lambdas: Lambdas
     lambda_aliases: Aliases
     lambda_events: Events
+    lambda_policies: Policies

@@ -15,6 +15,10 @@ PAGE = 50
 """The most that AWS puts on a page, whatever is asked for."""
 
 
+_NOTHING: tuple[Json, ...] = ("", {"Variables": {}}, {"TargetArn": ""})
+"""What a caller takes an option back with: from then on it is not told any more. A description may be empty."""
+
+
 def modified(at: int) -> str:
     """A time as LastModified has it: ``2026-11-24T00:00:00.000+0000``."""
     text = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
@@ -62,8 +66,10 @@ def weights(given: Json) -> dict[str, float]:
 
 def configuration(view: Function) -> dict[str, Json]:
     """A FunctionConfiguration. What is stored can be called at once, so it is Active from the first answer on."""
+    logging = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{view.name}"}
     return {
-        **view.options,
+        **{name: option for name, option in view.options.items() if option not in _NOTHING},
+        "Description": view.options["Description"],
         "FunctionName": view.name,
         "FunctionArn": _names.arn(view.name, view.qualifier),
         "CodeSize": view.code_size,
@@ -71,6 +77,8 @@ def configuration(view: Function) -> dict[str, Json]:
         "LastModified": modified(view.modified_at),
         "Version": view.version,
         "RevisionId": view.revision,
+        "LoggingConfig": {**logging, **view.options.get("LoggingConfig", {})},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "PackageType": "Zip",
         "State": "Active",
         "LastUpdateStatus": "Successful",

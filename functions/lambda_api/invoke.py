@@ -6,15 +6,12 @@ import base64
 import binascii
 import json
 
-from functions.lambda_api import _names
-from functions.lambda_api._errors import InvalidRequestContentException, RequestTooLargeException
+from functions.lambda_api import _names, _payloads
+from functions.lambda_api._errors import InvalidRequestContentException
 from functions.lambda_api._rooms import Call, Json, LambdaContext
 
 ROUTE = "POST /2015-03-31/functions/{FunctionName}/invocations"
 BODY_LIMIT = "invoke_body"
-PAYLOAD_BYTES = 6_291_456
-EVENT_BYTES = (256 << 10) - 64
-"""What an execution's input holds, and some room for what stands around the event. AWS takes four times as much."""
 LOG_BYTES = 4096
 """How much of the end of the log ``LogType=Tail`` shows."""
 
@@ -22,7 +19,7 @@ LOG_BYTES = 4096
 def handler(given: Json, context: LambdaContext) -> Json:
     function = _names.reference(given)
     kind = given.get("InvocationType", "RequestResponse")
-    call = Call(_payload(given, kind), context.request_id, _client_context(given))
+    call = Call(_payloads.read(given.get("Payload") or b"{}", kind), context.request_id, _client_context(given))
     if kind == "DryRun":
         context.lambdas.get(function)
         return {"StatusCode": 204}
@@ -37,25 +34,6 @@ def handler(given: Json, context: LambdaContext) -> Json:
         "LogResult": _tail(ended.logs) if given.get("LogType") == "Tail" else None,
         "Payload": ended.payload.encode(),
     }
-
-
-def _payload(given: Json, kind: str) -> str:
-    """The event's text. Raises RequestTooLargeException, InvalidRequestContentException."""
-    sent = given.get("Payload") or b"{}"
-    limit = EVENT_BYTES if kind == "Event" else PAYLOAD_BYTES
-    if len(sent) > limit:
-        size = f"{len(sent)} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
-        raise RequestTooLargeException(size)
-    try:
-        text = sent.decode()
-        json.loads(text, parse_constant=_refused)
-    except (ValueError, RecursionError) as fault:
-        raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
-    return text
-
-
-def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _client_context(given: Json) -> Json:

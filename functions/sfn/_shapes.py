@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from functions.contract import ACCOUNT, Page
+from functions.contract import ROLE, Page
 from functions.sfn import _arns
 from functions.sfn._rooms import (
     EXPRESS,
@@ -34,7 +34,7 @@ STATUSES = {
 }
 """Our statuses in AWS's words."""
 OPTIONS: Mapping[str, Json] = {
-    "roleArn": f"arn:aws:iam::{ACCOUNT}:role/stepwell",
+    "roleArn": ROLE,
     "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
     "tracingConfiguration": {"enabled": False},
     "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},

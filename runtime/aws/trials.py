@@ -9,11 +9,13 @@ from typing import Any
 
 from db import queries
 from db.database import database
+from functions.contract import ACCOUNT, REGION, ROLE
 from functions.sfn._errors import InvalidExecutionInput, ValidationException
 from functions.sfn._rooms import DefinitionFault, Trial, Tried
 from runtime.aws.definitions import NO_JSON, as_aws, refusal, waits_outside
-from runtime.engine import commands, jsontext, trial
+from runtime.engine import commands, invocations, jsontext, trial
 from runtime.engine.execution import Execution
+from runtime.engine.home import Home
 from runtime.engine.kinds import SCHEMA
 from runtime.engine.limits import EngineLimits
 from runtime.engine.load import load
@@ -36,7 +38,9 @@ class WireTrials:
         invoker: Invoker | InProcessInvoker,
         find: Callable[[str], Target | Outcome],
         limits: EngineLimits,
+        send: Callable[[Json, str], Outcome],
     ) -> None:
+        self._send = send
         self._workflows = workflows
         self._invoker = invoker
         self._find = find
@@ -46,7 +50,7 @@ class WireTrials:
         given = Given(self._read(wanted.input), self._read(wanted.variables), wanted.retries)
         document = self._document(wanted)
         compiled = self._compiled(document)
-        machine = load(compiled, (), self._workflows.aliases)
+        machine = load(compiled, (), self._workflows.aliases, Home(REGION, ACCOUNT, ROLE))
         mock = None if wanted.mock is None else self._mock(wanted.mock)
         before = self._execution(given.input, self._read(wanted.context))
         verdict = trial.tried(machine, before, given, (lambda task: mock) if mock else self._work, self._limits)
@@ -110,27 +114,28 @@ class WireTrials:
         return Result(self._read(mock["result"]))
 
     def _execution(self, given: Json, context: Json) -> Execution:
-        """The execution that expressions see; the context object that was given has a say in it."""
-        own = context.get("Execution", {}) if isinstance(context, dict) else {}
-        identity = str(own.get("Id", uuid.uuid4()))
+        """The execution that expressions see; the context object that was given stands before what is known."""
+        members = context.items() if isinstance(context, dict) else ()
+        told = {name: of for name, of in members if isinstance(of, dict)}
+        identity = str(uuid.uuid4())
         with database.connection_context():
             now = queries.now()
-        return Execution(identity, str(own.get("Name", identity)), "TestState", own.get("Input", given), now)
+        return Execution(identity, identity, "TestState", given, now, told=told)
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The function itself, run once."""
-        target = self._find(task.function)
-        if isinstance(target, Outcome):
-            return Failure(target.error or "States.TaskFailed", target.cause)
-        seconds = min(task.timeout_seconds or SECONDS, SECONDS)
-        identity = new_id()
-        outcome = self._invoker.run(
-            target,
-            jsontext.write(task.input),
-            timeout_seconds=seconds,
-            key=identity,
-            request_id=identity,
-        )
+        outcome = self._outcome(task)
         if outcome.result is None:
             return Failure(outcome.error or "States.TaskFailed", outcome.cause)
         return Result(json.loads(outcome.result))
+
+    def _outcome(self, task: commands.DispatchTask) -> Outcome:
+        identity = new_id()
+        if task.function == invocations.EVENT:
+            return self._send(task.input, identity)
+        target = self._find(task.function)
+        if isinstance(target, Outcome):
+            return target
+        seconds = min(task.timeout_seconds or SECONDS, SECONDS)
+        text = jsontext.write(task.input)
+        return self._invoker.run(target, text, timeout_seconds=seconds, key=identity, request_id=identity)

@@ -1,7 +1,8 @@
 """AWS's sentences for what goes wrong in a state.
 
 Sources: what AWS is publicly recorded to answer, in the issues floci-io/floci#2521, #2870, localstack/localstack#12094,
-and in questions about "An error occurred while executing the state".
+in the recordings of gabrielmoreira/tiny-asl-machine (`tests/conformance/cases/.snapshots/aws`), and in questions about
+"An error occurred while executing the state".
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ def no_parameter(field: str, path: str) -> str:
     return f"The {field} parameter does not reference an input value: {path}"
 
 
+def of_parameter(field: str, said: str, path: str, value: Json) -> str:
+    """A Wait's path leads to what it cannot take."""
+    text = value if isinstance(value, str) else jsontext.write(value)
+    return f"The {field} parameter {said}: {path} == {text}"
+
+
 def no_value(path: str, field: str, document: Json) -> str:
     """A member of a payload template has a path that leads nowhere."""
     return (
@@ -51,14 +58,13 @@ def no_value(path: str, field: str, document: Json) -> str:
 
 def no_argument(call: str, path: str, document: Json) -> str:
     """An argument of an intrinsic function has a path that leads nowhere."""
-    return of_function(
-        call, f"The JsonPath argument for the field '{path}' could not be found in the input '{shown(document)}'"
-    )
+    missing = f"The JsonPath argument for the field '{path}' could not be found in the input '{shown(document)}'"
+    return f"The function '{call}' had the following error: {missing}"
 
 
-def of_function(call: str, what: str) -> str:
+def of_intrinsic(call: str, what: str) -> str:
     """An intrinsic function cannot take its arguments."""
-    return f"The function '{call}' had the following error: {what}"
+    return f"There was an error while evaluating the intrinsic function: {call}. {what}"
 
 
 def too_large(what: str) -> str:

@@ -168,7 +168,7 @@ def _reader(text: str) -> Callable[[Scope], Json]:
 
     def read(scope: Scope) -> Json:
         try:
-            return path.get(scope.document, scope.context, scope.variables)
+            return scope.at_path(path)
         except PathMissing:
             raise ConditionFault(
                 f"Invalid path '{text}': The choice state's condition path references an invalid value."
@@ -221,7 +221,7 @@ def _is_present(variable: str, operand: bool) -> Condition:
 
     def condition(scope: Scope) -> bool:
         try:
-            path.get(scope.document, scope.context, scope.variables)
+            scope.at_path(path)
         except PathMissing:
             return not operand
         return operand

@@ -12,6 +12,7 @@ from typing import Any
 
 from runtime.engine.choice_rules import Rule
 from runtime.engine.fields import Field
+from runtime.engine.home import NOWHERE, Home
 from runtime.engine.paths import Path, parse
 from runtime.engine.resources import ACTIVITY, FUNCTION, Resource
 
@@ -112,6 +113,9 @@ class TaskState(WorkState):
     aliases: Mapping[str, str] = field(default_factory=dict, compare=False)
     timeout_seconds: Field | None = None
     heartbeat_seconds: Field | None = None
+    credentials: Field | None = None
+    may_send: bool = False
+    """Whether its call of Lambda may only hand an event over, which nobody waits for."""
     number: int | None = None
     """Which of the execution's planned tasks this is; None when a visit makes a task of its own."""
 
@@ -174,3 +178,4 @@ class StateMachine:
     states: Mapping[str, State]
     timeout_seconds: float | None = None
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
+    home: Home = field(default=NOWHERE, compare=False)

@@ -65,6 +65,10 @@ class Execution:
     output: Json = None
     error: str | None = None
     cause: str | None = None
+    redrives: int = 0
+    redriven_at: int | None = None
+    told: Mapping[str, Json] = field(default_factory=dict)
+    """What its context object says whatever is known: of a state that is tried, not run."""
 
 
 @dataclass(frozen=True)

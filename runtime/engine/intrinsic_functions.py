@@ -1,14 +1,14 @@
 """The 18 intrinsic functions, as a closed table of name -> function.
 
 Sources: AWS's developer guide, "Intrinsic functions for JSONPath states"; the Amazon States Language specification,
-appendix "Intrinsic Functions". Where both are silent, what AWS was seen to do, in the recordings of LocalStack's tests
-(`tests/aws/services/stepfunctions/v2/intrinsic_functions`): marked "seen" below.
+appendix "Intrinsic Functions". Where both are silent, or AWS does otherwise, what it was seen to do, marked "seen": in
+the recordings of LocalStack's tests (`tests/aws/services/stepfunctions/v2/intrinsic_functions`) and in those of
+gabrielmoreira/tiny-asl-machine (`tests/conformance/cases`). AWS runs Java, and much of this is Java's way.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import math
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.chance import Chance, between, java_fraction
+from runtime.engine.chance import Chance
+from runtime.engine.java import next_int, set_order
 
 Json = Any
 
@@ -31,15 +32,18 @@ MOST_ELEMENTS = 1000
 LARGEST = 256 << 10
 """How large a value may be that is written as text, and how long a text that is made: a payload's own limit."""
 
-PLACE = re.compile(r"\\(['\\{}])|\{\}")
-"""An escape of States.Format's template, or a place in it."""
+_PLACE = re.compile(r"\\(['\\{}])|(\{\})|([{}])")
+"""In States.Format's template: an escape, a place, or a brace that has no other one."""
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
+_URL_SAFE = str.maketrans("-_", "+/")
 
-_WHOLE = range(-(1 << 63), 1 << 63)
+_INT = range(-(1 << 31), 1 << 31)
+_LONG = range(-(1 << 63), 1 << 63)
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
 class IntrinsicFault(ValueError):
-    """An intrinsic function was called with what it cannot take."""
+    """A function was called with what it cannot take. Where AWS says more than that, the message does."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +61,45 @@ class Intrinsic:
 
 def _format(template: Json, *values: Json) -> str:
     """The template with each ``{}`` filled in."""
-    text = _text(template, "the template")
-    places = sum(match.group() == "{}" for match in PLACE.finditer(text))
-    if places != len(values):
-        raise IntrinsicFault(f"{places} places for {len(values)} values")
+    text = _text(template)
+    places = list(_PLACE.finditer(text))
+    for found in places:
+        if brace := found[3]:
+            other = "}" if brace == "{" else "{"
+            raise IntrinsicFault(f"Invalid template in States.Format: matching '{other}' not found for '{brace}'.")
+    if sum(found[2] is not None for found in places) != len(values):
+        raise IntrinsicFault
     texts = iter(_spelled_out(values, LARGEST - len(text)))
-    return PLACE.sub(lambda match: next(texts) if match.group() == "{}" else match.group(1), text)
+    return _PLACE.sub(lambda found: found[1] or next(texts), text)
 
 
 def _spelled_out(values: tuple[Json, ...], left: int) -> list[str]:
     texts = []
     for value in values:
-        texts.append("".join(_shown(_small(value))))
+        texts.append(_shown(value))
         left -= len(texts[-1])
         if left < 0:
-            raise IntrinsicFault(f"the result has more than {LARGEST} characters")
+            raise IntrinsicFault
     return texts
 
 
-def _shown(value: Json) -> Iterator[str]:
+def _shown(value: Json) -> str:
     """A value as AWS formats it, which is Java's way: ``{name=[a, null]}`` (seen)."""
+    return "".join(_pieces(_small(value)))
+
+
+def _pieces(value: Json) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for at, one in enumerate(value):
             yield ", " if at else "["
-            yield from _shown(one)
+            yield from _pieces(one)
         yield "]" if value else "[]"
     elif isinstance(value, dict):
         for at, (name, one) in enumerate(value.items()):
             yield f"{', ' if at else '{'}{name}="
-            yield from _shown(one)
+            yield from _pieces(one)
         yield "}" if value else "{}"
     else:
         yield jsontext.write(value)
@@ -95,8 +107,11 @@ def _shown(value: Json) -> Iterator[str]:
 
 def _string_to_json(value: Json) -> Json:
     """The value a text stands for; null for an empty one (seen)."""
-    text = _text(value, "the argument")
-    return _read(text) if text.strip() else None
+    text = _text(value)
+    try:
+        return jsontext.read(text) if text.strip() else None
+    except jsontext.NotJson as fault:
+        raise IntrinsicFault(f"Cannot convert String to Json in States.StringToJson, caused by: {fault}") from None
 
 
 def _json_to_string(value: Json) -> str:
@@ -108,31 +123,31 @@ def _array(*values: Json) -> list[Json]:
 
 
 def _array_partition(array: Json, size: Json) -> list[Json]:
-    elements, step = _list(array), _whole(size, "the chunk size")
+    elements, step = _list(array), _cut(size)
     if step < 1:
-        raise IntrinsicFault("the chunk size must be a positive number")
+        raise IntrinsicFault
     return [elements[at : at + step] for at in range(0, len(elements), step)]
 
 
 def _array_contains(array: Json, value: Json) -> bool:
-    sought = _key(_small(value))
-    return any(_key(one) == sought for one in _small(_list(array)))
+    """Whether an element is spelled like the value: ``"1"`` is like 1, and the members' order counts (seen)."""
+    sought = _shown(value)
+    return any(_shown(one) == sought for one in _small(_list(array)))
 
 
 def _array_range(first: Json, last: Json, step: Json) -> list[Json]:
-    start, end, by = _whole(first, "the first element"), _whole(last, "the last element"), _whole(step, "the increment")
-    if by == 0:
-        raise IntrinsicFault("the increment must not be 0")
-    if abs(end - start) // abs(by) >= MOST_ELEMENTS:
-        raise IntrinsicFault(f"the array would have more than {MOST_ELEMENTS} elements")
+    start, end, by = _cut(first), _cut(last), _cut(step)
+    if by == 0 or abs(end - start) // abs(by) >= MOST_ELEMENTS:
+        raise IntrinsicFault
     return list(range(start, end + (1 if by > 0 else -1), by))
 
 
 def _array_get_item(array: Json, index: Json) -> Json:
-    elements, at = _list(array), _whole(index, "the index")
-    if not 0 <= at < len(elements):
-        raise IntrinsicFault(f"the index {at} is out of bounds of an array of {len(elements)}")
-    return elements[at]
+    """The element; of an array without any it is null (seen)."""
+    elements, at = _list(array), _cut(index)
+    if elements and not 0 <= at < len(elements):
+        raise IntrinsicFault
+    return elements[at] if elements else None
 
 
 def _array_length(array: Json) -> int:
@@ -140,55 +155,60 @@ def _array_length(array: Json) -> int:
 
 
 def _array_unique(array: Json) -> list[Json]:
-    """Each element once, where it stands first."""
-    return list({_key(one): one for one in reversed(_small(_list(array)))}.values())[::-1]
+    """Each element once, in the order of Java's HashSet (seen)."""
+    found: dict[str, Json] = {}
+    for one in _small(_list(array)):
+        found.setdefault(_key(one), one)
+    return set_order(list(found.values()), len(array))
 
 
 def _base64_encode(value: Json) -> str:
-    return base64.b64encode(_bytes(value)).decode("ascii")
+    return base64.b64encode(_encoded(_text(value))).decode("ascii")
 
 
 def _base64_decode(value: Json) -> str:
-    """The text behind a Base64 text, in which other characters are skipped, as MIME has it."""
-    try:
-        text = base64.b64decode(_bytes(value)).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        raise IntrinsicFault("the argument is not Base64 of a text") from None
+    """The text behind a Base64 text up to its padding; what is no Base64 is skipped, be it the last character (seen).
+
+    Bytes that are no UTF-8 become U+FFFD.
+    """
+    given = _encoded(_text(value)).decode("utf-8").partition("=")[0]
+    digits = _NOT_BASE64.sub("", given.translate(_URL_SAFE))
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+    text = base64.b64decode(digits + "=" * (-len(digits) % 4)).decode("utf-8", "replace")
     _written(text)
     return text
 
 
 def _hash(value: Json, algorithm: Json) -> str:
+    """The digest of a text, and of any other value as States.Format would show it (seen)."""
     if not isinstance(algorithm, str) or algorithm not in _HASHES:
-        raise IntrinsicFault(f"the algorithm must be one of {', '.join(_HASHES)}")
-    return hashlib.new(_HASHES[algorithm], _bytes(value), usedforsecurity=False).hexdigest()
+        raise IntrinsicFault
+    return hashlib.new(_HASHES[algorithm], _encoded(_shown(value)), usedforsecurity=False).hexdigest()
 
 
 def _json_merge(first: Json, second: Json, deep: Json) -> Json:
-    if not isinstance(first, dict) or not isinstance(second, dict):
-        raise IntrinsicFault("both values must be objects")
-    if deep is not False:
-        raise IntrinsicFault("the third argument must be false: only shallow merging exists")
+    """The members of both; a third argument that is not true means a shallow merge (seen), the only one there is."""
+    if not isinstance(first, dict) or not isinstance(second, dict) or deep is True:
+        raise IntrinsicFault
     return {**first, **second}
 
 
 def _math_random(chance: Chance, first: Json, last: Json, *seed: Json) -> int:
-    """A number from the first up to, and not including, the last; with a seed always the same one."""
-    start, end = _whole(first, "the start"), _whole(last, "the end")
+    """A number from the first up to, and not including, the last; with a seed always Java's (seen)."""
+    start, end = _cut(first), _cut(last)
     if start >= end:
-        raise IntrinsicFault("the end must be greater than the start")
-    return between(start, end, java_fraction(_whole(seed[0], "the seed")) if seed else chance.fraction())
+        raise IntrinsicFault
+    return next_int(_cut(seed[0], _LONG) if seed else chance.bits(48), start, end)
 
 
 def _math_add(first: Json, second: Json) -> int:
     """The sum; each number is rounded before (seen)."""
-    total = _whole(first, "the first number") + _whole(second, "the second number")
-    return _whole(total, "the sum")
+    return _fitting(_rounded(first) + _rounded(second))
 
 
 def _string_split(value: Json, splitter: Json) -> list[Json]:
     """What stands between any of the splitter's characters; nothing empty among it (seen)."""
-    text, characters = _text(value, "the string"), _text(splitter, "the splitter")
+    text, characters = _text(value), _text(splitter)
     parts = re.split("[" + re.escape(characters) + "]", text) if characters else [text]
     return [part for part in parts if part]
 
@@ -197,33 +217,45 @@ def _uuid(chance: Chance) -> str:
     return chance.uuid()
 
 
-def _text(value: Json, what: str) -> str:
+def _text(value: Json) -> str:
     if not isinstance(value, str):
-        raise IntrinsicFault(f"{what} must be a string")
+        raise IntrinsicFault
     return value
 
 
 def _list(value: Json) -> list[Json]:
     if not isinstance(value, list):
-        raise IntrinsicFault("the first argument must be an array")
+        raise IntrinsicFault
     return value
 
 
-def _whole(value: Json, what: str) -> int:
-    """A number rounded to the nearest whole one, and up when it lies between two: Java's way (seen)."""
+def _number(value: Json) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise IntrinsicFault(f"{what} must be a number")
-    floor = math.floor(value)
-    whole = floor if value - floor < 0.5 else floor + 1
-    if whole not in _WHOLE:
-        raise IntrinsicFault(f"{what} does not fit 64 bits")
+        raise IntrinsicFault
+    return value
+
+
+def _cut(value: Json, span: range = _INT) -> int:
+    """A number without its fraction (seen, though the guide speaks of rounding)."""
+    return _fitting(math.trunc(_number(value)), span)
+
+
+def _rounded(value: Json) -> int:
+    """A number rounded to the nearest whole one, and up when it lies between two: Java's way (seen)."""
+    number = _number(value)
+    floor = math.floor(number)
+    return _fitting(floor if number - floor < 0.5 else floor + 1)
+
+
+def _fitting(whole: int, span: range = _INT) -> int:
+    if whole not in span:
+        raise IntrinsicFault
     return whole
 
 
-def _bytes(value: Json) -> bytes:
-    text = _text(value, "the argument")
+def _encoded(text: str) -> bytes:
     if len(text) > MOST_CHARACTERS:
-        raise IntrinsicFault(f"the argument has more than {MOST_CHARACTERS} characters")
+        raise IntrinsicFault
     return text.encode("utf-8")
 
 
@@ -241,7 +273,7 @@ def _small(value: Json) -> Json:
         elif isinstance(one, list):
             waiting.extend(one)
     if left < 0:
-        raise IntrinsicFault(f"an argument has more than {LARGEST} bytes")
+        raise IntrinsicFault
     return value
 
 
@@ -250,18 +282,11 @@ def _key(value: Json) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _read(text: str) -> Json:
-    try:
-        return jsontext.read(text)
-    except jsontext.NotJson as fault:
-        raise IntrinsicFault(str(fault)) from None
-
-
 def _written(value: Json) -> str:
     try:
         return jsontext.write(value)
-    except jsontext.NotJson as fault:
-        raise IntrinsicFault(str(fault)) from None
+    except jsontext.NotJson:
+        raise IntrinsicFault from None
 
 
 FUNCTIONS: Mapping[str, Intrinsic] = {

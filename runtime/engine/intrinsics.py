@@ -53,13 +53,13 @@ class Call:
         variables: Mapping[str, Json] | None = None,
         chance: Chance | None = None,
     ) -> Json:
-        """What the call gives. Raises IntrinsicFault, PathMissing."""
+        """What the call gives. Raises IntrinsicFault in AWS's words, PathMissing."""
         function = FUNCTIONS[self.name]
         values = [_evaluate(one, document, context, variables, chance) for one in self.arguments]
         try:
             return function.apply(*_dice(chance), *values) if function.draws else function.apply(*values)
         except IntrinsicFault as fault:
-            raise IntrinsicFault(f"{self.name}: {fault}") from None
+            raise IntrinsicFault(str(fault) or f"Invalid arguments in {self.name}") from None
 
 
 @dataclass(frozen=True)

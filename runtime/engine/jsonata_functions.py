@@ -19,8 +19,7 @@ from typing import Any
 
 from jsonata import Functions, JException, Jsonata, Utils  # type: ignore[import-untyped]
 
-from runtime.engine import jsontext
-from runtime.engine.chance import java_fraction
+from runtime.engine import java, jsontext
 from runtime.engine.jsonata_values import (
     LONGEST_RANGE,
     OutOfMemory,
@@ -77,7 +76,7 @@ def hash_(text: Value, algorithm: Value) -> Value:
 
 
 def random(seed: Value) -> Value:
-    return Jsonata.CURRENT.jsonata.chance.fraction() if seed is None else java_fraction(int(seed))
+    return Jsonata.CURRENT.jsonata.chance.fraction() if seed is None else java.fraction(int(seed))
 
 
 def uuid() -> Value:

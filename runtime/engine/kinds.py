@@ -13,7 +13,7 @@ from runtime.engine.intrinsics import IntrinsicSyntax
 from runtime.engine.jsonata import RESERVED, JsonataSyntax, is_expression, members_of_states, top_level_references
 from runtime.engine.jsonata import compile_template as compile_jsonata
 from runtime.engine.paths import PathSyntax, parse, parse_reference
-from runtime.engine.places import Place
+from runtime.engine.places import Place, Way
 from runtime.engine.templates import compile as compile_template
 from runtime.engine.templates import expression as compile_expression
 
@@ -233,18 +233,32 @@ def jsonata_seeing(*members: str) -> Kind:
     """Any value; what strings in it are JSONata expressions must be right, and name of ``$states`` no other members."""
 
     def kind(value: Json, where: Place) -> Iterator[Fault]:
-        try:
-            template = compile_jsonata(value)
-        except JsonataSyntax as fault:
-            yield Fault(where / fault.where, str(fault)[:LONGEST_MESSAGE])
-            return
-        for way, expression in template.expressions():
-            for name in top_level_references(expression):
-                yield Fault(where / way, f"{shown(name)} refers to a context, but there is none")
-            for name in sorted(members_of_states(expression) & SOMETIMES - set(members)):
-                yield Fault(where / way, f"$states.{name} is not known here")
+        for way, text in _texts(value, ()):
+            yield from _jsonata_text(text, where / way, frozenset(members))
 
     return kind
+
+
+def _jsonata_text(text: str, where: Place, members: frozenset[str]) -> Iterator[Fault]:
+    try:
+        found = compile_jsonata(text).expressions()
+    except JsonataSyntax as fault:
+        yield Fault(where, str(fault)[:LONGEST_MESSAGE])
+        return
+    for _, expression in found:
+        for name in top_level_references(expression):
+            yield Fault(where, f"{shown(name)} refers to a context, but there is none")
+        for name in sorted(members_of_states(expression) & SOMETIMES - members):
+            yield Fault(where, f"$states.{name} is not known here")
+
+
+def _texts(value: Json, way: Way) -> Iterator[tuple[Way, str]]:
+    """Every text in a value that is no name of a member, with the way that leads there."""
+    if isinstance(value, str):
+        yield way, value
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, one in members:
+        yield from _texts(one, (*way, step))
 
 
 SOMETIMES = frozenset({"result", "errorOutput"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,10 +12,11 @@ from runtime.engine import definition as d
 from runtime.engine.choice_rules import Condition, Rule
 from runtime.engine.choice_rules import compile as compile_condition
 from runtime.engine.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
+from runtime.engine.home import NOWHERE, Home
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
 from runtime.engine.places import Way, slashed
-from runtime.engine.resources import NO_ALIASES, read
+from runtime.engine.resources import INVOKE, NO_ALIASES, read
 from runtime.engine.scope import Scope
 
 Json = Any
@@ -39,7 +41,10 @@ class _Language:
 
 
 def load(
-    document: Mapping[str, Json], plan: tuple[d.PlannedTask, ...] = (), aliases: Mapping[str, str] = NO_ALIASES
+    document: Mapping[str, Json],
+    plan: tuple[d.PlannedTask, ...] = (),
+    aliases: Mapping[str, str] = NO_ALIASES,
+    home: Home = NOWHERE,
 ) -> d.StateMachine:
     """The state machine that a valid document describes.
 
@@ -47,12 +52,12 @@ def load(
     """
     numbers = {task.step: task.number for task in plan}
     is_jsonata = document.get("QueryLanguage") == "JSONata"
-    return _machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases), plan)
+    return replace(_machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases)), plan=plan, home=home)
 
 
-def _machine(document: Mapping[str, Json], language: _Language, plan: tuple[d.PlannedTask, ...] = ()) -> d.StateMachine:
+def _machine(document: Mapping[str, Json], language: _Language) -> d.StateMachine:
     states = {name: _state(name, body, language) for name, body in document["States"].items()}
-    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"), plan)
+    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"))
 
 
 def _state(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
@@ -82,14 +87,17 @@ def _pass(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
 
 
 def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    call = read(body["Resource"], language.aliases)
     return d.TaskState(
         **_common(name, body, language),
         **_work(body, language),
         resource=body["Resource"],
-        call=read(body["Resource"], language.aliases),
+        call=call,
         aliases=language.aliases,
         timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
         heartbeat_seconds=value_of(body, "HeartbeatSeconds", language.is_jsonata),
+        credentials=template_of(body, "Credentials", language.is_jsonata),
+        may_send=call.kind == INVOKE and not call.waits_for_token and "InvocationType" in json.dumps(body),
         number=language.numbers.get(name),
     )
 

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from runtime.engine import jsonata
 from runtime.engine.chance import Chance
+from runtime.engine.paths import Path
 
 Json = Any
 
 
 @dataclass(frozen=True)
 class Scope:
-    """``document`` is JSONPath's ``$``; ``states`` is JSONata's ``$states``, without its context."""
+    """``document`` is JSONPath's ``$``; ``states`` is JSONata's ``$states``, without its context.
+
+    ``around`` makes the context object, for those few that look at it.
+    """
 
     document: Json
-    context: Mapping[str, Json]
+    around: Callable[[], Mapping[str, Json]]
     variables: Mapping[str, Json]
     at: int
     chance: Chance
     states: Mapping[str, Json] = field(default_factory=dict)
+
+    @cached_property
+    def context(self) -> Mapping[str, Json]:
+        """The context object, ``$$``."""
+        return self.around()
+
+    def at_path(self, path: Path) -> Json:
+        """The value at a path, or the list of those that it selects. Raises PathMissing."""
+        return path.get(self.document, self.context if path.of_context else None, self.variables)
 
     @cached_property
     def bindings(self) -> jsonata.Scope:
@@ -31,4 +44,4 @@ class Scope:
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
         """The same with more in the context object."""
-        return replace(self, context={**self.context, **members})
+        return replace(self, around=lambda: {**self.context, **members})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -112,23 +113,35 @@ class Standing:
 
     def context(self, frame: Frame) -> dict[str, Json]:
         """The context object, ``$$``."""
-        before = self.before
-        context: dict[str, Json] = {
-            "Execution": {
-                "Id": before.id,
-                "Input": before.input,
-                "Name": before.name,
-                "StartTime": timestamp(before.started_at),
-            },
-            "State": {"Name": frame.state, "EnteredTime": timestamp(frame.entered_at)},
-            "StateMachine": {"Id": before.workflow, "Name": before.workflow},
-        }
+        state: dict[str, Json] = {"Name": frame.state, "EnteredTime": timestamp(frame.entered_at)}
         if isinstance(self.state_of(frame), WorkState):
-            context["State"]["RetryCount"] = sum(frame.retries)
+            state["RetryCount"] = sum(frame.retries)
+        context: dict[str, Json] = {**self._about_all, "State": state}
         item = self._item_of(frame) if frame.path else None
         if item is not None:
             context["Map"] = {"Item": {"Index": branch_of(item.path), "Value": item.item}}
-        return context
+        return {**context, **self._told(context)} if self.before.told else context
+
+    @cached_property
+    def _about_all(self) -> dict[str, Json]:
+        """What the context object of each state says. In a step list, ``Execution.Id`` is the execution's own id."""
+        before, home = self.before, self.machine.home
+        own = before.id if self.machine.plan else home.execution(before.workflow, before.name, before.id)
+        about: dict[str, Json] = {
+            "Id": own,
+            "Input": before.input,
+            "StartTime": timestamp(before.started_at),
+            "Name": before.name,
+            "RoleArn": home.role,
+            "RedriveCount": before.redrives,
+        }
+        if before.redriven_at is not None:
+            about["RedriveTime"] = timestamp(before.redriven_at)
+        return {"Execution": about, "StateMachine": {"Id": home.machine(before.workflow), "Name": before.workflow}}
+
+    def _told(self, context: Mapping[str, Json]) -> dict[str, Json]:
+        """The members of the context object of which something was told, with what is known besides."""
+        return {name: {**context.get(name, {}), **of} for name, of in self.before.told.items()}
 
     def scope(self, frame: Frame, document: Json, **states: Json) -> Scope:
         """What an expression of a frame's state sees: ``document`` is ``$``, ``states`` are members of ``$states``."""
@@ -137,7 +150,7 @@ class Standing:
             variables = {**one.variables, **variables} if one.variables else variables
         return Scope(
             document=document,
-            context=self.context(frame),
+            around=lambda: self.context(frame),
             variables=variables,
             at=self.event.at,
             chance=self._chance(),
@@ -160,14 +173,12 @@ class Standing:
         """What goes wrong with an expression inside is a fault of this field."""
         try:
             yield
-        except NoValue as fault:
+        except (NoValue, IntrinsicFault) as fault:  # AWS was never seen to name it States.IntrinsicFailure
             raise StateFault("States.Runtime", str(fault)) from None
         except NoStep as fault:
             raise StateFault("States.ReferencePathConflict", str(fault)) from None
         except PathMissing as fault:
             raise StateFault("States.Runtime", causes.no_results(parse(fault.path))) from None
-        except IntrinsicFault as fault:
-            raise StateFault("States.IntrinsicFailure", str(fault)) from None
         except JsonataFault as fault:
             error, location = "States.QueryEvaluationError", fault.location(field)
             cause = causes.in_state(frame.state, frame.entry, fault.cause(field))
@@ -180,9 +191,8 @@ class Standing:
             return {}
         if path.text == "$":
             return document
-        scope = self.scope(frame, document)
         with self.evaluating(frame, field):
-            return path.get(scope.document, scope.context, scope.variables)
+            return self.scope(frame, document).at_path(path)
 
     def placed(self, path: Path, document: Json, value: Json) -> Json:
         """A document with a value at ResultPath."""

@@ -88,13 +88,13 @@ class NoValue(PathMissing):
 def evaluate(node: Path | Call, scope: Scope) -> Json:
     """The value of a path or a call. Raises PathMissing; NoValue of a call's argument; IntrinsicFault."""
     if isinstance(node, Path):
-        return node.get(scope.document, scope.context, scope.variables)
+        return scope.at_path(node)
     try:
         return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
     except PathMissing as fault:
         raise NoValue(causes.no_argument(node.text, fault.path, scope.document), fault.path) from None
     except IntrinsicFault as fault:
-        raise IntrinsicFault(causes.of_function(node.text, str(fault))) from None
+        raise IntrinsicFault(causes.of_intrinsic(node.text, str(fault))) from None
 
 
 def _render(node: Any, scope: Scope) -> Json:

@@ -6,7 +6,7 @@ ten thousand Pass states is a loop, not a recursion. A late or doubled event giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.engine import events, execution, redrive
 from runtime.engine.commands import Command
@@ -86,6 +86,7 @@ def _start(run: Run) -> bool:
 
 def _go_on(run: Run, event: events.ExecutionRedriven) -> None:
     """Let everything go on that stands unfinished; the first of it that fails again may end the execution again."""
+    run.before = replace(run.before, redrives=event.count, redriven_at=event.at)
     run.record("ExecutionRedriven", redriveCount=event.count)
     run.set_execution_timer()
     number = 0

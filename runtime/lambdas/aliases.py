@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.database import database
-from db.models import FunctionAlias, FunctionVersion
+from db.function_models import FunctionAlias, FunctionVersion
 from functions.contract import Page
 from functions.lambda_api._errors import (
     InvalidParameterValueException,

@@ -7,13 +7,14 @@ function when its first event comes, and again when its configuration has change
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 from db.database import database, transaction
-from db.models import EventConfig
-from functions.errors import NameTaken
+from db.function_models import EventConfig
+from functions.contract import Page
+from functions.errors import NameTaken, PayloadTooLarge
 from functions.lambda_api import _names
 from functions.lambda_api._errors import (
     InvalidParameterValueException,
@@ -26,12 +27,18 @@ from runtime.engine import jsontext
 from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import Compiled
 from runtime.executions import Executions
+from runtime.invoke import Outcome
+from runtime.lambdas import event_calls
+from runtime.lambdas.functions import Functions
 from runtime.lambdas.room import LambdaRoom
+from runtime.pages import page
 from runtime.rows import clock_sql
+from runtime.starting import Wanted
 from runtime.workflows import EVENT, Workflows
 
 Json = Any
 
+INVOKE = event_calls.INVOKE
 RETRIES = 2
 THROTTLED = {
     "ErrorEquals": ["Lambda.TooManyRequestsException", "Lambda.ServiceException"],
@@ -41,14 +48,50 @@ THROTTLED = {
     "MaxDelaySeconds": 300,
 }
 """What is not the function's fault is tried for about six hours, as AWS does."""
+NOT_RUN = {"ErrorEquals": [event_calls.AGED, event_calls.STOPPED], "MaxAttempts": 0}
+"""An event that waited for too long, or whose function is stopped, is not tried again: as on AWS."""
 
 
-class EventRoom:
-    def __init__(self, lambdas: LambdaRoom, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
-        self._lambdas = lambdas
+class EventQueue:
+    def __init__(self, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
         self._workflows = workflows
         self._executions = executions
         self._retry_seconds = retry_seconds
+
+    def take(self, function: Reference, event: Json, request_id: str) -> None:
+        """Take an event for a function that is there; it is committed when this returns. One request is taken once."""
+        document = machine(function, event_calls.rules_of(function) or EventRules(), self._retry_seconds)
+        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
+        try:
+            self._executions.start_wanted(latest, Wanted({"payload": event}, request_id))
+        except NameTaken:  # the same request, written by a try whose answer was lost
+            return
+
+
+class EventSender:
+    """What a task does that calls a function with ``InvocationType`` Event: it has it called, and does not wait."""
+
+    def __init__(self, queue: EventQueue, functions: Functions) -> None:
+        self._queue = queue
+        self._functions = functions
+
+    def send(self, call: Json, request_id: str) -> Outcome:
+        """Have the function called that ``call`` names, or say why it cannot be."""
+        found = self._functions.find(call["function"])
+        if isinstance(found, Outcome):
+            return found
+        name, _, qualifier = call["function"].partition(QUALIFIED_BY)
+        try:
+            self._queue.take(Reference(name, qualifier or None), call["event"], request_id)
+        except PayloadTooLarge as fault:
+            return Outcome(error="Lambda.RequestTooLargeException", cause=fault.message)
+        return Outcome(result="null")
+
+
+class EventRoom:
+    def __init__(self, lambdas: LambdaRoom, queue: EventQueue) -> None:
+        self._lambdas = lambdas
+        self._queue = queue
 
     def send(self, function: Reference, call: Call) -> None:
         """Take an event; it is committed when this returns."""
@@ -57,17 +100,11 @@ class EventRoom:
             event = jsontext.read(call.payload)
         except jsontext.NotJson as fault:
             raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
-        rules = self._found(function)
-        document = machine(function, rules or EventRules(), self._retry_seconds)
-        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
-        try:
-            self._executions.start(latest, {"payload": event}, call.request_id)
-        except NameTaken:  # the same request, written by a try whose answer was lost
-            return
+        self._queue.take(function, event, call.request_id)
 
     def rules(self, function: Reference) -> EventRules:
         """Raises ResourceNotFoundException."""
-        found = self._found(function)
+        found = event_calls.rules_of(function)
         if found is None:
             raise ResourceNotFoundException(f"The function {function.arn} doesn't have an EventInvokeConfig")
         return found
@@ -86,12 +123,14 @@ class EventRoom:
     def drop_rules(self, function: Reference) -> None:
         self.rules(function)
         with database.connection_context(), transaction():
-            EventConfig.delete().where(*_is(function)).execute()
+            EventConfig.delete().where(*event_calls.rules_key(function)).execute()
 
-    def _found(self, function: Reference) -> EventRules | None:
+    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[tuple[str, EventRules]]:
+        self._lambdas.get(function)
+        query = EventConfig.select().where(EventConfig.name == function.name, EventConfig.qualifier > (cursor or ""))
         with database.connection_context():
-            row = EventConfig.get_or_none(*_is(function))
-        return None if row is None else EventRules(**json.loads(row.options), modified_at=row.modified_at)
+            found = list(query.order_by(EventConfig.qualifier).limit(limit + 1))
+        return page(found, limit, lambda one: one.qualifier, lambda one: (one.qualifier, event_calls.rules(one)))
 
     def _check(self, destination: str | None) -> None:
         """A destination is a function that is there. Raises InvalidParameterValueException."""
@@ -111,45 +150,75 @@ class EventRoom:
 
 def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Json:
     """The state machine of a function's events."""
-    retries = RETRIES if rules.retries is None else rules.retries
-    again = {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": max(1, round(retry_seconds)),
-        "MaxAttempts": retries,
-        "BackoffRate": 2,
-    }
+    retries = _retries(rules, retry_seconds)
+    again, told = (_again(retry_seconds, most) for most in (retries, RETRIES))
     call: dict[str, Json] = {
         "Type": "Task",
         "Resource": function.arn,
         "InputPath": "$.payload",
         "ResultSelector": {"payload.$": "$", "count.$": "States.MathAdd($$.State.RetryCount, 1)"},
         "ResultPath": "$.response",
-        "Retry": [THROTTLED, again],
+        "Retry": [NOT_RUN, THROTTLED, again],
     }
-    states: dict[str, Json] = {"Invoke": call}
+    states: dict[str, Json] = {INVOKE: call}
     if rules.on_success:
         call["Next"] = "OnSuccess"
-        states["OnSuccess"] = _told(rules.on_success, again, _success(function))
+        states["OnSuccess"] = _told(rules.on_success, told, _success(function))
     else:
         call["End"] = True
     if rules.on_failure:
-        call["Catch"] = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "IsJson"}]
-        states |= _failures(function, rules.on_failure, again, retries)
-    return {"StartAt": "Invoke", "States": states}
+        call["Catch"] = [
+            {"ErrorEquals": NOT_RUN["ErrorEquals"], "ResultPath": "$.error", "Next": "NotRun"},
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "IsJson"},
+        ]
+        states |= _discarded(function, rules.on_failure, told)
+        states |= _failures(rules.on_failure, told, _failure(function, rules, retries))
+    return {"StartAt": INVOKE, "States": states}
 
 
-def _failures(function: Reference, destination: str, again: Json, retries: int) -> dict[str, Json]:
-    """What becomes of an event that failed: a function's own error is JSON, what is said of it from outside is not."""
+def _again(seconds: float, most: int) -> Json:
+    return {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": max(1, round(seconds)),
+        "MaxAttempts": most,
+        "BackoffRate": 2,
+    }
+
+
+def _retries(rules: EventRules, retry_seconds: float) -> int:
+    """How often a function that fails is called again: none would begin when the event is too old by then."""
+    wanted = RETRIES if rules.retries is None else rules.retries
+    waits = accumulate(retry_seconds * 2**number for number in range(wanted))
+    return sum(wait < event_calls.longest_age(rules) for wait in waits)
+
+
+def _discarded(function: Reference, destination: str, again: Json) -> dict[str, Json]:
+    """What becomes of an event that is not handed to the function: there is no response to tell of."""
+    said = {"condition.$": "$.error.Error", "said.$": "States.StringToJson($.error.Cause)"}
+    how = {"condition.$": "$.error.condition", "approximateInvokeCount.$": "$.error.said.approximateInvokeCount"}
+    return {
+        "NotRun": {"Type": "Pass", "Parameters": said, "ResultPath": "$.error", "Next": "OnDiscard"},
+        "OnDiscard": _told(destination, again, _record(function, how)),
+    }
+
+
+def _failures(destination: str, again: Json, record: Mapping[str, Json]) -> dict[str, Json]:
+    """What becomes of an event that failed: a function's own error is JSON, unless it was so long that it was cut; what
+    is said of it from outside is not."""
     own = {"responsePayload.$": "States.StringToJson($.error.Cause)"}
+    cut = ["States.IntrinsicFailure"]
     other = {"responsePayload": {"errorType.$": "$.error.Error", "errorMessage.$": "$.error.Cause"}}
-    record = _failure(function, retries)
     return {
         "IsJson": {
             "Type": "Choice",
             "Choices": [{"Variable": "$.error.Cause", "StringMatches": "{*}", "Next": "OnFailure"}],
             "Default": "OnOtherFailure",
         },
-        "OnFailure": _told(destination, again, {**record, **own}),
+        "OnFailure": {
+            **_told(destination, again, {**record, **own}),
+            "Retry": [{"ErrorEquals": cut, "MaxAttempts": 0}, THROTTLED, again],
+            "Catch": [{"ErrorEquals": cut, "ResultPath": None, "Next": "OnOtherFailure"}],
+        },
         "OnOtherFailure": _told(destination, again, {**record, **other}),
     }
 
@@ -166,10 +235,12 @@ def _success(function: Reference) -> dict[str, Json]:
     }
 
 
-def _failure(function: Reference, retries: int) -> dict[str, Json]:
+def _failure(function: Reference, rules: EventRules, retries: int) -> dict[str, Json]:
     version = function.qualifier or LATEST
+    is_aged = retries < (RETRIES if rules.retries is None else rules.retries)
+    how = {"condition": event_calls.AGED if is_aged else "RetriesExhausted", "approximateInvokeCount": retries + 1}
     return {
-        **_record(function, {"condition": "RetriesExhausted", "approximateInvokeCount": retries + 1}),
+        **_record(function, how),
         "responseContext": {"statusCode": 200, "executedVersion": version, "functionError": "Unhandled"},
     }
 
@@ -193,7 +264,3 @@ def _called(function: Reference) -> str:
 
 def _key(function: Reference) -> dict[str, str]:
     return {"name": function.name, "qualifier": function.qualifier or LATEST}
-
-
-def _is(function: Reference) -> tuple[Any, ...]:
-    return EventConfig.name == function.name, EventConfig.qualifier == (function.qualifier or LATEST)

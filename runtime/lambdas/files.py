@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from functions.contract import ACCOUNT
+from functions.contract import ROLE
 from functions.lambda_api import _options
 from functions.lambda_api._names import LATEST
 from functions.lambda_api._rooms import Function
@@ -21,7 +21,6 @@ from runtime.invoke import Target
 Json = Any
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
 _NAME = re.compile(r"[a-zA-Z0-9-_.]{1,140}")
 
 

@@ -15,7 +15,7 @@ from functions.lambda_api._errors import (
     TooManyRequestsException,
 )
 from functions.lambda_api._names import LATEST, Reference
-from functions.lambda_api._rooms import Call, Ended, Found, Function, NewFunction, Update
+from functions.lambda_api._rooms import Call, Ended, Found, Function, NewFunction, Update, Usage
 from runtime.catalog import Catalog
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target, Terms
 from runtime.lambdas import archive, calls, files, store
@@ -98,6 +98,10 @@ class LambdaRoom:
         self._refuse_file(function)
         gone = set(removed)
         store.tag(function, lambda tags: {name: tag for name, tag in {**tags, **added}.items() if name not in gone})
+
+    def usage(self) -> Usage:
+        stored, code_bytes, reserved = store.usage()
+        return Usage(len(self._files) + stored, code_bytes, reserved)
 
     def invoke(self, function: Reference, call: Call) -> Ended:
         target = self._target(function)

@@ -10,10 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import IntegrityError
+from peewee import SQL, IntegrityError, fn
 
 from db.database import database, is_sqlite, transaction
-from db.models import EventConfig, FunctionAlias, FunctionCode, FunctionVersion, StoredFunction
+from db.function_models import (
+    EventConfig,
+    FunctionAlias,
+    FunctionCode,
+    FunctionPermission,
+    FunctionVersion,
+    StoredFunction,
+)
 from functions.lambda_api._errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -99,7 +106,7 @@ def delete(function: Reference) -> None:
     with changing(function):
         mine = FunctionVersion.select(FunctionVersion.code).where(FunctionVersion.name == function.name)
         codes = {row.code for row in mine}
-        for model in (StoredFunction, FunctionVersion, FunctionAlias, EventConfig):
+        for model in (StoredFunction, FunctionVersion, FunctionAlias, EventConfig, FunctionPermission):
             model.delete().where(model.name == function.name).execute()
         for code in codes:
             _forget(code)
@@ -146,6 +153,15 @@ def named(after: str = "") -> list[str]:
     query = StoredFunction.select(StoredFunction.name).where(StoredFunction.name > after)
     with database.connection_context():
         return sorted(row.name for row in query)
+
+
+def usage() -> tuple[int, int, int]:
+    """How many functions are stored, the bytes of their zips, and how many invocations are reserved."""
+    with database.connection_context():
+        count, reserved = StoredFunction.select(fn.COUNT(SQL("*")), fn.SUM(StoredFunction.reserved)).scalar(
+            as_tuple=True
+        )
+        return count, int(FunctionCode.select(fn.SUM(FunctionCode.size)).scalar() or 0), int(reserved or 0)
 
 
 def find(function: Reference, draw: float = 1.0) -> Found | None:

@@ -46,6 +46,7 @@ COUNTED = [table._meta.table_name for table in TABLES]
 COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {name})' for name in COUNTED)}"
 SLOWEST_SECONDS = 2.0
 LONGEST_MESSAGE = 600
+MOST_FAULTS = 100
 
 # A body that its route takes; of a route that stands here not, an empty object.
 BODIES: Mapping[str, Json] = {
@@ -209,17 +210,32 @@ def faults_of(answer: Answer, *, is_head: bool = False) -> Iterator[str]:
 
 
 def faults_of_error(body: Json) -> Iterator[str]:
-    """What is wrong with the JSON of a refusal: ``{"error": {"code", "message", "path"?, "hint"?}}`` and no more."""
+    """What is wrong with the JSON of a refusal: ``{"error": {"code", "message", "path"?, "hint"?}}`` and no more.
+
+    One of a definition has all its ``faults``, and the first of them is the error's own.
+    """
     error = body.get("error") if isinstance(body, dict) else None
     if set(body) != {"error"} or not isinstance(error, dict):
         yield f"is not in the error form: {str(body)[:200]}"
         return
-    if not {"code", "message"} <= set(error) <= {"code", "message", "path", "hint"}:
-        yield f"has the members {sorted(error)}"
-    for member, text in error.items():
-        if not isinstance(text, str) or not 1 <= len(text) <= LONGEST_MESSAGE:
-            yield f"its {member} has {len(str(text))} characters: {str(text)[:100]!r}"
+    faults = error.get("faults", [])
+    if error.get("code") == "InvalidDefinition" and (not faults or faults[0]["path"] != error.get("path")):
+        yield f"has no faults, or others: {str(error)[:200]}"
+    yield from _members(error, {"code", "message"}, {"path", "hint", "faults"})
+    for fault in faults:
+        yield from _members(fault, {"code", "message", "path", "pointer"}, {"hint"})
+    if len(faults) > MOST_FAULTS:
+        yield f"has {len(faults)} faults"
     yield from _told_of_our_inside(error)
+
+
+def _members(said: Json, must: set[str], may: set[str]) -> Iterator[str]:
+    if not must <= set(said) <= must | may:
+        yield f"has the members {sorted(said)}"
+    for member, text in said.items():
+        least = 0 if member == "pointer" else 1
+        if member != "faults" and (not isinstance(text, str) or not least <= len(text) <= LONGEST_MESSAGE):
+            yield f"its {member} has {len(str(text))} characters: {str(text)[:100]!r}"
 
 
 def faults_of_aws_error(body: Json) -> Iterator[str]:

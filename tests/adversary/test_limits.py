@@ -94,7 +94,7 @@ def test_data_that_a_template_multiplies_is_refused(house: Stage) -> None:
     row = ended(house, machine(A={**PASS, "Parameters": {"a.$": "$", "b.$": "$"}}), text(200 * KIB))
     assert (row.status, row.error) == ("FAILED", TOO_LARGE)
     row = ended(house, machine(A={**PASS, "Parameters": {"a.$": "States.Format('{}{}', $, $)"}}), text(200 * KIB))
-    assert (row.status, row.error) == ("FAILED", "States.IntrinsicFailure")
+    assert (row.status, row.error) == ("FAILED", "States.Runtime")
 
 
 def test_data_that_nests_ever_deeper_is_refused(short: Stage) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,11 @@ __all__ = ["emptied_postgres", "empty_url", "house", "migrated_postgres"]
 
 
 @contextmanager
-def on_servers(postgres_url: str, redis_url: str, place: Path) -> Iterator[Stand]:
-    """A stand on PostgreSQL and Redis. This process is its web process, unless the test begins another."""
+def on_servers(postgres_url: str, redis_url: str, place: Path, **chosen: Any) -> Iterator[Stand]:
+    """A stand on PostgreSQL and Redis. This process is its web process, with the settings chosen, unless the test
+    begins another."""
     environment = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
-    settings = {"redis_url": redis_url, "function_paths": (HANDLERS,)}
+    settings = {"redis_url": redis_url, "function_paths": (HANDLERS,), **chosen}
     with staged(postgres_url, place, **settings) as stage, ExitStack() as opened:
         yield Stand(stage, place, environment, opened)
 

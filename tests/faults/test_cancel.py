@@ -16,7 +16,7 @@ from tests.services import until
 
 SLOW_MACHINE = 10.0
 GATED = {"gate": "gate"}
-ASL = {"data": GATED, "step": {"idempotencyKey.$": "$$.Execution.Id"}}
+ASL = {"data": GATED, "step": {"idempotencyKey.$": "$$.Execution.Name"}}
 
 
 def test_what_is_cancelled_before_a_worker_sees_it_is_never_started(stack: Stack):

@@ -12,7 +12,7 @@ from tests.runtime.stage import machine, parallel, steps, task
 from tests.services import until
 
 BREAKS = 6
-ASL = {"data": {}, "step": {"idempotencyKey.$": "States.Format('{}/{}', $$.Execution.Id, $$.State.Name)"}}
+ASL = {"data": {}, "step": {"idempotencyKey.$": "States.Format('{}/{}', $$.Execution.Name, $$.State.Name)"}}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from db.models import Attempt, Execution, Frame, History, Task, Timer
 from db.queries import Claimed
 from runtime.context import Runtime
 from runtime.engine import jsontext
-from runtime.invoke import Outcome, Target
+from runtime.invoke import Outcome, Target, Terms
 from runtime.settings import Settings
 from runtime.tasks import Tasks
 from runtime.work import Work
@@ -79,7 +79,14 @@ class Script:
         self.parts[function] = part
 
     def run(
-        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
+        self,
+        target: Target,
+        event_json: str,
+        *,
+        timeout_seconds: float | None,
+        key: str,
+        request_id: str,
+        terms: Terms | None = None,
     ) -> Outcome:
         event = json.loads(event_json)
         self.events.append((target.name, event))

@@ -133,7 +133,7 @@ class Maker:
             "results": {"last.$": "$.last"},
             "step": {
                 "retry.$": "$$.State.RetryCount",
-                "idempotencyKey.$": "States.Format('{}/{}', $$.Execution.Id, $$.State.Name)",
+                "idempotencyKey.$": "States.Format('{}/{}', $$.Execution.Name, $$.State.Name)",
             },
         }
         state: Json = {"Type": "Task", "Resource": function, "Parameters": parameters, "ResultPath": "$.last"}

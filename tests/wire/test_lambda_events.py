@@ -166,7 +166,7 @@ def test_what_is_no_event_is_refused_before_it_is_stored(wire: LambdaWire) -> No
         ({"FunctionName": "nobody"}, "ResourceNotFoundException"),
         ({"FunctionName": "step1", "Payload": b"{"}, "InvalidRequestContentException"),
         ({"FunctionName": "step1", "Payload": b'{"a": 1, "a": 2}'}, "InvalidRequestContentException"),
-        ({"FunctionName": "step1", "Payload": b'"' + b"x" * 262_144 + b'"'}, "RequestTooLargeException"),
+        ({"FunctionName": "step1", "Payload": b'"' + b"x" * 1_048_575 + b'"'}, "RequestTooLargeException"),
     ):
         assert refused(wire.client.invoke, InvocationType="Event", **given)[0] == code
     with database.connection_context():
@@ -183,3 +183,145 @@ def test_the_events_of_a_function_are_no_state_machine_of_anybody(wire: LambdaWi
 def test_the_machine_is_one_that_anybody_may_write(qualifier: str | None, to: str | None) -> None:
     document = machine(Reference("mine", qualifier), EventRules(0, 60, to, to), 0.1)
     assert validate.workflow(document, ("mine", "mine::7", "sink")) == []
+
+
+# How large, how old
+
+
+def recorded(wire: LambdaWire, notes: Path, **rules: Any) -> None:
+    """A function ``sink`` notes what becomes of the events of ``mine``, which these rules hold for."""
+    make(wire, "sink", NOTES.format(path=str(notes)))
+    to = {"Destination": f"{ARN}sink"}
+    wire.client.put_function_event_invoke_config(
+        FunctionName="mine", DestinationConfig={"OnFailure": to, "OnSuccess": to}, **rules
+    )
+
+
+def ended(wire: LambdaWire, notes: Path) -> Json:
+    """The one record that was made, once all is silent."""
+    with wire.worker() as worker:
+        worker.run()
+    ((record, _),) = noted(notes)
+    return record
+
+
+def grow_old(seconds: int) -> None:
+    """Let every event have been sent so long ago."""
+    with database.connection_context():
+        Execution.update(created_at=Execution.created_at - seconds * 1000).execute()
+
+
+def test_an_event_has_a_megabyte_and_reaches_function_and_record_whole(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", "return len(event)")
+    recorded(wire, notes)
+    text = "x" * (1_048_576 - 2)
+    send(wire, "mine", text)
+    record = ended(wire, notes)
+    assert (record["responsePayload"], record["requestPayload"]) == (len(text), text)
+
+
+def test_a_result_may_be_as_large_as_lambda_s(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", "return 'x' * (6_291_556 - 2)")
+    recorded(wire, notes)
+    send(wire, "mine", {})
+    record = ended(wire, notes)
+    assert record["requestContext"]["condition"] == "Success"
+    assert len(record["responsePayload"]) == 6_291_554
+
+
+def test_a_result_that_is_too_large_is_the_function_s_failure(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", "return 'x' * (6_291_556 - 1)")
+    recorded(wire, notes)
+    send(wire, "mine", {})
+    record = ended(wire, notes)
+    how = record["requestContext"]
+    assert (how["condition"], how["approximateInvokeCount"]) == ("RetriesExhausted", 3)
+    assert record["responsePayload"]["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_an_error_too_long_to_be_kept_whole_is_recorded_all_the_same(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", "raise ValueError('}' * 1_000_000)")
+    recorded(wire, notes, MaximumRetryAttempts=0)
+    send(wire, "mine", {})
+    record = ended(wire, notes)
+    assert record["responsePayload"]["errorType"] == "ValueError"
+    assert record["responsePayload"]["errorMessage"].endswith("}}}}")
+
+
+@pytest.mark.parametrize(("rule", "age", "is_run"), [(100, 99, True), (100, 101, False), (None, 21_601, False)])
+def test_an_event_that_waited_for_too_long_is_not_handed_over(
+    wire: LambdaWire, notes: Path, rule: int | None, age: int, is_run: bool
+) -> None:
+    make(wire, "mine", "return 'ran'")
+    recorded(wire, notes, **({} if rule is None else {"MaximumEventAgeInSeconds": rule}))
+    request_id = send(wire, "mine", 7)
+    grow_old(age)
+    record = ended(wire, notes)
+    if is_run:
+        assert (record["requestContext"]["condition"], record["responsePayload"]) == ("Success", "ran")
+        return
+    assert record.pop("timestamp")
+    assert record == {
+        "version": "1.0",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{ARN}mine:$LATEST",
+            "condition": "EventAgeExceeded",
+            "approximateInvokeCount": 0,
+        },
+        "requestPayload": 7,
+    }
+
+
+def test_an_event_grows_too_old_between_two_tries(wire: LambdaWire, notes: Path) -> None:
+    make(wire, "mine", "raise ValueError('no')")
+    recorded(wire, notes, MaximumEventAgeInSeconds=300)
+    send(wire, "mine", 7)
+    with wire.worker() as worker:
+        worker.run_one()
+    grow_old(301)
+    how = ended(wire, notes)["requestContext"]
+    assert (how["condition"], how["approximateInvokeCount"]) == ("EventAgeExceeded", 1)
+
+
+@pytest.mark.parametrize(
+    ("age", "condition", "tries"),
+    [(60, "EventAgeExceeded", 1), (180, "EventAgeExceeded", 2), (181, "RetriesExhausted", 3)],
+)
+def test_no_try_is_waited_for_that_would_come_too_late(
+    wire: LambdaWire, notes: Path, age: int, condition: str, tries: int
+) -> None:
+    make(wire, "mine", "raise ValueError('no')")
+    recorded(wire, notes, MaximumEventAgeInSeconds=age)
+    send(wire, "mine", 7)
+    record = ended(wire, notes)
+    how = record["requestContext"]
+    assert (how["condition"], how["approximateInvokeCount"]) == (condition, tries)
+    assert record["responsePayload"]["errorMessage"] == "no"
+
+
+def test_without_a_destination_an_event_that_is_too_old_fails_saying_so(wire: LambdaWire) -> None:
+    make(wire, "mine", "return 1")
+    request_id = send(wire, "mine", 7)
+    grow_old(21_601)
+    with wire.worker() as worker:
+        worker.run()
+    with database.connection_context():
+        row = Execution.get(Execution.name == request_id)
+    assert (row.status, row.error) == ("FAILED", "EventAgeExceeded") and "older than 21600 seconds" in row.cause
+
+
+def test_the_events_of_a_function_that_is_stopped_go_to_their_destination_at_once(
+    wire: LambdaWire, notes: Path
+) -> None:
+    make(wire, "mine", "return 1")
+    recorded(wire, notes)
+    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=0)
+    send(wire, "mine", 7)
+    with wire.worker() as worker:
+        worker.run_one()
+        assert worker.delays() == []
+    record = ended(wire, notes)
+    how = record["requestContext"]
+    assert (how["condition"], how["approximateInvokeCount"]) == ("ZeroReservedConcurrency", 0)
+    assert "responsePayload" not in record and "responseContext" not in record

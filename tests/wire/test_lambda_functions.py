@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from db.database import database
-from db.models import FunctionCode
+from db.function_models import FunctionCode
 from functions.errors import NotFound
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.wire.lambda_client import LambdaWire, Worker, client_of, refused, served

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from runtime.engine import commands, dataflow, execution
+import re
+from typing import Any
+
+from runtime.engine import causes, commands, dataflow, execution
 from runtime.engine.commands import SetTimer
 from runtime.engine.definition import WaitState
 from runtime.engine.execution import Frame
+from runtime.engine.fields import Field, Reference
 from runtime.engine.retry import LONGEST
 from runtime.engine.run import Run
+from runtime.engine.scope import Scope
+from runtime.engine.standing import StateFault
 from runtime.engine.times import milliseconds
+
+Json = Any
+
+_LONG = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def enter(run: Run, frame: Frame, state: WaitState) -> None:
@@ -27,11 +37,35 @@ def end(run: Run, frame: Frame) -> None:
 
 def _seconds(run: Run, frame: Frame, state: WaitState) -> float:
     scope = run.scope(frame, dataflow.effective_input(run, frame, state))
-    if state.timestamp is None:
-        assert state.seconds is not None, "a Wait says until when"
-        return float(dataflow.number(run, frame, state.seconds, scope))
-    value = run.evaluate(state.timestamp, frame, scope, "string")
+    if state.timestamp is not None:
+        return (_due(run, frame, state.timestamp, scope) - run.event.at) / 1000
+    assert state.seconds is not None, "a Wait says until when"
+    if isinstance(state.seconds, Reference):
+        return _long(run, frame, state.seconds, scope)
+    return float(dataflow.number(run, frame, state.seconds, scope))
+
+
+def _due(run: Run, frame: Frame, field: Field, scope: Scope) -> int:
+    value = run.evaluate(field, frame, scope, "string")
     due = milliseconds(value)
-    if due is None:
-        raise dataflow.unfit(frame, state.timestamp, "a timestamp such as 2026-11-24T03:00:00Z", value)
-    return (due - run.event.at) / 1000
+    if due is not None:
+        return due
+    if isinstance(field, Reference):
+        said = "does not reference a valid ISO-8601 extended offset date-time format string"
+        raise _unfit(field, said, value)
+    raise dataflow.unfit(frame, field, "a timestamp such as 2026-11-24T03:00:00Z", value)
+
+
+def _long(run: Run, frame: Frame, field: Reference, scope: Scope) -> int:
+    """The whole number at SecondsPath, which may be written as a text."""
+    value = run.evaluate(field, frame, scope)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and _LONG.fullmatch(value)):
+        raise _unfit(field, "cannot be parsed as a long value", value)
+    if int(value) < 0:
+        raise _unfit(field, "references a negative value", value)
+    return int(value)
+
+
+def _unfit(field: Reference, said: str, value: Json) -> StateFault:
+    return StateFault("States.Runtime", causes.of_parameter(field.name, said, field.node.text, value))

@@ -16,7 +16,7 @@ from typing import Any
 from runtime.engine import commands, events
 from runtime.engine.commands import Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
 from runtime.engine.definition import StateMachine
-from runtime.engine.execution import Execution, HistoryEvent
+from runtime.engine.execution import IN_PROGRESS, Execution, HistoryEvent
 from runtime.engine.limits import LIMITS, EngineLimits
 from runtime.engine.transition import Transition, transition
 
@@ -78,6 +78,7 @@ class Driver:
         limits: EngineLimits = LIMITS,
         decide: Decide = transition,
         in_order: bool = True,
+        name: str = "e-1",
     ) -> None:
         self.machine = machine
         self.answer = answer
@@ -85,7 +86,7 @@ class Driver:
         self.limits = limits
         self.decide = decide
         self.in_order = in_order
-        self.play = Play(Execution("e-1", "e-1", "w", given, BEGIN))
+        self.play = Play(Execution("e-1", name, "w", given, BEGIN))
         self.due: list[tuple[int, int, Make]] = []
         self.order = count()
         self.attempts: Counter[int] = Counter()
@@ -95,6 +96,17 @@ class Driver:
         if cancel_after is not None:
             self._plan(BEGIN, cancel_after, lambda at: events.ExecutionCancelled(at, self._seed()))
         self.deliver(events.ExecutionStarted(BEGIN, self._seed()))
+        return self.run_on()
+
+    def redrive(self, count: int) -> Play:
+        """Let an execution that has ended go on where it stood, a second later, until nothing is left."""
+        ended, at = self.play.execution, BEGIN + self.play.milliseconds + 1000
+        self.play.execution = replace(ended, status=IN_PROGRESS, output=None, error=None, cause=None)
+        self.deliver(events.ExecutionRedriven(at, self._seed(), count))
+        return self.run_on()
+
+    def run_on(self) -> Play:
+        """Let happen what is due until nothing is left."""
         while self.due:
             at, make = self._next()
             self.deliver(make(at))

@@ -10,4 +10,4 @@ from runtime.engine.scope import Scope
 
 
 def scope(document: Any, context: Mapping[str, Any] | None = None, **variables: Any) -> Scope:
-    return Scope(document, context or {}, variables, at=0, chance=Chance(0))
+    return Scope(document, lambda: context or {}, variables, at=0, chance=Chance(0))

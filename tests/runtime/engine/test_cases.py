@@ -12,6 +12,7 @@ import pytest
 from runtime.engine import flow, history, jsontext, steplist, validate
 from runtime.engine.definition import StateMachine
 from runtime.engine.history import Recorded, Setting, TaskData
+from runtime.engine.home import Home
 from runtime.engine.limits import LIMITS, EngineLimits
 from runtime.engine.load import load
 from runtime.engine.steplist import FunctionDefaults
@@ -22,7 +23,9 @@ Json = Any
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(CASES.rglob("*.json"))
 FUNCTIONS = ("step1", "step2", "fetch", "fetch::PROD", "flaky", "send")
-FIELDS = {"source", "definition", "functions", "input", "tasks", "seed", "limits", "cancelAfter", "expect"}
+FIELDS = {"source", "definition", "functions", "input", "name", "tasks", "seed", "limits", "expect"}
+FIELDS |= {"cancelAfter", "redrives"}
+HOME = Home("us-east-1", "123456789012", "arn:aws:iam::123456789012:role/stepwell")
 
 
 def read(file: Path) -> Json:
@@ -41,16 +44,19 @@ def machine_of(case: Json) -> StateMachine:
     else:
         assert validate.workflow(definition, FUNCTIONS) == []
         if not validate.is_step_list(definition):
-            return load(definition)
+            return load(definition, home=HOME)
         compiled = steplist.compile(definition, own)
-    return load(json.loads(json.dumps(compiled.machine)), compiled.plan)
+    return load(json.loads(json.dumps(compiled.machine)), compiled.plan, home=HOME)
 
 
 def play(case: Json) -> Play:
     script = Script(case.get("tasks", {}))
     limits = EngineLimits(**case["limits"]) if "limits" in case else LIMITS
-    driver = Driver(machine_of(case), case.get("input", {}), script, seed=case.get("seed", 0), limits=limits)
+    about = {"seed": case.get("seed", 0), "limits": limits, "name": case.get("name", "e-1")}
+    driver = Driver(machine_of(case), case.get("input", {}), script, **about)
     played = driver.run(case.get("cancelAfter"))
+    for count in range(1, case.get("redrives", 0) + 1):
+        played = driver.redrive(count)
     assert not script.unused, f"never called as often as scripted: {script.unused}"
     return played
 
@@ -81,8 +87,8 @@ def setting_of(played: Play, definition: Json) -> Setting:
         input=jsontext.write(execution.input),
         output=jsontext.write(execution.output),
         execution={},
-        region="us-east-1",
-        account="123456789012",
+        region=HOME.region,
+        account=HOME.account,
         resources=history.resources_of(definition) if "States" in definition else {},
         tasks=texts,
     )
@@ -120,9 +126,8 @@ def test_case(file: Path) -> None:
     expected = case["expect"]
     assert case["source"]
     if "faults" in expected:
-        assert {fault.path: fault.message for fault in validate.workflow(case["definition"], FUNCTIONS)} == expected[
-            "faults"
-        ]
+        faults = validate.workflow(case["definition"], FUNCTIONS)
+        assert sorted(f"{fault.path}: {fault.message}" for fault in faults) == sorted(expected["faults"])
         return
     played = play(case)
     assert "status" in expected

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from runtime.engine.chance import Chance, between, java_fraction
+from runtime.engine.chance import Chance
 
 
 def test_draws_depend_on_seed_and_salt_and_their_number_alone() -> None:
@@ -39,18 +39,3 @@ def test_a_uuid_is_of_version_4() -> None:
     )
     assert len(set(drawn)) == 200
     assert {one[19] for one in drawn} == set("89ab")
-
-
-def test_javas_random_is_given_bit_for_bit() -> None:
-    """42: what AWS gives for ``$random(42)``. 0: a value known from many a Java program."""
-    assert java_fraction(42) == 0.7275636800328681
-    assert java_fraction(0) == 0.730967787376657
-    assert java_fraction(-1) != java_fraction(1)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "fraction", "number"),
-    [(0, 10, 0.0, 0), (0, 10, 0.999, 9), (5, 6, 0.999, 5), (-3, 3, 0.5, 0), (-3, -1, 0.0, -3), (-3, -1, 0.6, -2)],
-)
-def test_between_two_numbers(start: int, end: int, fraction: float, number: int) -> None:
-    assert between(start, end, fraction) == number

@@ -1,7 +1,8 @@
 """What the 18 intrinsic functions give.
 
 "guide": an example of AWS's developer guide, "Intrinsic functions for JSONPath states". "seen": what AWS gave when
-LocalStack's tests were recorded (`tests/aws/services/stepfunctions/v2/intrinsic_functions/*.snapshot.json`).
+LocalStack's tests were recorded (`tests/aws/services/stepfunctions/v2/intrinsic_functions/*.snapshot.json`). "probed":
+what it gave in gabrielmoreira/tiny-asl-machine (`tests/conformance/cases/States.*.ts`, their notes, and `.snapshots`).
 """
 
 from __future__ import annotations
@@ -36,32 +37,40 @@ GIVEN: list[tuple[str, str, tuple[Json, ...], Json]] = [
     ("seen", "States.ArrayPartition($.a, $.b)", ([], 1), []),
     ("seen", "States.ArrayPartition($.a, $.b)", ([0], 5), [[0]]),
     ("seen", "States.ArrayPartition($.a, $.b)", ([0, 1, 2, 3], 2), [[0, 1], [2, 3]]),
-    ("guide: rounded", "States.ArrayPartition($.a, 1.5)", ([0, 1, 2],), [[0, 1], [2]]),
-    ("guide: rounded", "States.ArrayPartition($.a, 1.49)", ([0, 1],), [[0], [1]]),
+    ("probed", "States.ArrayPartition($.a, 2.6)", ([1, 2, 3, 4, 5],), [[1, 2], [3, 4], [5]]),
+    ("probed", "States.ArrayPartition($.a, 2147483647)", ([1, 2, 3],), [[1, 2, 3]]),
     ("guide", "States.ArrayContains($.a, $.b)", ([1, 2, 3, 4, 5, 6, 7, 8, 9], 5), True),
     ("seen", "States.ArrayContains($.a, $.b)", ([], None), False),
     ("seen", "States.ArrayContains($.a, $.b)", ([[1, 2, 3], 2], [1, 2, 3]), True),
     ("seen", "States.ArrayContains($.a, $.b)", ([{"1": 2, "2": []}], {"1": 2, "2": []}), True),
     ("seen", "States.ArrayContains($.a, $.b)", ([{"1": 2, "2": []}], []), False),
     ("seen", "States.ArrayContains($.a, $.b)", ([True, False], False), True),
-    ("members in any order", "States.ArrayContains($.a, $.b)", ([{"x": 1, "y": 2}], {"y": 2, "x": 1}), True),
+    ("probed", "States.ArrayContains($.a, $.b)", ([{"a": 1, "b": 2}], {"b": 2, "a": 1}), False),
+    ("probed", "States.ArrayContains($.a, true)", (["true", "false", "maybe"],), True),
+    ("probed", "States.ArrayContains($.a, $.b)", (["-1", "9007199254740991"], 9007199254740991), True),
     ("no number is a boolean", "States.ArrayContains($.a, $.b)", ([1, 0], True), False),
-    ("no number is a text", "States.ArrayContains($.a, $.b)", ([1], "1"), False),
     ("guide", "States.ArrayRange(1, 9, 2)", (), [1, 3, 5, 7, 9]),
     ("seen", "States.ArrayRange($.a, $.b, $.c)", (0, 10, 3), [0, 3, 6, 9]),
     ("seen", "States.ArrayRange($.a, $.b, $.c)", (1, 9, 9), [1]),
     ("downwards", "States.ArrayRange(3, 1, -1)", (), [3, 2, 1]),
     ("the wrong way", "States.ArrayRange(3, 1, 1)", (), []),
-    ("guide: rounded", "States.ArrayRange(0.5, 3.4, 1.2)", (), [1, 2, 3]),
+    ("probed", "States.ArrayRange(1.6, 1.4, 1)", (), [1]),
+    ("probed", "States.ArrayRange(5.4, -0.6, -2.4)", (), [5, 3, 1]),
     ("guide: at most 1000", "States.ArrayRange(1, 1000, 1)", (), list(range(1, 1001))),
     ("guide", "States.ArrayGetItem($.a, $.b)", ([1, 2, 3, 4, 5, 6, 7, 8, 9], 5), 6),
+    ("probed", "States.ArrayGetItem($.a, 1.2)", ([10, 20, 30],), 20),
+    ("probed", "States.ArrayGetItem($.a, 999)", ([],), None),
     ("null is an item", "States.ArrayGetItem($.a, 0)", ([None],), None),
     ("guide", "States.ArrayLength($.a)", ([1, 2, 3, 4, 5, 6, 7, 8, 9],), 9),
     ("none", "States.ArrayLength($.a)", ([],), 0),
     ("of a path's list", "States.ArrayLength($.a[?(@.x)])", ([{"x": 1}, {}],), 1),
     ("guide", "States.ArrayUnique($.a)", ([1, 2, 3, 3, 3, 3, 3, 3, 4],), [1, 2, 3, 4]),
-    ("as Java compares", "States.ArrayUnique($.a)", ([1, True, 1.0, "1", None, None, [1], [1]],),
-     [1, True, 1.0, "1", None, [1]]),
+    ("probed", "States.ArrayUnique($.a)", ([True, False, True, False],), [False, True]),
+    ("probed", "States.ArrayUnique($.a)", ([[1, 2], [1, 2], [2, 1]],), [[2, 1], [1, 2]]),
+    ("probed", "States.ArrayUnique($.a)", ([None, None, 1, None],), [None, 1]),
+    ("probed", "States.ArrayUnique($.a)", ([1, "1", 1, "01"],), [1, "1", "01"]),
+    ("as Java compares", "States.ArrayUnique($.a)", ([1.0, True, 1, "1", None, None, [1], [1]],),
+     [1.0, None, [1], 1, "1", True]),
     ("the first stays", "States.ArrayUnique($.a)", ([{"x": 1, "y": 2}, {"y": 2, "x": 1}],), [{"x": 1, "y": 2}]),
     # Encoding
     ("guide", "States.Base64Encode($.a)", ("Data to encode",), "RGF0YSB0byBlbmNvZGU="),
@@ -71,6 +80,12 @@ GIVEN: list[tuple[str, str, tuple[Json, ...], Json]] = [
     ("seen", "States.Base64Decode($.a)", ("",), ""),
     ("MIME", "States.Base64Decode($.a)", ("RGF0YSB0\r\nbyBlbmNvZGU=",), "Data to encode"),
     ("UTF-8", "States.Base64Decode('w6nwn5iA')", (), "é😀"),
+    ("probed: as commons-codec has it", "States.Base64Decode('abc')", (), "i\ufffd"),
+    ("probed", "States.Base64Decode('ab==cd')", (), "i"),
+    ("probed", "States.Base64Decode(' YWJjZA== ')", (), "abcd"),
+    ("a digit too many", "States.Base64Decode('YWJjZ')", (), "abc"),
+    ("the other alphabet", "States.Base64Decode('4pyT-_8')", (), "✓\ufffd\ufffd"),
+    ("probed: shown, then hashed", "States.Hash(123, 'MD5')", (), hashlib.md5(b"123").hexdigest()),
     ("guide", "States.Hash($.a, $.b)", ("input data", "SHA-1"), "aaff4a450a104cd177d28d18d74485e8cae074b7"),
     # JSON
     ("guide", "States.JsonMerge($.a, $.b, false)",
@@ -96,7 +111,12 @@ GIVEN: list[tuple[str, str, tuple[Json, ...], Json]] = [
         (2.5, 0, 3), (3.5, 0, 4), (-0.5, 0.5, 1), (-0.5, 0, 0), (-2.5, 0, -2), (-3.5, 0, -3),
     ]],
     ("the largest below a half", "States.MathAdd($.a, 0)", (0.49999999999999994,), 0),
-    ("exact", "States.MathAdd($.a, 1)", (9007199254740993,), 9007199254740994),
+    ("probed", "States.MathAdd(1.6, 2.7)", (), 5),
+    ("probed", "States.MathAdd(-2147483647, -1)", (), -2147483648),
+    *[("probed", f"States.MathRandom({call})", (), number) for call, number in [
+        ("1, 100, 42", 63), ("1, 1000, 1", 106), ("1, 1000, 2", 806), ("1, 10, -10", 1), ("-5, 5, 42", -5),
+        ("2147483640, 2147483647, 1", 2147483644),
+    ]],
     # Texts
     ("guide", "States.StringSplit($.a, $.b)", ("1,2,3,4,5", ","), ["1", "2", "3", "4", "5"]),
     ("guide", "States.StringSplit($.a, $.b)", ("This.is+a,test=string", ".+,="), ["This", "is", "a", "test", "string"]),
@@ -118,7 +138,7 @@ GIVEN: list[tuple[str, str, tuple[Json, ...], Json]] = [
 
 @pytest.mark.parametrize(("source", "text", "values", "given"), GIVEN)
 def test_a_function_gives(source: str, text: str, values: tuple[Json, ...], given: Json) -> None:
-    found = call(text, *values)
+    found = call(text, *values, chance=Chance(7))
     assert (found, repr(found)) == (given, repr(given)), source
 
 
@@ -127,61 +147,59 @@ def test_the_algorithms_of_hash(name: str) -> None:
     assert call("States.Hash('é', $.a)", name) == hashlib.new(name.replace("SHA-1", "SHA1"), "é".encode()).hexdigest()
 
 
-FAULTS: list[tuple[str, tuple[Json, ...], str]] = [
-    ("States.ArrayPartition($.a, 0)", ([1],), "the chunk size must be a positive number"),
-    ("States.ArrayPartition($.a, 0.4)", ([1],), "the chunk size must be a positive number"),
-    ("States.ArrayPartition($.a, -1)", ([1],), "the chunk size must be a positive number"),
-    ("States.ArrayPartition($.a, '2')", ([1],), "the chunk size must be a number"),
-    ("States.ArrayPartition($.a, true)", ([1],), "the chunk size must be a number"),
-    ("States.ArrayPartition($.a, 2)", ("text",), "the first argument must be an array"),
-    ("States.ArrayContains($.a, 2)", ({"x": 2},), "the first argument must be an array"),
-    ("States.ArrayRange(1, 2, 0)", (), "the increment must not be 0"),
-    ("States.ArrayRange(1, 2, 0.4)", (), "the increment must not be 0"),
-    ("States.ArrayRange(1, 1001, 1)", (), "more than 1000 elements"),
-    ("States.ArrayRange(0, $.a, 1)", (2**63 - 1,), "more than 1000 elements"),
-    ("States.ArrayRange(1, null, 1)", (), "the last element must be a number"),
-    ("States.ArrayRange(1e300, 1, 1)", (), "the first element does not fit 64 bits"),
-    ("States.ArrayGetItem($.a, 1)", ([1],), "the index 1 is out of bounds of an array of 1"),
-    ("States.ArrayGetItem($.a, -1)", ([1],), "the index -1 is out of bounds"),
-    ("States.ArrayGetItem($.a, 'x')", ([1],), "the index must be a number"),
-    ("States.ArrayLength($.a)", ("text",), "the first argument must be an array"),
-    ("States.ArrayUnique($.a)", (None,), "the first argument must be an array"),
-    ("States.Base64Encode($.a)", ("x" * (MOST_CHARACTERS + 1),), "more than 10000 characters"),
-    ("States.Base64Decode($.a)", ("x" * (MOST_CHARACTERS + 1),), "more than 10000 characters"),
-    ("States.Base64Encode(7)", (), "the argument must be a string"),
-    ("States.Base64Decode('AAA')", (), "not Base64 of a text"),
-    ("States.Base64Decode('/w==')", (), "not Base64 of a text"),
-    ("States.Base64Decode('AA==')", (), "the character NUL"),
-    ("States.Hash('x', 'SHA-2')", (), "the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512"),
-    ("States.Hash('x', $.a)", ([],), "the algorithm must be one of"),
-    ("States.Hash($.a, 'MD5')", ("x" * (MOST_CHARACTERS + 1),), "more than 10000 characters"),
-    ("States.Hash($.a, 'MD5')", ({},), "the argument must be a string"),
-    ("States.StringToJson('[')", (), "Expecting value"),
-    ("States.MathAdd('1', 1)", (), "the first number must be a number"),
-    ("States.MathAdd(1, true)", (), "the second number must be a number"),
-    ("States.MathAdd($.a, 1)", (2**63 - 1,), "the sum does not fit 64 bits"),
-    ("States.MathRandom(2, 2)", (), "the end must be greater than the start"),
-    ("States.MathRandom(2, 1)", (), "the end must be greater than the start"),
-    ("States.MathRandom(1, 2, 'x')", (), "the seed must be a number"),
-    ("States.StringSplit(1, ',')", (), "the string must be a string"),
-    ("States.StringSplit('x', 1)", (), "the splitter must be a string"),
-    ("States.Format('{}{}{}', $.a, $.a, $.a)", (BIG,), "the result has more than 262144 characters"),
-    ("States.Format('{}', $.a)", ([BIG, BIG, BIG],), "an argument has more than 262144 bytes"),
-    ("States.JsonToString($.a)", ([BIG, BIG, BIG],), "an argument has more than 262144 bytes"),
-    ("States.JsonToString($.a)", ({"k" * LARGEST: 1, "l" * LARGEST: 1},), "an argument has more than 262144 bytes"),
-    ("States.ArrayUnique($.a)", ([BIG, BIG, BIG],), "an argument has more than 262144 bytes"),
-    ("States.ArrayContains($.a, $.b)", ([], [BIG, BIG, BIG]), "an argument has more than 262144 bytes"),
+REFUSED: list[tuple[str, tuple[Json, ...]]] = [
+    ("States.ArrayPartition($.a, 0)", ([1],)),
+    ("States.ArrayPartition($.a, 0.6)", ([1],)),
+    ("States.ArrayPartition($.a, -1)", ([1],)),
+    ("States.ArrayPartition($.a, '2')", ([1],)),
+    ("States.ArrayPartition($.a, true)", ([1],)),
+    ("States.ArrayPartition($.a, 2)", ("text",)),
+    ("States.ArrayContains($.a, 2)", ({"x": 2},)),
+    ("States.ArrayRange(1, 2, 0)", ()),
+    ("States.ArrayRange(1, 2, 0.9)", ()),
+    ("States.ArrayRange(1, 1001, 1)", ()),
+    ("States.ArrayRange(0, $.a, 1)", (2**31 - 1,)),
+    ("States.ArrayRange(1, null, 1)", ()),
+    ("States.ArrayRange(1e300, 1, 1)", ()),
+    ("States.ArrayRange(3000000000, 3000000001, 1)", ()),
+    ("States.ArrayGetItem($.a, 1)", ([1],)),
+    ("States.ArrayGetItem($.a, -1)", ([1],)),
+    ("States.ArrayGetItem($.a, 'x')", ([1],)),
+    ("States.ArrayLength($.a)", ("text",)),
+    ("States.ArrayUnique($.a)", (None,)),
+    ("States.Base64Encode($.a)", ("x" * (MOST_CHARACTERS + 1),)),
+    ("States.Base64Decode($.a)", ("x" * (MOST_CHARACTERS + 1),)),
+    ("States.Base64Encode(7)", ()),
+    ("States.Base64Decode(7)", ()),
+    ("States.Base64Decode('AA==')", ()),  # the character NUL, which nothing here holds
+    ("States.Hash('x', 'SHA-2')", ()),
+    ("States.Hash('x', 'md5')", ()),
+    ("States.Hash('x', $.a)", ([],)),
+    ("States.Hash($.a, 'MD5')", ("x" * (MOST_CHARACTERS + 1),)),
+    ("States.MathAdd('1', 1)", ()),
+    ("States.MathAdd(1, true)", ()),
+    ("States.MathAdd(2147483647, 1)", ()),
+    ("States.MathAdd(3000000000, -1000000000)", ()),
+    ("States.MathRandom(2, 2)", ()),
+    ("States.MathRandom(2, 1)", ()),
+    ("States.MathRandom(1.4, 1.6)", ()),
+    ("States.MathRandom(1, 2, 'x')", ()),
+    ("States.StringSplit(1, ',')", ()),
+    ("States.StringSplit('x', 1)", ()),
+    ("States.Format('{}{}{}', $.a, $.a, $.a)", (BIG,)),
+    ("States.Format('{}', $.a)", ([BIG, BIG, BIG],)),
+    ("States.JsonToString($.a)", ([BIG, BIG, BIG],)),
+    ("States.JsonToString($.a)", ({"k" * LARGEST: 1, "l" * LARGEST: 1},)),
+    ("States.ArrayUnique($.a)", ([BIG, BIG, BIG],)),
+    ("States.ArrayContains($.a, $.b)", ([], [BIG, BIG, BIG])),
 ]
 
 
-@pytest.mark.parametrize(("text", "values", "words"), FAULTS)
-def test_what_a_function_cannot_take(text: str, values: tuple[Json, ...], words: str) -> None:
+@pytest.mark.parametrize(("text", "values"), REFUSED)
+def test_what_a_function_cannot_take(text: str, values: tuple[Json, ...]) -> None:
     with pytest.raises(IntrinsicFault) as fault:
         call(text, *values, chance=Chance(1))
-    name = text.split("(", 1)[0]
-    assert str(fault.value).startswith(f"{name}: ")
-    assert words in str(fault.value)
-    assert len(str(fault.value)) < 200
+    assert str(fault.value) == f"Invalid arguments in {text.split('(', 1)[0]}"
 
 
 def test_the_longest_text_that_is_encoded_decoded_and_hashed() -> None:
@@ -193,7 +211,7 @@ def test_the_longest_text_that_is_encoded_decoded_and_hashed() -> None:
 def test_what_is_shared_a_thousand_times_is_not_written_a_thousand_times() -> None:
     shared = {"x": BIG}
     for function in ("JsonToString", "ArrayUnique"):
-        with pytest.raises(IntrinsicFault, match="an argument has more than"):
+        with pytest.raises(IntrinsicFault):
             call(f"States.{function}($.a[*])", [shared] * 1000)
 
 
@@ -210,7 +228,7 @@ def test_what_is_drawn_is_the_same_again_from_the_same_chance(text: str) -> None
 
 @pytest.mark.parametrize("text", [*DRAWING, "States.Array(States.UUID())"])
 def test_nothing_is_drawn_where_no_chance_was_handed_in(text: str) -> None:
-    with pytest.raises(IntrinsicFault, match=r"^States\.(UUID|MathRandom): there is no chance to draw from here$"):
+    with pytest.raises(IntrinsicFault, match=r"^there is no chance to draw from here$"):
         call(text)
 
 
@@ -223,13 +241,7 @@ def test_a_random_number_lies_from_the_start_up_to_the_end_without_it() -> None:
     chance = Chance(5)
     drawn = [call("States.MathRandom(-2, 3)", chance=chance) for _ in range(500)]
     assert set(drawn) == {-2, -1, 0, 1, 2}
-    assert {call("States.MathRandom(0.5, 2.4)", chance=chance) for _ in range(50)} == {1}
-
-
-def test_a_random_number_with_a_seed_is_always_the_same() -> None:
-    seeded = [call("States.MathRandom(0, 999, $.a)", seed, chance=Chance(seed)) for seed in (3, 3, 4)]
-    assert seeded[0] == seeded[1] != seeded[2]
-    assert call("States.MathRandom(0, 1000, 42)", chance=Chance(1)) == 727
+    assert {call("States.MathRandom(1.6, 3.4)", chance=chance) for _ in range(50)} == {1, 2}
 
 
 def test_all_18_functions_are_there_and_each_is_tried() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
@@ -52,12 +53,9 @@ GIVEN: list[tuple[str, Json]] = [
     ("States.Format('it\\'s')", "it's"),
     ("States.Format('\\{\\}')", "{}"),
     ("States.Format('\\{{}\\}', $.a)", "{A}"),
-    ("States.Format('{{}}', $.a)", "{A}"),
     ("States.Format('\\\\')", "\\"),
     ("States.Format('\\\\{}', $.a)", "\\A"),
-    ("States.Format('\\\\\\{}')", "\\{}"),
-    ("States.Format('{')", "{"),
-    ("States.Format('}{')", "}{"),
+    ("States.Format('\\\\\\{\\}')", "\\{}"),
     ("States.Format('\\\\n')", "\\n"),
     ("States.Format('{}', States.Array())", "[]"),
     ("States.Format('{}', $.b.x[*])", "[1]"),
@@ -103,18 +101,21 @@ UNREADABLE = [
 ]
 
 FAULTS = [
-    ("States.Format('{}')", "1 places for 0 values"),
-    ("States.Format('x', 1)", "0 places for 1 values"),
-    ("States.Format('\\{}', 1)", "0 places for 1 values"),
-    ("States.Format('{}', 1, 2)", "1 places for 2 values"),
-    ("States.Format($.n, 1)", "the template must be a string"),
-    ("States.StringToJson('{')", "States.StringToJson: Expecting property name"),
-    ("States.StringToJson($.b)", "the argument must be a string"),
-    ("States.StringToJson('NaN')", "NaN is not JSON"),
-    ("States.JsonMerge($.a, $.b, false)", "both values must be objects"),
-    ("States.JsonMerge($.b, $.z, false)", "both values must be objects"),
-    ("States.JsonMerge($.b, $.b, true)", "must be false"),
-    ("States.JsonMerge($.b, $.b, 0)", "must be false"),
+    ("States.Format('{}')", "Invalid arguments in States.Format"),
+    ("States.Format('x', 1)", "Invalid arguments in States.Format"),
+    ("States.Format('{}', 1, 2)", "Invalid arguments in States.Format"),
+    ("States.Format($.n, 1)", "Invalid arguments in States.Format"),
+    # Seen on AWS (gabrielmoreira/tiny-asl-machine, States.Format-018 to -020):
+    ("States.Format('Hello {', $.a)", "Invalid template in States.Format: matching '}' not found for '{'."),
+    ("States.Format('Hello {{}}', $.a)", "Invalid template in States.Format: matching '}' not found for '{'."),
+    ("States.Format('}')", "Invalid template in States.Format: matching '{' not found for '}'."),
+    ("States.Format('\\{}', 1)", "Invalid template in States.Format: matching '{' not found for '}'."),
+    ("States.StringToJson('{')", "Cannot convert String to Json in States.StringToJson, caused by: Expecting property"),
+    ("States.StringToJson($.b)", "Invalid arguments in States.StringToJson"),
+    ("States.StringToJson('NaN')", "Cannot convert String to Json in States.StringToJson, caused by: NaN is not JSON"),
+    ("States.JsonMerge($.a, $.b, false)", "Invalid arguments in States.JsonMerge"),
+    ("States.JsonMerge($.b, $.z, false)", "Invalid arguments in States.JsonMerge"),
+    ("States.JsonMerge($.b, $.b, true)", "Invalid arguments in States.JsonMerge"),
 ]
 
 
@@ -133,7 +134,7 @@ def test_what_is_no_call(text: str) -> None:
 @pytest.mark.parametrize(("text", "words"), FAULTS)
 def test_a_call_that_cannot_take_its_arguments(text: str, words: str) -> None:
     call = parse_call(text)
-    with pytest.raises(IntrinsicFault, match=words):
+    with pytest.raises(IntrinsicFault, match=re.escape(words)):
         call.value(DOCUMENT, CONTEXT)
 
 

@@ -1,0 +1,79 @@
+"""The tables of the functions whose code was sent to AWS Lambda's API, and nothing else."""
+
+from __future__ import annotations
+
+from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, TextField
+
+from db.table import Table
+
+
+class StoredFunction(Table):
+    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions; ``reserved`` is how many
+    of its invocations a process may run at a time, null for any number."""
+
+    name = TextField(primary_key=True)
+    published = IntegerField(default=0)
+    reserved = IntegerField(null=True)
+    tags = TextField(default="{}")
+    created_at = BigIntegerField()
+
+
+class FunctionVersion(Table):
+    """What can be run of a function: its code and its configuration. Number 0 is $LATEST, the one that changes."""
+
+    name = TextField()
+    number = IntegerField()
+    options = TextField()
+    code = TextField(index=True)
+    revision = TextField()
+    modified_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "number")
+
+
+class FunctionCode(Table):
+    """A zip by its SHA-256, kept as long as a version has it. ``size`` is the zip's own."""
+
+    sha256 = TextField(primary_key=True)
+    size = IntegerField()
+    content = BlobField()
+
+
+class FunctionAlias(Table):
+    """A name for one version of a function, or for two: ``weights`` says how often it stands for which other."""
+
+    name = TextField()
+    alias = TextField()
+    version = TextField()
+    weights = TextField(default="{}")
+    description = TextField(default="")
+    revision = TextField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "alias")
+
+
+class EventConfig(Table):
+    """What becomes of asynchronous invocations of a function, or of one of its versions or aliases."""
+
+    name = TextField()
+    qualifier = TextField()
+    options = TextField()
+    modified_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "qualifier")
+
+
+class FunctionPermission(Table):
+    """A statement of the policy of a function, or of one of its versions or aliases; "" qualifies the function."""
+
+    name = TextField()
+    qualifier = TextField()
+    sid = TextField()
+    statement = TextField()
+    created_at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("name", "qualifier", "sid")

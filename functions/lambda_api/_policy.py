@@ -1,0 +1,59 @@
+"""Resource policies: what AddPermission asks for, as the statement of a policy, and statements as a policy.
+
+Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda" (the form of a statement, 20 KB).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from functions.lambda_api._errors import InvalidParameterValueException
+from functions.lambda_api._names import LATEST, Reference
+from functions.lambda_api._rooms import Json
+
+MOST_BYTES = 20_480
+_CONDITIONS = {
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+}
+
+
+def statement(function: Reference, given: Json) -> Json:
+    """The statement that an input of AddPermission stands for. Raises InvalidParameterValueException."""
+    if function.qualifier == LATEST:
+        raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
+    made = {
+        "Sid": given["StatementId"],
+        "Effect": "Allow",
+        "Principal": _principal(given["Principal"]),
+        "Action": given["Action"],
+        "Resource": function.arn,
+    }
+    conditions: dict[str, dict[str, str]] = {}
+    for member, (relation, key) in _CONDITIONS.items():
+        if member in given:
+            conditions.setdefault(relation, {})[key] = _text(given[member])
+    return made | ({"Condition": conditions} if conditions else {})
+
+
+def text(statements: Sequence[Json]) -> str:
+    """A policy."""
+    return json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}, separators=(",", ":"))
+
+
+def _principal(name: str) -> Json:
+    if name == "*":
+        return name
+    if re.fullmatch(r"\d{12}", name, re.ASCII):
+        return {"AWS": f"arn:aws:iam::{name}:root"}
+    return {"AWS": name} if name.startswith("arn:") else {"Service": name}
+
+
+def _text(value: Json) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,25 @@
+"""GetAccountSettings: how much of what there may be is there."""
+
+from __future__ import annotations
+
+from functions.lambda_api._rooms import Json, LambdaContext
+
+ROUTE = "GET /2016-08-19/account-settings"
+CONCURRENT = 1000
+"""AWS's default for an account: nothing here holds all functions together to it."""
+CODE_BYTES = 80_530_636_800
+UNZIPPED_BYTES, ZIPPED_BYTES = 262_144_000, 52_428_800
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    usage = context.lambdas.usage()
+    return {
+        "AccountLimit": {
+            "TotalCodeSize": CODE_BYTES,
+            "CodeSizeUnzipped": UNZIPPED_BYTES,
+            "CodeSizeZipped": ZIPPED_BYTES,
+            "ConcurrentExecutions": CONCURRENT,
+            "UnreservedConcurrentExecutions": max(0, CONCURRENT - usage.reserved),
+        },
+        "AccountUsage": {"TotalCodeSize": usage.code_bytes, "FunctionCount": usage.functions},
+    }

@@ -1,0 +1,15 @@
+"""InvokeAsync: take an event for a function, as Invoke does with ``Event``; the operation is AWS's oldest."""
+
+from __future__ import annotations
+
+from functions.lambda_api import _names, _payloads
+from functions.lambda_api._rooms import Call, Json, LambdaContext
+
+ROUTE = "POST /2014-11-13/functions/{FunctionName}/invoke-async"
+BODY_LIMIT = "invoke_body"
+
+
+def handler(given: Json, context: LambdaContext) -> Json:
+    payload = _payloads.read(given["InvokeArgs"] or b"{}", "Event")
+    context.lambda_events.send(_names.reference(given), Call(payload, context.request_id))
+    return {"Status": 202}

@@ -1,0 +1,85 @@
+"""What Java makes of values, where AWS lets it be seen: the order of its sets, and the numbers of its java.util.Random.
+
+Sources: the documentation of java.lang and java.util, which fixes ``hashCode`` of texts, numbers, lists and maps and
+the algorithms of Random; that a HashSet goes through its buckets in order is how the JDK has made it since Java 8.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+Json = Any
+
+_MULTIPLIER, _INCREMENT, _MASK = 0x5DEECE66D, 0xB, (1 << 48) - 1
+_HALF = 1 << 31
+
+
+def set_order(elements: Sequence[Json], added: int) -> list[Json]:
+    """Different elements in the order in which a HashSet gives them that was made of so many."""
+    buckets = 16
+    while buckets < added / 0.75 + 1:
+        buckets *= 2
+    return sorted(elements, key=lambda one: _spread(hash_code(one)) % buckets)
+
+
+def hash_code(value: Json) -> int:
+    """``hashCode()`` as an unsigned number of 32 bits."""
+    if isinstance(value, bool):
+        return 1231 if value else 1237
+    if isinstance(value, str):
+        units = value.encode("utf-16-be")
+        return _folded(0, (high << 8 | low for high, low in zip(units[::2], units[1::2], strict=True)))
+    if isinstance(value, list):
+        return _folded(1, map(hash_code, value))
+    if isinstance(value, dict):
+        return sum(hash_code(name) ^ hash_code(one) for name, one in value.items()) % (1 << 32)
+    return 0 if value is None else _of_number(value)
+
+
+def next_int(seed: int, start: int, end: int) -> int:
+    """``start + new Random(seed).nextInt(end - start)``; when they lie further apart, the first draw between them."""
+    drawn, span = _draws(seed), end - start
+    if span >= _HALF:
+        return next(one for one in (_signed(bits) for bits in drawn) if start <= one < end)
+    if span & (span - 1) == 0:
+        return start + (span * (next(drawn) >> 1) >> 31)
+    return start + next(bits % span for bits in (one >> 1 for one in drawn) if bits - bits % span + span - 1 < _HALF)
+
+
+def fraction(seed: int) -> float:
+    """What ``new Random(seed).nextDouble()`` gives, bit for bit: AWS's ``$random(42)`` is 0.7275636800328681."""
+    drawn = _draws(seed)
+    return ((next(drawn) >> 6 << 27) + (next(drawn) >> 5)) / (1 << 53)
+
+
+def _draws(seed: int) -> Iterator[int]:
+    """The numbers of 32 bits that a Random of this seed draws."""
+    state = (seed ^ _MULTIPLIER) & _MASK
+    while True:
+        state = (state * _MULTIPLIER + _INCREMENT) & _MASK
+        yield state >> 16
+
+
+def _signed(bits: int) -> int:
+    return bits - (bits >> 31 << 32)
+
+
+def _spread(code: int) -> int:
+    """How HashMap mixes a hash code before it looks for the bucket."""
+    return code ^ code >> 16
+
+
+def _folded(code: int, codes: Iterator[int]) -> int:
+    for one in codes:
+        code = (31 * code + one) % (1 << 32)
+    return code
+
+
+def _of_number(value: float) -> int:
+    """Integer, Long and Double."""
+    if isinstance(value, int) and -_HALF <= value < _HALF:
+        return value % (1 << 32)
+    bits = value % (1 << 64) if isinstance(value, int) else int.from_bytes(struct.pack(">d", value), "big")
+    return (bits ^ bits >> 32) % (1 << 32)

@@ -1,0 +1,88 @@
+"""Resource policies of functions: kept as they were given, and given back. Nobody is kept out by them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import IntegrityError
+
+from db.database import database, transaction
+from db.function_models import FunctionPermission
+from functions.lambda_api import _policy
+from functions.lambda_api._errors import (
+    PolicyLengthExceededException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
+from functions.lambda_api._names import Reference
+from functions.lambda_api._rooms import Policy
+from runtime.engine import jsontext
+from runtime.lambdas import store
+from runtime.lambdas.room import LambdaRoom
+from runtime.rows import clock_sql
+
+Json = Any
+
+_NAMES = uuid.UUID("8f7bb3a2-52c1-4c4f-9c0a-6f6c2b0f8d11")
+"""What revisions are made under: a policy of the same statements has the same."""
+
+
+class PolicyRoom:
+    def __init__(self, lambdas: LambdaRoom) -> None:
+        self._lambdas = lambdas
+
+    def add(self, function: Reference, statement: Json, revision: str | None) -> None:
+        self._lambdas.get(function)
+        own = {"name": function.name, "qualifier": function.qualifier or "", "sid": statement["Sid"]}
+        text = jsontext.write(statement)
+        try:
+            with database.connection_context(), transaction():
+                FunctionPermission.insert(**own, statement=text, created_at=clock_sql()).execute()
+                found = _statements(function)
+                store.check_revision(revision, _revision([one for one in found if one["Sid"] != own["sid"]]))
+                _check_size(found)
+        except IntegrityError:
+            raise ResourceConflictException(
+                f"The statement id ({own['sid']}) provided already exists. "
+                "Please provide a new statement id, or remove the existing statement."
+            ) from None
+
+    def get(self, function: Reference) -> Policy:
+        self._lambdas.get(function)
+        with database.connection_context():
+            found = _statements(function)
+        if not found:
+            raise ResourceNotFoundException("The resource you requested does not exist.")
+        return Policy(found, _revision(found))
+
+    def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:
+        self._lambdas.get(function)
+        with database.connection_context(), transaction():
+            store.check_revision(revision, _revision(_statements(function)))
+            gone = FunctionPermission.delete().where(*_is(function), FunctionPermission.sid == statement_id)
+            if not gone.execute():
+                raise ResourceNotFoundException(f"Statement {statement_id} is not found in resource policy.")
+
+
+def _statements(function: Reference) -> list[Json]:
+    rows = FunctionPermission.select().where(*_is(function))
+    return [json.loads(one.statement) for one in rows.order_by(FunctionPermission.created_at, FunctionPermission.sid)]
+
+
+def _is(function: Reference) -> tuple[Any, ...]:
+    return FunctionPermission.name == function.name, FunctionPermission.qualifier == (function.qualifier or "")
+
+
+def _revision(statements: Sequence[Json]) -> str:
+    return str(uuid.uuid5(_NAMES, _policy.text(statements)))
+
+
+def _check_size(statements: Sequence[Json]) -> None:
+    size = len(_policy.text(statements).encode())
+    if size > _policy.MOST_BYTES:
+        raise PolicyLengthExceededException(
+            f"The final policy size ({size}) is bigger than the limit ({_policy.MOST_BYTES})."
+        )

@@ -1,0 +1,269 @@
+"""Every operation of AWS Lambda is served, or said here not to be and why; what is not is refused in AWS's form."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+
+from functions.lambda_api._policy import MOST_BYTES
+from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
+from tests.wire import lambda_model
+from tests.wire.lambda_client import LambdaWire, refused, served
+from tests.wire.packages import package
+
+__all__ = ["emptied_postgres", "empty_url", "migrated_postgres"]
+
+Json = Any
+
+NOT_SERVED = {
+    "layers are refused at CreateFunction: a package holds all that its function needs": (
+        *("AddLayerVersionPermission", "DeleteLayerVersion", "GetLayerVersion", "GetLayerVersionByArn"),
+        *("GetLayerVersionPolicy", "ListLayerVersions", "ListLayers", "PublishLayerVersion"),
+        "RemoveLayerVersionPermission",
+    ),
+    "there are no queues and streams to read from": (
+        *("CreateEventSourceMapping", "DeleteEventSourceMapping", "GetEventSourceMapping"),
+        *("ListEventSourceMappings", "UpdateEventSourceMapping"),
+    ),
+    "nothing is signed, and nobody would check it": (
+        *("CreateCodeSigningConfig", "DeleteCodeSigningConfig", "DeleteFunctionCodeSigningConfig"),
+        *("GetCodeSigningConfig", "ListCodeSigningConfigs", "ListFunctionsByCodeSigningConfig"),
+        *("PutFunctionCodeSigningConfig", "UpdateCodeSigningConfig"),
+    ),
+    "a file under FUNCTIONS_PATH with a ROUTE is what answers HTTP here": (
+        *("CreateFunctionUrlConfig", "DeleteFunctionUrlConfig", "GetFunctionUrlConfig", "ListFunctionUrlConfigs"),
+        "UpdateFunctionUrlConfig",
+    ),
+    "processes are kept warm by what ran, not by order": (
+        *("DeleteProvisionedConcurrencyConfig", "GetProvisionedConcurrencyConfig"),
+        *("ListProvisionedConcurrencyConfigs", "PutProvisionedConcurrencyConfig"),
+        *("GetFunctionScalingConfig", "PutFunctionScalingConfig"),
+        *("CreateCapacityProvider", "DeleteCapacityProvider", "GetCapacityProvider", "ListCapacityProviders"),
+        *("ListFunctionVersionsByCapacityProvider", "UpdateCapacityProvider"),
+    ),
+    "state machines are what is durable here; DurableConfig is refused": (
+        *("CheckpointDurableExecution", "DeleteDurableExecution", "GetDurableExecution"),
+        *("GetDurableExecutionHistory", "GetDurableExecutionState", "ListDurableExecutionsByFunction"),
+        *("PauseDurableExecution", "ResumeDurableExecution", "SendDurableExecutionCallbackFailure"),
+        *("SendDurableExecutionCallbackHeartbeat", "SendDurableExecutionCallbackSuccess", "StopDurableExecution"),
+    ),
+    "functions run on the Python of the house, which nobody changes from outside": (
+        *("GetRuntimeManagementConfig", "PutRuntimeManagementConfig"),
+    ),
+    "loops through queues and topics cannot be: there are none": (
+        *("GetFunctionRecursionConfig", "PutFunctionRecursionConfig"),
+    ),
+    "a function's policy is kept statement by statement (AddPermission), not as a whole": (
+        *("DeleteResourcePolicy", "GetResourcePolicy", "PutResourcePolicy"),
+    ),
+    "a handler returns once: there is no stream of parts": ("InvokeWithResponseStream",),
+}
+EXCEPTIONS = [name for names in NOT_SERVED.values() for name in names]
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+ROLE = "arn:aws:iam::123456789012:role/lambda"
+
+
+@pytest.fixture
+def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
+    with served(empty_url, tmp_path / "home", code_dir=tmp_path / "code") as wire:
+        yield wire
+
+
+@pytest.fixture
+def mine(wire: LambdaWire) -> str:
+    """The name of a function that returns its event, published once."""
+    wire.client.create_function(
+        FunctionName="mine",
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler="app.handler",
+        Publish=True,
+        Code={"ZipFile": package("return event")},
+    )
+    return "mine"
+
+
+def test_every_operation_is_served_or_said_not_to_be() -> None:
+    served, excepted = set(lambda_model.names()), set(EXCEPTIONS)
+    assert served | excepted == set(lambda_model.SERVICE.operation_names)
+    assert not served & excepted and len(EXCEPTIONS) == len(excepted)
+
+
+def test_every_operation_that_is_served_is_called_by_a_test_of_this_folder() -> None:
+    texts = "".join(path.read_text() for path in Path(__file__).parent.glob("test_lambda_*.py"))
+    called = set(re.findall(r"\b(?:client|act)\.(\w+)", texts)) | set(re.findall(r'paginator\("(\w+)"', texts))
+    assert {xform_name(name) for name in lambda_model.names()} <= called
+
+
+def test_what_is_not_served_is_refused_in_aws_s_form(wire: LambdaWire) -> None:
+    for name in EXCEPTIONS:
+        http = lambda_model.SERVICE.operation_model(name).http
+        path = re.sub(r"\{\w+\}", "x", http["requestUri"])
+        status, kind, said = asked(wire, http["method"], path, b"{}")
+        assert status in (404, 405), name
+        assert kind == ("UnknownOperationException" if status == 404 else "MethodNotAllowed"), name
+        assert said["Type"] == "User" and said["message"], name
+
+
+def asked(wire: LambdaWire, method: str, path: str, body: bytes = b"") -> tuple[int, str, Json]:
+    """The status, the error's name and the body of an answer."""
+    connection = HTTPConnection(wire.url.removeprefix("http://"))
+    connection.request(method, path, body)
+    answer = connection.getresponse()
+    found = answer.status, answer.headers["x-amzn-errortype"], json.loads(answer.read())
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", "/2015-03-31/nonsense"), ("GET", "/2099-01-01/functions"), ("POST", "/2015-03-31/functions/a/b/c")),
+        *(("DELETE", "/2015-03-31/functions"), ("PATCH", "/2015-03-31/functions/x"), ("GET", "/2015-03-31/")),
+        ("GET", "/2015-03-31/%ff"),
+    ],
+)
+def test_what_is_no_operation_is_refused_in_aws_s_form(wire: LambdaWire, method: str, path: str) -> None:
+    status, kind, said = asked(wire, method, path)
+    assert 400 <= status < 500 and kind and said["Type"] == "User" and said["message"]
+
+
+# Policies
+
+
+def policy_of(wire: LambdaWire, **given: Any) -> Json:
+    return json.loads(wire.client.get_policy(FunctionName="mine", **given)["Policy"])
+
+
+def test_permissions_make_a_policy_and_are_taken_back(wire: LambdaWire, mine: str) -> None:
+    act = wire.client
+    assert refused(act.get_policy, FunctionName=mine)[::2] == ("ResourceNotFoundException", 404)
+    given = {"FunctionName": mine, "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+    source = "arn:aws:events:us-east-1:123456789012:rule/nightly"
+    said = act.add_permission(**given, StatementId="nightly", SourceArn=source, SourceAccount="123456789012")
+    wanted = {
+        "Sid": "nightly",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": f"{ARN}mine",
+        "Condition": {
+            "ArnLike": {"AWS:SourceArn": source},
+            "StringEquals": {"AWS:SourceAccount": "123456789012"},
+        },
+    }
+    assert json.loads(said["Statement"]) == wanted
+    act.add_permission(**{**given, "Principal": "111122223333"}, StatementId="them")
+    found = policy_of(wire)
+    assert (found["Version"], found["Id"], found["Statement"][0]) == ("2012-10-17", "default", wanted)
+    assert found["Statement"][1]["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
+    assert refused(act.add_permission, **given, StatementId="them") == (
+        "ResourceConflictException",
+        "The statement id (them) provided already exists. "
+        "Please provide a new statement id, or remove the existing statement.",
+        409,
+    )
+    act.remove_permission(FunctionName=mine, StatementId="nightly")
+    assert [one["Sid"] for one in policy_of(wire)["Statement"]] == ["them"]
+    gone = refused(act.remove_permission, FunctionName=mine, StatementId="nightly")
+    assert gone[::2] == ("ResourceNotFoundException", 404)
+
+
+def test_a_qualifier_has_a_policy_of_its_own(wire: LambdaWire, mine: str) -> None:
+    act = wire.client
+    given = {"FunctionName": mine, "Action": "lambda:InvokeFunction", "Principal": "*", "StatementId": "all"}
+    act.add_permission(**given, Qualifier="1")
+    assert policy_of(wire, Qualifier="1")["Statement"][0]["Resource"] == f"{ARN}mine:1"
+    assert refused(act.get_policy, FunctionName=mine)[0] == "ResourceNotFoundException"
+    assert refused(act.add_permission, **given, Qualifier="$LATEST")[0] == "InvalidParameterValueException"
+    assert refused(act.add_permission, **given, Qualifier="7")[0] == "ResourceNotFoundException"
+
+
+def test_a_policy_changes_for_who_has_seen_it(wire: LambdaWire, mine: str) -> None:
+    act = wire.client
+    given = {"FunctionName": mine, "Action": "lambda:InvokeFunction", "Principal": "*"}
+    act.add_permission(**given, StatementId="a")
+    seen = act.get_policy(FunctionName=mine)["RevisionId"]
+    act.add_permission(**given, StatementId="b", RevisionId=seen)
+    for call, more in ((act.add_permission, {**given, "StatementId": "c"}), (act.remove_permission, {})):
+        stale = refused(call, **{"FunctionName": mine, "StatementId": "b", "RevisionId": seen, **more})
+        assert stale[::2] == ("PreconditionFailedException", 412)
+    assert [one["Sid"] for one in policy_of(wire)["Statement"]] == ["a", "b"]
+
+
+def test_a_policy_has_20_kb(wire: LambdaWire, mine: str) -> None:
+    given = {"FunctionName": mine, "Action": "lambda:InvokeFunction", "Principal": "arn:" + "x" * 2000}
+    codes = []
+    for number in range(10):
+        try:
+            wire.client.add_permission(**given, StatementId=f"s{number}")
+        except wire.client.exceptions.PolicyLengthExceededException as fault:
+            codes.append(fault.response["ResponseMetadata"]["HTTPStatusCode"])
+    assert codes == [400] and len(wire.client.get_policy(FunctionName=mine)["Policy"]) <= MOST_BYTES
+
+
+def test_a_policy_goes_with_its_function(wire: LambdaWire, mine: str) -> None:
+    given = {"FunctionName": mine, "Action": "lambda:InvokeFunction", "Principal": "*", "StatementId": "all"}
+    wire.client.add_permission(**given)
+    code = {"ZipFile": package("return 1")}
+    wire.client.delete_function(FunctionName=mine)
+    wire.client.create_function(FunctionName=mine, Runtime="python3.12", Role=ROLE, Handler="app.handler", Code=code)
+    assert refused(wire.client.get_policy, FunctionName=mine)[0] == "ResourceNotFoundException"
+
+
+# What is asked for by the way
+
+
+def test_the_account_s_settings_count_what_is_there(wire: LambdaWire) -> None:
+    before = wire.client.get_account_settings()
+    code = package("return event")
+    wire.client.create_function(
+        FunctionName="mine", Runtime="python3.12", Role=ROLE, Handler="app.handler", Code={"ZipFile": code}
+    )
+    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=7)
+    after = wire.client.get_account_settings()
+    assert after["AccountUsage"]["FunctionCount"] == before["AccountUsage"]["FunctionCount"] + 1
+    assert after["AccountUsage"]["TotalCodeSize"] == before["AccountUsage"]["TotalCodeSize"] + len(code)
+    limits = after["AccountLimit"]
+    assert (limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]) == (1000, 993)
+    assert limits["CodeSizeUnzipped"] == 262_144_000
+
+
+def test_no_function_has_a_code_signing_config(wire: LambdaWire, mine: str) -> None:
+    found = wire.client.get_function_code_signing_config(FunctionName=mine)
+    assert (found["CodeSigningConfigArn"], found["FunctionName"]) == ("", "mine")
+    missing = refused(wire.client.get_function_code_signing_config, FunctionName="nobody")
+    assert missing[0] == "ResourceNotFoundException"
+
+
+def test_the_rules_for_events_are_listed_by_qualifier(wire: LambdaWire, mine: str) -> None:
+    act = wire.client
+    for qualifier, retries in (("1", 0), ("$LATEST", 1)):
+        act.put_function_event_invoke_config(FunctionName=mine, Qualifier=qualifier, MaximumRetryAttempts=retries)
+    pages = act.get_paginator("list_function_event_invoke_configs").paginate(
+        FunctionName=mine, PaginationConfig={"PageSize": 1}
+    )
+    found = [one for page in pages for one in page["FunctionEventInvokeConfigs"]]
+    assert [(one["FunctionArn"], one["MaximumRetryAttempts"]) for one in found] == [
+        (f"{ARN}mine:$LATEST", 1),
+        (f"{ARN}mine:1", 0),
+    ]
+
+
+def test_the_oldest_way_to_send_an_event(wire: LambdaWire, mine: str) -> None:
+    assert wire.client.invoke_async(FunctionName=mine, InvokeArgs=b'{"a": 1}')["Status"] == 202
+    with wire.worker() as worker:
+        assert worker.fire_timers() == 0
+        worker.run()
+    assert refused(wire.client.invoke_async, FunctionName=mine, InvokeArgs=b"{")[::2] == (
+        "InvalidRequestContentException",
+        400,
+    )
+    assert refused(wire.client.invoke_async, FunctionName="nobody", InvokeArgs=b"{}")[2] == 404
