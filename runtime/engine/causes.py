@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.engine import jsontext
+from runtime.engine.execution import entered
 from runtime.engine.paths import Path
 
 Json = Any
@@ -20,7 +21,9 @@ LONGEST = 32_768
 
 def in_state(state: str, entry: int, what: str) -> str:
     """A fault with the state that it befell."""
-    return f"An error occurred while executing the state '{state}' (entered at the event id #{entry}). {what}"[:LONGEST]
+    return f"An error occurred while executing the state '{state}' (entered at the event id #{entered(entry)}). {what}"[
+        :LONGEST
+    ]
 
 
 NO_INPUT = "Unable to apply Path transformation to null or empty input."

@@ -193,8 +193,9 @@ def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
 
 
 def _of_map(line: Recorded, setting: Setting) -> dict[str, Json]:
-    if line.type == "MapRunStarted":
-        return {"mapRunArn": f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"}
+    if line.type in ("MapRunStarted", "MapRunRedriven"):
+        arn = f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"
+        return {"mapRunArn": arn, **{name: line.details[name] for name in ("redriveCount",) if name in line.details}}
     if line.type == "MapRunFailed":
         return _fault(line.details)
     if line.type == "MapStateStarted":
