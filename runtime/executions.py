@@ -19,7 +19,7 @@ from pathlib import Path
 from db import queries
 from db.database import database, transaction
 from db.models import Attempt, Execution, Task
-from db.queries import Claimed, Finish, Line
+from db.queries import Claimed, Finish
 from functions.errors import (
     Conflict,
     NotFound,
@@ -46,7 +46,7 @@ log = logging.getLogger("stepwell.executions")
 REDRIVABLE = (execution.FAILED, execution.TIMED_OUT, execution.CANCELLED)
 """The ends after which an execution may go on."""
 
-CHILDREN = (1, 40, 1_000, sys.maxsize)
+CHILDREN = (1, 40, 1_000, sys.maxsize, None)
 """How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
 
 
@@ -97,7 +97,7 @@ class Executions:
         long ago the claim was made, by the worker's monotonic clock.
         """
         if claim.token is not None:
-            return self._await_answer(claim, logs)
+            return self._await_answer(claim, result, logs)
         output = json.loads(result)
         machine = self.workflows.machine(claim.version_id)
         moment, limits = Moment(claim.now + took_ms, _seed()), limits_of(claim.workflow, self.limits)
@@ -189,7 +189,9 @@ class Executions:
         return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
-        """Look after a map run; None when there is none."""
+        """Look after a map run; None when there is none, or it was looked after meanwhile."""
+        if not map_runs.is_asked_for(execution_id, frame, entry):
+            return None
         row = rows.locked(Execution, Execution.id == execution_id)
         if row is None or row.status != execution.IN_PROGRESS:
             return None
@@ -199,7 +201,7 @@ class Executions:
             return None if pumped is None else pumped.effects
         return pumped.effects.with_those(self._written(row, pumped.event, 0) or Effects())
 
-    def _await_answer(self, claim: Claimed, logs: str) -> None:
+    def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
         guard = Guard(claim.id, claim.attempt, claim.owner)
         with database.connection_context(), transaction():
@@ -209,8 +211,7 @@ class Executions:
                 return self._drop_answered(claim, logs)
             rows.close_attempt(task, "COMPLETED", logs=logs)
             Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
-            details = jsontext.write({"task": claim.number})
-            ledger.append(row, Line("TaskSubmitted", claim.frame, claim.step, details))
+            ledger.append(row, ledger.submitted(claim, result, self.limits.payload))
             reach("await.before_commit")
         reach("await.after_commit")
 

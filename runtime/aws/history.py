@@ -88,9 +88,14 @@ def _before(execution_id: str, lines: Sequence[Recorded]) -> dict[str, int]:
     """Of each frame that matters the last line above the page."""
     if not lines or lines[0].id == 1:
         return {}
-    frames = list(history.frames_above(line.frame for line in lines))
+    frames = History.frame.in_(list(history.frames_above(line.frame for line in lines)))
+    for prefix in [history.opened_by(line) for line in lines if "again" in line.details]:
+        frames |= fn.SUBSTR(History.frame, 1, len(prefix)) == prefix
     query = History.select(History.frame, fn.MAX(History.id)).where(
-        History.execution_id == execution_id, History.id < lines[0].id, History.frame.in_(frames)
+        History.execution_id == execution_id,
+        History.id < lines[0].id,
+        History.type.not_in(list(history.ASIDE)),
+        frames,
     )
     return dict(query.group_by(History.frame).tuples())
 

@@ -34,7 +34,7 @@ from runtime.lambdas.room import LambdaRoom
 from runtime.pages import page
 from runtime.rows import clock_sql
 from runtime.starting import Wanted
-from runtime.workflows import EVENT, Latest, Workflows
+from runtime.workflows import EVENT, Workflows
 
 Json = Any
 
@@ -58,16 +58,12 @@ class EventQueue:
         self._executions = executions
         self._retry_seconds = retry_seconds
 
-    def prepared(self, function: Reference, event: Json, request_id: str) -> tuple[Latest, Wanted]:
-        """The execution that an event is for a function that is there; its machine is stored where it is new."""
+    def take(self, function: Reference, event: Json, request_id: str) -> None:
+        """Take an event for a function that is there; it is committed when this returns. One request is taken once."""
         document = machine(function, event_calls.rules_of(function) or EventRules(), self._retry_seconds)
         latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
-        return latest, Wanted({"payload": event}, request_id)
-
-    def start(self, latest: Latest, wanted: Wanted) -> None:
-        """Let a prepared one begin; it is committed when this returns. One request begins once."""
         try:
-            self._executions.start_wanted(latest, wanted)
+            self._executions.start_wanted(latest, Wanted({"payload": event}, request_id))
         except NameTaken:  # the same request, written by a try whose answer was lost
             return
 
@@ -86,7 +82,7 @@ class EventSender:
             return found
         name, _, qualifier = call["function"].partition(QUALIFIED_BY)
         try:
-            self._queue.start(*self._queue.prepared(Reference(name, qualifier or None), call["event"], request_id))
+            self._queue.take(Reference(name, qualifier or None), call["event"], request_id)
         except PayloadTooLarge as fault:
             return Outcome(error="Lambda.RequestTooLargeException", cause=fault.message)
         return Outcome(result="null")
@@ -99,19 +95,12 @@ class EventRoom:
 
     def send(self, function: Reference, call: Call) -> None:
         """Take an event; it is committed when this returns."""
-        self._queue.start(*self.prepared(function, call))
-
-    def prepared(self, function: Reference, call: Call) -> tuple[Latest, Wanted]:
-        """The execution that an event is, for ``Executions.start_wanted``, or for a transaction of the caller's own.
-
-        Nothing is written but the function's machine, where it is new.
-        """
         self._lambdas.get(function)
         try:
             event = jsontext.read(call.payload)
         except jsontext.NotJson as fault:
             raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
-        return self._queue.prepared(function, event, call.request_id)
+        self._queue.take(function, event, call.request_id)
 
     def rules(self, function: Reference) -> EventRules:
         """Raises ResourceNotFoundException."""
