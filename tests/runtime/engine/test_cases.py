@@ -24,7 +24,7 @@ CASES = Path(__file__).parent / "cases"
 FILES = sorted(CASES.rglob("*.json"))
 FUNCTIONS = ("step1", "step2", "fetch", "fetch::PROD", "flaky", "send")
 FIELDS = {"source", "definition", "functions", "input", "name", "tasks", "seed", "limits", "expect"}
-FIELDS |= {"cancelAfter", "redrives"}
+FIELDS |= {"cancelAfter", "redrives", "aliases"}
 HOME = Home("us-east-1", "123456789012", "arn:aws:iam::123456789012:role/stepwell")
 
 
@@ -42,9 +42,10 @@ def machine_of(case: Json) -> StateMachine:
         assert validate.flow(definition["flow"], FUNCTIONS) == []
         compiled = flow.compile(definition["flow"], own)
     else:
-        assert validate.workflow(definition, FUNCTIONS) == []
+        aliases = case.get("aliases", {})
+        assert validate.workflow(definition, FUNCTIONS, aliases=aliases) == []
         if not validate.is_step_list(definition):
-            return load(definition, home=HOME)
+            return load(definition, aliases=aliases, home=HOME)
         compiled = steplist.compile(definition, own)
     return load(json.loads(json.dumps(compiled.machine)), compiled.plan, home=HOME)
 
