@@ -64,13 +64,16 @@ def play(case: Json) -> Play:
 
 def events(played: Play, definition: Json) -> list[Json]:
     """The history as GetExecutionHistory gives it, but for the times."""
-    lines = [
-        Recorded(number, one.type, at, one.frame, one.step, one.details)
-        for number, (one, at) in enumerate(zip(played.history, played.times, strict=True), 1)
-    ]
     return [
         {name: value for name, value in event.items() if name != "timestamp"}
-        for event in history.rendered(lines, setting_of(played, definition))
+        for event in history.rendered(lines_of(played), setting_of(played, definition))
+    ]
+
+
+def lines_of(played: Play) -> list[Recorded]:
+    return [
+        Recorded(number, one.type, at, one.frame, one.step, one.details)
+        for number, (one, at) in enumerate(zip(played.history, played.times, strict=True), 1)
     ]
 
 
