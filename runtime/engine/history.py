@@ -13,7 +13,7 @@ from typing import Any
 
 from runtime.engine import jsontext
 from runtime.engine.execution import child_path
-from runtime.engine.invocations import answer, told
+from runtime.engine.invocations import result, told
 from runtime.engine.resources import INVOKE, QUALIFIED_BY, function_of, read
 
 Json = Any
@@ -230,7 +230,7 @@ def _family(resource: str, setting: Setting) -> tuple[str, str]:
 
 def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[str, Json]:
     if what == "Scheduled":
-        return {"resource": resource, **_payload("input", task.input), **_limits(line)}
+        return {"resource": resource, **_payload("input", task.input), **_terms(line)}
     if what == "Started":
         return {"workerName": line.details["worker"]} if "worker" in line.details else {}
     return _payload("output", task.result) if what == "Succeeded" else _fault(line.details)
@@ -240,25 +240,26 @@ def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting)
     if what == "Scheduled":
         is_invoked = "call" in line.details
         call = jsontext.write(told(line.details, _value(task.input))) if is_invoked else task.input
-        return {"region": setting.region, "parameters": call, **_limits(line)}
+        return {"region": setting.region, "parameters": call, **_terms(line)}
     if what == "Submitted" and "output" in line.details:
         is_invoked = read(setting.resources.get(line.step or "", "")).kind == INVOKE
-        return _answered(line.details["output"], line, setting, line.at if is_invoked else None)
+        return _answered(line.details["output"], {"at": line.at} if is_invoked else {}, line, setting)
     if what == "Succeeded":
-        return _answered(_value(task.result), line, setting, line.details.get("at")) if task.result is not None else {}
+        return _answered(_value(task.result), line.details, line, setting) if task.result is not None else {}
     return {} if what in ("Started", "Submitted") else _fault(line.details)
 
 
-def _answered(result: Json, line: Recorded, setting: Setting, at: int | None) -> dict[str, Json]:
-    """What a service answered; ``at``: of a function that was invoked, when."""
-    wrapped = result if at is None else answer(result, setting.identity, line.details["task"], at)
-    return _payload("output", jsontext.write(wrapped))
+def _answered(given: Json, told: Mapping[str, Json], line: Recorded, setting: Setting) -> dict[str, Json]:
+    """What a service answered; of a function that was invoked, ``told`` says at least when."""
+    whole = result(given, told, setting.identity, line.details["task"]) if "at" in told else given
+    return _payload("output", jsontext.write(whole))
 
 
-def _limits(line: Recorded) -> dict[str, Json]:
-    """The time-outs that a task was scheduled with, in whole seconds as AWS has them."""
+def _terms(line: Recorded) -> dict[str, Json]:
+    """The time-outs that a task was scheduled with, in whole seconds as AWS has them, and the role of another."""
     names = ("timeoutInSeconds", "heartbeatInSeconds")
-    return {name: int(line.details[name]) for name in names if line.details.get(name) is not None}
+    role = {"taskCredentials": {"roleArn": line.details["role"]}} if "role" in line.details else {}
+    return {name: int(line.details[name]) for name in names if line.details.get(name) is not None} | role
 
 
 def _fault(details: Mapping[str, Json]) -> dict[str, Json]:

@@ -307,12 +307,9 @@ def test_history_is_the_same_by_pages_and_backwards(wire: Wire):
 
 def test_history_of_what_is_tried_again_is_the_same_by_pages(wire: Wire):
     again = {"Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 1, "MaxAttempts": 1}]}
-    rests = machine(Rest={"Type": "Wait", "Seconds": 60})
-    fan = parallel(
-        machine(Ask=task("step1"), No={"Type": "Fail", "Error": "E"}),
-        rests,
-        machine(Deep=parallel(machine(Sleep={"Type": "Wait", "Seconds": 60}))),
-    )
+    ends = machine(Ask=task("step1"), No={"Type": "Fail", "Error": "E"})
+    rests, sleeps = (machine(**{name: {"Type": "Wait", "Seconds": 60}}) for name in ("Rest", "Sleep"))
+    fan = parallel(ends, rests, machine(Deep=parallel(sleeps)))
     each = machine(Fan=fan | again)
     definition = machine(All={"Type": "Map", "ItemProcessor": each, "MaxConcurrency": 2, **again})
     found = wire.ran(definition, [1, 2, 3])
