@@ -49,6 +49,12 @@ def no_parameter(field: str, path: str) -> str:
     return f"The {field} parameter does not reference an input value: {path}"
 
 
+def no_integer(field: str, path: str, value: Json) -> str:
+    """A path leads to what is no whole number. Source: localstack/localstack, test_max_concurrency_path."""
+    text = value if isinstance(value, str) else jsontext.write(value)
+    return f'The {field} field refers to value "{text}" which is not a valid integer: {path}'[:LONGEST]
+
+
 def of_parameter(field: str, said: str, path: str, value: Json) -> str:
     """A Wait's path leads to what it cannot take."""
     text = value if isinstance(value, str) else jsontext.write(value)

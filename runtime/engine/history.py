@@ -149,12 +149,15 @@ def _previous(
     if line.step is None or line.type.endswith(_FOLLOWING):
         return line.id - 1
     path = line.frame
-    while path and path not in last:
+    while path:
         parent, _, place = path.rpartition("/")
-        if (item := (parent, int(place.partition(".")[2]))) in begun:
+        item = (parent, int(place.partition(".")[2]))
+        if last.get(path, 0) > begun.get(item, last.get(parent, 0)):  # else it is of a try before
+            return last[path]
+        if item in begun:
             return begun[item]
         path = parent
-    return last.get(path, line.id - 1)
+    return last.get("", line.id - 1)
 
 
 def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
