@@ -113,6 +113,9 @@ class TaskState(WorkState):
     aliases: Mapping[str, str] = field(default_factory=dict, compare=False)
     timeout_seconds: Field | None = None
     heartbeat_seconds: Field | None = None
+    credentials: Field | None = None
+    may_send: bool = False
+    """Whether its call of Lambda may only hand an event over, which nobody waits for."""
     number: int | None = None
     """Which of the execution's planned tasks this is; None when a visit makes a task of its own."""
 

@@ -64,8 +64,7 @@ _BRACKET = re.compile(r"\.?(?=\[)")
 _MARK = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\](!]|&&|\|\|""", re.DOTALL)
 # What stands in quotes is taken first, and is no word.
 _WORD = re.compile(
-    r"""('(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+")"""
-    r"""|(?<=[=<>])(\s*+)(?!(?:true|false|null)\b)([A-Za-z_]\w*+)(?=\s*+(?:[)\]]|&&|\|\|))""",
+    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|(?<=[=<>])\s*+(?!(?:true|false|null)\b)([A-Za-z_]\w*+)(?=\s*+[])&|])""",
     re.DOTALL,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -137,7 +136,17 @@ class Slice(Segment):
     def of(self, value: Json, budget: Budget) -> Iterator[Json]:
         if isinstance(value, list):
             budget.spend(len(value))
-            yield from value[self.start : self.stop]
+            yield from value[self.start : self.stop] if self._has_one_end else self._between(value, budget)
+
+    @property
+    def _has_one_end(self) -> bool:
+        return self.start is None or self.stop is None
+
+    def _between(self, value: list[Json], budget: Budget) -> Iterator[Json]:
+        """Jayway counts from the first end up to the other: ``[1:-1]`` is nothing, ``[-2:0]`` are the last two."""
+        assert self.start is not None and self.stop is not None
+        for at in range(max(self.start, -len(value)), min(self.stop, len(value))):
+            yield value[at]
 
 
 @dataclass(frozen=True)
@@ -242,11 +251,8 @@ def _bracket(text: str, at: int) -> tuple[str | int | Segment, int]:
 
 
 def _quoted(inside: str) -> str:
-    """The same with quotes around each word that a filter compares with: AWS takes ``[?(@.a == b)]`` for ``'b'``.
-
-    Source: aws-samples/step-functions-workflows-collection, ``parallel-translate``, which relies on it.
-    """
-    return _WORD.sub(lambda found: found[0] if found[1] else f"{found[2]}'{found[3]}'", inside)
+    """The same with quotes about the words that lack them. Source: aws-samples, ``parallel-translate``: ``[?(@.a==b)]``."""
+    return _WORD.sub(lambda found: f"'{found[1]}'" if found[1] else found[0], inside)
 
 
 def _closing(text: str, at: int) -> int:
@@ -370,7 +376,9 @@ def _is_number(value: Json) -> bool:
 
 
 def _same(left: Json, right: Json) -> bool:
-    return bool(left == right) and (type(left) is type(right) or (_is_number(left) and _is_number(right)))
+    """What is not there is like nothing else, not even like what is not there either."""
+    alike = type(left) is type(right) or (_is_number(left) and _is_number(right))
+    return left is not _NOTHING and alike and bool(left == right)
 
 
 def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:
