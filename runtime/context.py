@@ -28,13 +28,14 @@ from runtime.aws.trials import WireTrials
 from runtime.aws.versions import WireAliases, WireVersions
 from runtime.bell import Bell, open_bell
 from runtime.catalog import Catalog
+from runtime.engine import invocations
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.invoke import InProcessInvoker, Invoker
 from runtime.lambdas import files
 from runtime.lambdas.aliases import AliasRoom
-from runtime.lambdas.events import EventRoom
+from runtime.lambdas.events import EventQueue, EventRoom, EventSender
 from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.policies import PolicyRoom
 from runtime.lambdas.room import LambdaRoom
@@ -112,7 +113,9 @@ class Runtime:
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
         endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
         self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
-        self._express = Express(self.invoker, self.functions.find, self.executions.limits)
+        queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
+        self._sender = EventSender(queue, self.functions)
+        self._express = self._in_memory()
         lambdas = LambdaRoom(self.catalog, self.functions, self.invoker, settings)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
@@ -129,10 +132,12 @@ class Runtime:
             "runs": WireExecutions(self.executions),
             "map_runs": WireMapRuns(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
-            "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits),
+            "trials": WireTrials(
+                self.workflows, self.invoker, self.functions.find, self.executions.limits, self._sender.send
+            ),
             "tokens": WireTokens(self.executions),
             "lambda_aliases": AliasRoom(),
-            "lambda_events": EventRoom(lambdas, self.workflows, self.executions, settings.event_retry_seconds),
+            "lambda_events": EventRoom(lambdas, queue),
             "lambda_policies": PolicyRoom(lambdas),
             "lambdas": lambdas,
         }
@@ -154,10 +159,13 @@ class Runtime:
     def worker(self) -> tuple[Work, Rounds]:
         """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS]
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS, invocations.EVENT]
         tasks = Tasks(self.executions, functions, owner, self.settings)
-        work = Work(tasks, self.executions, self.invoker, self.functions)
+        work = Work(tasks, self.executions, self.invoker, self.functions, self._in_memory(), self._sender)
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
+
+    def _in_memory(self) -> Express:
+        return Express(self.invoker, self.functions.find, self.executions.limits, self._sender.send)
 
     def close(self) -> None:
         self.timers.stop()

@@ -189,7 +189,9 @@ class Executions:
         return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
-        """Look after a map run; None when there is none."""
+        """Look after a map run; None when there is none, or it was looked after meanwhile."""
+        if not map_runs.is_asked_for(execution_id, frame, entry):
+            return None
         row = rows.locked(Execution, Execution.id == execution_id)
         if row is None or row.status != execution.IN_PROGRESS:
             return None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from runtime.engine import commands, events, execution, jsontext
+from runtime.engine import commands, events, execution, invocations, jsontext
 from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution
 from runtime.engine.limits import EngineLimits
@@ -36,8 +36,13 @@ class Express:
     """Runs executions in memory. ``kill`` ends one that another thread runs."""
 
     def __init__(
-        self, invoker: Invoker | InProcessInvoker, find: Callable[[str], Target | Outcome], limits: EngineLimits
+        self,
+        invoker: Invoker | InProcessInvoker,
+        find: Callable[[str], Target | Outcome],
+        limits: EngineLimits,
+        send: Callable[[Json, str], Outcome],
     ) -> None:
+        self._send = send
         self._invoker = invoker
         self._find = find
         self._limits = limits
@@ -105,6 +110,8 @@ class Express:
             flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
 
     def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
+        if task.function == invocations.EVENT:
+            return self._send(task.input, new_id())
         target = self._find(task.function)
         if isinstance(target, Outcome):
             return target

@@ -44,7 +44,7 @@ class Nested:
             wanted = self._wanted(claim, arguments)
             started = self._executions.start_wanted(latest, wanted)
         except AwsError as fault:
-            return Outcome(error=f"StepFunctions.{type(fault).__name__}Exception", cause=str(fault))
+            return Outcome(error=f"StepFunctions.{fault.code}Exception", cause=_refusal(claim, fault))
         except errors.NameTaken as fault:
             return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)
         except (StepwellError, jsontext.NotJson) as fault:
@@ -83,6 +83,11 @@ def _latest(arguments: Json) -> Latest:
     arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
     found, _, _ = target_of(_arns.parse_machine(arn if isinstance(arn, str) else ""))
     return found
+
+
+def _refusal(claim: Claimed, fault: AwsError) -> str:
+    request = invocations.request_of(claim.execution_id, claim.number)
+    return invocations.refused(fault.message, "AWSStepFunctions", fault.status, fault.code, request)
 
 
 def _answer(claim: Claimed, child: Execution) -> Json:

@@ -17,12 +17,14 @@ from db.values import OFTEN_LOST
 from runtime import nested
 from runtime.away import Done, certainly, patiently
 from runtime.crashpoints import reach
+from runtime.engine import invocations
 from runtime.engine.execution import Execution
 from runtime.executions import Executions
 from runtime.express import Express
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target, Terms
 from runtime.lambdas import event_calls
+from runtime.lambdas.events import EventSender
 from runtime.lambdas.functions import Functions
 from runtime.tasks import Tasks
 from runtime.workflows import EVENT, EXPRESS_FUNCTION
@@ -43,13 +45,20 @@ class Work:
     """What a worker's slots do, and which tasks they hold right now."""
 
     def __init__(
-        self, tasks: Tasks, executions: Executions, invoker: Invoker | InProcessInvoker, functions: Functions
+        self,
+        tasks: Tasks,
+        executions: Executions,
+        invoker: Invoker | InProcessInvoker,
+        functions: Functions,
+        express: Express,
+        sender: EventSender,
     ) -> None:
         self.tasks = tasks
         self.executions = executions
         self.invoker = invoker
         self.functions = functions
-        self.express = Express(invoker, functions.find, executions.limits)
+        self.express = express
+        self.sender = sender
         self.nested = nested.Nested(executions)
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
@@ -144,6 +153,8 @@ class Work:
             outcome = self._started_nested(claim)
         elif claim.function == EXPRESS_FUNCTION:
             outcome = self._ran_in_memory(claim)
+        elif claim.function == invocations.EVENT:
+            outcome = self._sent(claim)
         else:
             outcome = self._ran(claim)
         self._reporting.add(_key(claim))
@@ -177,6 +188,12 @@ class Work:
     def _started_nested(self, claim: Claimed) -> Outcome:
         """A handler of ours, which may begin twice: the start has a key. While the database is away it waits."""
         outcome = patiently(lambda: self.nested.run(claim))
+        return Outcome(killed=True) if outcome is None else outcome
+
+    def _sent(self, claim: Claimed) -> Outcome:
+        """The same of an event that a function is to be handed: each try of the task is one request."""
+        request = invocations.request_of(claim.execution_id, claim.number, claim.retries)
+        outcome = patiently(lambda: self.sender.send(json.loads(claim.input), request))
         return Outcome(killed=True) if outcome is None else outcome
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:

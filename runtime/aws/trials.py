@@ -13,7 +13,7 @@ from functions.contract import ACCOUNT, REGION, ROLE
 from functions.sfn._errors import InvalidExecutionInput, ValidationException
 from functions.sfn._rooms import DefinitionFault, Trial, Tried
 from runtime.aws.definitions import NO_JSON, as_aws, refusal, waits_outside
-from runtime.engine import commands, jsontext, trial
+from runtime.engine import commands, invocations, jsontext, trial
 from runtime.engine.execution import Execution
 from runtime.engine.home import Home
 from runtime.engine.kinds import SCHEMA
@@ -38,7 +38,9 @@ class WireTrials:
         invoker: Invoker | InProcessInvoker,
         find: Callable[[str], Target | Outcome],
         limits: EngineLimits,
+        send: Callable[[Json, str], Outcome],
     ) -> None:
+        self._send = send
         self._workflows = workflows
         self._invoker = invoker
         self._find = find
@@ -122,18 +124,18 @@ class WireTrials:
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The function itself, run once."""
-        target = self._find(task.function)
-        if isinstance(target, Outcome):
-            return Failure(target.error or "States.TaskFailed", target.cause)
-        seconds = min(task.timeout_seconds or SECONDS, SECONDS)
-        identity = new_id()
-        outcome = self._invoker.run(
-            target,
-            jsontext.write(task.input),
-            timeout_seconds=seconds,
-            key=identity,
-            request_id=identity,
-        )
+        outcome = self._outcome(task)
         if outcome.result is None:
             return Failure(outcome.error or "States.TaskFailed", outcome.cause)
         return Result(json.loads(outcome.result))
+
+    def _outcome(self, task: commands.DispatchTask) -> Outcome:
+        identity = new_id()
+        if task.function == invocations.EVENT:
+            return self._send(task.input, identity)
+        target = self._find(task.function)
+        if isinstance(target, Outcome):
+            return target
+        seconds = min(task.timeout_seconds or SECONDS, SECONDS)
+        text = jsontext.write(task.input)
+        return self._invoker.run(target, text, timeout_seconds=seconds, key=identity, request_id=identity)

@@ -23,10 +23,11 @@ def in_state(state: str, entry: int, what: str) -> str:
     return f"An error occurred while executing the state '{state}' (entered at the event id #{entry}). {what}"[:LONGEST]
 
 
-def no_results(path: Path) -> str:
-    """InputPath or OutputPath leads nowhere."""
-    steps = "".join(f"['{step}']" if isinstance(step, str) else f"[{step}]" for step in path.steps)
-    return f"Invalid path '{path.text}' : No results for path: ${steps}"
+def no_results(path: Path, reached: int | None) -> str:
+    """InputPath or OutputPath leads nowhere; what follows the colon are Jayway JsonPath's words."""
+    steps = "".join(f"['{step}']" if isinstance(step, str) else f"[{step}]" for step in path.steps[:reached])
+    said = "No results for path:" if reached is None else "Missing property in path"
+    return f"Invalid path '{path.text}' : {said} ${steps}"
 
 
 def no_step(path: Path, document: Json) -> str:

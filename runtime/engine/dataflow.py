@@ -8,6 +8,7 @@ work, Assign and Output. Assign sees the variables as they were before. Source: 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from runtime.engine import causes
@@ -19,6 +20,9 @@ from runtime.engine.standing import Standing, StateFault
 
 Json = Any
 Assigned = Mapping[str, Json]
+
+FROM_STATE: Mapping[str, Json] = MappingProxyType({"Source": "STATE_DATA"})
+"""What ``$$.Map.Item`` tells of an item of the state's own data. Source: developer guide, "Context object"."""
 
 
 class Ending(Protocol):
@@ -46,14 +50,15 @@ def arguments(run: Standing, frame: Frame, state: WorkState | PassState, **conte
     return run.evaluate(state.parameters, frame, scope)
 
 
-def item_input(run: Standing, frame: Frame, state: MapState, index: int, item: Json) -> Json:
-    """What an item of a Map is handed to its processor as."""
+def item_input(
+    run: Standing, frame: Frame, state: MapState, index: int, item: Json, told: Mapping[str, Json] = FROM_STATE
+) -> Json:
+    """What an item of a Map is handed to its processor as. ``told`` is what ``$$.Map.Item`` has beside it."""
     if state.selector is None:
         return item
     scope = run.scope(frame, effective_input(run, frame, state))
-    selected = run.evaluate(
-        state.selector, frame, scope.with_context({"Map": {"Item": {"Index": index, "Value": item}}})
-    )
+    context = {"Map": {"Item": {"Index": index, "Value": item, **told}}}
+    selected = run.evaluate(state.selector, frame, scope.with_context(context))
     run.check_size(selected, frame)
     return selected
 

@@ -113,6 +113,9 @@ class TaskState(WorkState):
     aliases: Mapping[str, str] = field(default_factory=dict, compare=False)
     timeout_seconds: Field | None = None
     heartbeat_seconds: Field | None = None
+    credentials: Field | None = None
+    may_send: bool = False
+    """Whether its call of Lambda may only hand an event over, which nobody waits for."""
     number: int | None = None
     """Which of the execution's planned tasks this is; None when a visit makes a task of its own."""
 
@@ -131,7 +134,7 @@ class ParallelState(WorkState):
 class Distribution:
     """What a Map in distributed mode says besides: where its items come from, how they are bundled, what may fail.
 
-    ``reader`` and ``writer`` give the arguments of calls; ``reader_config`` is as it is written.
+    ``reader`` and ``writer`` give the arguments of calls; their configurations are as they are written.
     """
 
     label: str
@@ -140,6 +143,7 @@ class Distribution:
     reader_config: Mapping[str, Json] = field(default_factory=dict)
     most_items: Field | None = None
     writer: Field | None = None
+    writer_config: Mapping[str, Json] = field(default_factory=dict)
     batch_items: Field | None = None
     batch_bytes: Field | None = None
     batch_input: Field | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
-from runtime.engine.invocations import answer, told
+from runtime.engine.invocations import result, told
 from runtime.engine.resources import QUALIFIED_BY, function_of
 
 Json = Any
@@ -196,7 +196,8 @@ def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[st
         return line.type, _member(line.type), {**named, **_of_integration(what, line, task, setting)}
     family, arn = _family(resource, setting)
     details = _of_work(what, line, task, arn)
-    return f"{family}{what}", _member(f"{family}{what}") if details else None, details
+    is_told = bool(details) or (family, what) == ("Activity", "Started")
+    return f"{family}{what}", _member(f"{family}{what}") if is_told else None, details
 
 
 def _family(resource: str, setting: Setting) -> tuple[str, str]:
@@ -210,7 +211,7 @@ def _family(resource: str, setting: Setting) -> tuple[str, str]:
 
 def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[str, Json]:
     if what == "Scheduled":
-        return {"resource": resource, **_payload("input", task.input), **_limits(line)}
+        return {"resource": resource, **_payload("input", task.input), **_terms(line)}
     if what == "Started":
         return {"workerName": line.details["worker"]} if "worker" in line.details else {}
     return _payload("output", task.result) if what == "Succeeded" else _fault(line.details)
@@ -220,20 +221,20 @@ def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting)
     if what == "Scheduled":
         is_invoked = "call" in line.details
         call = jsontext.write(told(line.details, _value(task.input))) if is_invoked else task.input
-        return {"region": setting.region, "parameters": call, **_limits(line)}
+        return {"region": setting.region, "parameters": call, **_terms(line)}
     if what == "Succeeded":
-        at = line.details.get("at")
-        if at is None or task.result is None:
+        if "at" not in line.details or task.result is None:
             return _payload("output", task.result)
-        wrapped = answer(_value(task.result), setting.identity, line.details["task"], at)
-        return _payload("output", jsontext.write(wrapped))
+        whole = result(_value(task.result), line.details, setting.identity, line.details["task"])
+        return _payload("output", jsontext.write(whole))
     return {} if what in ("Started", "Submitted") else _fault(line.details)
 
 
-def _limits(line: Recorded) -> dict[str, Json]:
-    """The time-outs that a task was scheduled with, in whole seconds as AWS has them."""
+def _terms(line: Recorded) -> dict[str, Json]:
+    """The time-outs that a task was scheduled with, in whole seconds as AWS has them, and the role of another."""
     names = ("timeoutInSeconds", "heartbeatInSeconds")
-    return {name: int(line.details[name]) for name in names if line.details.get(name) is not None}
+    role = {"taskCredentials": {"roleArn": line.details["role"]}} if "role" in line.details else {}
+    return {name: int(line.details[name]) for name in names if line.details.get(name) is not None} | role
 
 
 def _fault(details: Mapping[str, Json]) -> dict[str, Json]:

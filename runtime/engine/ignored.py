@@ -27,7 +27,6 @@ JSONPATH = "JSONPath"
 _CREDENTIALS = "is read and ignored: functions run here without a role"
 _IGNORED = {
     "ClientContext": "is read and ignored",
-    "InvocationType": "is read and ignored: a function is always waited for",
     "LogType": "is read and ignored: a task's logs are with its attempts",
 }
 

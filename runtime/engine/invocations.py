@@ -52,22 +52,42 @@ def said(arguments: Mapping[str, Json]) -> dict[str, Json]:
 def told(details: Mapping[str, Json], given: Json) -> Json:
     """The call that a line of history keeps, whole again with what the task's row says the function was given."""
     call: Mapping[str, Json] = details["call"]
-    return {**call, "Payload": given} if "payload" in details else call
+    if "payload" not in details:
+        return call
+    return {**call, "Payload": given["event"] if is_event(call) else given}
+
+
+def is_event(arguments: Mapping[str, Json]) -> bool:
+    """Whether the function is only to be handed an event, and nobody waits for it."""
+    return arguments.get("InvocationType") == "Event"
+
+
+EVENT = "lambda.invoke.Event"
+"""What a task has for its function that hands an event to one; it is given both: ``{"function", "event"}``."""
 
 
 def unreadable(fault: jsontext.NotJson, execution: str, number: int) -> str:
     """Lambda's word for a payload that is no JSON, as Step Functions passes it on."""
-    request = f"Request ID: {request_of(execution, number)}; Proxy: null"
-    where = f"(Service: AWSLambda; Status Code: 400; Error Code: {UNREADABLE.partition('.')[2]}; {request})"
-    return f"Could not parse request body into json: Could not parse payload into json: {fault} {where}"
+    told = f"Could not parse request body into json: Could not parse payload into json: {fault}"
+    return refused(told, "AWSLambda", 400, UNREADABLE.partition(".")[2], request_of(execution, number))
+
+
+def refused(told: str, service: str, status: int, code: str, request: str) -> str:
+    """What a service says when it refuses a call, as Step Functions tells of it.
+
+    Source: localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling/test_task_service_lambda.py, as
+    recorded.
+    """
+    answer = f"Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request}; Proxy: null"
+    return f"{told} ({answer})"
 
 
 UNREADABLE = "Lambda.InvalidRequestContentException"
 
 
-def request_of(execution: str, number: int) -> str:
+def request_of(execution: str, number: int, retry: int = 0) -> str:
     """The id of the request that a task makes of a service."""
-    return Chance(0, f"{execution}/{number}/request").uuid()
+    return Chance(0, f"{execution}/{number}/request{f'/{retry}' if retry else ''}").uuid()
 
 
 def answer(payload: Json, execution: str, number: int, at: int) -> Json:
@@ -93,6 +113,39 @@ def answer(payload: Json, execution: str, number: int, at: int) -> Json:
         },
         "SdkResponseMetadata": {"RequestId": request},
         "StatusCode": 200,
+    }
+
+
+def result(payload: Json, told: Mapping[str, Json], execution: str, number: int) -> Json:
+    """The state's result, of what the function returned and what the line of history tells besides."""
+    if "accepted" in told:
+        return accepted(execution, number, told["at"])
+    return answer(payload, execution, number, told["at"])
+
+
+def accepted(execution: str, number: int, at: int) -> Json:
+    """What the state's result is when a function was handed its event: nothing of what becomes of it.
+
+    Source: the headers are those of an Invoke that AWS answers 202, as SDKs log them.
+    """
+    request = request_of(execution, number)
+    headers = {
+        "Connection": "keep-alive",
+        "Content-Length": "0",
+        "Date": formatdate(at // 1000, usegmt=True),
+        "x-amzn-Remapped-Content-Length": "0",
+        "x-amzn-RequestId": request,
+        "X-Amzn-Trace-Id": _trace(execution, number, at),
+    }
+    return {
+        "Payload": "",
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {name: [headers[name]] for name in _AS_SENT if name in headers},
+            "HttpHeaders": headers,
+            "HttpStatusCode": 202,
+        },
+        "SdkResponseMetadata": {"RequestId": request},
+        "StatusCode": 202,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from runtime.engine.home import NOWHERE, Home
 from runtime.engine.jsonata import JsonataFault
 from runtime.engine.paths import Path, parse
 from runtime.engine.places import Way, slashed
-from runtime.engine.resources import NO_ALIASES, read
+from runtime.engine.resources import INVOKE, NO_ALIASES, read
 from runtime.engine.scope import Scope
 
 Json = Any
@@ -86,14 +87,17 @@ def _pass(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
 
 
 def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    call = read(body["Resource"], language.aliases)
     return d.TaskState(
         **_common(name, body, language),
         **_work(body, language),
         resource=body["Resource"],
-        call=read(body["Resource"], language.aliases),
+        call=call,
         aliases=language.aliases,
         timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
         heartbeat_seconds=value_of(body, "HeartbeatSeconds", language.is_jsonata),
+        credentials=template_of(body, "Credentials", language.is_jsonata),
+        may_send=call.kind == INVOKE and not call.waits_for_token and "InvocationType" in json.dumps(body),
         number=language.numbers.get(name),
     )
 
@@ -137,6 +141,7 @@ def _distribution(name: str, body: Mapping[str, Json], language: _Language) -> d
         reader_config={key: value for key, value in config.items() if not key.startswith("MaxItems")},
         most_items=value_of(config, "MaxItems", language.is_jsonata),
         writer=template_of(writer, arguments, language.is_jsonata, "ResultWriter/"),
+        writer_config=writer.get("WriterConfig", {}),
         batch_items=value_of(batcher, "MaxItemsPerBatch", language.is_jsonata),
         batch_bytes=value_of(batcher, "MaxInputBytesPerBatch", language.is_jsonata),
         batch_input=template_of(batcher, "BatchInput", language.is_jsonata, "ItemBatcher/"),

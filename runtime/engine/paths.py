@@ -28,10 +28,14 @@ _MISSING = object()
 
 
 class PathMissing(LookupError):
-    """There is nothing at the path, whose text is ``path``."""
+    """There is nothing at the path, whose text is ``path``.
 
-    def __init__(self, message: str, path: str) -> None:
+    ``reached`` is how many of its steps an object lacks the last of, when more would have followed.
+    """
+
+    def __init__(self, message: str, path: str, reached: int | None = None) -> None:
         self.path = path
+        self.reached = reached
         super().__init__(message)
 
 
@@ -71,13 +75,14 @@ class Path:
             value = context
         elif self.variable is not None:
             value = self._assigned(self.variable, variables or {})
+        root = value
         for step in self.steps:
             if isinstance(step, str):
                 value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
             else:
                 value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else _MISSING
             if value is _MISSING:
-                return self._nothing()
+                return self._nothing(root)
         return self._selected(value) if self.segments else value
 
     def put(self, document: Json, value: Json) -> Json:
@@ -100,11 +105,22 @@ class Path:
             return found
         return found[0] if found else self._nothing()
 
-    def _nothing(self) -> list[Json]:
+    def _nothing(self, root: Json = None) -> list[Json]:
         """A path that may select many selects none; only a definite one is missing."""
         if self.is_definite:
-            raise PathMissing(f"The path '{self.text}' is not in the input", self.text)
+            raise PathMissing(f"The path '{self.text}' is not in the input", self.text, self._reached(root))
         return []
+
+    def _reached(self, value: Json) -> int | None:
+        """Which step, counted from 1, an object lacks, unless it is the last."""
+        for number, step in enumerate(self.steps[:-1], 1):
+            if isinstance(step, str) and isinstance(value, dict) and step not in value:
+                return number
+            try:
+                value = value[step]
+            except (LookupError, TypeError):
+                return None
+        return None
 
     def _placed(self, document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
         if not steps:

@@ -274,7 +274,7 @@ JSONPATH_STATES: Mapping[str, Table] = {
         "TimeoutSecondsPath": Field(a_path),
         "HeartbeatSeconds": Field(_TIMEOUT),
         "HeartbeatSecondsPath": Field(a_path),
-        "Credentials": Field(anything),
+        "Credentials": Field(template),
     },
     "Choice": {
         **_PATHS,
@@ -319,7 +319,7 @@ JSONATA_STATES: Mapping[str, Table] = {
         "Arguments": Field(jsonata),
         "TimeoutSeconds": Field(or_jsonata(_TIMEOUT)),
         "HeartbeatSeconds": Field(or_jsonata(_TIMEOUT)),
-        "Credentials": Field(anything),
+        "Credentials": Field(jsonata),
     },
     "Choice": {
         **_JSONATA,

@@ -131,7 +131,17 @@ class Slice(Segment):
     def of(self, value: Json, budget: Budget) -> Iterator[Json]:
         if isinstance(value, list):
             budget.spend(len(value))
-            yield from value[self.start : self.stop]
+            yield from value[self.start : self.stop] if self._has_one_end else self._between(value, budget)
+
+    @property
+    def _has_one_end(self) -> bool:
+        return self.start is None or self.stop is None
+
+    def _between(self, value: list[Json], budget: Budget) -> Iterator[Json]:
+        """Jayway counts from the first end up to the other: ``[1:-1]`` is nothing, ``[-2:0]`` are the last two."""
+        assert self.start is not None and self.stop is not None
+        for at in range(max(self.start, -len(value)), min(self.stop, len(value))):
+            yield value[at]
 
 
 @dataclass(frozen=True)
@@ -356,7 +366,9 @@ def _is_number(value: Json) -> bool:
 
 
 def _same(left: Json, right: Json) -> bool:
-    return bool(left == right) and (type(left) is type(right) or (_is_number(left) and _is_number(right)))
+    """What is not there is like nothing else, not even like what is not there either."""
+    alike = type(left) is type(right) or (_is_number(left) and _is_number(right))
+    return left is not _NOTHING and alike and bool(left == right)
 
 
 def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:

@@ -14,7 +14,7 @@ from typing import Any
 from db.database import database, transaction
 from db.function_models import EventConfig
 from functions.contract import Page
-from functions.errors import NameTaken
+from functions.errors import NameTaken, PayloadTooLarge
 from functions.lambda_api import _names
 from functions.lambda_api._errors import (
     InvalidParameterValueException,
@@ -27,12 +27,14 @@ from runtime.engine import jsontext
 from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import Compiled
 from runtime.executions import Executions
+from runtime.invoke import Outcome
 from runtime.lambdas import event_calls
+from runtime.lambdas.functions import Functions
 from runtime.lambdas.room import LambdaRoom
 from runtime.pages import page
 from runtime.rows import clock_sql
 from runtime.starting import Wanted
-from runtime.workflows import EVENT, Latest, Workflows
+from runtime.workflows import EVENT, Workflows
 
 Json = Any
 
@@ -50,39 +52,59 @@ NOT_RUN = {"ErrorEquals": [event_calls.AGED, event_calls.STOPPED], "MaxAttempts"
 """An event that waited for too long, or whose function is stopped, is not tried again: as on AWS."""
 
 
-class EventRoom:
-    def __init__(self, lambdas: LambdaRoom, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
-        self._lambdas = lambdas
+class EventQueue:
+    def __init__(self, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
         self._workflows = workflows
         self._executions = executions
         self._retry_seconds = retry_seconds
 
-    def send(self, function: Reference, call: Call) -> None:
-        """Take an event; it is committed when this returns."""
-        latest, wanted = self.prepared(function, call)
+    def take(self, function: Reference, event: Json, request_id: str) -> None:
+        """Take an event for a function that is there; it is committed when this returns. One request is taken once."""
+        document = machine(function, event_calls.rules_of(function) or EventRules(), self._retry_seconds)
+        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
         try:
-            self._executions.start_wanted(latest, wanted)
+            self._executions.start_wanted(latest, Wanted({"payload": event}, request_id))
         except NameTaken:  # the same request, written by a try whose answer was lost
             return
 
-    def prepared(self, function: Reference, call: Call) -> tuple[Latest, Wanted]:
-        """The execution that an event is, for ``Executions.start_wanted``, or for a transaction of the caller's own.
 
-        Nothing is written but the function's machine, where it is new.
-        """
+class EventSender:
+    """What a task does that calls a function with ``InvocationType`` Event: it has it called, and does not wait."""
+
+    def __init__(self, queue: EventQueue, functions: Functions) -> None:
+        self._queue = queue
+        self._functions = functions
+
+    def send(self, call: Json, request_id: str) -> Outcome:
+        """Have the function called that ``call`` names, or say why it cannot be."""
+        found = self._functions.find(call["function"])
+        if isinstance(found, Outcome):
+            return found
+        name, _, qualifier = call["function"].partition(QUALIFIED_BY)
+        try:
+            self._queue.take(Reference(name, qualifier or None), call["event"], request_id)
+        except PayloadTooLarge as fault:
+            return Outcome(error="Lambda.RequestTooLargeException", cause=fault.message)
+        return Outcome(result="null")
+
+
+class EventRoom:
+    def __init__(self, lambdas: LambdaRoom, queue: EventQueue) -> None:
+        self._lambdas = lambdas
+        self._queue = queue
+
+    def send(self, function: Reference, call: Call) -> None:
+        """Take an event; it is committed when this returns."""
         self._lambdas.get(function)
         try:
             event = jsontext.read(call.payload)
         except jsontext.NotJson as fault:
             raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
-        rules = self._found(function)
-        document = machine(function, rules or EventRules(), self._retry_seconds)
-        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
-        return latest, Wanted({"payload": event}, call.request_id)
+        self._queue.take(function, event, call.request_id)
 
     def rules(self, function: Reference) -> EventRules:
         """Raises ResourceNotFoundException."""
-        found = self._found(function)
+        found = event_calls.rules_of(function)
         if found is None:
             raise ResourceNotFoundException(f"The function {function.arn} doesn't have an EventInvokeConfig")
         return found
@@ -109,9 +131,6 @@ class EventRoom:
         with database.connection_context():
             found = list(query.order_by(EventConfig.qualifier).limit(limit + 1))
         return page(found, limit, lambda one: one.qualifier, lambda one: (one.qualifier, event_calls.rules(one)))
-
-    def _found(self, function: Reference) -> EventRules | None:
-        return event_calls.rules_of(function)
 
     def _check(self, destination: str | None) -> None:
         """A destination is a function that is there. Raises InvalidParameterValueException."""

@@ -14,8 +14,10 @@ from typing import Any
 from functions.contract import FunctionView
 from functions.lambda_api._names import Reference, arn
 from functions.lambda_api._rooms import Found
+from runtime.engine.invocations import refused
 from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import FunctionDefaults
+from runtime.ids import new_id
 from runtime.invoke import Outcome, Target
 from runtime.lambdas import store
 from runtime.lambdas.unpacked import Unpacked
@@ -39,7 +41,9 @@ class Functions:
         function = Reference(name, qualifier or None)
         found = self.stored(function)
         if found is None:
-            return Outcome(error="Lambda.ResourceNotFoundException", cause=function.unknown.message)
+            fault = function.unknown
+            cause = refused(fault.message, "AWSLambda", fault.status, type(fault).__name__, new_id())
+            return Outcome(error=f"Lambda.{type(fault).__name__}", cause=cause)
         return found
 
     def stored(self, function: Reference) -> Target | Outcome | None:

@@ -23,13 +23,15 @@ def enter(run: Run, frame: Frame, state: TaskState) -> None:
     token = run.token(frame, number) if state.is_answered else None
     value = dataflow.arguments(run, frame, state, **({"Task": {"Token": token}} if token else {}))
     function = _function(state, value)
+    is_event = state.may_send and invocations.is_event(value)
     run.check_size(value, frame)
     seconds = _seconds(run, frame, state, state.timeout_seconds)
     silence = _seconds(run, frame, state, state.heartbeat_seconds)
     limits = {"timeoutInSeconds": seconds, "heartbeatInSeconds": silence}
     is_invoked = state.call.kind == INVOKE
     said = invocations.said(value) if is_invoked else {}
-    run.record("TaskScheduled", frame, task=number, resource=state.resource, **said, **limits)
+    role = _role(run, frame, state)
+    run.record("TaskScheduled", frame, task=number, resource=state.resource, role=role, **said, **limits)
     try:
         given = invocations.event_of(value) if is_invoked else value
     except jsontext.NotJson as fault:
@@ -43,8 +45,8 @@ def enter(run: Run, frame: Frame, state: TaskState) -> None:
             entry=frame.entry,
             number=number,
             step=frame.state,
-            function=function,
-            input=given,
+            function=invocations.EVENT if is_event else function,
+            input={"function": function, "event": given} if is_event else given,
             retry=sum(frame.retries),
             timeout_seconds=seconds,
             token=token,
@@ -73,15 +75,23 @@ def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
     if isinstance(event, TaskFailed):
         return _fail(run, frame, state, event.error, event.cause)
     number = number_of(state, frame)
-    is_wrapped = state.call.kind == INVOKE and not state.is_answered
-    result = invocations.answer(event.output, run.before.id, number, event.at) if is_wrapped else event.output
+    told = _told(run, frame, state)
+    result = invocations.result(event.output, told, run.before.id, number) if told else event.output
     try:
         run.check_size(result, frame)
     except StateFault as fault:
         return _fail(run, frame, state, fault.error, fault.cause_in(frame))
     run.commands.append(CompleteTask(number, event.output))
-    run.record("TaskSucceeded", frame, task=number, at=event.at if is_wrapped else None)
+    run.record("TaskSucceeded", frame, task=number, **told)
     run.complete(frame, state, result)
+
+
+def _told(run: Run, frame: Frame, state: TaskState) -> dict[str, Json]:
+    """What the result of a call of Lambda is made of besides what the function returned; nothing of other tasks."""
+    if state.call.kind != INVOKE or state.is_answered:
+        return {}
+    is_event = state.may_send and invocations.is_event(dataflow.arguments(run, frame, state))
+    return {"at": run.event.at, **({"accepted": True} if is_event else {})}
 
 
 def _fail(run: Run, frame: Frame, state: TaskState, error: str, cause: str | None) -> None:
@@ -97,6 +107,14 @@ def _fail(run: Run, frame: Frame, state: TaskState, error: str, cause: str | Non
 def _named(resource: str) -> str:
     """What a cause calls a resource: an integration by its service, others as they are."""
     return resource.partition(":states:::")[2].partition(":")[0] or resource
+
+
+def _role(run: Run, frame: Frame, state: TaskState) -> Json:
+    """The role that Credentials name, for the history alone."""
+    if state.credentials is None:
+        return None
+    said = run.evaluate(state.credentials, frame, run.scope(frame, dataflow.effective_input(run, frame, state)))
+    return said.get("RoleArn") if isinstance(said, dict) else None
 
 
 def _seconds(run: Run, frame: Frame, state: TaskState, field: Field | None) -> float | None:

@@ -79,7 +79,9 @@ class Driver:
         decide: Decide = transition,
         in_order: bool = True,
         name: str = "e-1",
+        runs: Callable[[str], Answer] | None = None,
     ) -> None:
+        self.runs = runs
         self.machine = machine
         self.answer = answer
         self.chance = Random(seed)
@@ -138,6 +140,8 @@ class Driver:
         match command:
             case DispatchTask():
                 self._call(command, at)
+            case SetTimer(kind=commands.RUN) if self.runs is not None:
+                self._begin_run(command, self.runs(self.play.execution.frames[command.frame].state), at)
             case SetTimer():
                 self.play.timers.append(command)
                 self._plan(at, command.delay_seconds, lambda now: self._fired(command, now))
@@ -148,6 +152,11 @@ class Driver:
                 self._settle(command)
             case FailTask() | HoldTask():
                 self._settle(command)
+
+    def _begin_run(self, timer: SetTimer, ending: Answer, at: int) -> None:
+        """Let a map run end as it is told to: its executions are not played."""
+        place, told = (timer.frame, timer.entry), (ending.result, ending.error, ending.cause)
+        self._plan(at, ending.after, lambda now: events.MapRunEnded(now, self._seed(), *place, *told))
 
     def _settle(self, command: CompleteTask | FailTask | HoldTask) -> None:
         step = next((one.step for one in self.play.dispatched if one.number == command.number), None)
@@ -202,9 +211,12 @@ class Script:
         self.left = {step: [Answer(**one) for one in calls] for step, calls in answers.items()}
 
     def __call__(self, task: DispatchTask) -> Answer:
-        if not self.left.get(task.step):
-            raise Unscripted(f"{task.step} is called, retry {task.retry}, and the script has no answer left")
-        return self.left[task.step].pop(0)
+        return self.of(task.step)
+
+    def of(self, step: str) -> Answer:
+        if not self.left.get(step):
+            raise Unscripted(f"{step} is called, and the script has no answer left")
+        return self.left[step].pop(0)
 
     @property
     def unused(self) -> list[str]:

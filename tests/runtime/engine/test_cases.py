@@ -52,7 +52,7 @@ def machine_of(case: Json) -> StateMachine:
 def play(case: Json) -> Play:
     script = Script(case.get("tasks", {}))
     limits = EngineLimits(**case["limits"]) if "limits" in case else LIMITS
-    about = {"seed": case.get("seed", 0), "limits": limits, "name": case.get("name", "e-1")}
+    about = {"seed": case.get("seed", 0), "limits": limits, "name": case.get("name", "e-1"), "runs": script.of}
     driver = Driver(machine_of(case), case.get("input", {}), script, **about)
     played = driver.run(case.get("cancelAfter"))
     for count in range(1, case.get("redrives", 0) + 1):
@@ -126,9 +126,8 @@ def test_case(file: Path) -> None:
     expected = case["expect"]
     assert case["source"]
     if "faults" in expected:
-        assert {fault.path: fault.message for fault in validate.workflow(case["definition"], FUNCTIONS)} == expected[
-            "faults"
-        ]
+        faults = validate.workflow(case["definition"], FUNCTIONS)
+        assert sorted(f"{fault.path}: {fault.message}" for fault in faults) == sorted(expected["faults"])
         return
     played = play(case)
     assert "status" in expected

@@ -87,6 +87,12 @@ RULES = [
     ("$.mixed[?(1 == @.v)]", [{"v": 1}, {"v": 1.0}]),
     ("$.ids[?(@.id == 9007199254740993)]", [{"id": 9007199254740993}]),
     ("$.jar[?(@.a == 5e0)]", [{"a": 5}]),
+    # What is not there is like nothing, and a slice with two ends goes up from the first: Jayway's ways.
+    ("$.ids[?(@.no == @.nope)]", []),
+    ("$.ids[?(@.no != @.nope)].id", [9007199254740993, 9007199254740992]),
+    ("$.jar[1:-1]", []),
+    ("$.jar[-2:0].a", [7, 3]),
+    ("$.jar[-9:2].a", [1, 5, 2, 7, 3, 1, 5]),
     # Members of any name.
     ("$.odd[*]['a b']", [1, 3]),
     ("$.odd[*].it\\'s", [{"x-y": 2}]),
