@@ -177,6 +177,14 @@ def test_a_signature_for_another_service_is_none(wire: LambdaWire, service: str,
     )
 
 
+def test_step_functions_wants_its_own_signature(wire: LambdaWire) -> None:
+    for service, status in (("states", 200), ("lambda", 400)):
+        head = {"content-type": "application/json", "x-amz-target": "AWSStepFunctions.ListStateMachines"}
+        request = AWSRequest("POST", f"{wire.url}/", head, data=b"{}")
+        SigV4Auth(Credentials(ID, SECRET), service, "us-east-1").add_auth(request)
+        assert asked(wire, "/", dict(request.headers.items()), "POST")[0] == status
+
+
 def test_a_body_that_was_changed_on_its_way_is_refused(wire: LambdaWire) -> None:
     target, body = "/2015-03-31/functions/step1/invocations", b'{"data": 1}'
     request = AWSRequest("POST", f"{wire.url}{target}", {"content-type": "application/json"}, data=body)
