@@ -7,7 +7,7 @@ from typing import Any
 from runtime.engine import dataflow
 from runtime.engine.definition import MapState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Reference
+from runtime.engine.fields import Field, Reference
 from runtime.engine.paths import Path
 from runtime.engine.standing import Standing, StateFault
 
@@ -23,5 +23,11 @@ def items_of(run: Standing, frame: Frame, state: MapState, given: Json) -> list[
         return items
     if state.is_jsonata and state.items is not None:
         raise dataflow.unfit(frame, state.items, "a list or an object", items)
-    path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
-    raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')
+    raise StateFault("States.Runtime", f'Reference path "{_shown(state.items)}" must point to array.')
+
+
+def _shown(field: Field | None) -> str:
+    """A path as AWS shows it: into the context object with one ``$`` only."""
+    if not isinstance(field, Reference) or not isinstance(field.node, Path):
+        return "$"
+    return field.node.text[1:] if field.node.of_context else field.node.text
