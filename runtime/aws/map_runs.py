@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from peewee import SQL
@@ -16,15 +16,16 @@ from functions.contract import Page
 from functions.sfn._arns import Arn
 from functions.sfn._errors import ResourceNotFound, ValidationException
 from functions.sfn._rooms import MapRun, MapRunChanges, MapRunRow, RunRow
-from functions.sfn._shapes import REDRIVABLE_MS
-from runtime import map_runs, rows
+from functions.sfn._shapes import MOST_EVENTS, REDRIVABLE_MS
+from runtime import map_redrives, map_runs, rows
 from runtime.aws.executions import ROW_COLUMNS, execution_row, found_execution
 from runtime.engine import jsontext
 from runtime.engine.states.distributed import MOST_AT_ONCE, Plan
-from runtime.executions import REDRIVABLE, Executions
+from runtime.executions import Executions
 from runtime.ids import is_id
 from runtime.pages import page
 from runtime.parents import RUN_PREFIX
+from runtime.redrives import REDRIVABLE
 
 Json = Any
 
@@ -34,7 +35,7 @@ COUNTED = {
     "FAILED": "failed",
     "TIMED_OUT": "timedOut",
     "CANCELLED": "aborted",
-    "PENDING_REDRIVE": "pendingRedrive",
+    map_redrives.PENDING: "pendingRedrive",
 }
 Counts = dict[str, int]
 
@@ -47,7 +48,7 @@ class WireMapRuns:
         with database.connection_context():
             run = _found(arn)
             parent = Execution.get_by_id(run.execution_id)
-            plan = plan_of(run)
+            plan = map_runs.plan_of(run)
             items, executions = _counts(run, plan)
         return MapRun(
             **vars(_row(run, parent)),
@@ -76,8 +77,8 @@ class WireMapRuns:
             run = _found(arn)
             if run.status != map_runs.RUNNING:
                 raise ValidationException(f"The Map Run is {run.status} and cannot be updated: '{arn.text}'")
-            plan = jsontext.write(asdict(_changed(plan_of(run), changes)))
-            MapRunTable.update(plan=plan).where(MapRunTable.id == run.id).execute()
+            changed = jsontext.write({**json.loads(run.changes), **_changed(changes)})
+            MapRunTable.update(changes=changed).where(MapRunTable.id == run.id).execute()
             map_runs.ask(run.execution_id, run.frame, run.entry)
         self._executions.bell.wake_timers()
 
@@ -86,7 +87,7 @@ class WireMapRuns:
     ) -> Page[RunRow]:
         with database.connection_context():
             run = _found(arn)
-            is_batched = plan_of(run).is_batched
+            is_batched = map_runs.plan_of(run).is_batched
             size = SQL(queries.batch_size() if is_batched else "1").alias("items")
             mine = OF_MAP_RUN == f"{RUN_PREFIX}{run.id}", Execution.parent.is_null(False)
             query = Execution.select(*ROW_COLUMNS, size).where(*mine, *_filters(run, status, redriven))
@@ -94,10 +95,6 @@ class WireMapRuns:
                 query = query.where(Execution.id < cursor)
             found = list(query.order_by(Execution.id.desc()).limit(limit + 1))
         return page(found, limit, lambda one: one.id, lambda one: _child(run, one))
-
-
-def plan_of(run: MapRunTable) -> Plan:
-    return Plan(**json.loads(run.plan))
 
 
 def _found(arn: Arn) -> MapRunTable:
@@ -117,14 +114,7 @@ def _row(run: MapRunTable, parent: Execution) -> MapRunRow:
 
 
 def _child(run: MapRunTable, row: Execution) -> RunRow:
-    pending = is_pending(run, row)
-    return replace(execution_row(row), items=int(row.items), status="PENDING_REDRIVE" if pending else row.status)
-
-
-def is_pending(run: MapRunTable, row: Execution) -> bool:
-    """Whether an execution of the run is to be redriven, and waits for its turn."""
-    place = int(row.parent.rpartition(":")[2])
-    return row.status in REDRIVABLE and run.again <= place < run.again_end
+    return replace(execution_row(row), items=int(row.items), status=map_redrives.status_of(run, row))
 
 
 def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> list[Any]:
@@ -132,7 +122,7 @@ def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> lis
     pending = (
         Execution.status.in_(REDRIVABLE) & (SQL(queries.PLACE) >= run.again) & (SQL(queries.PLACE) < run.again_end)
     )
-    if status == "PENDING_REDRIVE":
+    if status == map_redrives.PENDING:
         wanted.append(pending)
     elif status is not None:
         wanted += [Execution.status == status, ~pending]
@@ -141,23 +131,23 @@ def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> lis
     return wanted
 
 
-def _changed(plan: Plan, changes: MapRunChanges) -> Plan:
-    """The plan with all that is not None."""
+def _changed(changes: MapRunChanges) -> dict[str, Any]:
+    """Of the plan what is not None here."""
     concurrency = None if changes.concurrency is None else min(changes.concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
     given = {
         "concurrency": concurrency,
         "tolerated_percentage": changes.tolerated_percentage,
         "tolerated_count": changes.tolerated_count,
     }
-    return replace(plan, **{name: value for name, value in given.items() if value is not None})
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:
     """How many of the run's items and how many of its executions are how far, by AWS's names."""
     items = {**dict.fromkeys(COUNTED.values(), 0), "failuresNotRedrivable": 0}
     executions = dict(items)
-    earliest = queries.now() - REDRIVABLE_MS
-    for tally in queries.map_run_tallies(run.id, plan.is_batched, (run.again, run.again_end), earliest):
+    redrivable = MOST_EVENTS, queries.now() - REDRIVABLE_MS
+    for tally in queries.map_run_tallies(run.id, plan.is_batched, (run.again, run.again_end), redrivable):
         for name in (COUNTED[tally.status], *(("failuresNotRedrivable",) if tally.stuck else ())):
             items[name] += tally.items
             executions[name] += tally.executions
