@@ -279,7 +279,7 @@ class Run(Standing):
     def _fails_of_itself(self, frame: Frame, state: WorkState) -> bool:
         """Whether it is a Map that fails because of its map run, or of an expression that it would have begun with."""
         above = self.history[-1].type if self.history else None
-        is_new = frame.waiting in (execution.ENDED, execution.FOR_RETRY)
+        is_new = frame.waiting in (execution.FOR_WORK, execution.FOR_RETRY)
         return isinstance(state, MapState) and (above == "MapRunFailed" or (above == "EvaluationFailed" and is_new))
 
     def _settle_failed(self, command: FailTask | HoldTask) -> None:

@@ -251,7 +251,7 @@ def _bracket(text: str, at: int) -> tuple[str | int | Segment, int]:
 
 
 def _quoted(inside: str) -> str:
-    """The same with quotes about the words that lack them. Source: aws-samples, ``parallel-translate``: ``[?(@.a==b)]``."""
+    """The same with quotes about words that lack them. Source: aws-samples, ``parallel-translate``: ``[?(@.a==b)]``."""
     return _WORD.sub(lambda found: f"'{found[1]}'" if found[1] else found[0], inside)
 
 
