@@ -149,12 +149,15 @@ def _previous(
     if line.step is None or line.type.endswith(_FOLLOWING):
         return line.id - 1
     path = line.frame
-    while path and path not in last:
+    while path:
         parent, _, place = path.rpartition("/")
-        if (item := (parent, int(place.partition(".")[2]))) in begun:
+        item = (parent, int(place.partition(".")[2]))
+        if last.get(path, 0) > begun.get(item, last.get(parent, 0)):  # else it is of a try before
+            return last[path]
+        if item in begun:
             return begun[item]
         path = parent
-    return last.get(path, line.id - 1)
+    return last.get("", line.id - 1)
 
 
 def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
@@ -193,8 +196,9 @@ def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
 
 
 def _of_map(line: Recorded, setting: Setting) -> dict[str, Json]:
-    if line.type == "MapRunStarted":
-        return {"mapRunArn": f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"}
+    if line.type in ("MapRunStarted", "MapRunRedriven"):
+        arn = f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"
+        return {"mapRunArn": arn, **{name: line.details[name] for name in ("redriveCount",) if name in line.details}}
     if line.type == "MapRunFailed":
         return _fault(line.details)
     if line.type == "MapStateStarted":

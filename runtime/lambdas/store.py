@@ -127,6 +127,7 @@ def delete_version(function: Reference) -> None:
                 f"Unable to delete version because the following aliases reference it: [{', '.join(sorted(using))}]"
             )
         row.delete_instance()
+        forget_qualifier(function.name, str(row.number))
         _forget(row.code)
 
 
@@ -205,6 +206,12 @@ def code(sha256: str) -> bytes | None:
     with database.connection_context():
         kept = FunctionCode.get_or_none(FunctionCode.sha256 == sha256)
     return None if kept is None else bytes(kept.content)
+
+
+def forget_qualifier(name: str, qualifier: str) -> None:
+    """Let what belongs to a version or an alias go with it: the next one of its name has none of it."""
+    for model in (EventConfig, FunctionPermission):
+        model.delete().where(model.name == name, model.qualifier == qualifier).execute()
 
 
 @contextmanager

@@ -293,6 +293,25 @@ def test_reserved_concurrency_is_what_runs_at_a_time(wire: LambdaWire) -> None:
     assert "ReservedConcurrentExecutions" not in wire.client.get_function_concurrency(FunctionName="mine")
 
 
+def test_a_function_that_is_stopped_runs_nowhere(wire: LambdaWire, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    made(wire, f"open({str(note)!r}, 'w').close()")
+    states = wire.states
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": f"{ARN}mine", "End": True}}}
+    given = {"name": "quick", "definition": json.dumps(definition), "roleArn": ROLE, "type": "EXPRESS"}
+    quick = states.create_state_machine(**given)["stateMachineArn"]
+    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=0)
+    assert refused(wire.client.invoke, FunctionName="mine")[0] == "TooManyRequestsException"
+    assert states.start_sync_execution(stateMachineArn=quick)["error"] == "Lambda.TooManyRequestsException"
+    tried = states.test_state(definition=json.dumps(definition["States"]["A"]), roleArn=ROLE)
+    assert tried["error"] == "Lambda.TooManyRequestsException"
+    with urlopen(Request(f"{wire.url}/functions/mine/invoke", b"3", {"content-type": "application/json"})) as answer:
+        assert json.load(answer)["error"] == "Lambda.TooManyRequestsException"
+    with wire.worker() as worker:
+        assert run(wire, worker, f"{ARN}mine", 1)["error"] == "Lambda.TooManyRequestsException"
+    assert not note.exists()
+
+
 def test_a_reservation_holds_over_web_processes_and_workers(wire: LambdaWire, tmp_path: Path) -> None:
     gate, seen = tmp_path / "gate", tmp_path / "seen"
     waits = f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)"

@@ -59,6 +59,11 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
         given = dataflow.effective_input(run, frame, state)
         length = len(collection_of(run, frame, state, given, takes_objects=True))
     run.record("MapStateStarted", frame, length=length, again=frame.entry if frame.retries else None)
+    go_on(run, frame)
+
+
+def go_on(run: Run, frame: Frame) -> None:
+    """Have the run redriven, which keeps the entry that it was begun with in mind; or begun, if it never was."""
     run.put(frame, waiting=execution.FOR_RUN)
     run.commands.append(SetTimer(commands.RUN, frame.path, frame.entry, 0, 0))
 

@@ -169,7 +169,7 @@ def check_cut(
     cut, move = decided(machine, before, event, limits)
     assert repr((move.commands, move.history)) == repr((whole.commands, whole.history))
     assert repr(replace(move.execution, frames={})) == repr(replace(whole.execution, frames={}))
-    if whole.execution.status == IN_PROGRESS:
+    if whole.execution.status != "COMPLETED":
         assert saved(before.frames, cut.frames, move) == whole.execution.frames
 
 
