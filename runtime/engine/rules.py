@@ -370,7 +370,7 @@ AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Map": (
         ("MaxConcurrency", "MaxConcurrencyPath"),
         ("ItemSelector", "Parameters"),
-        ("ItemReader", "ItemsPath", "Items"),
+        ("ItemReader", "Items"),
         ("ToleratedFailureCount", "ToleratedFailureCountPath"),
         ("ToleratedFailurePercentage", "ToleratedFailurePercentagePath"),
     ),
