@@ -148,7 +148,7 @@ for _name, _columns, _where in _EXECUTION_INDEXES:
 
 
 class Frame(Table):
-    """A place where an execution stands besides its root: a branch."""
+    """A place where an execution stands besides its root: a branch. Those of one that failed stay, for a redrive."""
 
     execution_id = IdField()
     path = TextField()

@@ -22,8 +22,6 @@ from db.values import CLAIMED
 
 IN_MAP_RUN, PLACE = "substr(parent, 1, 40)", "CAST(substr(parent, 42) AS INTEGER)"
 """Of an execution that belongs to a map run: ``run:<its id>``, and which one of its executions it is."""
-MOST_EVENTS = 24_999
-"""With so many events an execution has no room for a redrive. Source: AWS's reference, "RedriveExecution"."""
 
 
 @dataclass(frozen=True)
@@ -336,21 +334,22 @@ def overtaken_tasks(by_task: str, older_ms: int, limit: int) -> list[str]:
     return [str(row[0]) for row in _all(sql, (by_task, older_ms, limit))]
 
 
-def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], least_redrivable: int) -> list[Tally]:
+def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], redrivable: tuple[int, int]) -> list[Tally]:
     """How many executions of a map run stand how, and how many items they take.
 
     PENDING_REDRIVE are those that ended without success and stand in the places from ``again[0]`` to before
-    ``again[1]``. ``least_redrivable`` is the earliest end of one that may still be redriven.
+    ``again[1]``. One that may be redriven has fewer events than ``redrivable[0]``, and ended no earlier than
+    ``redrivable[1]``.
     """
     failed = "status IN ('FAILED', 'TIMED_OUT', 'CANCELLED')"
     is_next = f"{failed} AND {PLACE} >= {{0}} AND {PLACE} < {{0}}"
     sql = (
         f"SELECT CASE WHEN {is_next} THEN 'PENDING_REDRIVE' ELSE status END, "
-        f"{failed} AND (history_count >= {MOST_EVENTS} OR finished_at < {{0}}), "
+        f"{failed} AND (history_count >= {{0}} OR finished_at < {{0}}), "
         f"COUNT(*), SUM({batch_size() if is_batched else '1'}) "
         f"FROM execution WHERE {IN_MAP_RUN} = {{0}} AND parent IS NOT NULL GROUP BY 1, 2"
     )
-    found = _all(sql, (*again, least_redrivable, f"run:{run}"))
+    found = _all(sql, (*again, *redrivable, f"run:{run}"))
     return [Tally(status, bool(stuck), executions, int(items)) for status, stuck, executions, items in found]
 
 

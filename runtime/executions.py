@@ -19,13 +19,13 @@ from pathlib import Path
 from db import queries
 from db.database import database, transaction
 from db.models import Attempt, Execution, Task
-from db.queries import Claimed, Finish, Line
+from db.queries import Claimed, Finish
 from functions.errors import (
     Conflict,
     NotFound,
     TaskClosed,
 )
-from runtime import hotpath, ledger, map_runs, parents, pausing, rows, starting, tokens
+from runtime import hotpath, ledger, map_runs, parents, pausing, redrives, rows, starting, tokens
 from runtime.away import Done
 from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext, retry
@@ -43,10 +43,7 @@ from runtime.workflows import Latest, Workflows, limits_of
 
 log = logging.getLogger("stepwell.executions")
 
-REDRIVABLE = (execution.FAILED, execution.TIMED_OUT, execution.CANCELLED)
-"""The ends after which an execution may go on."""
-
-CHILDREN = (1, 40, 1_000, sys.maxsize)
+CHILDREN = (1, 40, 1_000, sys.maxsize, None)
 """How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
 
 
@@ -97,7 +94,7 @@ class Executions:
         long ago the claim was made, by the worker's monotonic clock.
         """
         if claim.token is not None:
-            return self._await_answer(claim, logs)
+            return self._await_answer(claim, result, logs)
         output = json.loads(result)
         machine = self.workflows.machine(claim.version_id)
         moment, limits = Moment(claim.now + took_ms, _seed()), limits_of(claim.workflow, self.limits)
@@ -201,7 +198,7 @@ class Executions:
             return None if pumped is None else pumped.effects
         return pumped.effects.with_those(self._written(row, pumped.event, 0) or Effects())
 
-    def _await_answer(self, claim: Claimed, logs: str) -> None:
+    def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
         guard = Guard(claim.id, claim.attempt, claim.owner)
         with database.connection_context(), transaction():
@@ -211,8 +208,7 @@ class Executions:
                 return self._drop_answered(claim, logs)
             rows.close_attempt(task, "COMPLETED", logs=logs)
             Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
-            details = jsontext.write({"task": claim.number})
-            ledger.append(row, Line("TaskSubmitted", claim.frame, claim.step, details))
+            ledger.append(row, ledger.submitted(claim, result, self.limits.payload))
             reach("await.before_commit")
         reach("await.after_commit")
 
@@ -233,24 +229,12 @@ class Executions:
         """End an execution as CANCELLED, for the reason told. False when it had ended, or is not there."""
         return self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed(), error, cause))
 
-    def redrive(self, execution_id: str) -> bool:
+    def redrive(self, execution_id: str, key: str | None = None) -> bool:
         """Let an execution that has ended without success go on where it stood. False when it has not, or runs again.
 
-        It is the one way out of a status that is an end.
+        It is the one way out of a status that is an end. A ``key`` is kept with it, which tells that it was done.
         """
-        return self._commit(lambda: self._redriven(execution_id))
-
-    def _redriven(self, execution_id: str) -> Effects | None:
-        row = rows.locked(Execution, Execution.id == execution_id)
-        if row is None or row.status not in REDRIVABLE:
-            return None
-        before = rows.revived(row)
-        event = events.ExecutionRedriven(queries.now(), _seed(), row.redrives + 1)
-        move = transition(self.workflows.machine(row.version_id), before, event, limits_of(row.workflow, self.limits))
-        effects = rows.save(row, before, move)
-        redriven = {"redrives": event.count, "redriven_at": event.at}
-        Execution.update(redriven).where(Execution.id == row.id).execute()
-        return effects
+        return self._commit(lambda: redrives.redriven(execution_id, self.workflows, _seed(), self.limits, key))
 
     def pause(self, execution_id: str) -> None:
         """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""

@@ -26,7 +26,7 @@ from db.models import Execution, MapRun, Timer
 from db.queries import Line
 from functions.errors import PayloadTooLarge
 from functions.sfn import _arns
-from runtime import item_source, ledger, processors, result_files, rows, starting
+from runtime import item_source, ledger, map_redrives, parents, processors, redrives, result_files, rows, starting
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.execution import FOR_RUN
 from runtime.engine.limits import EngineLimits
@@ -52,6 +52,8 @@ BYTES_AT_ONCE = 8 << 20
 PAGE = 500
 LARGE_PAGE = 50
 PLANS = 8
+STOPPING_MS = 1_000
+"""When it is looked again whether the executions of a run have ended that is to be redriven."""
 RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 TOO_MANY = "States.ExceedToleratedFailureThreshold"
 
@@ -113,7 +115,10 @@ class _Pump:
 
     def go(self, ended: Sequence[int]) -> None:
         """Count, begin, and end the run when it is over. Raises what may go wrong with a run."""
-        run = self.run or self._begin()
+        earlier = None if self.run else map_redrives.earlier(self.row.id, self.frame)
+        if earlier is not None and map_redrives.is_stopping(earlier):
+            return self._ask_again(STOPPING_MS)
+        run = self.run or (self._redrive(earlier) if earlier else self._begin())
         plan = plan_of(run)
         self._count(run, plan, ended)
         if run.unread is not None and not self._has_read(run, plan):
@@ -122,7 +127,7 @@ class _Pump:
             self._fill(run, plan)
         if _is_too_much(run, plan):
             return self.close(TOO_MANY, "The specified tolerated failure threshold was exceeded")
-        if run.open == 0 and run.next >= run.total:
+        if run.open == 0 and run.next >= run.total and run.again >= run.again_end:
             self._finish(run, plan)
 
     def close(self, error: str | None, cause: str | None, output: Json = None) -> None:
@@ -132,7 +137,8 @@ class _Pump:
         if self.run is not None:
             self.run.status = SUCCEEDED if error is None else FAILED
             self.run.error, self.run.cause, self.run.finished_at = error, cause, at
-            item_source.end(plan_of(self.run), self.house.artifacts, self.run.id)
+            if error is None:  # else a redrive may go on with it
+                item_source.end(plan_of(self.run), self.house.artifacts, self.run.id)
 
     def save(self) -> None:
         """Write the run as it is now."""
@@ -161,13 +167,22 @@ class _Pump:
             base=earlier.scalar() or 0,
             created_at=self.standing.event.at,
         ).execute()
-        details = jsontext.write({"run": f"{self.row.workflow}/{plan.label}:{identity}"})
-        line = Line("MapRunStarted", self.frame.path, self.frame.state, details)
-        ledger.append(self.row, line)
-        self.row.history_count += 1
         self.run = MapRun.get_by_id(identity)
         item_source.begin(plan, self.house.artifacts, identity)
+        self._tell("MapRunStarted", self.run)
         return self.run
+
+    def _redrive(self, run: MapRun) -> MapRun:
+        """Have the run go on. Raises StateFault."""
+        map_redrives.begin(run, self.frame.entry, self.standing.event.at)
+        self.run = run
+        self._tell("MapRunRedriven", run, redriveCount=run.redrives)
+        return run
+
+    def _tell(self, kind: str, run: MapRun, **more: Json) -> None:
+        details = jsontext.write({"run": f"{run.label}:{run.id}", **more})
+        ledger.append(self.row, Line(kind, self.frame.path, self.frame.state, details))
+        self.row.history_count += 1
 
     def _has_read(self, run: MapRun, plan: Plan) -> bool:
         """Count some more of the items; whether those were all. Raises ReaderFault."""
@@ -196,10 +211,35 @@ class _Pump:
         run.failed_items += len(json.loads(given)["Items"]) if plan.is_batched else 1
 
     def _fill(self, run: MapRun, plan: Plan) -> None:
-        """Begin as many executions as there is room for, or as one pump may; another one does the rest."""
+        """Begin as many executions as there is room for, or as one pump may; another one does the rest.
+
+        Those come first that are redriven.
+        """
         room = min(plan.concurrency - run.open, BEGUN_AT_ONCE)
-        if room <= 0 or run.next >= run.total:
-            return
+        if room > 0 and run.again < run.again_end:
+            room -= self._fill_again(run, plan, room)
+        if room > 0 and run.again >= run.again_end and run.next < run.total:
+            self._fill_anew(run, plan, room)
+        is_more = run.next < run.total or run.again < run.again_end
+        if is_more and run.open < plan.concurrency:
+            self._ask_again()
+
+    def _fill_again(self, run: MapRun, plan: Plan, room: int) -> int:
+        """Redrive as many of the executions of before; how many that were."""
+        found = map_redrives.following(run, room)
+        for child, can_be in found:
+            run.again = parents.place_in_run(child.parent) + 1
+            effects = can_be and redrives.redriven(child.id, self.house.workflows, self.house.seed, self.house.limits)
+            if effects:
+                run.open += 1
+                self.done.effects = self.done.effects.with_those(effects)
+            else:
+                self._settle(run, plan, child.status, child.input)
+        if len(found) < room:
+            run.again = run.again_end
+        return len(found)
+
+    def _fill_anew(self, run: MapRun, plan: Plan, room: int) -> None:
         latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.standing.event.at)
         machine = self.house.workflows.machine(run.version_id)
         for given, size, offset in self._inputs(run, plan, room):
@@ -210,8 +250,6 @@ class _Pump:
             queries.start(begin)
             run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
             self._begun(run, plan, begin)
-        if run.next < run.total and run.open < plan.concurrency:
-            self._ask_again()
 
     def _begun(self, run: MapRun, plan: Plan, begin: queries.Start) -> None:
         own = begin.execution
@@ -245,8 +283,8 @@ class _Pump:
             ways.append((given, size, read[taken - 1].offset))
         return ways
 
-    def _ask_again(self) -> None:
-        ask(self.row.id, self.frame.path, self.frame.entry)
+    def _ask_again(self, delay_ms: int = 0) -> None:
+        ask(self.row.id, self.frame.path, self.frame.entry, delay_ms)
         self.done.effects.timers = True
 
     def _finish(self, run: MapRun, plan: Plan) -> None:
@@ -289,10 +327,10 @@ def ask_again(execution_id: str) -> bool:
     return bool(runs)
 
 
-def ask(execution_id: str, frame: str, entry: int) -> None:
-    """Have a run looked after, at once."""
+def ask(execution_id: str, frame: str, entry: int, delay_ms: int = 0) -> None:
+    """Have a run looked after, at once or after so long."""
     place = {"execution_id": execution_id, "frame": frame, "entry": entry}
-    Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql()).on_conflict_ignore().execute()
+    Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql() + delay_ms).on_conflict_ignore().execute()
 
 
 def is_asked_for(execution_id: str, frame: str, entry: int) -> bool:

@@ -46,7 +46,9 @@ def tell(parent: str) -> bool:
     waits = waiting(parent)
     if waits is None:
         return False
-    kind, number = (commands.NESTED, waits.number) if isinstance(waits, Task) else (commands.RUN, _place(parent) + 1)
+    kind, number = (
+        (commands.NESTED, waits.number) if isinstance(waits, Task) else (commands.RUN, place_in_run(parent) + 1)
+    )
     due = {"due_at": rows.clock_sql(), "kind": kind, "number": number}
     place = {"execution_id": waits.execution_id, "frame": waits.frame, "entry": waits.entry}
     Timer.insert(**place, **due).on_conflict_ignore().execute()
@@ -65,7 +67,7 @@ def run_of(parent: str | None) -> str | None:
     return parent.split(":")[1] if parent is not None and parent.startswith(RUN_PREFIX) else None
 
 
-def _place(parent: str) -> int:
+def place_in_run(parent: str) -> int:
     """The place of an execution in its map run."""
     return int(parent.rpartition(":")[2])
 

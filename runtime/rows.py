@@ -10,19 +10,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from peewee import SQL, fn
+from peewee import fn
 
 from db.database import is_sqlite
-from db.models import Attempt, Execution, Frame, MapRun, Task, Timer
+from db.models import Attempt, Execution, Frame, Task, Timer
 from db.queries import Claimed, NewExecution, NewFrame, NewTask, NewTimer, Root, Start, clock_sql
-from runtime import ledger
+from runtime import endings, ledger
 from runtime.engine import commands, execution, jsontext
 from runtime.engine.definition import PlannedTask
 from runtime.engine.execution import FOR_CHILDREN, child_path, parent_of
 from runtime.engine.transition import Transition
 from runtime.ids import task_id
 
-OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
 BATCH = 100
 
 
@@ -46,16 +45,16 @@ def locked(model: Any, *where: Any) -> Any:
     return (query if is_sqlite() else query.for_update()).first()
 
 
-def load(row: Execution, path: str, attempt: int, children: int = 1) -> execution.Execution:
+def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> execution.Execution:
     """An execution as far as an event of the frame at ``path`` needs it.
 
     That is the frame itself with the ``attempt`` whose result counts, its ancestors, and of the children of those as
-    many as ``children`` whose turn is next, or all when no more are left open.
+    many as ``children`` whose turn is next, or all when no more are left open. None: every frame there is.
     """
     frames = {"": _frame("", row)} if row.state is not None else {}
-    for one in _rows_of(row.id, Frame.path.in_(list(_ancestors(path))) if path else None):
-        frames[one.path] = _frame(one.path, one)
-    for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN]:
+    own = Frame.path != "" if children is None else Frame.path.in_(list(_ancestors(path))) if path else None
+    frames |= {one.path: _frame(one.path, one) for one in _rows_of(row.id, own)}
+    for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN and children is not None]:
         for one in _rows_of(row.id, _wanted_children(parent, children)):
             frames.setdefault(one.path, _frame(one.path, one))
     if path in frames:
@@ -74,13 +73,10 @@ def load(row: Execution, path: str, attempt: int, children: int = 1) -> executio
     )
 
 
-def revived(row: Execution) -> execution.Execution:
-    """An execution that has ended, as if it had not: where its root stood, with what was never reached before it."""
-    Task.update(status="PENDING", finished_at=None).where(
-        Task.execution_id == row.id, Task.status == "CANCELLED", Task.attempt == 0, Task.entry == 0
-    ).execute()
-    ended = load(row, "", 0)
-    return replace(ended, status=execution.IN_PROGRESS, output=None, error=None, cause=None)
+def load_all(row: Execution) -> execution.Execution:
+    """An execution with all its frames."""
+    rows = [("", row), *((one.path, one) for one in Frame.select().where(Frame.execution_id == row.id))]
+    return replace(load(row, "", 0), frames={path: _frame(path, one) for path, one in rows})
 
 
 def snapshot(claim: Claimed) -> execution.Execution:
@@ -115,14 +111,17 @@ def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) 
         execution=own,
         root=root_of(after),
         tasks=planned + [_dispatched_task(own.id, one, "null") for one in dispatched.values()],
-        frames=[_new_frame(one) for path, one in after.frames.items() if path and runs],
+        frames=[_new_frame(one) for path, one in after.frames.items() if path and after.status != execution.COMPLETED],
         timers=[_new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
         lines=ledger.lines_of(move),
     )
 
 
 def save(row: Execution, before: execution.Execution, move: Transition) -> Effects:
-    """Write what a transition changed: first what ends, then what begins."""
+    """Write what a transition changed: first what ends, then what begins.
+
+    Of an execution that has ended without success the frames stay, for a redrive to go on from.
+    """
     effects = Effects()
     after = move.execution
     _save_execution(row, before, after)
@@ -130,12 +129,14 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     for command in move.commands:
         _settle(row.id, command)
     if after.status != execution.IN_PROGRESS:
-        _cancel_below(row.id, None, effects)
-        return effects
+        effects.cancelled |= endings.cancel_all(row.id)
     for command in move.commands:
         if isinstance(command, commands.CancelFrames):
-            _cancel_below(row.id, command.frame, effects)
-    _save_frames(row.id, before, after)
+            effects.cancelled |= endings.cancel_below(row.id, command.frame)
+    if after.status == execution.COMPLETED:
+        Frame.delete().where(Frame.execution_id == row.id).execute()
+    else:
+        _save_frames(row.id, before, after)
     for command in move.commands:
         _begin(row, command, effects)
     return effects
@@ -280,36 +281,6 @@ def _settle(execution_id: str, command: commands.Command) -> None:
         changes["finished_at"] = clock_sql()
     free = {"owner": None, "lease_until": None, "deadline_at": None, "beat_by": None}
     Task.update(**changes, **free).where(Task.id == task_id(execution_id, command.number)).execute()
-
-
-def _cancel_below(execution_id: str, frame: str | None, effects: Effects) -> None:
-    """End all that is open below a frame, or (None) in the whole execution."""
-    tasks, timers, frames = (model.execution_id == execution_id for model in (Task, Timer, Frame))
-    if frame is not None:
-        tasks, timers, frames = (
-            mine & _is_below(path, frame)
-            for mine, path in ((tasks, Task.frame), (timers, Timer.frame), (frames, Frame.path))
-        )
-    running = Task.select(
-        Task.id, Task.attempt, Task.owner, SQL("'CANCELLED'"), SQL("''"), Task.started_at, clock_sql()
-    ).where(tasks, Task.status == "IN_PROGRESS", Task.owner.is_null(False))
-    kept = (Attempt.task_id, Attempt.attempt, Attempt.owner, Attempt.outcome, Attempt.logs, Attempt.started_at)
-    Attempt.insert_from(running, (*kept, Attempt.finished_at)).execute()
-    ended = Task.update(status="CANCELLED", finished_at=clock_sql(), owner=None, lease_until=None).where(
-        tasks, Task.status.in_(OPEN)
-    )
-    effects.cancelled |= bool(ended.execute())
-    Timer.delete().where(timers).execute()
-    Frame.delete().where(frames).execute()
-    runs = () if frame is None else (_is_below(MapRun.frame, frame),)
-    MapRun.update(status="ABORTED", finished_at=clock_sql()).where(
-        MapRun.execution_id == execution_id, MapRun.status == "RUNNING", *runs
-    ).execute()
-
-
-def _is_below(path: Any, frame: str) -> Any:
-    prefix = f"{frame}/"
-    return path != "" if frame == "" else fn.SUBSTR(path, 1, len(prefix)) == prefix
 
 
 def _save_frames(execution_id: str, before: execution.Execution, after: execution.Execution) -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from db import queries
-from db.database import database, transaction
-from db.models import Execution, StartKey, Workflow
+from db.database import database
+from db.models import Execution, MapRun, StartKey, Workflow
 from functions import errors
 from functions.contract import Page
 from functions.sfn import _arns
@@ -25,7 +25,7 @@ from functions.sfn._errors import (
 )
 from functions.sfn._rooms import EXPRESS, STANDARD, Machine, Run, RunRow, Started
 from functions.sfn._shapes import not_redrivable
-from runtime import parents, rows
+from runtime import map_redrives, parents
 from runtime.aws import history
 from runtime.aws.machines import found_version, live_workflow, revision, role_of, routes_of
 from runtime.engine import execution, jsontext, names
@@ -77,19 +77,19 @@ class WireExecutions:
         if token is not None and kept is not None and found.now - kept.created_at < TOKEN_KEPT_MS:
             return int(found.redriven_at or kept.created_at)
         reason = not_redrivable(found)
-        if reason is not None or not self._executions.redrive(found.id):
-            raise ExecutionNotRedrivable(reason or f"Execution is {found.status} and cannot be redriven")
-        with database.connection_context(), transaction():
-            if token is not None:
-                own = {"key": key, "body_hash": "", "execution_id": found.id, "created_at": rows.clock_sql()}
-                StartKey.insert(own).on_conflict_ignore().execute()
+        if found.map_run is not None and reason is None:
+            reason = "Execution belongs to a Map Run, and is redriven with it"
+        if reason is not None or not self._executions.redrive(found.id, None if token is None else key):
+            raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
         return int(self.get(arn).redriven_at or 0)
 
     def get(self, arn: Arn) -> Run:
         with database.connection_context():
             row, now = found_execution(arn), queries.now()
+            of_run = parents.run_of(row.parent)
+            run = None if of_run is None else MapRun.get_by_id(of_run)
         return Run(
-            **vars(execution_row(row)),
+            **{**vars(execution_row(row)), "status": map_redrives.status_of(run, row)},
             input=row.input,
             output=row.output,
             error=row.error,
@@ -146,8 +146,8 @@ def read_input(text: str, limits: EngineLimits) -> Json:
 
 
 def found_execution(arn: Arn) -> Execution:
-    """The execution's row. Raises ExecutionDoesNotExist."""
-    workflow = Workflow.get_or_none(Workflow.name == arn.name)
+    """The row of a Standard execution. Raises ExecutionDoesNotExist."""
+    workflow = Workflow.get_or_none(Workflow.name == arn.name, Workflow.kind == STANDARD)
     name = arn.rest[0]
     row = workflow and Execution.get_or_none(Execution.workflow_id == workflow.id, Execution.name == name)
     if row is None and workflow is not None and is_id(name):

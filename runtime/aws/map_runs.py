@@ -16,15 +16,16 @@ from functions.contract import Page
 from functions.sfn._arns import Arn
 from functions.sfn._errors import ResourceNotFound, ValidationException
 from functions.sfn._rooms import MapRun, MapRunChanges, MapRunRow, RunRow
-from functions.sfn._shapes import REDRIVABLE_MS
-from runtime import map_runs, rows
+from functions.sfn._shapes import MOST_EVENTS, REDRIVABLE_MS
+from runtime import map_redrives, map_runs, rows
 from runtime.aws.executions import ROW_COLUMNS, execution_row, found_execution
 from runtime.engine import jsontext
 from runtime.engine.states.distributed import MOST_AT_ONCE, Plan
-from runtime.executions import REDRIVABLE, Executions
+from runtime.executions import Executions
 from runtime.ids import is_id
 from runtime.pages import page
 from runtime.parents import RUN_PREFIX
+from runtime.redrives import REDRIVABLE
 
 Json = Any
 
@@ -34,7 +35,7 @@ COUNTED = {
     "FAILED": "failed",
     "TIMED_OUT": "timedOut",
     "CANCELLED": "aborted",
-    "PENDING_REDRIVE": "pendingRedrive",
+    map_redrives.PENDING: "pendingRedrive",
 }
 Counts = dict[str, int]
 
@@ -113,14 +114,7 @@ def _row(run: MapRunTable, parent: Execution) -> MapRunRow:
 
 
 def _child(run: MapRunTable, row: Execution) -> RunRow:
-    pending = is_pending(run, row)
-    return replace(execution_row(row), items=int(row.items), status="PENDING_REDRIVE" if pending else row.status)
-
-
-def is_pending(run: MapRunTable, row: Execution) -> bool:
-    """Whether an execution of the run is to be redriven, and waits for its turn."""
-    place = int(row.parent.rpartition(":")[2])
-    return row.status in REDRIVABLE and run.again <= place < run.again_end
+    return replace(execution_row(row), items=int(row.items), status=map_redrives.status_of(run, row))
 
 
 def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> list[Any]:
@@ -128,7 +122,7 @@ def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> lis
     pending = (
         Execution.status.in_(REDRIVABLE) & (SQL(queries.PLACE) >= run.again) & (SQL(queries.PLACE) < run.again_end)
     )
-    if status == "PENDING_REDRIVE":
+    if status == map_redrives.PENDING:
         wanted.append(pending)
     elif status is not None:
         wanted += [Execution.status == status, ~pending]
@@ -152,8 +146,8 @@ def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:
     """How many of the run's items and how many of its executions are how far, by AWS's names."""
     items = {**dict.fromkeys(COUNTED.values(), 0), "failuresNotRedrivable": 0}
     executions = dict(items)
-    earliest = queries.now() - REDRIVABLE_MS
-    for tally in queries.map_run_tallies(run.id, plan.is_batched, (run.again, run.again_end), earliest):
+    redrivable = MOST_EVENTS, queries.now() - REDRIVABLE_MS
+    for tally in queries.map_run_tallies(run.id, plan.is_batched, (run.again, run.again_end), redrivable):
         for name in (COUNTED[tally.status], *(("failuresNotRedrivable",) if tally.stuck else ())):
             items[name] += tally.items
             executions[name] += tally.executions

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.engine import jsontext
+from runtime.engine.execution import entered
 from runtime.engine.paths import Path
 
 Json = Any
@@ -20,7 +21,14 @@ LONGEST = 32_768
 
 def in_state(state: str, entry: int, what: str) -> str:
     """A fault with the state that it befell."""
-    return f"An error occurred while executing the state '{state}' (entered at the event id #{entry}). {what}"[:LONGEST]
+    return f"An error occurred while executing the state '{state}' (entered at the event id #{entered(entry)}). {what}"[
+        :LONGEST
+    ]
+
+
+NO_INPUT = "Unable to apply Path transformation to null or empty input."
+"""A path is taken from an input that is null. Source: a question whose title is "AWS Step function parameters are not
+moving to the next step"."""
 
 
 def no_results(path: Path, reached: int | None) -> str:
@@ -39,6 +47,12 @@ def no_step(path: Path, document: Json) -> str:
 def no_parameter(field: str, path: str) -> str:
     """A Wait's path leads nowhere."""
     return f"The {field} parameter does not reference an input value: {path}"
+
+
+def no_integer(field: str, path: str, value: Json) -> str:
+    """A path leads to what is no whole number. Source: localstack/localstack, test_max_concurrency_path."""
+    text = value if isinstance(value, str) else jsontext.write(value)
+    return f'The {field} field refers to value "{text}" which is not a valid integer: {path}'[:LONGEST]
 
 
 def of_parameter(field: str, said: str, path: str, value: Json) -> str:

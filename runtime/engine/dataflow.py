@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from runtime.engine import causes
 from runtime.engine.definition import Catcher, MapState, PassState, State, WorkState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Field, Jsonata
+from runtime.engine.fields import Field, Jsonata, PayloadTemplate, Reference
 from runtime.engine.scope import Scope
 from runtime.engine.standing import Standing, StateFault
 
@@ -44,6 +44,8 @@ def arguments(run: Standing, frame: Frame, state: WorkState | PassState, **conte
     value = effective_input(run, frame, state)
     if state.parameters is None:
         return value
+    if value is None and isinstance(state.parameters, PayloadTemplate) and state.parameters.template.reads_input():
+        raise StateFault("States.Runtime", causes.NO_INPUT)
     scope = run.scope(frame, value)
     if context:
         scope = scope.with_context(context)
@@ -69,6 +71,8 @@ def number(run: Standing, frame: Frame, field: Field, scope: Scope, *, above: bo
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if is_number and (value > 0 or (value == 0 and not above)):
         return value
+    if whole and not is_number and isinstance(field, Reference):
+        raise StateFault("States.Runtime", causes.no_integer(field.name, field.node.text, value))
     wanted = f"a {'whole ' if whole else ''}number {'above 0' if above else 'from 0 on'}"
     raise unfit(frame, field, wanted, value)
 

@@ -11,8 +11,11 @@ Json = Any
 IN_PROGRESS, COMPLETED, FAILED, TIMED_OUT, CANCELLED = "IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"
 
 FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN = "task", "retry", "timer", "children", "turn"
-FOR_RUN, ENDED = "run", "ended"
-"""What a frame waits for."""
+FOR_RUN, FOR_ENTRY, FOR_WORK, ENDED = "run", "entry", "work", "ended"
+"""What a frame waits for. FOR_ENTRY and FOR_WORK do not outlast a move, but where an execution has ended with it."""
+
+ENTRY_BITS = 15
+"""A history has fewer lines than these bits can count."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Frame:
     """One place where an execution stands: the root, a branch of a Parallel, or an item of a Map.
 
     ``path`` tells where: "" is the root, "5.0" branch 0 of the Parallel that was entered at history id 5,
-    "5.0/9.2" branch 2 of one inside it. ``entry`` tells which time: the history id of the entry into ``state``.
+    "5.0/9.2" branch 2 of one inside it. ``entry`` tells which time: the history id of the entry into ``state``
+    (:func:`entered`), and above it, where that was redriven, a number of the redrive's own.
     """
 
     path: str
@@ -28,7 +32,7 @@ class Frame:
     input: Json
     entry: int = 0
     entered_at: int = 0
-    waiting: str = ENDED
+    waiting: str = FOR_WORK
     attempt: int = 0
     """The claim whose result counts: the task row's, put here by whoever loads the frame."""
     retries: tuple[int, ...] = ()
@@ -75,6 +79,21 @@ class HistoryEvent:
     frame: str = ""
     step: str | None = None
     details: Mapping[str, Json] = field(default_factory=dict)
+
+
+def redriven(entry: int, number: int) -> int:
+    """The entry of a frame whose state does its work once more, by a redrive that numbers it so."""
+    return number << ENTRY_BITS | entered(entry)
+
+
+def entered(entry: int) -> int:
+    """The history id of the entry into the state."""
+    return entry & (1 << ENTRY_BITS) - 1
+
+
+def redrive_of(entry: int) -> int:
+    """The number that the last redrive gave a frame; 0 where there was none."""
+    return entry >> ENTRY_BITS
 
 
 def parent_of(path: str) -> str:

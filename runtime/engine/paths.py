@@ -58,10 +58,14 @@ class Path:
         return not self.segments or (len(self.segments) == 1 and isinstance(self.segments[0], Picked))
 
     @property
+    def is_of_input(self) -> bool:
+        """Whether it begins with the state's own data."""
+        return not self.of_context and self.variable is None
+
+    @property
     def is_reference(self) -> bool:
         """Whether it can be written to."""
-        foreign = self.of_context or self.variable is not None or bool(self.segments)
-        return not foreign and all(isinstance(step, str) or step >= 0 for step in self.steps)
+        return self.is_of_input and not self.segments and all(isinstance(step, str) or step >= 0 for step in self.steps)
 
     def get(
         self,

@@ -9,22 +9,44 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from runtime.engine import commands, dataflow, execution, retry
 from runtime.engine.chance import Chance
 from runtime.engine.commands import CancelFrames, Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from runtime.engine.definition import MapState, ParallelState, StateMachine, TaskState, WorkState
+from runtime.engine.definition import MapState, ParallelState, StateMachine, TaskState, WaitState, WorkState
 from runtime.engine.events import Event
-from runtime.engine.execution import Execution, Frame, branch_of, child_path, is_below, parent_of
+from runtime.engine.execution import Execution, Frame, branch_of, child_path, is_below, parent_of, redrive_of
 from runtime.engine.limits import EngineLimits
 from runtime.engine.standing import FramesMissing, Standing, StateFault
 
 Json = Any
 
+REDRIVEN_TASKS = 1 << 19
+"""From here on tasks of redrives are numbered: no step list is so long, and no history."""
 NOTHING: Mapping[str, Json] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error on its way up. ``of`` is the event it comes of, once it has left the frame that it befell."""
+
+    error: str
+    cause: str | None
+    is_terminal: bool
+    of: int | None = None
+
+    @property
+    def told(self) -> str:
+        """What it is called where it is seen."""
+        return retry.told(self.error)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the history says of the states that it goes through that they fail: not when nothing can take it."""
+        return self.error != retry.BY_NOTHING
 
 
 class Run(Standing):
@@ -43,7 +65,7 @@ class Run(Standing):
 
     def enter(self, frame: Frame) -> None:
         """Let a frame enter the state it names, when its turn comes."""
-        self.put(frame)
+        self.put(frame, waiting=execution.FOR_ENTRY)
         self.entering.append(frame.path)
 
     def next_entry(self) -> Frame | None:
@@ -94,7 +116,16 @@ class Run(Standing):
         for child in children[begun:]:
             self.put(child, waiting=execution.FOR_TURN)
         for child in children[:begun]:
-            self._begin(frame, child)
+            self.begin(frame, child)
+
+    def begin(self, parent: Frame, child: Frame) -> None:
+        """Let a child enter its first state, when its turn comes; what a Map hands to an item is worked out now."""
+        state = self.state_of(parent)
+        if isinstance(state, MapState):
+            index = branch_of(child.path)
+            child = replace(child, input=dataflow.item_input(self, parent, state, index, child.item))
+            self.record("MapIterationStarted", parent, name=parent.state, index=index)
+        self.enter(child)
 
     def join(self, parent: Frame) -> None:
         """Go on with the outputs of all children, in their order."""
@@ -107,18 +138,38 @@ class Run(Standing):
         self.complete(parent, state, results)
 
     def fail(self, frame: Frame, error: str, cause: str | None, *, is_terminal: bool = False) -> None:
-        """Let an error rise from a frame until a Retry or a Catch takes it, or the execution ends with it."""
+        """Let an error rise from a frame until a Retry or a Catch takes it, or the execution ends with it.
+
+        Then all stands as it did when the error arose: a redrive goes on from there.
+        """
+        standing = self.frames.copy()
+        cancelled = [one for one in self.commands if isinstance(one, CancelFrames)]
+        failure = Failure(error, cause, is_terminal)
         while True:
             state = self.state_of(frame)
-            self._cancel_children(frame)
+            self.cancel_children(frame)
             try:
-                if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause, is_terminal):
+                if isinstance(state, WorkState) and self._is_taken(frame, state, failure):
                     return
             except StateFault as fault:  # of the catcher, which does not catch itself
-                error, cause, is_terminal = fault.error, fault.cause_in(frame), fault.is_terminal
+                failure = Failure(fault.error, fault.cause_in(frame), fault.is_terminal)
             if frame.path == "":
-                return self.end(execution.FAILED, error=retry.told(error), cause=cause)
-            frame = self._failed_below(frame, error, cause)
+                self.frames = standing
+                self.commands = [*cancelled, *(one for one in self.commands if not isinstance(one, CancelFrames))]
+                return self.end(execution.FAILED, error=failure.told, cause=failure.cause)
+            failure = replace(failure, of=self.count)
+            parent = self.frames[parent_of(frame.path)]
+            if failure.is_shown:
+                self._tell_of_cut(parent, frame, self.count)
+            frame = parent
+
+    def cancel_children(self, frame: Frame) -> None:
+        """Let nothing stand below a frame any more."""
+        for path in [path for path in self.frames if is_below(path, frame.path)]:
+            del self.frames[path]
+        self.commands = [one for one in self.commands if not _begins_below(one, frame.path)]
+        if frame.waiting == execution.FOR_CHILDREN:
+            self.commands.append(CancelFrames(frame.path))
 
     def end(self, status: str, **ending: Json) -> None:
         """End the execution; nothing is begun any more. The room for this last line of history is always kept."""
@@ -130,8 +181,14 @@ class Run(Standing):
         }
         self.status = status
         self.ending = ending
-        self.commands = [one for one in self.commands if isinstance(one, CompleteTask | FailTask)]
+        self.commands = [one for one in self.commands if isinstance(one, CompleteTask | FailTask | CancelFrames)]
         self.write(types[status], None, {name: value for name, value in ending.items() if name != "output"})
+
+    def break_off(self, cause: str) -> None:
+        """End the execution, which has reached a bound; all stands as it did before this move."""
+        self.frames = dict(self.before.frames) or {"": self.frames[""]}
+        self.commands = [one for one in self.commands if not isinstance(one, CancelFrames)]
+        self.end(execution.FAILED, error="States.Runtime", cause=cause)
 
     @contextmanager
     def faults_of(self, frame: Frame) -> Iterator[None]:
@@ -153,14 +210,6 @@ class Run(Standing):
         last = self.history[-1] if self.history else None
         return last is not None and last.frame == frame.path and last.details.get("output", last) is frame.input
 
-    def _begin(self, parent: Frame, child: Frame) -> None:
-        state = self.state_of(parent)
-        if isinstance(state, MapState):
-            index = branch_of(child.path)
-            child = replace(child, input=dataflow.item_input(self, parent, state, index, child.item))
-            self.record("MapIterationStarted", parent, name=parent.state, index=index)
-        self.enter(child)
-
     def _child(self, parent: Frame, number: int) -> Frame:
         """A child that is known to stand. Raises FramesMissing."""
         path = child_path(parent.path, parent.entry, number)
@@ -180,41 +229,58 @@ class Run(Standing):
         with self.faults_of(parent):
             if parent.begun < parent.children:
                 following = self._child(parent, parent.begun)
-                self._begin(self.put(parent, begun=parent.begun + 1), following)
+                self.begin(self.put(parent, begun=parent.begun + 1), following)
             elif parent.open == 0:
                 self.join(parent)
 
-    def _failed_below(self, frame: Frame, error: str, cause: str | None) -> Frame:
-        """The parent of a frame that has failed, which fails with it."""
-        parent = self.frames[parent_of(frame.path)]
-        state = self.state_of(parent)
-        if isinstance(state, MapState):
-            self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(frame.path))
-        self.record(f"{type(state).__name__}Failed", parent, error=retry.told(error), cause=cause)
-        return parent
+    def _tell_of_cut(self, parent: Frame, failed: Frame, of: int) -> None:
+        """Write down that a frame has failed, and what of its siblings goes no further because of that event."""
+        if isinstance(self.state_of(parent), MapState):
+            self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(failed.path), of=of)
+        if isinstance(self.state_of(failed), TaskState):  # it has failed, but was not left
+            self.record("TaskStateAborted", failed, of=of)
+        if parent.open > 1:
+            self._tell_of_aborted(parent, of, failed.path)
 
-    def _cancel_children(self, frame: Frame) -> None:
-        for path in [path for path in self.frames if is_below(path, frame.path)]:
-            del self.frames[path]
-        self.commands = [one for one in self.commands if not _begins_below(one, frame.path)]
-        if frame.waiting == execution.FOR_CHILDREN:
-            self.commands.append(CancelFrames(frame.path))
+    def _tell_of_aborted(self, parent: Frame, of: int, but: str = "") -> None:
+        """Write down which states below a frame are left unfinished, each before those inside it."""
+        for child in [self._child(parent, number) for number in range(parent.begun)]:
+            is_yet_to_enter = child.path in self.entering
+            if child.path == but or (child.waiting == execution.ENDED and not is_yet_to_enter):
+                continue
+            if isinstance(self.state_of(parent), MapState):
+                index = branch_of(child.path)
+                self.record("MapIterationAborted", parent, name=parent.state, index=index, of=of)
+            if is_yet_to_enter:
+                continue
+            if isinstance(state := self.state_of(child), TaskState | WaitState | ParallelState | MapState):
+                self.record(f"{type(state).__name__}Aborted", child, of=of)
+            if child.waiting == execution.FOR_CHILDREN:
+                self._tell_of_aborted(child, of)
 
-    def _is_taken(self, frame: Frame, state: WorkState, error: str, cause: str | None, is_terminal: bool) -> bool:
+    def _is_taken(self, frame: Frame, state: WorkState, failure: Failure) -> bool:
         draw = Chance(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}/retry")
+        error, cause, is_terminal = failure.error, failure.cause, failure.is_terminal
         decision = retry.decide(state.retriers, frame.retries, error, draw.fraction(), is_terminal)
         if decision is not None:
             self._hold(frame, state, decision, error, cause)
             return True
+        if failure.is_shown and (failure.of is not None or self._fails_of_itself(frame, state)):
+            self.record(f"{type(state).__name__}Failed", frame, error=failure.told, cause=cause, of=failure.of)
         if isinstance(state, TaskState):
             self._settle_failed(FailTask(number_of(state, frame), error, cause))
         catcher = retry.first_match(state.catchers, error, is_terminal)
         if catcher is None:
             return False
-        told = {"Error": retry.told(error), "Cause": cause or ""}
-        output, assigned = dataflow.caught(self, frame, state, catcher, told)
+        output, assigned = dataflow.caught(self, frame, state, catcher, {"Error": failure.told, "Cause": cause or ""})
         self.leave(frame, output, catcher.next, assigned)
         return True
+
+    def _fails_of_itself(self, frame: Frame, state: WorkState) -> bool:
+        """Whether it is a Map that fails because of its map run, or of an expression that it would have begun with."""
+        above = self.history[-1].type if self.history else None
+        is_new = frame.waiting in (execution.FOR_WORK, execution.FOR_RETRY)
+        return isinstance(state, MapState) and (above == "MapRunFailed" or (above == "EvaluationFailed" and is_new))
 
     def _settle_failed(self, command: FailTask | HoldTask) -> None:
         """The task failed, even when its handler did not: what it returned could not be used."""
@@ -235,5 +301,7 @@ def _begins_below(command: Command, frame: str) -> bool:
 
 
 def number_of(state: TaskState, frame: Frame) -> int:
-    """Which task of the execution this visit is: the planned one, or one named after its entry."""
+    """Which task of the execution this visit is: the planned one, one named after its entry, or a redrive's own."""
+    if redrive_of(frame.entry):
+        return REDRIVEN_TASKS + redrive_of(frame.entry)
     return state.number if state.number is not None else frame.entry

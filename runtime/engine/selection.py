@@ -62,6 +62,11 @@ _EVERY = re.compile(r"\.\*|\.?\[\s*+\*\s*+\]")
 _BRACKET = re.compile(r"\.?(?=\[)")
 # A quote without an end is taken whole, else each of those behind it would be tried in turn.
 _MARK = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\](!]|&&|\|\|""", re.DOTALL)
+# What stands in quotes is taken first, and is no word.
+_WORD = re.compile(
+    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|(?<=[=<>])\s*+(?!(?:true|false|null)\b)([A-Za-z_]\w*+)(?=\s*+[])&|])""",
+    re.DOTALL,
+)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NOTHING = object()
 
@@ -238,11 +243,16 @@ def _bracket(text: str, at: int) -> tuple[str | int | Segment, int]:
     end = _closing(text, at)
     inside = text[at:end]
     try:
-        segments = _GRAMMAR.compile(f"${inside}").segments  # type: ignore[union-attr]  # strict paths are not compound
+        segments = _GRAMMAR.compile(f"${_quoted(inside)}").segments  # type: ignore[union-attr]  # strict paths are not compound
         segment = _segment(segments[0])
     except JSONPathError as fault:
         raise PathSyntax(f"what is {inside[:80]!r}? {str(fault).splitlines()[0][:80]}") from None
     return segment.step if isinstance(segment, Child) else segment, end
+
+
+def _quoted(inside: str) -> str:
+    """The same with quotes about words that lack them. Source: aws-samples, ``parallel-translate``: ``[?(@.a==b)]``."""
+    return _WORD.sub(lambda found: f"'{found[1]}'" if found[1] else found[0], inside)
 
 
 def _closing(text: str, at: int) -> int:

@@ -191,6 +191,8 @@ class Standing:
             return {}
         if path.text == "$":
             return document
+        if document is None and path.is_of_input:
+            raise StateFault("States.Runtime", causes.NO_INPUT)
         with self.evaluating(frame, field):
             return self.scope(frame, document).at_path(path)
 

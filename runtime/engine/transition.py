@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runtime.engine import events, execution
+from runtime.engine import events, execution, redrive
 from runtime.engine.commands import Command
 from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution, Frame, HistoryEvent
@@ -45,7 +45,7 @@ def transition(
             return Transition(before)
         _enter_all(run)
     except QuotaExceeded as fault:
-        run.end(execution.FAILED, error="States.Runtime", cause=str(fault))
+        run.break_off(str(fault))
     return Transition(run.result(), tuple(run.commands), tuple(run.history))
 
 
@@ -85,11 +85,18 @@ def _start(run: Run) -> bool:
 
 
 def _go_on(run: Run, event: events.ExecutionRedriven) -> None:
-    """Do the work of the state in which the execution ended once more, its retries counted anew."""
+    """Let everything go on that stands unfinished; the first of it that fails again may end the execution again."""
     run.before = replace(run.before, redrives=event.count, redriven_at=event.at)
     run.record("ExecutionRedriven", redriveCount=event.count)
     run.set_execution_timer()
-    _enter(run, run.put(run.frames[""], entered_at=event.at, retries=(), open=0, begun=0, children=0))
+    number = 0
+    for frame in redrive.unfinished(run.frames):
+        if run.status != execution.IN_PROGRESS or run.frames.get(frame.path) is not frame:
+            continue
+        number = max(number + 1, run.count)
+        fresh = redrive.go_on(run, frame, number)
+        if fresh is not None:
+            _enter(run, fresh)
 
 
 def _is_awaited(frame: Frame, event: events.TaskSucceeded | events.TaskFailed) -> bool:

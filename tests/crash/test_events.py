@@ -1,4 +1,4 @@
-"""A worker or the emulator dies in the middle of an asynchronous invocation: it runs again, its end is told once."""
+"""A worker, or the emulator, dies in the middle of an asynchronous invocation: it runs again, and ends once."""
 
 from __future__ import annotations
 

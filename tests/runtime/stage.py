@@ -209,13 +209,12 @@ class Stage:
         return [line.type for line in lines]
 
     def left_open(self, execution_id: str) -> list[Any]:
-        """Rows that an ended execution must not have: open tasks, timers, frames."""
+        """Rows that an ended execution must not have: open tasks, timers, and frames if it has ended well."""
         with database.connection_context():
             tasks = Task.select().where(Task.execution_id == execution_id, Task.status.in_(OPEN))
-            return [
-                *tasks,
-                *(row for one in (Timer, Frame) for row in one.select() if row.execution_id == execution_id),
-            ]
+            has_failed = Execution.get_by_id(execution_id).status != "COMPLETED"
+            kept = (Timer,) if has_failed else (Timer, Frame)
+            return [*tasks, *(row for one in kept for row in one.select() if row.execution_id == execution_id)]
 
     def everything(self, execution_id: str) -> Json:
         """Every row of an execution, to be compared with itself later."""

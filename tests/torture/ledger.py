@@ -72,7 +72,7 @@ class Record:
 EXECUTIONS = """
 SELECT e.id, e.status, e.output, e.error, e.cause, e.history_count, e.input, v.definition,
   (SELECT count(*) FROM timer t WHERE t.execution_id = e.id)
-  + (SELECT count(*) FROM frame f WHERE f.execution_id = e.id)
+  + (SELECT count(*) FROM frame f WHERE f.execution_id = e.id AND e.status = 'COMPLETED')
 FROM execution e JOIN version v ON v.id = e.version_id ORDER BY e.id
 """
 HISTORY = "SELECT execution_id, id, type, at, step, details FROM history ORDER BY execution_id, id"

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from db.database import database
-from db.models import Execution
-from tests.runtime.stage import machine, parallel, raises, returns, steps, task
+from db.models import Execution, Timer
+from runtime import crashpoints
+from tests.runtime.stage import WITH_TOKEN, at_once, machine, parallel, raises, returns, steps, task
 from tests.wire.client import Wire, refusal
 
 Json = Any
@@ -46,8 +47,8 @@ def test_goes_on_in_the_state_that_failed_and_keeps_what_succeeded(wire: Wire):
     assert wire.house.attempts(arn.rpartition(":")[2]) == [
         (1, 1, "COMPLETED"),
         (2, 1, "FAILED"),
-        (2, 2, "COMPLETED"),
         (3, 1, "COMPLETED"),
+        (4, 1, "COMPLETED"),
     ]
 
 
@@ -65,20 +66,162 @@ def test_a_step_list_goes_on_too(wire: Wire):
     wire.house.run()
     assert wire.house.statuses(identity) == ["COMPLETED", "FAILED", "CANCELLED"]
     wire.client.redrive_execution(executionArn=f"arn:aws:states:us-east-1:123456789012:execution:play:{identity}")
-    assert wire.house.statuses(identity) == ["COMPLETED", "QUEUED", "PENDING"]
+    assert wire.house.statuses(identity) == ["COMPLETED", "FAILED", "PENDING", "QUEUED"]
+    failed, again = wire.house.task(identity, 2), wire.house.task(identity, 4)
+    assert (again.step, again.function, again.data, again.attempt) == (failed.step, failed.function, failed.data, 0)
     wire.house.run()
-    assert wire.house.statuses(identity) == ["COMPLETED", "COMPLETED", "COMPLETED"]
+    assert wire.house.statuses(identity) == ["COMPLETED", "FAILED", "COMPLETED", "COMPLETED"]
     assert wire.house.status(identity) == "COMPLETED"
 
 
-def test_a_parallel_state_is_run_again_as_a_whole(wire: Wire):
+def test_a_group_of_a_step_list_goes_on_in_the_step_that_failed(wire: Wire):
+    wire.house.script.let("flaky", raises("Boom"), returns("well"))
+    group = {"parallel": [{"taskName": "step1"}, {"taskName": "flaky", "retry": {"maxAttempts": 1}}]}
+    identity = wire.house.start({"steps": [group, {"taskName": "step2"}]})
+    wire.house.run()
+    wire.client.redrive_execution(executionArn=f"arn:aws:states:us-east-1:123456789012:execution:play:{identity}")
+    wire.house.run()
+    assert wire.house.status(identity) == "COMPLETED"
+    assert [name for name, _ in wire.house.script.events] == ["step1", "flaky", "flaky", "step2"]
+    assert wire.house.script.events[-1][1]["results"] == {"step1": "step1", "flaky": "well"}
+
+
+def test_of_a_parallel_state_only_the_branch_that_failed_goes_on(wire: Wire):
     wire.house.script.let("flaky", raises("Boom"), returns("well"))
     arn = wire.ran(machine(Fan=parallel(machine(A=task("step1")), machine(B=task("flaky")))))["executionArn"]
+    before = len(events_of(wire, arn))
     wire.client.redrive_execution(executionArn=arn)
     wire.house.run()
     found = wire.client.describe_execution(executionArn=arn)
     assert (found["status"], found["output"]) == ("SUCCEEDED", '["step1","well"]')
     assert wire.house.left_open(arn.rpartition(":")[2]) == []
+    assert [name for name, _ in wire.house.script.events] == ["step1", "flaky", "flaky"]
+    assert [one["type"] for one in events_of(wire, arn)[before:]] == [
+        "ExecutionRedriven",
+        "LambdaFunctionScheduled",
+        "LambdaFunctionStarted",
+        "LambdaFunctionSucceeded",
+        "TaskStateExited",
+        "ParallelStateSucceeded",
+        "ParallelStateExited",
+        "ExecutionSucceeded",
+    ]
+
+
+def test_of_an_inline_map_only_the_items_that_failed_go_on(wire: Wire):
+    failed: list[Json] = []
+
+    def once(event: Json) -> Any:
+        if event in (2, 3) and event not in failed:
+            failed.append(event)
+            return raises("Boom")
+        return returns(event * 10)
+
+    wire.house.script.let("flaky", once)
+    each = {"Type": "Map", "MaxConcurrency": 1, "ItemsPath": "$.n", "ItemProcessor": machine(I=task("flaky"))}
+    arn = wire.ran(machine(All=each), {"n": [1, 2, 3, 4]})["executionArn"]
+    for _ in failed, failed:
+        wire.client.redrive_execution(executionArn=arn)
+        wire.house.run()
+    assert wire.client.describe_execution(executionArn=arn)["output"] == "[10,20,30,40]"
+    assert [event for _, event in wire.house.script.events] == [1, 2, 2, 3, 3, 4]
+
+
+def test_one_that_timed_out_has_its_time_anew(wire: Wire):
+    definition = machine(A=task("step1"), W={"Type": "Wait", "Seconds": 60}, B=task("step2")) | {"TimeoutSeconds": 9}
+    run = wire.client.start_execution(stateMachineArn=wire.made(definition))["executionArn"]
+    identity = run.rpartition(":")[2]
+    wire.house.work.run(wire.house.rung()[0])
+    wire.house.executions.fire(identity, "", 0, 0, "execution")
+    assert wire.client.describe_execution(executionArn=run)["status"] == "TIMED_OUT"
+    wire.client.redrive_execution(executionArn=run)
+    with database.connection_context():
+        waiting = list(Timer.select().where(Timer.kind == "wait"))
+        assert len(waiting) == 1 and Timer.select().where(Timer.kind == "execution").count() == 1
+        Timer.delete().where(Timer.kind == "execution").execute()
+    wire.house.run()
+    assert wire.client.describe_execution(executionArn=run)["status"] == "SUCCEEDED"
+    assert [name for name, _ in wire.house.script.events] == ["step1", "step2"]
+
+
+def test_a_retry_that_was_waited_for_is_not_waited_for_again(wire: Wire):
+    wire.house.script.let("flaky", raises("Boom"), returns("well"))
+    run = wire.client.start_execution(stateMachineArn=wire.made(machine(A=task("flaky", Retry=RETRIED))))[
+        "executionArn"
+    ]
+    wire.house.work.run(wire.house.rung()[0])
+    wire.client.stop_execution(executionArn=run)
+    wire.client.redrive_execution(executionArn=run)
+    assert len(wire.house.rung()) == 1
+    assert wire.house.statuses(run.rpartition(":")[2]) == ["CANCELLED", "QUEUED"]
+
+
+def test_a_token_of_before_answers_nothing(wire: Wire):
+    waits = task(WITH_TOKEN, Parameters={"FunctionName": "step1", "Payload": {"t.$": "$$.Task.Token"}})
+    run = wire.client.start_execution(stateMachineArn=wire.made(machine(A=waits)))["executionArn"]
+    wire.house.run()
+    wire.client.stop_execution(executionArn=run)
+    wire.client.redrive_execution(executionArn=run)
+    wire.house.run()
+    old, new = (event["t"] for _, event in wire.house.script.events)
+    assert refusal(wire.client.send_task_success, taskToken=old, output="1")[0] == "TaskTimedOut"
+    wire.client.send_task_success(taskToken=new, output="2")
+    assert wire.client.describe_execution(executionArn=run)["output"] == "2"
+
+
+def test_one_that_is_paused_is_not_rung_for(wire: Wire):
+    run = wire.client.start_execution(stateMachineArn=wire.made(THREE))["executionArn"]
+    identity = run.rpartition(":")[2]
+    wire.house.executions.pause(identity)
+    wire.client.stop_execution(executionArn=run)
+    wire.house.rung()
+    wire.client.redrive_execution(executionArn=run)
+    assert wire.house.rung() == []
+    wire.house.executions.resume(identity)
+    wire.house.run()
+    assert wire.client.describe_execution(executionArn=run)["status"] == "SUCCEEDED"
+
+
+def test_two_at_once_are_one(wire: Wire):
+    wire.house.script.let("flaky", raises("Boom"), returns("well"))
+    arn = wire.ran(THREE)["executionArn"]
+
+    def redrive() -> str:
+        try:
+            wire.client.redrive_execution(executionArn=arn)
+        except wire.client.exceptions.ExecutionNotRedrivable:
+            return "refused"
+        return "redriven"
+
+    assert sorted(at_once(redrive, redrive, redrive)) == ["redriven", "refused", "refused"]
+    assert wire.client.describe_execution(executionArn=arn)["redriveCount"] == 1
+
+
+def test_one_that_dies_before_its_commit_changes_nothing(wire: Wire):
+    wire.house.script.let("flaky", raises("Boom"), returns("well"))
+    arn = wire.ran(THREE)["executionArn"]
+    identity = arn.rpartition(":")[2]
+    before = wire.house.everything(identity)
+
+    def die() -> None:
+        raise RuntimeError("dead")
+
+    crashpoints.arm("advance.before_commit", die)
+    with pytest.raises(RuntimeError):
+        wire.house.executions.redrive(identity, f"redrive:{identity}:t")
+    crashpoints.disarm()
+    assert wire.house.everything(identity) == before
+    wire.client.redrive_execution(executionArn=arn, clientToken="t")
+    wire.house.run()
+    assert wire.client.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
+
+
+def test_an_express_execution_cannot_be_redriven(wire: Wire):
+    arn = wire.made(machine(A=task("step1")), type="EXPRESS")
+    run = wire.client.start_execution(stateMachineArn=arn)["executionArn"]
+    assert refusal(wire.client.redrive_execution, executionArn=run)[0] == "InvalidArn"
+    name = f"arn:aws:states:us-east-1:123456789012:execution:play:{run.rpartition(':')[2]}"
+    assert refusal(wire.client.redrive_execution, executionArn=name)[0] == "ExecutionDoesNotExist"
 
 
 def test_one_that_was_stopped_goes_on(wire: Wire):
@@ -110,6 +253,7 @@ def test_what_cannot_be_redriven(wire: Wire):
     [
         ({"finished_at": 1}, "Execution redrivable period exceeded"),
         ({"history_count": 24_999}, "Execution history event limit exceeded"),
+        ({"created_at": 1}, "Execution has exceeded the max execution time"),
     ],
 )
 def test_what_cannot_be_redriven_any_more(wire: Wire, columns: Json, reason: str):

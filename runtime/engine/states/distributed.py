@@ -53,7 +53,17 @@ class Plan:
 
 def enter(run: Run, frame: Frame, state: MapState) -> None:
     """Have the run begun, by a timer that is due at once: on entry, or again when the state is retried."""
-    run.record("MapStateStarted", frame, length=0)
+    _, mode = _state(run, frame)
+    length = 0  # what a reader has is not read as yet
+    if mode.reader is None:
+        given = dataflow.effective_input(run, frame, state)
+        length = len(collection_of(run, frame, state, given, takes_objects=True))
+    run.record("MapStateStarted", frame, length=length, again=frame.entry if frame.retries else None)
+    go_on(run, frame)
+
+
+def go_on(run: Run, frame: Frame) -> None:
+    """Have the run redriven, which keeps the entry that it was begun with in mind; or begun, if it never was."""
     run.put(frame, waiting=execution.FOR_RUN)
     run.commands.append(SetTimer(commands.RUN, frame.path, frame.entry, 0, 0))
 
@@ -64,7 +74,6 @@ def end(run: Run, frame: Frame, event: MapRunEnded) -> None:
     assert isinstance(state, MapState)
     if event.error is not None:
         run.record("MapRunFailed", frame, error=event.error, cause=event.cause)
-        run.record("MapStateFailed", frame)
         return run.fail(frame, event.error, event.cause, is_terminal=event.error == TOO_LARGE)
     run.record("MapRunSucceeded", frame)
     run.record("MapStateSucceeded", frame)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.engine import dataflow
 from runtime.engine.definition import MapState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Reference
+from runtime.engine.fields import Jsonata, Reference
 from runtime.engine.paths import Path
 from runtime.engine.standing import Standing, StateFault
 
@@ -31,7 +30,8 @@ def collection_of(run: Standing, frame: Frame, state: MapState, given: Json, *, 
     items = given if state.items is None else run.evaluate(state.items, frame, run.scope(frame, given))
     if isinstance(items, list) or (takes_objects and isinstance(items, dict)):
         return items
-    if state.is_jsonata and state.items is not None:
-        raise dataflow.unfit(frame, state.items, "a list or an object", items)
+    if isinstance(state.items, Jsonata):
+        with run.evaluating(frame, state.items.name):
+            state.items.expected("array", items)
     path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
     raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')

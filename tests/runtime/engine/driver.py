@@ -36,12 +36,18 @@ class Unscripted(AssertionError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler does when it is called: after so many seconds it returns ``result``, or raises ``error``."""
+    """What a handler does when it is called: after so many seconds it returns ``result``, or raises ``error``.
+
+    Where a token is waited for, this is its answer, and the handler returns ``submitted`` at once. ``worker`` is who
+    polls an activity.
+    """
 
     result: Json = None
     error: str | None = None
     cause: str | None = None
     after: float = 0
+    submitted: Json = None
+    worker: str | None = None
 
 
 @dataclass
@@ -168,8 +174,8 @@ class Driver:
         self.play.tasks[task.step] = "QUEUED"
         self.attempts[task.number] += 1
         attempt = self.attempts[task.number]
-        self._claim(task, attempt, at)
         given = self.answer(task)
+        self._claim(task, attempt, given, at)
         for error, seconds in (
             ("States.HeartbeatTimeout", task.heartbeat_seconds),
             ("States.Timeout", task.timeout_seconds),
@@ -178,13 +184,16 @@ class Driver:
                 given = Answer(error=error, after=seconds)
         self._plan(at, given.after, lambda now: self._ended(task, attempt, given, now))
 
-    def _claim(self, task: DispatchTask, attempt: int, at: int) -> None:
-        """A claim writes a line of its own, as ``db/queries.py`` does."""
+    def _claim(self, task: DispatchTask, attempt: int, given: Answer, at: int) -> None:
+        """A claim writes a line of its own, as ``db/queries.py`` does, and so does a handler that leaves the answer."""
+        kinds = ["TaskStarted", "TaskSubmitted"] if task.token and not task.is_polled else ["TaskStarted"]
+        told = {"TaskStarted": {"worker": given.worker} if given.worker else {}}
+        told["TaskSubmitted"] = {"output": given.submitted}
         before = self.play.execution
         claimed = {task.frame: replace(before.frames[task.frame], attempt=attempt)}
-        count = before.history_count + 1
+        count = before.history_count + len(kinds)
         self.play.execution = replace(before, frames={**before.frames, **claimed}, history_count=count)
-        self._write([HistoryEvent("TaskStarted", task.frame, task.step, {"task": task.number})], at)
+        self._write([HistoryEvent(one, task.frame, task.step, {"task": task.number, **told[one]}) for one in kinds], at)
 
     def _ended(self, task: DispatchTask, attempt: int, given: Answer, at: int) -> events.Event:
         place = (at, self._seed(), task.frame, task.entry, attempt)
