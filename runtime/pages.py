@@ -22,10 +22,10 @@ def newest(query: Any, fixed: Sequence[tuple[Any, Any]], key: Any, cursor: str |
     columns = [column for column, _ in fixed]
     known = [one.is_null(False) for one in columns if getattr(one, "null", False)]  # as the index of these says, too
     if is_sqlite():
-        span = [*(column == value for column, value in fixed), key < (cursor or LAST_ID)]
-    else:
-        place, values = Tuple(*columns, key), [value for _, value in fixed]
-        span = [place >= Tuple(*values, FIRST_ID), place < Tuple(*values, cursor or LAST_ID)]
+        same = (column == value for column, value in fixed)
+        return query.where(*same, *known, key < (cursor or LAST_ID)).order_by(key.desc())
+    place, values = Tuple(*columns, key), [value for _, value in fixed]
+    span = place >= Tuple(*values, FIRST_ID), place < Tuple(*values, cursor or LAST_ID)
     return query.where(*span, *known).order_by(*(one.desc() for one in (*columns, key)))
 
 
