@@ -23,7 +23,7 @@ def main() -> None:
     asked.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
     options = asked.parse_args()
     with houses(options.database or ("sqlite", "postgresql")) as all_houses:
-        for name, _, client in all_houses:
+        for name, client, _ in all_houses:
             for states in (1, STATES):
                 definition = json.dumps(chain({"Type": "Pass"}, states))
                 tell(name, client, states, made(client, definition, f"quick-{states}", type="EXPRESS"), options.calls)

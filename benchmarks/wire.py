@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.faults.stack import Stack, standing
+import psutil
+
+from tests.faults.stack import standing
 from tests.services import any_postgres, fresh_database
 from tests.wire.client import ROLE, client_of
 
@@ -18,17 +20,25 @@ Json = Any
 
 
 @contextmanager
-def houses(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Stack, Any]]]:
-    """On each of these databases in turn: its name, the stack without processes, and what makes a client of it."""
+def houses(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Any, Callable[[], float]]]]:
+    """On each of these databases in turn: its name, a client, and what tells how much processor time the house had."""
     with any_postgres() as server:
         yield (one for name in databases for one in _house(name, server))
 
 
-def _house(name: str, server: str) -> Iterator[tuple[str, Stack, Any]]:
+def _house(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], float]]]:
     with tempfile.TemporaryDirectory() as place, fresh_database(server) as postgres:
         url = postgres if name == "postgresql" else f"sqlite:///{place}/stepwell.db"
         with standing(url, None, Path(place)) as stack:
-            yield name, stack, client_of(stack.web().url)
+            web = stack.web()
+            yield name, client_of(web.url), lambda: _spent(web.pid)
+
+
+def _spent(pid: int | None) -> float:
+    """How many milliseconds of a processor a process and its children have had."""
+    house = psutil.Process(pid)
+    times = [one.cpu_times() for one in (house, *house.children(recursive=True))]
+    return sum(one.user + one.system for one in times) * 1000
 
 
 def made(client: Any, definition: str, name: str, **options: Any) -> str:
