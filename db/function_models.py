@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, TextField
 
-from db.table import Table
+from db.table import IdField, Table
 
 
 class StoredFunction(Table):
     """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions; ``reserved`` is how many
-    of its invocations a process may run at a time, null for any number."""
+    of its invocations may run at a time, null for any number."""
 
     name = TextField(primary_key=True)
     published = IntegerField(default=0)
@@ -77,3 +77,11 @@ class FunctionPermission(Table):
 
     class Meta:
         primary_key = CompositeKey("name", "qualifier", "sid")
+
+
+class FunctionSeat(Table):
+    """An invocation that runs of a function with a reserved concurrency, wherever it does; gone when it has ended."""
+
+    id = IdField(primary_key=True)
+    name = TextField(index=True)
+    lease_until = BigIntegerField()

@@ -17,6 +17,7 @@ from db.function_models import (
     FunctionAlias,
     FunctionCode,
     FunctionPermission,
+    FunctionSeat,
     FunctionVersion,
     StoredFunction,
 )
@@ -242,6 +243,10 @@ class MapRun(Table):
     that begins in its file; ``begun`` of them have begun, the first in the place ``base``, and ``open`` have not ended.
 
     When it is redriven, those that ended without success are, too: from the place ``again`` to before ``again_end``.
+
+    ``total`` items are counted so far; ``unread`` is where those begin that are not, null when all are. The results of
+    ``written`` executions are in files, which had these ``sizes`` then. ``changes`` are those made to the plan since it
+    began.
     """
 
     id = IdField(primary_key=True)
@@ -262,6 +267,10 @@ class MapRun(Table):
     succeeded = IntegerField(default=0)
     failed = IntegerField(default=0)
     failed_items = IntegerField(default=0)
+    unread = BigIntegerField(null=True)
+    written = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    sizes = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
+    changes = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
     error = TextField(null=True)
     cause = TextField(null=True)
     created_at = BigIntegerField()
@@ -324,7 +333,7 @@ class Worker(Table):
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
-    FunctionPermission,
+    *(FunctionPermission, FunctionSeat),
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")

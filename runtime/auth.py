@@ -87,6 +87,13 @@ def check_time(claim: Claim, now: datetime) -> None:
         raise Unauthenticated(why, code="InvalidSignatureException")
 
 
+def check_service(claim: Claim, service: str) -> None:
+    """Raises Unauthenticated for a signature that was made for another of AWS's services. Regions are all one here."""
+    if claim.scope[2] != service:
+        why = f"Credential should be scoped to correct service: '{service}'."
+        raise Unauthenticated(why, code="InvalidSignatureException")
+
+
 def check_signature(request: Signed, claim: Claim, secret: str, body: bytes) -> None:
     """Raises Unauthenticated unless this secret has signed just this request and just this body.
 

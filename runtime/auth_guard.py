@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
@@ -21,6 +22,7 @@ from runtime.http_event import Request, origin_form
 Proof = Callable[[bytes], None]
 
 OPEN_PATHS = ("/health",)
+_DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
 REFUSAL = (
     "Stepwell does not listen on {address} without access keys: whoever reaches it could run code on this machine. "
     "Set STEPWELL_ACCESS_KEYS=id:secret and give the same to its callers, or listen on 127.0.0.1 (docs/operations.md)."
@@ -45,6 +47,8 @@ class Guard:
             self._check_token(request.headers.get("authorization", ""))
             return lambda body: None
         auth.check_names(signed, claim)
+        if service := _service_at(request.method, path):
+            auth.check_service(claim, service)
         auth.check_time(claim, self._clock())
         secret = self._keys.get(claim.key_id)
         if secret is None:
@@ -65,6 +69,13 @@ class Guard:
             raise Unauthenticated(
                 "The security token included in the request is invalid.", code="UnrecognizedClientException"
             )
+
+
+def _service_at(method: str, path: str) -> str | None:
+    """The service of AWS's that a request is for; None where it is for ourselves, and signed as its sender likes."""
+    if _DATED.match(path):
+        return "lambda"
+    return "states" if method == "POST" and path in ("", "/") else None
 
 
 def check_address(host: str, keys: Mapping[str, str]) -> None:

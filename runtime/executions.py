@@ -19,7 +19,7 @@ from pathlib import Path
 from db import queries
 from db.database import database, transaction
 from db.models import Attempt, Execution, Task
-from db.queries import Claimed, Finish, Line
+from db.queries import Claimed, Finish
 from functions.errors import (
     Conflict,
     NotFound,
@@ -43,7 +43,7 @@ from runtime.workflows import Latest, Workflows, limits_of
 
 log = logging.getLogger("stepwell.executions")
 
-CHILDREN = (1, 40, 1_000, sys.maxsize)
+CHILDREN = (1, 40, 1_000, sys.maxsize, None)
 """How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
 
 
@@ -94,7 +94,7 @@ class Executions:
         long ago the claim was made, by the worker's monotonic clock.
         """
         if claim.token is not None:
-            return self._await_answer(claim, logs)
+            return self._await_answer(claim, result, logs)
         output = json.loads(result)
         machine = self.workflows.machine(claim.version_id)
         moment, limits = Moment(claim.now + took_ms, _seed()), limits_of(claim.workflow, self.limits)
@@ -186,7 +186,9 @@ class Executions:
         return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
-        """Look after a map run; None when there is none."""
+        """Look after a map run; None when there is none, or it was looked after meanwhile."""
+        if not map_runs.is_asked_for(execution_id, frame, entry):
+            return None
         row = rows.locked(Execution, Execution.id == execution_id)
         if row is None or row.status != execution.IN_PROGRESS:
             return None
@@ -196,7 +198,7 @@ class Executions:
             return None if pumped is None else pumped.effects
         return pumped.effects.with_those(self._written(row, pumped.event, 0) or Effects())
 
-    def _await_answer(self, claim: Claimed, logs: str) -> None:
+    def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
         guard = Guard(claim.id, claim.attempt, claim.owner)
         with database.connection_context(), transaction():
@@ -206,8 +208,7 @@ class Executions:
                 return self._drop_answered(claim, logs)
             rows.close_attempt(task, "COMPLETED", logs=logs)
             Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
-            details = jsontext.write({"task": claim.number})
-            ledger.append(row, Line("TaskSubmitted", claim.frame, claim.step, details))
+            ledger.append(row, ledger.submitted(claim, result, self.limits.payload))
             reach("await.before_commit")
         reach("await.after_commit")
 

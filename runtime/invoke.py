@@ -6,9 +6,7 @@ import contextlib
 import io
 import json
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from typing import Any
 
 from functions.contract import ACCOUNT, REGION
 from runtime.engine import jsontext
+from runtime.lambdas.seats import Seats, SeatsUnknown
 from runtime.sandbox import invocation
 from runtime.sandbox.invocation import CAUSE_CHARS, ERROR_CHARS
 from runtime.sandbox.pool import Call, Ending, How, Pool
@@ -44,7 +43,7 @@ class Target:
     memory_mb: int = 128
     place: Place | None = None
     reserved: int | None = None
-    """How many of its invocations this process runs at a time; None for any number."""
+    """How many of its invocations run at a time, in all processes together; None for any number."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ class Invoker:
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
         self._settings = settings
-        self._running: Counter[str] = Counter()
-        self._counting = threading.Lock()
+        self._seats = Seats(settings.lease_seconds, settings.heartbeat_seconds)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Invoker:
@@ -114,28 +112,16 @@ class Invoker:
             return overdue
         context = lambda_context(target, request_id, terms)
         call = Call(target.module, target.path, event_json, context, target.handler, target.place)
-        with self._seat(target) as is_free:
-            if not is_free:
-                return Outcome(error="Lambda.TooManyRequestsException", cause="Rate Exceeded.", throttled=True)
-            try:
+        try:
+            with self._seats.seat(target.name, target.reserved) as is_free:
+                if not is_free:
+                    return Outcome(error="Lambda.TooManyRequestsException", cause="Rate Exceeded.", throttled=True)
                 ending = self._pool.call(call, key=key, timeout_seconds=limit)
-            except OSError as fault:
-                cause = f"No process could be started: {fault}"
-                return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
+        except (OSError, SeatsUnknown) as fault:
+            cause = f"No process could be started: {fault}"
+            return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
         outcome = self._outcome(ending, overdue, Reading(target, request_id, self._settings.limits.payload, terms))
         return replace(outcome, logs=ending.logs, seconds=ending.seconds)
-
-    @contextmanager
-    def _seat(self, target: Target) -> Iterator[bool]:
-        """Whether one more invocation of this function may run; it is counted until the end."""
-        with self._counting:
-            is_free = target.reserved is None or self._running[target.name] < target.reserved
-            self._running[target.name] += is_free
-        try:
-            yield is_free
-        finally:
-            with self._counting:
-                self._running[target.name] -= is_free
 
     def kill(self, key: str) -> bool:
         """Stop what runs under this key: its outcome is ``killed``. Says whether anything did."""
@@ -144,6 +130,7 @@ class Invoker:
     def close(self) -> None:
         """Stop whatever runs, and run nothing more."""
         self._pool.close()
+        self._seats.close()
 
     def _outcome(self, ending: Ending, overdue: Outcome, reading: Reading) -> Outcome:
         match ending.how:

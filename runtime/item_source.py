@@ -1,8 +1,8 @@
-"""Where the items of a map run come from: the state's own data, or a file of the artifact store.
+"""Where the items of a map run come from: the state's own data, a file of the artifact store, or many of them.
 
-Read in pieces from where the last one ended, so that the next hundred items of a long file cost what the first do; a
-file of JSON, which has no pieces, is parsed whole and kept while it is read. ``Bucket`` says nothing here: the artifact
-store is one. Source: AWS Step Functions developer guide, "ItemReader (Map)".
+Read in pieces from where the last one ended, so that the next hundred items of a long file cost what the first do.
+``Bucket`` says nothing but what ``$$.Map.Item.Source`` tells: the artifact store is one. Source: AWS Step Functions
+developer guide, "ItemReader (Map)".
 """
 
 from __future__ import annotations
@@ -14,21 +14,20 @@ from functools import lru_cache
 from hashlib import md5
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from runtime.engine import jsontext
 from runtime.engine.states.distributed import Plan
+from runtime.item_files import Document, Item, Lines, ReaderFault, Table
+
+__all__ = ["Item", "ReaderFault", "Source", "source_of"]
 
 Json = Any
 
-DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 KEPT = 2
-"""How many files of JSON a process keeps parsed."""
-Item = tuple[Json, int]
-
-
-class ReaderFault(Exception):
-    """The items cannot be read: States.ItemReaderFailed, for this reason."""
+"""How many manifests a process keeps parsed."""
+SPAN = 1 << 40
+"""Of many files an item's offset is the number of its file times this, and its offset there."""
 
 
 class Source(Protocol):
@@ -37,28 +36,50 @@ class Source(Protocol):
     def read(self, first: int, offset: int) -> Iterator[Item]: ...
 
 
-def source_of(plan: Plan, root: Path) -> Source:
+def source_of(plan: Plan, root: Path, run: str) -> Source:
     """The items of a run, without those beyond MaxItems. Raises ReaderFault."""
-    source = _unbounded(plan, root)
+    source = _unbounded(plan, root, run)
     return source if plan.most_items is None else _First(source, plan.most_items)
 
 
-def count(source: Source) -> int:
-    """How many items there are. Raises ReaderFault."""
-    return sum(1 for _ in source.read(0, 0))
+def begin(plan: Plan, root: Path, run: str) -> None:
+    """Keep the list of artifacts that a run goes through as it is now: its own executions may write more of them."""
+    if not plan.lists_objects:
+        return
+    prefix = str(_arguments(plan).get("Prefix", ""))
+    with _listing(root, run).open("w", encoding="utf-8") as file:
+        file.writelines(f"{jsontext.write(one)}\n" for one in _objects(root, prefix))
 
 
-def _unbounded(plan: Plan, root: Path) -> Source:
-    if plan.items is not None:
-        return _Listed(plan.items)
-    arguments = plan.reader if isinstance(plan.reader, dict) else {}
+def end(plan: Plan, root: Path, run: str) -> None:
+    """Forget that list."""
     if plan.lists_objects:
-        return _Listed(_objects(root, str(arguments.get("Prefix", ""))))
-    path = _file(root, arguments.get("Key"))
-    kind = plan.reader_config.get("InputType", "JSON")
+        _listing(root, run).unlink(missing_ok=True)
+
+
+def _unbounded(plan: Plan, root: Path, run: str) -> Source:
+    if plan.items is not None:
+        return _Listed(plan.items, plan.is_keyed)
+    arguments = _arguments(plan)
+    bucket = f"S3://{arguments.get('Bucket', '')}"
+    if plan.lists_objects:
+        listed = Lines(_listing(root, run))
+        if plan.reader_config.get("Transformation") != "LOAD_AND_FLATTEN":
+            return _From(bucket, listed)
+        keys = _keys(_listing(root, run))
+        return _Chain(bucket, {key: _file(_artifact(root, key), plan.reader_config) for key in keys})
+    key = arguments.get("Key")
+    path = _artifact(root, key)
+    if plan.reader_config.get("InputType") == "MANIFEST" or "ManifestType" in plan.reader_config:
+        return _Chain(bucket, _named_by(path, root, plan.reader_config))
+    return _Chain(bucket, {str(key): _file(path, plan.reader_config)})
+
+
+def _file(path: Path, config: Mapping[str, Json]) -> Source:
+    kind = config.get("InputType", "JSON")
     if kind == "JSONL":
-        return _Lines(path)
-    return _Table(path, plan.reader_config) if kind == "CSV" else _Listed(_document(path, plan.reader_config))
+        return Lines(path)
+    return Table(path, config) if kind == "CSV" else Document(path, config.get("ItemsPointer", ""))
 
 
 class _First:
@@ -70,97 +91,103 @@ class _First:
         return islice(self._source.read(first, offset), max(self._most - first, 0))
 
 
+class _From:
+    def __init__(self, name: str, source: Source) -> None:
+        self._name = name
+        self._source = source
+
+    def read(self, first: int, offset: int) -> Iterator[Item]:
+        return (item._replace(source=self._name) for item in self._source.read(first, offset))
+
+
 class _Listed:
-    def __init__(self, items: list[Json]) -> None:
+    """``is_keyed``: each is a member of an object, as key and value."""
+
+    def __init__(self, items: list[Json], is_keyed: bool) -> None:
         self._items = items
+        self._is_keyed = is_keyed
 
     def read(self, first: int, offset: int) -> Iterator[Item]:
-        return ((self._items[place], 0) for place in range(first, len(self._items)))
+        for place in range(first, len(self._items)):
+            item = self._items[place]
+            yield Item(item, key=item["Key"] if self._is_keyed else None)
 
 
-class _Lines:
-    """A file of JSON Lines; empty lines are none."""
+class _Chain:
+    """Files by their keys, one after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self, first: int, offset: int) -> Iterator[Item]:
-        with self._path.open("rb") as file:
-            file.seek(offset)
-            while line := file.readline():
-                if line.strip():
-                    yield _read(line), file.tell()
-
-
-class _Table:
-    """A file of comma-separated values: each record an object of texts by the names of its columns."""
-
-    def __init__(self, path: Path, config: Mapping[str, Json]) -> None:
-        self._path = path
-        self._delimiter = DELIMITERS[config.get("CSVDelimiter", "COMMA")]
-        given = config.get("CSVHeaderLocation") == "GIVEN"
-        self._headers: list[str] | None = list(config.get("CSVHeaders", ())) if given else None
+    def __init__(self, bucket: str, files: Mapping[str, Source]) -> None:
+        self._bucket = bucket
+        self._files = list(files.items())
 
     def read(self, first: int, offset: int) -> Iterator[Item]:
-        with self._path.open("rb") as file:
-            records = self._records(file)
-            names = self._headers or next(records, [])
-            if offset:
-                file.seek(offset)
-                records = self._records(file)
-            for record in records:
-                if record:
-                    padded = [*record, *[""] * (len(names) - len(record))]
-                    yield dict(zip(names, padded, strict=False)), file.tell()
-
-    def _records(self, file: BinaryIO) -> Iterator[list[str]]:
-        lines = (line.decode("utf-8-sig" if file.tell() == len(line) else "utf-8") for line in iter(file.readline, b""))
-        try:
-            yield from csv.reader(lines, delimiter=self._delimiter, strict=True)
-        except (csv.Error, UnicodeDecodeError) as fault:
-            raise ReaderFault(f"The file is no CSV: {fault}") from None
+        begin, inside = divmod(offset, SPAN)
+        for place in range(begin, len(self._files)):
+            key, source = self._files[place]
+            for item in source.read(first, inside):
+                first += 1
+                yield item._replace(offset=place * SPAN + item.offset, source=f"{self._bucket}/{key}")
+            first, inside = 0, 0
 
 
-def _file(root: Path, key: Json) -> Path:
-    """The artifact of this key, and no other file."""
-    if isinstance(key, str) and key:
+def _arguments(plan: Plan) -> Mapping[str, Json]:
+    return plan.reader if isinstance(plan.reader, dict) else {}
+
+
+def _listing(root: Path, run: str) -> Path:
+    return root / f".{run}.listing"
+
+
+@lru_cache(maxsize=KEPT)
+def _keys(listing: Path) -> list[str]:
+    return [item.value["Key"] for item in Lines(listing).read(0, 0)]
+
+
+def _named_by(path: Path, root: Path, config: Mapping[str, Json]) -> dict[str, Source]:
+    """The files that a manifest names: of an inventory of S3, or of what Athena has unloaded. Raises ReaderFault."""
+    stat = path.stat()
+    if config.get("ManifestType") == "ATHENA_DATA":
+        keys = _unloaded(path, stat.st_mtime_ns, stat.st_size)
+        return {key: _file(_artifact(root, key), config) for key in keys}
+    manifest = _inventory(path, stat.st_mtime_ns, stat.st_size)
+    headers = [name.strip() for name in manifest["fileSchema"].split(",")]
+    return {one["key"]: Table(_artifact(root, one["key"]), {}, headers) for one in manifest["files"]}
+
+
+@lru_cache(maxsize=KEPT)
+def _inventory(path: Path, changed: int, size: int) -> Json:
+    try:
+        manifest = jsontext.read(path.read_bytes())
+    except (jsontext.NotJson, OSError) as fault:
+        raise ReaderFault(f"The manifest cannot be read: {fault}") from None
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    is_list = isinstance(files, list) and all(isinstance(one, dict) and "key" in one for one in files)
+    if not is_list or not isinstance(manifest.get("fileSchema"), str):
+        raise ReaderFault("The manifest is none of an inventory: it needs 'fileSchema' and 'files' with a 'key' each")
+    if manifest.get("fileFormat", "CSV") != "CSV":
+        raise ReaderFault(f"The inventory's format is {str(manifest['fileFormat'])[:20]!r}, and must be CSV")
+    return manifest
+
+
+@lru_cache(maxsize=KEPT)
+def _unloaded(path: Path, changed: int, size: int) -> list[str]:
+    """The keys in a list of ``s3://bucket/key``."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            places = [record[0] for record in csv.reader(file) if record]
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise ReaderFault(f"The manifest cannot be read: {fault}") from None
+    return [place.partition("://")[2].partition("/")[2] or place for place in places]
+
+
+def _artifact(root: Path, key: Json) -> Path:
+    """The artifact of this key, and no other file. Raises ReaderFault."""
+    if isinstance(key, str) and key and "\0" not in key:
         base = root.resolve()
         path = (base / key).resolve()
         if path.is_relative_to(base) and path.is_file():
             return path
     raise ReaderFault(f"There is no artifact {str(key)[:200]!r}")
-
-
-def _document(path: Path, config: Mapping[str, Json]) -> list[Json]:
-    stat = path.stat()
-    items = _parsed(path, stat.st_mtime_ns, stat.st_size)
-    for name in [one for one in config.get("ItemsPointer", "").split("/")[1:]]:
-        member = name.replace("~1", "/").replace("~0", "~")
-        if isinstance(items, dict) and member in items:
-            items = items[member]
-        elif isinstance(items, list) and member.isdigit() and int(member) < len(items):
-            items = items[int(member)]
-        else:
-            raise ReaderFault(
-                "The provided ReaderConfig.ItemsPointer does not match any valid path in the JSON structure."
-            )
-    if isinstance(items, dict):
-        return [{"Key": key, "Value": value} for key, value in items.items()]
-    if not isinstance(items, list):
-        raise ReaderFault("Attempting to map over non-iterable node.")
-    return items
-
-
-@lru_cache(maxsize=KEPT)
-def _parsed(path: Path, changed: int, size: int) -> Json:
-    return _read(path.read_bytes())
-
-
-def _read(text: bytes) -> Json:
-    try:
-        return jsontext.read(text)
-    except jsontext.NotJson as fault:
-        raise ReaderFault(f"The file holds what is no JSON: {fault}") from None
 
 
 def _objects(root: Path, prefix: str) -> list[Json]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from db.models import Execution, History
-from db.queries import Line, clock_sql
+from db.queries import Claimed, Line, clock_sql
 from runtime.engine import jsontext
 from runtime.engine.transition import Transition
 
@@ -25,6 +26,12 @@ def save(execution_id: str, count: int, lines: Sequence[Line]) -> None:
     ]
     for first in range(0, len(rows), BATCH):
         History.insert_many(rows[first : first + BATCH]).execute()
+
+
+def submitted(claim: Claimed, result: str, most: int) -> Line:
+    """That a handler has returned this, and somebody else is to answer; without the result, if it has more bytes."""
+    output = {"output": json.loads(result)} if jsontext.size(result) <= most else {}
+    return Line("TaskSubmitted", claim.frame, claim.step, jsontext.write({"task": claim.number, **output}))
 
 
 def append(row: Execution, line: Line) -> None:

@@ -49,7 +49,8 @@ def begin(run: MapRun, entry: int, at: int) -> None:
     run.entry, run.status, run.error, run.cause, run.finished_at = entry, "RUNNING", None, None, None
     run.redrives, run.redriven_at = run.redrives + 1, at
     run.again, run.again_end = run.base, run.base + run.begun
-    run.open = run.failed = run.failed_items = 0
+    run.open = run.failed = run.failed_items = run.written = 0
+    run.sizes = "{}"
     run.succeeded = Execution.select().where(*_of(run), Execution.status == execution.COMPLETED).count()
     run.save()
 

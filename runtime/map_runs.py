@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
 
 from peewee import fn
 
 from db import queries
-from db.models import Execution, MapRun, Timer, Version, Workflow
+from db.models import Execution, MapRun, Timer
 from db.queries import Line
 from functions.errors import PayloadTooLarge
 from functions.sfn import _arns
-from runtime import item_source, ledger, map_redrives, parents, redrives, result_files, rows, starting
+from runtime import item_source, ledger, map_redrives, parents, processors, redrives, result_files, rows, starting
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.execution import FOR_RUN
 from runtime.engine.limits import EngineLimits
@@ -45,7 +45,13 @@ Json = Any
 
 BEGUN_AT_ONCE = 100
 ITEMS_AT_ONCE = 2_000
+COUNTED_AT_ONCE = 20_000
+WRITTEN_AT_ONCE = 1_000
+BYTES_AT_ONCE = 8 << 20
+"""How much one pump does at most: the others want the execution's row, too, and on SQLite the database."""
 PAGE = 500
+LARGE_PAGE = 50
+PLANS = 8
 STOPPING_MS = 1_000
 """When it is looked again whether the executions of a run have ended that is to be redriven."""
 RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
@@ -73,6 +79,8 @@ class Pumped:
 def pump(row: Execution, frame: str, entry: int, house: House) -> Pumped | None:
     """Look after the run of the Map that this execution entered there; None when there is none."""
     ended = _take_timers(row.id, frame, entry)
+    if ended is None:
+        return None
     before = rows.load(row, frame, 0)
     place = before.frames.get(frame)
     if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
@@ -111,16 +119,16 @@ class _Pump:
         if earlier is not None and map_redrives.is_stopping(earlier):
             return self._ask_again(STOPPING_MS)
         run = self.run or (self._redrive(earlier) if earlier else self._begin())
-        plan = Plan(**json.loads(run.plan))
+        plan = plan_of(run)
         self._count(run, plan, ended)
-        if _is_too_much(run, plan):
-            return self.close(TOO_MANY, "The specified tolerated failure threshold was exceeded")
-        if not self.row.paused:
+        if run.unread is not None and not self._has_read(run, plan):
+            return self._ask_again()
+        if not self.row.paused and not _is_too_much(run, plan):
             self._fill(run, plan)
         if _is_too_much(run, plan):
             return self.close(TOO_MANY, "The specified tolerated failure threshold was exceeded")
         if run.open == 0 and run.next >= run.total and run.again >= run.again_end:
-            self.close(None, None, self._output(run, plan))
+            self._finish(run, plan)
 
     def close(self, error: str | None, cause: str | None, output: Json = None) -> None:
         """End the run: what of it still goes on is stopped by the sweep."""
@@ -129,20 +137,21 @@ class _Pump:
         if self.run is not None:
             self.run.status = SUCCEEDED if error is None else FAILED
             self.run.error, self.run.cause, self.run.finished_at = error, cause, at
+            if error is None:  # else a redrive may go on with it
+                item_source.end(plan_of(self.run), self.house.artifacts, self.run.id)
 
     def save(self) -> None:
         """Write the run as it is now."""
         if self.run is not None:
-            self.run.save()
+            self.run.save(only=self.run.dirty_fields)
 
     def _begin(self) -> MapRun:
-        """Make the run. Raises StateFault, ReaderFault."""
+        """Make the run. Raises StateFault."""
         plan = distributed.plan(self.standing, self.frame)
-        total = item_source.count(item_source.source_of(plan, self.house.artifacts))
         earlier = MapRun.select(fn.MAX(MapRun.base + MapRun.begun)).where(
             MapRun.execution_id == self.row.id, MapRun.frame == self.frame.path, MapRun.entry == self.frame.entry
         )
-        version = _version(self.row, self.frame.state, plan.label)
+        version = processors.version_of(self.row, self.frame.state, plan.label)
         identity = new_id()
         MapRun.insert(
             id=identity,
@@ -153,11 +162,13 @@ class _Pump:
             version_id=version.id,
             workflow_id=version.workflow_id,
             plan=jsontext.write(asdict(plan)),
-            total=total,
+            total=0,
+            unread=0,
             base=earlier.scalar() or 0,
             created_at=self.standing.event.at,
         ).execute()
         self.run = MapRun.get_by_id(identity)
+        item_source.begin(plan, self.house.artifacts, identity)
         self._tell("MapRunStarted", self.run)
         return self.run
 
@@ -172,6 +183,17 @@ class _Pump:
         details = jsontext.write({"run": f"{run.label}:{run.id}", **more})
         ledger.append(self.row, Line(kind, self.frame.path, self.frame.state, details))
         self.row.history_count += 1
+
+    def _has_read(self, run: MapRun, plan: Plan) -> bool:
+        """Count some more of the items; whether those were all. Raises ReaderFault."""
+        before = run.total
+        for item in islice(
+            item_source.source_of(plan, self.house.artifacts, run.id).read(run.total, run.unread), COUNTED_AT_ONCE
+        ):
+            run.total, run.unread = run.total + 1, item.offset
+        if run.total < before + COUNTED_AT_ONCE:
+            run.unread = None
+        return run.unread is None
 
     def _count(self, run: MapRun, plan: Plan, ended: Sequence[int]) -> None:
         for page in _pages(sorted(ended)):
@@ -247,37 +269,54 @@ class _Pump:
             if plan.is_batched
             else room
         )
-        source = item_source.source_of(plan, self.house.artifacts)
+        source = item_source.source_of(plan, self.house.artifacts, run.id)
         read = list(islice(source.read(run.next, run.offset), most))
         if not read:
             raise ReaderFault("The items are fewer than they were when the run began")
-        made = distributed.inputs(self.standing, self.frame, plan, run.next, [item for item, _ in read])
+        items = [(item.value, item.told()) for item in read]
+        made = distributed.inputs(self.standing, self.frame, plan, run.next, items)
         if plan.is_batched and len(made) > 1 and run.next + len(read) < run.total:
             made.pop()
         taken, ways = 0, []
         for given, size in made[:room]:
             taken += size
-            ways.append((given, size, read[taken - 1][1]))
+            ways.append((given, size, read[taken - 1].offset))
         return ways
 
     def _ask_again(self, delay_ms: int = 0) -> None:
         ask(self.row.id, self.frame.path, self.frame.entry, delay_ms)
         self.done.effects.timers = True
 
+    def _finish(self, run: MapRun, plan: Plan) -> None:
+        """Give the result, or write some more of it. Raises StateFault, WriterFault."""
+        if plan.writer is None:
+            return self.close(None, None, self._output(run, plan))
+        arn = _arns.map_run(run.label, str(run.id))
+        files = result_files.ResultFiles(
+            self.house.artifacts, plan.writer, plan.writer_config, arn, json.loads(run.sizes)
+        )
+        left = min(run.begun - run.written, WRITTEN_AT_ONCE)
+        places = range(run.base + run.written, run.base + run.written + left)
+        run.written += files.append(_children(run, places), BYTES_AT_ONCE)
+        run.sizes = jsontext.write(files.sizes)
+        if run.written < run.begun:
+            return self._ask_again()
+        self.close(None, None, files.finish())
+
     def _output(self, run: MapRun, plan: Plan) -> Json:
-        """What the executions gave, in their order; or where that is written. Raises StateFault, WriterFault."""
-        if plan.writer is not None:
-            arn = _arns.map_run(run.label, str(run.id))
-            return result_files.write(self.house.artifacts, plan.writer, arn, _children(run))
-        outputs: list[Json] = []
+        """What the executions gave, in their order. Raises StateFault."""
+        transformation = plan.writer_config.get("Transformation", result_files.COMPACT)
+        texts: list[str] = []
         size = 0
-        for child in _children(run):
-            if child.status == execution.COMPLETED:
-                size += jsontext.size(child.output) + 1
-                if size > self.house.limits.payload:
-                    raise self.standing.too_large(self.frame)
-                outputs.append(json.loads(child.output))
-        return outputs
+        for child in _children(run, range(run.base, run.base + run.begun)):
+            for text in result_files.texts_of(child, transformation):
+                size += jsontext.size(text) + 1
+                texts.append(text)
+            if size > self.house.limits.payload:
+                raise self.standing.too_large(self.frame)
+        if plan.writer_config.get("OutputType") == "JSONL":
+            return "".join(f"{text}\n" for text in texts)
+        return [json.loads(text) for text in texts]
 
 
 def ask_again(execution_id: str) -> bool:
@@ -294,17 +333,38 @@ def ask(execution_id: str, frame: str, entry: int, delay_ms: int = 0) -> None:
     Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql() + delay_ms).on_conflict_ignore().execute()
 
 
-def _take_timers(execution_id: str, frame: str, entry: int) -> list[int]:
-    """The places of executions that have ended since the last pump."""
-    mine = Timer.execution_id == execution_id, Timer.frame == frame, Timer.entry == entry, Timer.kind == commands.RUN
-    taken = Timer.delete().where(*mine).returning(Timer.number).execute()
-    return [one.number - 1 for one in taken if one.number]
+def is_asked_for(execution_id: str, frame: str, entry: int) -> bool:
+    """Whether anybody has asked for a pump that none has done since: many ask, and one does it for all of them."""
+    return bool(Timer.select().where(*_asking(execution_id, frame, entry)).exists())
+
+
+def _asking(execution_id: str, frame: str, entry: int) -> tuple[Any, ...]:
+    place = Timer.execution_id == execution_id, Timer.frame == frame, Timer.entry == entry
+    return *place, Timer.kind == commands.RUN
+
+
+def _take_timers(execution_id: str, frame: str, entry: int) -> list[int] | None:
+    """The places of executions that have ended since the last pump; None when nobody has asked for one."""
+    taken = [one.number for one in Timer.delete().where(*_asking(execution_id, frame, entry)).returning(Timer.number)]
+    return [number - 1 for number in taken if number] if taken else None
 
 
 def _running(execution_id: str, frame: execution.Frame) -> MapRun | None:
+    """The run, without its plan, which may be large and never changes."""
     mine = MapRun.execution_id == execution_id, MapRun.frame == frame.path, MapRun.entry == frame.entry
-    found = MapRun.get_or_none(*mine, MapRun.status == RUNNING)
+    columns = [field for field in MapRun._meta.sorted_fields if field is not MapRun.plan]
+    found = MapRun.select(*columns).where(*mine, MapRun.status == RUNNING).first()
     return found if isinstance(found, MapRun) else None
+
+
+def plan_of(run: MapRun) -> Plan:
+    """What the run is to do, as it was changed since it began."""
+    return replace(_first_plan(run.id), **json.loads(run.changes))
+
+
+@lru_cache(maxsize=PLANS)
+def _first_plan(run: str) -> Plan:
+    return Plan(**json.loads(MapRun.get_by_id(run).plan))
 
 
 def _is_too_much(run: MapRun, plan: Plan) -> bool:
@@ -316,57 +376,13 @@ def _is_too_much(run: MapRun, plan: Plan) -> bool:
     return over_count or (plan.tolerated_percentage is not None and share > plan.tolerated_percentage)
 
 
-def _children(run: MapRun) -> Iterator[Execution]:
-    """The executions of a run in their order."""
-    for page in _pages(range(run.base, run.base + run.begun)):
+def _children(run: MapRun, places: Sequence[int]) -> Iterator[Execution]:
+    """The executions of a run in these places, in their order."""
+    for page in _pages(places, LARGE_PAGE):
         parents = {f"{RUN_PREFIX}{run.id}:{place}": place for place in page}
         found = Execution.select().where(Execution.parent.in_(list(parents)))
         yield from sorted(found, key=lambda child: parents[child.parent])
 
 
-def _pages(places: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (places[first : first + PAGE] for first in range(0, len(places), PAGE))
-
-
-def _version(row: Execution, state: str, label: str) -> Version:
-    """The version that the executions of a run have: the Map's processor, as a workflow that nobody sees."""
-    identity = str(uuid5(UUID(str(row.version_id)), state))
-    found = Version.get_or_none(Version.id == identity)
-    if found is not None:
-        return found
-    whole = Version.get_by_id(row.version_id)
-    compiled = json.loads(whole.compiled)
-    processor = {**_processor(compiled["machine"], state)}
-    processor.pop("ProcessorConfig")
-    if "QueryLanguage" in compiled["machine"]:
-        processor["QueryLanguage"] = compiled["machine"]["QueryLanguage"]
-    own = {**compiled, "machine": processor, "plan": []}
-    name = f"{row.workflow}/{label}"
-    Workflow.insert(
-        id=new_id(), name=name, latest=1, created_at=clock_sql(), deleted_at=clock_sql()
-    ).on_conflict_ignore().execute()
-    workflow = Workflow.get(Workflow.name == name)
-    number = (Version.select(fn.MAX(Version.number)).where(Version.workflow_id == workflow.id).scalar() or 0) + 1
-    Version.insert(
-        id=identity,
-        workflow_id=workflow.id,
-        number=number,
-        definition=jsontext.write(processor),
-        compiled=json.dumps(own),
-        options=whole.options,
-        created_at=clock_sql(),
-    ).on_conflict_ignore().execute()
-    return Version.get_by_id(identity)
-
-
-def _processor(machine: Json, state: str) -> Json:
-    """The processor of the Map of this name, wherever in a machine it stands: names stand only once."""
-    waiting = [machine]
-    while waiting:
-        states = waiting.pop()["States"]
-        if state in states:
-            return states[state]["ItemProcessor"]
-        for one in states.values():
-            inside = (one.get("ItemProcessor"), one.get("Iterator"), *one.get("Branches", ()))
-            waiting += [machine for machine in inside if machine is not None]
-    raise AssertionError(f"there is no state {state}")
+def _pages(places: Sequence[int], size: int = PAGE) -> Iterator[Sequence[int]]:
+    return (places[first : first + size] for first in range(0, len(places), size))

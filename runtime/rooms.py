@@ -36,6 +36,7 @@ from runtime.executions import Executions
 from runtime.guards import TokenAnswer
 from runtime.ids import is_id, new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
+from runtime.lambdas import functions
 from runtime.lambdas.functions import Functions
 from runtime.openapi import document
 from runtime.pages import page
@@ -229,7 +230,7 @@ class FunctionRoom:
         self._free = threading.BoundedSemaphore(INVOCATIONS)
 
     def list(self) -> Sequence[FunctionView]:
-        return [function.view() for function in self._catalog.functions]
+        return [*(function.view() for function in self._catalog.functions), *functions.views()]
 
     def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
         target = self._target(name)

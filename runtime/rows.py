@@ -45,16 +45,16 @@ def locked(model: Any, *where: Any) -> Any:
     return (query if is_sqlite() else query.for_update()).first()
 
 
-def load(row: Execution, path: str, attempt: int, children: int = 1) -> execution.Execution:
+def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> execution.Execution:
     """An execution as far as an event of the frame at ``path`` needs it.
 
     That is the frame itself with the ``attempt`` whose result counts, its ancestors, and of the children of those as
-    many as ``children`` whose turn is next, or all when no more are left open.
+    many as ``children`` whose turn is next, or all when no more are left open. None: every frame there is.
     """
     frames = {"": _frame("", row)} if row.state is not None else {}
-    for one in _rows_of(row.id, Frame.path.in_(list(_ancestors(path))) if path else None):
-        frames[one.path] = _frame(one.path, one)
-    for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN]:
+    own = Frame.path != "" if children is None else Frame.path.in_(list(_ancestors(path))) if path else None
+    frames |= {one.path: _frame(one.path, one) for one in _rows_of(row.id, own)}
+    for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN and children is not None]:
         for one in _rows_of(row.id, _wanted_children(parent, children)):
             frames.setdefault(one.path, _frame(one.path, one))
     if path in frames:
@@ -63,7 +63,7 @@ def load(row: Execution, path: str, attempt: int, children: int = 1) -> executio
         id=row.id,
         name=row.name or row.id,
         workflow=row.workflow,
-        input=json.loads(row.input),
+        input=jsontext.stored(row.input),
         started_at=row.created_at,
         status=row.status,
         frames=frames,
@@ -86,7 +86,7 @@ def snapshot(claim: Claimed) -> execution.Execution:
         id=claim.execution_id,
         name=claim.name or claim.execution_id,
         workflow=claim.workflow,
-        input=json.loads(claim.execution_input),
+        input=jsontext.stored(claim.execution_input),
         started_at=claim.created_at,
         frames={"": root},
         history_count=claim.history_count,
@@ -187,7 +187,7 @@ def _frame(path: str, row: Any) -> execution.Frame:
     return execution.Frame(
         path=path,
         state=row.state,
-        input=json.loads(row.data),
+        input=jsontext.stored(row.data),
         entry=row.entry,
         entered_at=row.entered_at,
         waiting=row.waiting,

@@ -224,7 +224,7 @@ def _load(version_id: str) -> Machines:
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
     role = json.loads(version.options).get("roleArn", ROLE)
-    home = Home(REGION, ACCOUNT, role, is_express=workflow.kind == EXPRESS)
+    home = Home(REGION, ACCOUNT, role, is_express=compiled.get("kind", workflow.kind) == EXPRESS)
     inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), home)
     return Machines(around(inner) if home.is_express else inner, inner)
 

@@ -156,7 +156,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Function": _object(
         {
             "name": _TEXT,
-            "kind": {"enum": ["step", "api", "dashboard", "sfn", "lambda"]},
+            "kind": {"enum": ["step", "api", "dashboard", "sfn", "lambda", "stored"]},
             "source": _TEXT,
             "summary": _TEXT,
             "route": _TEXT_OR_NULL,

@@ -1,4 +1,4 @@
-"""List every step type and every endpoint."""
+"""List every step type, every endpoint, and every function that was made over Lambda's API."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Lambdas(Protocol):
         """Let a function be gone, or one of its versions. Raises ResourceConflictException."""
 
     def reserve(self, function: Reference, reserved: int | None) -> None:
-        """Let a process run so many of its invocations at a time; None for any number."""
+        """Let so many of its invocations run at a time; None for any number."""
 
     def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None: ...
     def usage(self) -> Usage: ...

@@ -1,4 +1,4 @@
-"""GetFunctionConcurrency: how many invocations of a function a process runs at a time, where that is bounded."""
+"""GetFunctionConcurrency: how many invocations of a function may run at a time, where that is bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PutFunctionConcurrency: let each process run at most so many of a function's invocations at a time."""
+"""PutFunctionConcurrency: let at most so many of a function's invocations run at a time, in all processes together."""
 
 from __future__ import annotations
 

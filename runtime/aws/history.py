@@ -88,23 +88,28 @@ def _before(execution_id: str, lines: Sequence[Recorded]) -> dict[str, int]:
     """Of each frame that matters the last line above the page."""
     if not lines or lines[0].id == 1:
         return {}
-    frames = list(history.frames_above(line.frame for line in lines))
+    frames = History.frame.in_(list(history.frames_above(line.frame for line in lines)))
+    for prefix in [history.opened_by(line) for line in lines if "again" in line.details]:
+        frames |= fn.SUBSTR(History.frame, 1, len(prefix)) == prefix
     query = History.select(History.frame, fn.MAX(History.id)).where(
-        History.execution_id == execution_id, History.id < lines[0].id, History.frame.in_(frames)
+        History.execution_id == execution_id,
+        History.id < lines[0].id,
+        History.type.not_in(list(history.ASIDE)),
+        frames,
     )
     return dict(query.group_by(History.frame).tuples())
 
 
 def _begun(execution_id: str, lines: Sequence[Recorded]) -> dict[tuple[str, int], int]:
     """Where above the page items of Maps have begun, of whose frames the page may hold the first line."""
-    parents = {line.frame.rpartition("/")[0] for line in lines if line.frame}
-    if not parents:
+    if not any(line.frame for line in lines):
         return {}
+    frames = history.frames_above(line.frame for line in lines)
     query = History.select(History.frame, History.id, History.details).where(
         History.execution_id == execution_id,
         History.id < lines[0].id,
         History.type == "MapIterationStarted",
-        History.frame.in_(list(parents)),
+        History.frame.in_(list(frames)),
     )
     found = query.order_by(History.id).tuples()
     return {(frame, json.loads(details)["index"]): identity for frame, identity, details in found}

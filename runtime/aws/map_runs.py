@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from peewee import SQL
@@ -48,7 +48,7 @@ class WireMapRuns:
         with database.connection_context():
             run = _found(arn)
             parent = Execution.get_by_id(run.execution_id)
-            plan = plan_of(run)
+            plan = map_runs.plan_of(run)
             items, executions = _counts(run, plan)
         return MapRun(
             **vars(_row(run, parent)),
@@ -77,8 +77,8 @@ class WireMapRuns:
             run = _found(arn)
             if run.status != map_runs.RUNNING:
                 raise ValidationException(f"The Map Run is {run.status} and cannot be updated: '{arn.text}'")
-            plan = jsontext.write(asdict(_changed(plan_of(run), changes)))
-            MapRunTable.update(plan=plan).where(MapRunTable.id == run.id).execute()
+            changed = jsontext.write({**json.loads(run.changes), **_changed(changes)})
+            MapRunTable.update(changes=changed).where(MapRunTable.id == run.id).execute()
             map_runs.ask(run.execution_id, run.frame, run.entry)
         self._executions.bell.wake_timers()
 
@@ -87,17 +87,13 @@ class WireMapRuns:
     ) -> Page[RunRow]:
         with database.connection_context():
             run = _found(arn)
-            is_batched = plan_of(run).is_batched
+            is_batched = map_runs.plan_of(run).is_batched
             size = SQL(queries.batch_size() if is_batched else "1").alias("items")
             wanted = Execution.parent.is_null(False), *_filters(run, status, redriven)
             query = Execution.select(*ROW_COLUMNS, size).where(*wanted)
             query = newest(query, [(OF_MAP_RUN, f"{RUN_PREFIX}{run.id}")], Execution.id, cursor)
             found = list(query.limit(limit + 1).namedtuples())
         return page(found, limit, lambda one: one.id, lambda one: _child(run, one))
-
-
-def plan_of(run: MapRunTable) -> Plan:
-    return Plan(**json.loads(run.plan))
 
 
 def _found(arn: Arn) -> MapRunTable:
@@ -134,15 +130,15 @@ def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> lis
     return wanted
 
 
-def _changed(plan: Plan, changes: MapRunChanges) -> Plan:
-    """The plan with all that is not None."""
+def _changed(changes: MapRunChanges) -> dict[str, Any]:
+    """Of the plan what is not None here."""
     concurrency = None if changes.concurrency is None else min(changes.concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
     given = {
         "concurrency": concurrency,
         "tolerated_percentage": changes.tolerated_percentage,
         "tolerated_count": changes.tolerated_count,
     }
-    return replace(plan, **{name: value for name, value in given.items() if value is not None})
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:

@@ -26,10 +26,16 @@ def in_state(state: str, entry: int, what: str) -> str:
     ]
 
 
-def no_results(path: Path) -> str:
-    """InputPath or OutputPath leads nowhere."""
-    steps = "".join(f"['{step}']" if isinstance(step, str) else f"[{step}]" for step in path.steps)
-    return f"Invalid path '{path.text}' : No results for path: ${steps}"
+NO_INPUT = "Unable to apply Path transformation to null or empty input."
+"""A path is taken from an input that is null. Source: a question whose title is "AWS Step function parameters are not
+moving to the next step"."""
+
+
+def no_results(path: Path, reached: int | None) -> str:
+    """InputPath or OutputPath leads nowhere; what follows the colon are Jayway JsonPath's words."""
+    steps = "".join(f"['{step}']" if isinstance(step, str) else f"[{step}]" for step in path.steps[:reached])
+    said = "No results for path:" if reached is None else "Missing property in path"
+    return f"Invalid path '{path.text}' : {said} ${steps}"
 
 
 def no_step(path: Path, document: Json) -> str:
@@ -41,6 +47,12 @@ def no_step(path: Path, document: Json) -> str:
 def no_parameter(field: str, path: str) -> str:
     """A Wait's path leads nowhere."""
     return f"The {field} parameter does not reference an input value: {path}"
+
+
+def no_integer(field: str, path: str, value: Json) -> str:
+    """A path leads to what is no whole number. Source: localstack/localstack, test_max_concurrency_path."""
+    text = value if isinstance(value, str) else jsontext.write(value)
+    return f'The {field} field refers to value "{text}" which is not a valid integer: {path}'[:LONGEST]
 
 
 def of_parameter(field: str, said: str, path: str, value: Json) -> str:

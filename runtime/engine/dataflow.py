@@ -8,17 +8,21 @@ work, Assign and Output. Assign sees the variables as they were before. Source: 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from runtime.engine import causes
 from runtime.engine.definition import Catcher, MapState, PassState, State, WorkState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Field, Jsonata
+from runtime.engine.fields import Field, Jsonata, PayloadTemplate, Reference
 from runtime.engine.scope import Scope
 from runtime.engine.standing import Standing, StateFault
 
 Json = Any
 Assigned = Mapping[str, Json]
+
+FROM_STATE: Mapping[str, Json] = MappingProxyType({"Source": "STATE_DATA"})
+"""What ``$$.Map.Item`` tells of an item of the state's own data. Source: developer guide, "Context object"."""
 
 
 class Ending(Protocol):
@@ -40,20 +44,23 @@ def arguments(run: Standing, frame: Frame, state: WorkState | PassState, **conte
     value = effective_input(run, frame, state)
     if state.parameters is None:
         return value
+    if value is None and isinstance(state.parameters, PayloadTemplate) and state.parameters.template.reads_input():
+        raise StateFault("States.Runtime", causes.NO_INPUT)
     scope = run.scope(frame, value)
     if context:
         scope = scope.with_context(context)
     return run.evaluate(state.parameters, frame, scope)
 
 
-def item_input(run: Standing, frame: Frame, state: MapState, index: int, item: Json) -> Json:
-    """What an item of a Map is handed to its processor as."""
+def item_input(
+    run: Standing, frame: Frame, state: MapState, index: int, item: Json, told: Mapping[str, Json] = FROM_STATE
+) -> Json:
+    """What an item of a Map is handed to its processor as. ``told`` is what ``$$.Map.Item`` has beside it."""
     if state.selector is None:
         return item
     scope = run.scope(frame, effective_input(run, frame, state))
-    selected = run.evaluate(
-        state.selector, frame, scope.with_context({"Map": {"Item": {"Index": index, "Value": item}}})
-    )
+    context = {"Map": {"Item": {"Index": index, "Value": item, **told}}}
+    selected = run.evaluate(state.selector, frame, scope.with_context(context))
     run.check_size(selected, frame)
     return selected
 
@@ -64,6 +71,8 @@ def number(run: Standing, frame: Frame, field: Field, scope: Scope, *, above: bo
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if is_number and (value > 0 or (value == 0 and not above)):
         return value
+    if whole and not is_number and isinstance(field, Reference):
+        raise StateFault("States.Runtime", causes.no_integer(field.name, field.node.text, value))
     wanted = f"a {'whole ' if whole else ''}number {'above 0' if above else 'from 0 on'}"
     raise unfit(frame, field, wanted, value)
 

@@ -134,7 +134,7 @@ class ParallelState(WorkState):
 class Distribution:
     """What a Map in distributed mode says besides: where its items come from, how they are bundled, what may fail.
 
-    ``reader`` and ``writer`` give the arguments of calls; ``reader_config`` is as it is written.
+    ``reader`` and ``writer`` give the arguments of calls; their configurations are as they are written.
     """
 
     label: str
@@ -143,6 +143,7 @@ class Distribution:
     reader_config: Mapping[str, Json] = field(default_factory=dict)
     most_items: Field | None = None
     writer: Field | None = None
+    writer_config: Mapping[str, Json] = field(default_factory=dict)
     batch_items: Field | None = None
     batch_bytes: Field | None = None
     batch_input: Field | None = None

@@ -12,22 +12,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import jsontext
+from runtime.engine.execution import child_path
 from runtime.engine.invocations import result, told
-from runtime.engine.resources import QUALIFIED_BY, function_of
+from runtime.engine.resources import INVOKE, QUALIFIED_BY, function_of, read
 
 Json = Any
 
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 _WHOLE = {"truncated": False}
-_FOLLOWING = ("StateSucceeded", "StateFailed", "IterationSucceeded", "IterationFailed")
+_FOLLOWING = ("StateSucceeded", "StateFailed", "IterationSucceeded")
 """What ends places inside a state: it comes of the line above."""
-_ASIDE = {
-    ("ParallelStateSucceeded", "ParallelStateExited"),
-    ("MapStateSucceeded", "MapStateExited"),
-    ("MapIterationSucceeded", "MapIterationStarted"),
-    ("MapIterationFailed", "MapStateFailed"),
-}
-"""What is no link of the chain: the second comes of what the first came of, as in AWS's recorded histories."""
+_PAST = {("ParallelStateSucceeded", "ParallelStateExited"), ("MapIterationSucceeded", "MapIterationStarted")}
+"""The second comes of what the first came of, as in AWS's recorded histories."""
+_OF_NOTHING = ("ExecutionTimedOut", "ExecutionAborted")
+ASIDE = frozenset(
+    {f"{kind}StateAborted" for kind in ("Task", "Wait", "Parallel", "Map")}
+    | {"ParallelStateSucceeded", "MapStateSucceeded", "MapRunSucceeded", "MapIterationFailed", "MapIterationAborted"}
+)
+"""What is no link of the chain: nothing comes of it."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def rendered(lines: Sequence[Recorded], setting: Setting, with_data: bool = True
         if member is not None:
             event[member] = details if with_data else _without_data(details)
         events.append(event)
-        last[line.frame] = line.id
+        if line.type not in ASIDE:
+            last[line.frame] = line.id
         if line.type == "MapIterationStarted":
             begun[line.frame, line.details["index"]] = line.id
         above = line
@@ -119,25 +122,42 @@ def frames_above(frames: Iterable[str]) -> set[str]:
     return found
 
 
+def is_inside(frame: str, line: Recorded) -> bool:
+    """Whether a frame was opened by the try before the one that this line begins."""
+    return frame.startswith(opened_by(line))
+
+
+def opened_by(line: Recorded) -> str:
+    """What the paths of the frames begin with that a state opens, of which this line says that it begins again."""
+    return child_path(line.frame, line.details["again"], 0)[:-1]
+
+
 def _previous(
     line: Recorded, above: Recorded | None, last: Mapping[str, int], begun: Mapping[tuple[str, int], int]
 ) -> int:
     """The event that led to this one: the one before it in the same place, or where that place was opened."""
-    if line.id <= 2:
+    if line.id <= 2 or line.type in _OF_NOTHING:
         return 0
-    if above is not None and (above.type, line.type) in _ASIDE:
+    if "of" in line.details:
+        return int(line.details["of"])
+    if "again" in line.details:
+        return max((last[frame] for frame in last if is_inside(frame, line)), default=line.id - 1)
+    if above is not None and (above.type, line.type) in _PAST:
         return line.id - 2
     if line.type == "MapIterationStarted":  # of the first ones, which begin in a row
         return line.id - 1 - int(line.details["index"])
     if line.step is None or line.type.endswith(_FOLLOWING):
         return line.id - 1
     path = line.frame
-    while path and path not in last:
+    while path:
         parent, _, place = path.rpartition("/")
-        if (item := (parent, int(place.partition(".")[2]))) in begun:
+        item = (parent, int(place.partition(".")[2]))
+        if last.get(path, 0) > begun.get(item, last.get(parent, 0)):  # else it is of a try before
+            return last[path]
+        if item in begun:
             return begun[item]
         path = parent
-    return last.get(path, line.id - 1)
+    return last.get("", line.id - 1)
 
 
 def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
@@ -196,9 +216,8 @@ def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[st
         named = {"resourceType": place, "resource": action}
         return line.type, _member(line.type), {**named, **_of_integration(what, line, task, setting)}
     family, arn = _family(resource, setting)
-    details = _of_work(what, line, task, arn)
-    is_told = bool(details) or (family, what) == ("Activity", "Started")
-    return f"{family}{what}", _member(f"{family}{what}") if is_told else None, details
+    kind, details = f"{family}{what}", _of_work(what, line, task, arn)
+    return kind, None if kind == "LambdaFunctionStarted" else _member(kind), details
 
 
 def _family(resource: str, setting: Setting) -> tuple[str, str]:
@@ -223,12 +242,18 @@ def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting)
         is_invoked = "call" in line.details
         call = jsontext.write(told(line.details, _value(task.input))) if is_invoked else task.input
         return {"region": setting.region, "parameters": call, **_terms(line)}
+    if what == "Submitted" and "output" in line.details:
+        is_invoked = read(setting.resources.get(line.step or "", "")).kind == INVOKE
+        return _answered(line.details["output"], {"at": line.at} if is_invoked else {}, line, setting)
     if what == "Succeeded":
-        if "at" not in line.details or task.result is None:
-            return _payload("output", task.result)
-        whole = result(_value(task.result), line.details, setting.identity, line.details["task"])
-        return _payload("output", jsontext.write(whole))
+        return _answered(_value(task.result), line.details, line, setting) if task.result is not None else {}
     return {} if what in ("Started", "Submitted") else _fault(line.details)
+
+
+def _answered(given: Json, told: Mapping[str, Json], line: Recorded, setting: Setting) -> dict[str, Json]:
+    """What a service answered; of a function that was invoked, ``told`` says at least when."""
+    whole = result(given, told, setting.identity, line.details["task"]) if "at" in told else given
+    return _payload("output", jsontext.write(whole))
 
 
 def _terms(line: Recorded) -> dict[str, Json]:

@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.engine import jsontext
+from runtime.engine import java, jsontext
 from runtime.engine.chance import Chance
-from runtime.engine.java import next_int, set_order
 
 Json = Any
 
@@ -101,8 +100,10 @@ def _pieces(value: Json) -> Iterator[str]:
             yield f"{', ' if at else '{'}{name}="
             yield from _pieces(one)
         yield "}" if value else "{}"
-    else:
+    elif value is None or isinstance(value, bool):
         yield jsontext.write(value)
+    else:
+        yield java.text_of(value)
 
 
 def _string_to_json(value: Json) -> Json:
@@ -159,7 +160,7 @@ def _array_unique(array: Json) -> list[Json]:
     found: dict[str, Json] = {}
     for one in _small(_list(array)):
         found.setdefault(_key(one), one)
-    return set_order(list(found.values()), len(array))
+    return java.set_order(list(found.values()), len(array))
 
 
 def _base64_encode(value: Json) -> str:
@@ -198,7 +199,7 @@ def _math_random(chance: Chance, first: Json, last: Json, *seed: Json) -> int:
     start, end = _cut(first), _cut(last)
     if start >= end:
         raise IntrinsicFault
-    return next_int(_cut(seed[0], _LONG) if seed else chance.bits(48), start, end)
+    return java.next_int(_cut(seed[0], _LONG) if seed else chance.bits(48), start, end)
 
 
 def _math_add(first: Json, second: Json) -> int:

@@ -38,6 +38,16 @@ def hash_code(value: Json) -> int:
     return 0 if value is None else _of_number(value)
 
 
+def text_of(value: float) -> str:
+    """``String.valueOf`` of a number: a double is written with a power of ten below 0.001 and from ten million on."""
+    text = repr(value)
+    if isinstance(value, int) or 1e-3 <= abs(value) < 1e7 or value == 0:
+        return text
+    shortest = next(one for one in (f"{value:.{places}e}" for places in range(1, 18)) if float(one) == value)
+    digits, _, power = shortest.partition("e")
+    return f"{digits}E{int(power)}"
+
+
 def next_int(seed: int, start: int, end: int) -> int:
     """``start + new Random(seed).nextInt(end - start)``; when they lie further apart, the first draw between them."""
     drawn, span = _draws(seed), end - start

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 Json = Any
@@ -19,6 +20,7 @@ _NUL = "\x00"
 _UNFIT = re.compile(f"[{_NUL}\ud800-\udfff]")
 _INT_LIMIT = 1 << 63
 _SHOWN = 80
+_LONG = 4096
 
 
 class NotJson(ValueError):
@@ -43,6 +45,19 @@ def read(text: bytes | str, depth: int = DEPTH) -> Json:
     if "\\u" in text or not text.isascii():
         _check_strings(value)
     return value
+
+
+def stored(text: str) -> Json:
+    """The value of a text that was written here; of a long one that is asked for again, the same. Not to be changed.
+
+    So the list that an inline Map goes through is not read anew for each of its items.
+    """
+    return _remembered(text) if len(text) > _LONG else json.loads(text)
+
+
+@lru_cache(maxsize=8)
+def _remembered(text: str) -> Json:
+    return json.loads(text)
 
 
 def write(value: Json) -> str:

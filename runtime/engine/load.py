@@ -141,6 +141,7 @@ def _distribution(name: str, body: Mapping[str, Json], language: _Language) -> d
         reader_config={key: value for key, value in config.items() if not key.startswith("MaxItems")},
         most_items=value_of(config, "MaxItems", language.is_jsonata),
         writer=template_of(writer, arguments, language.is_jsonata, "ResultWriter/"),
+        writer_config=writer.get("WriterConfig", {}),
         batch_items=value_of(batcher, "MaxItemsPerBatch", language.is_jsonata),
         batch_bytes=value_of(batcher, "MaxInputBytesPerBatch", language.is_jsonata),
         batch_input=template_of(batcher, "BatchInput", language.is_jsonata, "ItemBatcher/"),

@@ -28,10 +28,14 @@ _MISSING = object()
 
 
 class PathMissing(LookupError):
-    """There is nothing at the path, whose text is ``path``."""
+    """There is nothing at the path, whose text is ``path``.
 
-    def __init__(self, message: str, path: str) -> None:
+    ``reached`` is how many of its steps an object lacks the last of, when more would have followed.
+    """
+
+    def __init__(self, message: str, path: str, reached: int | None = None) -> None:
         self.path = path
+        self.reached = reached
         super().__init__(message)
 
 
@@ -54,10 +58,14 @@ class Path:
         return not self.segments or (len(self.segments) == 1 and isinstance(self.segments[0], Picked))
 
     @property
+    def is_of_input(self) -> bool:
+        """Whether it begins with the state's own data."""
+        return not self.of_context and self.variable is None
+
+    @property
     def is_reference(self) -> bool:
         """Whether it can be written to."""
-        foreign = self.of_context or self.variable is not None or bool(self.segments)
-        return not foreign and all(isinstance(step, str) or step >= 0 for step in self.steps)
+        return self.is_of_input and not self.segments and all(isinstance(step, str) or step >= 0 for step in self.steps)
 
     def get(
         self,
@@ -71,13 +79,14 @@ class Path:
             value = context
         elif self.variable is not None:
             value = self._assigned(self.variable, variables or {})
+        root = value
         for step in self.steps:
             if isinstance(step, str):
                 value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
             else:
                 value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else _MISSING
             if value is _MISSING:
-                return self._nothing()
+                return self._nothing(root)
         return self._selected(value) if self.segments else value
 
     def put(self, document: Json, value: Json) -> Json:
@@ -100,11 +109,22 @@ class Path:
             return found
         return found[0] if found else self._nothing()
 
-    def _nothing(self) -> list[Json]:
+    def _nothing(self, root: Json = None) -> list[Json]:
         """A path that may select many selects none; only a definite one is missing."""
         if self.is_definite:
-            raise PathMissing(f"The path '{self.text}' is not in the input", self.text)
+            raise PathMissing(f"The path '{self.text}' is not in the input", self.text, self._reached(root))
         return []
+
+    def _reached(self, value: Json) -> int | None:
+        """Which step, counted from 1, an object lacks, unless it is the last."""
+        for number, step in enumerate(self.steps[:-1], 1):
+            if isinstance(step, str) and isinstance(value, dict) and step not in value:
+                return number
+            try:
+                value = value[step]
+            except (LookupError, TypeError):
+                return None
+        return None
 
     def _placed(self, document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
         if not steps:

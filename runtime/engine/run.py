@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from runtime.engine import commands, dataflow, execution, retry
 from runtime.engine.chance import Chance
 from runtime.engine.commands import CancelFrames, Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from runtime.engine.definition import MapState, ParallelState, StateMachine, TaskState, WorkState
+from runtime.engine.definition import MapState, ParallelState, StateMachine, TaskState, WaitState, WorkState
 from runtime.engine.events import Event
 from runtime.engine.execution import Execution, Frame, branch_of, child_path, is_below, parent_of, redrive_of
 from runtime.engine.limits import EngineLimits
@@ -27,6 +27,26 @@ Json = Any
 REDRIVEN_TASKS = 1 << 19
 """From here on tasks of redrives are numbered: no step list is so long, and no history."""
 NOTHING: Mapping[str, Json] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error on its way up. ``of`` is the event it comes of, once it has left the frame that it befell."""
+
+    error: str
+    cause: str | None
+    is_terminal: bool
+    of: int | None = None
+
+    @property
+    def told(self) -> str:
+        """What it is called where it is seen."""
+        return retry.told(self.error)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the history says of the states that it goes through that they fail: not when nothing can take it."""
+        return self.error != retry.BY_NOTHING
 
 
 class Run(Standing):
@@ -124,19 +144,24 @@ class Run(Standing):
         """
         standing = self.frames.copy()
         cancelled = [one for one in self.commands if isinstance(one, CancelFrames)]
+        failure = Failure(error, cause, is_terminal)
         while True:
             state = self.state_of(frame)
             self.cancel_children(frame)
             try:
-                if isinstance(state, WorkState) and self._is_taken(frame, state, error, cause, is_terminal):
+                if isinstance(state, WorkState) and self._is_taken(frame, state, failure):
                     return
             except StateFault as fault:  # of the catcher, which does not catch itself
-                error, cause, is_terminal = fault.error, fault.cause_in(frame), fault.is_terminal
+                failure = Failure(fault.error, fault.cause_in(frame), fault.is_terminal)
             if frame.path == "":
                 self.frames = standing
                 self.commands = [*cancelled, *(one for one in self.commands if not isinstance(one, CancelFrames))]
-                return self.end(execution.FAILED, error=retry.told(error), cause=cause)
-            frame = self._failed_below(frame, error, cause)
+                return self.end(execution.FAILED, error=failure.told, cause=failure.cause)
+            failure = replace(failure, of=self.count)
+            parent = self.frames[parent_of(frame.path)]
+            if failure.is_shown:
+                self._tell_of_cut(parent, frame, self.count)
+            frame = parent
 
     def cancel_children(self, frame: Frame) -> None:
         """Let nothing stand below a frame any more."""
@@ -208,30 +233,54 @@ class Run(Standing):
             elif parent.open == 0:
                 self.join(parent)
 
-    def _failed_below(self, frame: Frame, error: str, cause: str | None) -> Frame:
-        """The parent of a frame that has failed, which fails with it."""
-        parent = self.frames[parent_of(frame.path)]
-        state = self.state_of(parent)
-        if isinstance(state, MapState):
-            self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(frame.path))
-        self.record(f"{type(state).__name__}Failed", parent, error=retry.told(error), cause=cause)
-        return parent
+    def _tell_of_cut(self, parent: Frame, failed: Frame, of: int) -> None:
+        """Write down that a frame has failed, and what of its siblings goes no further because of that event."""
+        if isinstance(self.state_of(parent), MapState):
+            self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(failed.path), of=of)
+        if isinstance(self.state_of(failed), TaskState):  # it has failed, but was not left
+            self.record("TaskStateAborted", failed, of=of)
+        if parent.open > 1:
+            self._tell_of_aborted(parent, of, failed.path)
 
-    def _is_taken(self, frame: Frame, state: WorkState, error: str, cause: str | None, is_terminal: bool) -> bool:
+    def _tell_of_aborted(self, parent: Frame, of: int, but: str = "") -> None:
+        """Write down which states below a frame are left unfinished, each before those inside it."""
+        for child in [self._child(parent, number) for number in range(parent.begun)]:
+            is_yet_to_enter = child.path in self.entering
+            if child.path == but or (child.waiting == execution.ENDED and not is_yet_to_enter):
+                continue
+            if isinstance(self.state_of(parent), MapState):
+                index = branch_of(child.path)
+                self.record("MapIterationAborted", parent, name=parent.state, index=index, of=of)
+            if is_yet_to_enter:
+                continue
+            if isinstance(state := self.state_of(child), TaskState | WaitState | ParallelState | MapState):
+                self.record(f"{type(state).__name__}Aborted", child, of=of)
+            if child.waiting == execution.FOR_CHILDREN:
+                self._tell_of_aborted(child, of)
+
+    def _is_taken(self, frame: Frame, state: WorkState, failure: Failure) -> bool:
         draw = Chance(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}/retry")
+        error, cause, is_terminal = failure.error, failure.cause, failure.is_terminal
         decision = retry.decide(state.retriers, frame.retries, error, draw.fraction(), is_terminal)
         if decision is not None:
             self._hold(frame, state, decision, error, cause)
             return True
+        if failure.is_shown and (failure.of is not None or self._fails_of_itself(frame, state)):
+            self.record(f"{type(state).__name__}Failed", frame, error=failure.told, cause=cause, of=failure.of)
         if isinstance(state, TaskState):
             self._settle_failed(FailTask(number_of(state, frame), error, cause))
         catcher = retry.first_match(state.catchers, error, is_terminal)
         if catcher is None:
             return False
-        told = {"Error": retry.told(error), "Cause": cause or ""}
-        output, assigned = dataflow.caught(self, frame, state, catcher, told)
+        output, assigned = dataflow.caught(self, frame, state, catcher, {"Error": failure.told, "Cause": cause or ""})
         self.leave(frame, output, catcher.next, assigned)
         return True
+
+    def _fails_of_itself(self, frame: Frame, state: WorkState) -> bool:
+        """Whether it is a Map that fails because of its map run, or of an expression that it would have begun with."""
+        above = self.history[-1].type if self.history else None
+        is_new = frame.waiting in (execution.FOR_WORK, execution.FOR_RETRY)
+        return isinstance(state, MapState) and (above == "MapRunFailed" or (above == "EvaluationFailed" and is_new))
 
     def _settle_failed(self, command: FailTask | HoldTask) -> None:
         """The task failed, even when its handler did not: what it returned could not be used."""

@@ -62,6 +62,11 @@ _EVERY = re.compile(r"\.\*|\.?\[\s*+\*\s*+\]")
 _BRACKET = re.compile(r"\.?(?=\[)")
 # A quote without an end is taken whole, else each of those behind it would be tried in turn.
 _MARK = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\](!]|&&|\|\|""", re.DOTALL)
+# What stands in quotes is taken first, and is no word.
+_WORD = re.compile(
+    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|(?<=[=<>])\s*+(?!(?:true|false|null)\b)([A-Za-z_]\w*+)(?=\s*+[])&|])""",
+    re.DOTALL,
+)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NOTHING = object()
 
@@ -131,7 +136,17 @@ class Slice(Segment):
     def of(self, value: Json, budget: Budget) -> Iterator[Json]:
         if isinstance(value, list):
             budget.spend(len(value))
-            yield from value[self.start : self.stop]
+            yield from value[self.start : self.stop] if self._has_one_end else self._between(value, budget)
+
+    @property
+    def _has_one_end(self) -> bool:
+        return self.start is None or self.stop is None
+
+    def _between(self, value: list[Json], budget: Budget) -> Iterator[Json]:
+        """Jayway counts from the first end up to the other: ``[1:-1]`` is nothing, ``[-2:0]`` are the last two."""
+        assert self.start is not None and self.stop is not None
+        for at in range(max(self.start, -len(value)), min(self.stop, len(value))):
+            yield value[at]
 
 
 @dataclass(frozen=True)
@@ -228,11 +243,16 @@ def _bracket(text: str, at: int) -> tuple[str | int | Segment, int]:
     end = _closing(text, at)
     inside = text[at:end]
     try:
-        segments = _GRAMMAR.compile(f"${inside}").segments  # type: ignore[union-attr]  # strict paths are not compound
+        segments = _GRAMMAR.compile(f"${_quoted(inside)}").segments  # type: ignore[union-attr]  # strict paths are not compound
         segment = _segment(segments[0])
     except JSONPathError as fault:
         raise PathSyntax(f"what is {inside[:80]!r}? {str(fault).splitlines()[0][:80]}") from None
     return segment.step if isinstance(segment, Child) else segment, end
+
+
+def _quoted(inside: str) -> str:
+    """The same with quotes about words that lack them. Source: aws-samples, ``parallel-translate``: ``[?(@.a==b)]``."""
+    return _WORD.sub(lambda found: f"'{found[1]}'" if found[1] else found[0], inside)
 
 
 def _closing(text: str, at: int) -> int:
@@ -356,7 +376,9 @@ def _is_number(value: Json) -> bool:
 
 
 def _same(left: Json, right: Json) -> bool:
-    return bool(left == right) and (type(left) is type(right) or (_is_number(left) and _is_number(right)))
+    """What is not there is like nothing else, not even like what is not there either."""
+    alike = type(left) is type(right) or (_is_number(left) and _is_number(right))
+    return left is not _NOTHING and alike and bool(left == right)
 
 
 def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:

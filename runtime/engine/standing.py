@@ -178,7 +178,7 @@ class Standing:
         except NoStep as fault:
             raise StateFault("States.ReferencePathConflict", str(fault)) from None
         except PathMissing as fault:
-            raise StateFault("States.Runtime", causes.no_results(parse(fault.path))) from None
+            raise StateFault("States.Runtime", causes.no_results(parse(fault.path), fault.reached)) from None
         except JsonataFault as fault:
             error, location = "States.QueryEvaluationError", fault.location(field)
             cause = causes.in_state(frame.state, frame.entry, fault.cause(field))
@@ -191,6 +191,8 @@ class Standing:
             return {}
         if path.text == "$":
             return document
+        if document is None and path.is_of_input:
+            raise StateFault("States.Runtime", causes.NO_INPUT)
         with self.evaluating(frame, field):
             return self.scope(frame, document).at_path(path)
 

@@ -23,6 +23,17 @@ class Template:
 
     node: Any
 
+    def reads_input(self) -> bool:
+        """Whether a member takes its value from a path into the state's own data."""
+        waiting = [self.node]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, Path) and one.is_of_input:
+                return True
+            waiting += one.nodes if isinstance(one, _Items) else ()
+            waiting += (node for _, node in one.filled) if isinstance(one, _Members) else ()
+        return False
+
     def render(self, scope: Scope) -> Json:
         """The template filled in. Raises NoValue, IntrinsicFault."""
         return _render(self.node, scope)

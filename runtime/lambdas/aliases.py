@@ -57,6 +57,7 @@ class AliasRoom:
         mine = (FunctionAlias.name == function.name, FunctionAlias.alias == alias)
         with store.changing(function):
             FunctionAlias.delete().where(*mine).execute()
+            store.forget_qualifier(function.name, alias)
 
     def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]:
         if not store.exists(function.name):

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 UNZIPPED_BYTES = 262_144_000
 MOST_FILES = 20_000
-LONGEST_NAME = 255
+LONGEST_NAME, LONGEST_PATH = 255, 1024
 UNREADABLE = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _CHUNK = 1 << 20
 _READABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
@@ -77,20 +77,34 @@ def _check_names(members: list[zipfile.ZipInfo], most_files: int) -> None:
     if len(members) > most_files:
         raise BadArchive(f"A deployment package may have {most_files} files, this one has {len(members)}")
     files = {_path(member) for member in members if not member.is_dir()}
+    directories: set[PurePosixPath] = set()
     for member in members:
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise BadArchive(f"{member.filename!r} is a link or a device; a deployment package holds files only")
-        if above := files.intersection(_path(member).parents):
-            raise BadArchive(f"{above.pop()} is both a file and a directory")
+        _add_directories(member, directories)
+        if len(directories) > most_files:
+            raise BadArchive(f"A deployment package may have {most_files} directories, this one has more")
+    if both := files & directories:
+        raise BadArchive(f"{both.pop()} is both a file and a directory")
     if not files:
         raise BadArchive("Uploaded file must be a non-empty zip")
+
+
+def _add_directories(member: zipfile.ZipInfo, known: set[PurePosixPath]) -> None:
+    """Add the directories that unpacking a member makes; above one that is known all are."""
+    path = _path(member)
+    place = path if member.is_dir() else path.parent
+    while place.parts and place not in known:
+        known.add(place)
+        place = place.parent
 
 
 def _path(member: zipfile.ZipInfo) -> PurePosixPath:
     """Where in the package a member stands. Raises BadArchive for one that would stand outside, or nowhere."""
     parts = PurePosixPath(member.filename).parts
     climbs = member.filename.startswith("/") or ".." in parts or any(mark in member.filename for mark in "\\:\0")
-    if climbs or not parts or any(len(part.encode()) > LONGEST_NAME for part in parts):
+    is_long = len(member.filename.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_NAME for part in parts)
+    if climbs or not parts or is_long:
         raise BadArchive(f"{member.filename[:80]!r} is no path inside a deployment package")
     return PurePosixPath(*parts)
 

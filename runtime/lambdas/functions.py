@@ -1,25 +1,26 @@
 """Every function that can be called, wherever its code is: in a file of this machine, or stored in the database.
 
 What is stored is looked up for each call, so a worker runs a function that was made a moment ago, and its newest code.
-A zip is unpacked once on each machine, into a directory that is named after its content and never changes.
+Where its zip lies unpacked is for ``unpacked.py`` to know.
 """
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from functions.lambda_api._names import Reference
+from functions.contract import FunctionView
+from functions.lambda_api._names import Reference, arn
 from functions.lambda_api._rooms import Found
 from runtime.engine.invocations import refused
 from runtime.engine.resources import QUALIFIED_BY
 from runtime.engine.steplist import FunctionDefaults
 from runtime.ids import new_id
 from runtime.invoke import Outcome, Target
-from runtime.lambdas import archive, store
+from runtime.lambdas import store
+from runtime.lambdas.unpacked import Unpacked
 from runtime.sandbox.spawner import Place
 
 Json = Any
@@ -30,7 +31,7 @@ class Functions:
 
     def __init__(self, files: Mapping[str, Target], directory: Path) -> None:
         self.files = files
-        self._directory = directory
+        self._unpacked = Unpacked(directory)
 
     def find(self, called: str) -> Target | Outcome:
         """What a Task's function, ``name`` or ``name::qualifier``, stands for, or how its call ends at once."""
@@ -51,21 +52,27 @@ class Functions:
         if found is None:
             return None
         try:
-            root = self._unpacked(found.function.code_sha256)
+            root = self._unpacked.root(found.function.code_sha256)
         except OSError as fault:
             cause = f"The function's code could not be unpacked: {fault}"
             return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
         return _target(found, function.qualifier, root) if root is not None else None
 
-    def _unpacked(self, sha256: str) -> Path | None:
-        """The directory that holds a zip's content. Raises OSError."""
-        root = self._directory / base64.urlsafe_b64encode(base64.b64decode(sha256)).decode().rstrip("=")
-        if root.is_dir():
-            return root
-        content = store.code(sha256)
-        if content is not None:
-            archive.unpack(content, root)
-        return None if content is None else root
+
+def views() -> list[FunctionView]:
+    """The stored functions, as REST shows them: by their ARNs."""
+    return [
+        FunctionView(
+            name=one.name,
+            kind="stored",
+            source=arn(one.name),
+            summary=one.options["Description"],
+            route=None,
+            timeout_seconds=one.options["Timeout"],
+            retry=None,
+        )
+        for one in store.latest()
+    ]
 
 
 class KnownFunctions(Mapping[str, FunctionDefaults]):

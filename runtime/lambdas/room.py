@@ -60,17 +60,14 @@ class LambdaRoom:
         name = wanted.name
         if name in self._files:
             raise ResourceConflictException(f"Function already exist: {name}")
-        store.create(name, wanted.options, _package(wanted.code), wanted.tags)
-        return self.publish(Reference(name)) if wanted.publish else self.get(Reference(name)).function
+        return store.create(name, wanted.options, _package(wanted.code), wanted.tags, publish=wanted.publish)
 
     def update(self, function: Reference, change: Update) -> Function:
         self._refuse_file(function)
         package = None if change.code is None else _package(change.code)
         if change.dry_run:
             return self.get(Reference(function.name)).function
-        store.change(function, change.revision, change.options, package)
-        latest = Reference(function.name)
-        return self.publish(latest) if change.publish else self.get(latest).function
+        return store.change(function, change.revision, change.options, package, publish=change.publish)
 
     def publish(
         self,
@@ -80,7 +77,7 @@ class LambdaRoom:
         revision: str | None = None,
     ) -> Function:
         self._refuse_file(function)
-        return self.get(Reference(function.name, store.publish(function, sha256, description, revision))).function
+        return store.publish(function, sha256, description, revision)
 
     def delete(self, function: Reference) -> None:
         self._refuse_file(function)

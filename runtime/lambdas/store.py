@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +53,9 @@ class Package:
         return base64.b64encode(hashlib.sha256(self.content).digest()).decode()
 
 
-def create(name: str, options: Mapping[str, Json], package: Package, tags: Mapping[str, str]) -> None:
+def create(
+    name: str, options: Mapping[str, Json], package: Package, tags: Mapping[str, str], *, publish: bool = False
+) -> Function:
     """Store a new function. Raises ResourceConflictException."""
     text = jsontext.write(dict(tags))
     try:
@@ -61,14 +63,23 @@ def create(name: str, options: Mapping[str, Json], package: Package, tags: Mappi
             StoredFunction.insert(name=name, tags=text, created_at=clock_sql()).execute()
             _keep(package)
             _write(name, 0, options, package.sha256)
+            return _shown(name, _published(name) if publish else None)
     except IntegrityError:
         raise ResourceConflictException(f"Function already exist: {name}") from None
 
 
 def change(
-    function: Reference, revision: str | None, options: Change | None = None, package: Package | None = None
-) -> None:
-    """Give $LATEST other options, other code or both. Raises PreconditionFailedException, ResourceNotFoundException."""
+    function: Reference,
+    revision: str | None,
+    options: Change | None = None,
+    package: Package | None = None,
+    *,
+    publish: bool = False,
+) -> Function:
+    """Give $LATEST other options, other code or both; nobody else's change comes between that and its publication.
+
+    Raises PreconditionFailedException, ResourceNotFoundException.
+    """
     with changing(function) as latest:
         check_revision(revision, latest.revision)
         chosen = json.loads(latest.options)
@@ -77,10 +88,11 @@ def change(
         code = latest.code if package is None else package.sha256
         _rewrite(function.name, chosen if options is None else options(chosen), code)
         _forget(latest.code)
+        return _shown(function.name, _published(function.name) if publish else None)
 
 
-def publish(function: Reference, sha256: str | None, description: str | None, revision: str | None) -> str:
-    """The number of the version that $LATEST is published as: the last one again where nothing has changed since."""
+def publish(function: Reference, sha256: str | None, description: str | None, revision: str | None) -> Function:
+    """The version that $LATEST is published as: the last one again where nothing has changed since."""
     with changing(function) as latest:
         check_revision(revision, latest.revision)
         if sha256 is not None and sha256 != latest.code:
@@ -88,17 +100,7 @@ def publish(function: Reference, sha256: str | None, description: str | None, re
                 f"CodeSHA256 ({sha256}) is different from current CodeSHA256 in $LATEST ({latest.code}). "
                 "Please try again with the CodeSHA256 in $LATEST."
             )
-        stored = StoredFunction.get_by_id(function.name)
-        before = FunctionVersion.get_or_none(
-            FunctionVersion.name == function.name, FunctionVersion.number == (stored.published or -1)
-        )
-        if before is not None and _is_same(before, latest):
-            return str(before.number)
-        options = json.loads(latest.options)
-        options |= {} if description is None else {"Description": description}
-        _write(function.name, stored.published + 1, options, latest.code)
-        StoredFunction.update(published=stored.published + 1).where(StoredFunction.name == function.name).execute()
-        return str(stored.published + 1)
+        return _shown(function.name, _published(function.name, description))
 
 
 def delete(function: Reference) -> None:
@@ -125,11 +127,12 @@ def delete_version(function: Reference) -> None:
                 f"Unable to delete version because the following aliases reference it: [{', '.join(sorted(using))}]"
             )
         row.delete_instance()
+        forget_qualifier(function.name, str(row.number))
         _forget(row.code)
 
 
 def reserve(function: Reference, reserved: int | None) -> None:
-    """Bound the invocations that a process runs of a function at a time. Raises ResourceNotFoundException."""
+    """Bound the invocations that run of a function at a time. Raises ResourceNotFoundException."""
     with changing(function):
         StoredFunction.update(reserved=reserved).where(StoredFunction.name == function.name).execute()
 
@@ -184,11 +187,31 @@ def versions(name: str) -> list[Function]:
         return [_view(row, LATEST if row.number == 0 else str(row.number)) for row in query]
 
 
+def latest() -> list[Function]:
+    """Each function as it is now, by name."""
+    query = _described().where(FunctionVersion.number == 0).order_by(FunctionVersion.name)
+    with database.connection_context():
+        return [_view(row, None) for row in query]
+
+
+def kept(codes: Iterable[str]) -> set[str]:
+    """Which of these zips are not gone."""
+    with database.connection_context():
+        query = FunctionCode.select(FunctionCode.sha256).where(FunctionCode.sha256.in_(list(codes)))
+        return {row.sha256 for row in query}
+
+
 def code(sha256: str) -> bytes | None:
     """A zip; None when it is gone."""
     with database.connection_context():
         kept = FunctionCode.get_or_none(FunctionCode.sha256 == sha256)
     return None if kept is None else bytes(kept.content)
+
+
+def forget_qualifier(name: str, qualifier: str) -> None:
+    """Let what belongs to a version or an alias go with it: the next one of its name has none of it."""
+    for model in (EventConfig, FunctionPermission):
+        model.delete().where(model.name == name, model.qualifier == qualifier).execute()
 
 
 @contextmanager
@@ -197,13 +220,31 @@ def changing(function: Reference) -> Iterator[FunctionVersion]:
     with database.connection_context(), transaction():
         if rows.locked(StoredFunction, StoredFunction.name == function.name) is None:
             raise function.unknown
-        yield _described().where(FunctionVersion.name == function.name, FunctionVersion.number == 0).get()
+        yield _version(function.name, LATEST)
 
 
 def check_revision(wanted: str | None, found: str) -> None:
     """Raises PreconditionFailedException when a caller has seen another revision."""
     if wanted is not None and wanted != found:
         raise PreconditionFailedException(STALE)
+
+
+def _published(name: str, description: str | None = None) -> str:
+    """The number of the version that $LATEST is published as, in a transaction that holds the function's row."""
+    stored, latest = StoredFunction.get_by_id(name), _version(name, LATEST)
+    before = _version(name, str(stored.published)) if stored.published else None
+    if before is not None and _is_same(before, latest):
+        return str(before.number)
+    options = json.loads(latest.options)
+    options |= {} if description is None else {"Description": description}
+    _write(name, stored.published + 1, options, latest.code)
+    StoredFunction.update(published=stored.published + 1).where(StoredFunction.name == name).execute()
+    return str(stored.published + 1)
+
+
+def _shown(name: str, version: str | None) -> Function:
+    """A version as it was just written; None is the function itself."""
+    return _view(_version(name, version or LATEST), version)
 
 
 def _meant(function: Reference, draw: float) -> str:

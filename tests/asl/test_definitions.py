@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +11,67 @@ import pytest
 from db.database import database
 from runtime.aws import history
 from runtime.aws.history import Span
-from runtime.guards import TokenAnswer
-from tests.runtime.conftest import *  # noqa: F403 -- the house and its databases
-from tests.runtime.stage import Stage, raises, returns
+from tests.asl.play import called, compare, house_for, play, started
+from tests.runtime.conftest import *  # noqa: F403 -- its databases
+from tests.runtime.stage import Stage
 
 Json = Any
 
 FILES = sorted((Path(__file__).parent / "definitions").glob("*.json"))
+CASES = {file.stem: json.loads(file.read_text()) for file in FILES}
+SOURCES = ("https://docs.aws.amazon.com/", "https://github.com/aws-samples/", "https://github.com/awsdocs/")
+ENDS = {"COMPLETED": "ExecutionSucceeded", "FAILED": "ExecutionFailed"}
+SAID = {"COMPLETED": {"status", "output"}, "FAILED": {"status", "error", "cause"}}
 
 
-@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
-def test_definition(house: Stage, file: Path) -> None:
-    case = json.loads(file.read_text())
-    assert case["source"] and case["shows"]
-    identity = begin(house, case)
-    answers = list(case.get("tokens", ()))
-    house.run()
-    while answers and (waiting := [one for one in house.rows(identity) if one.status == "IN_PROGRESS" and one.token]):
-        house.executions.answer(waiting[0].token, TokenAnswer(**answers.pop(0)))
-        house.run()
-    assert not answers, "nobody asked for these"
-    ended(house, identity, case)
+@pytest.mark.parametrize("name", CASES)
+def test_definition(empty_url: str, tmp_path: Path, name: str) -> None:
+    case = CASES[name]
+    with house_for(case, empty_url, tmp_path) as house:
+        identity = house.start(case["definition"], case["input"])
+        play(house, case)
+        ended(house, identity, case["expect"])
+        compare(case["calls"], counted(called(house), case["calls"]))
+        compare(case.get("started", {}), started(house))
+        compare_files(house, case.get("written", {}))
 
 
-def begin(house: Stage, case: Json) -> str:
-    for name, answers in case["functions"].items():
-        house.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
-    house.workflows.aliases = case.get("aliases", {})
-    return house.start(case["definition"], case["input"])
-
-
-def ended(house: Stage, identity: str, case: Json) -> None:
-    row, expected = house.execution(identity), case["expect"]
-    found = {"status": row.status, "output": json.loads(row.output or "null"), "error": row.error}
-    assert {name: found[name] for name in expected} == expected, row.cause
-    assert dict(Counter(name for name, _ in house.script.events)) == case["calls"]
+def ended(house: Stage, identity: str, expected: Json) -> None:
+    row = house.execution(identity)
+    found = {"status": row.status, "output": json.loads(row.output or "null"), "error": row.error, "cause": row.cause}
+    compare(expected, {name: found[name] for name in expected})
     assert house.left_open(identity) == []
     kinds = house.history(identity)
-    assert kinds[0] == "ExecutionStarted"
-    assert kinds[-1] == {"COMPLETED": "ExecutionSucceeded", "FAILED": "ExecutionFailed"}[row.status]
+    assert (kinds[0], kinds[-1]) == ("ExecutionStarted", ENDS[row.status])
     with database.connection_context():
         events = history.page(row, "role", Span(1000, None, False), True).items
     assert [one["id"] for one in events] == list(range(1, len(kinds) + 1))
 
 
-def test_there_are_definitions() -> None:
-    assert FILES
+def counted(calls: dict[str, list[Json]], wanted: Json) -> Json:
+    """The calls as the file tells of them: what each function got, or how often it was called."""
+    return {name: len(got) if isinstance(wanted.get(name), int) else got for name, got in calls.items()}
+
+
+def compare_files(house: Stage, wanted: Json) -> None:
+    """Of each name the JSON in the one artifact that is called so."""
+    for name, content in wanted.items():
+        (path,) = house.runtime.settings.artifacts_dir.rglob(name)
+        compare(content, json.loads(path.read_text()), name)
+
+
+def test_there_are_fifty_of_them_and_half_tell_what_each_function_got() -> None:
+    assert len(CASES) >= 19
+    assert sum(any(isinstance(got, list) for got in one["calls"].values()) for one in CASES.values()) * 2 >= len(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_says_what_it_follows_and_how_it_ends(name: str) -> None:
+    case = CASES[name]
+    assert case["source"].startswith(SOURCES) and case["shows"]
+    assert set(case["expect"]) == SAID[case["expect"]["status"]]
+
+
+def test_none_is_there_twice() -> None:
+    definitions = [json.dumps(one["definition"], sort_keys=True) for one in CASES.values()]
+    assert len(set(definitions)) == len(definitions)

@@ -1,9 +1,10 @@
-"""A worker dies in the middle of an asynchronous invocation: the event runs again, its end is recorded once."""
+"""A worker, or the emulator, dies in the middle of an asynchronous invocation: it runs again, and ends once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from db.models import Attempt, Execution, Task
 from runtime.workflows import EVENT
 from tests.crash.cases import Fault
 from tests.crash.conftest import on_servers
-from tests.crash.stand import WORKER, Stand
+from tests.crash.stand import EMULATOR, WORKER, Process, Stand
+from tests.runtime.stage import staged
 
 Json = Any
 
@@ -26,6 +28,13 @@ RETRY_SECONDS = 1.0
 def stand(emptied_postgres: str, redis_url: str, tmp_path: Path) -> Iterator[Stand]:
     with on_servers(emptied_postgres, redis_url, tmp_path, event_retry_seconds=RETRY_SECONDS) as made:
         yield made
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Stand]:
+    environment = {"STEPWELL_EVENT_RETRY_SECONDS": str(RETRY_SECONDS)}
+    with staged(f"sqlite:///{tmp_path / 'stepwell.db'}", tmp_path) as stage, ExitStack() as opened:
+        yield Stand(stage, tmp_path, environment, opened)
 
 
 def sent(stand: Stand, function: str, event: Json) -> None:
@@ -64,13 +73,12 @@ def attempts() -> list[tuple[str, str]]:
         return [(steps[one.task_id], one.outcome) for one in Attempt.select().order_by(Attempt.finished_at)]
 
 
-def test_a_worker_is_killed_while_the_function_runs(stand: Stand) -> None:
-    first = stand.begin(WORKER)
+def killed_while_the_function_runs(stand: Stand, first: Process, command: Sequence[str]) -> None:
     sent(stand, "gated", gated("k"))
     stand.until((stand.place / "k-x.seen").exists, "the function runs")
     stand.kill(first)
     (stand.place / "k-x.seen").unlink()
-    stand.begin(WORKER)
+    stand.begin(command)
     stand.until((stand.place / "k-x.seen").exists, "the function runs again")
     (stand.place / "k.gate").touch()
     said = record(stand)
@@ -78,15 +86,24 @@ def test_a_worker_is_killed_while_the_function_runs(stand: Stand) -> None:
     assert attempts() == [("Invoke", "LOST"), ("Invoke", "COMPLETED"), ("OnSuccess", "COMPLETED")]
 
 
-def test_a_worker_is_killed_between_two_tries(stand: Stand) -> None:
-    first = stand.begin(WORKER)
+def killed_between_two_tries(stand: Stand, first: Process, command: Sequence[str]) -> None:
     sent(stand, "fails_once", {})
     stand.until(lambda: attempts() == [("Invoke", "FAILED")], "the function fails")
     stand.kill(first)
-    stand.begin(WORKER)
+    stand.begin(command)
     said = record(stand)["requestContext"]
     assert (said["condition"], said["approximateInvokeCount"]) == ("Success", 2)
     assert attempts() == [("Invoke", "FAILED"), ("Invoke", "COMPLETED"), ("OnSuccess", "COMPLETED")]
+
+
+@pytest.mark.parametrize("death", [killed_while_the_function_runs, killed_between_two_tries])
+def test_a_worker_is_killed(stand: Stand, death: Callable[..., None]) -> None:
+    death(stand, stand.begin(WORKER), WORKER)
+
+
+@pytest.mark.parametrize("death", [killed_while_the_function_runs, killed_between_two_tries])
+def test_the_emulator_is_killed(laptop: Stand, death: Callable[..., None]) -> None:
+    death(laptop, laptop.serve(EMULATOR), EMULATOR)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -137,6 +140,62 @@ def test_a_presigned_url_is_enough(wire: LambdaWire) -> None:
     assert asked(wire, path.replace("step1", "step2"))[0] == 403
     assert asked(wire, path.replace(quote(ID), "AKIDTHEIRS"))[0] == 403
     functions.close()
+
+
+def signed_at(wire: LambdaWire, moment: datetime, service: str = "lambda", expires: int | None = None) -> Json:
+    """The answer to GetFunction, signed at this moment for this service, in the header or in the address."""
+    request = AWSRequest("GET", f"{wire.url}/2015-03-31/functions/step1")
+    signer = SigV4Auth if expires is None else partial(SigV4QueryAuth, expires=expires)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: moment.replace(tzinfo=None))
+        signer(Credentials(ID, SECRET), service, "ap-southeast-2").add_auth(request)
+    path = request.prepare().url.removeprefix(wire.url)
+    status, body, headers = asked(wire, path, dict(request.headers.items()))
+    return status, headers["x-amzn-errortype"], json.loads(body).get("message", "")
+
+
+@pytest.mark.parametrize(
+    ("ago", "expires", "says"),
+    [
+        *((0, None, ""), (240, None, ""), (-240, None, ""), (360, None, "Signature expired: ")),
+        *((-360, None, "Signature not yet current: "), (3000, 3600, ""), (3700, 3600, "Signature expired: ")),
+        (-360, 3600, "Signature not yet current: "),
+    ],
+)
+def test_a_signature_is_good_for_its_time(wire: LambdaWire, ago: int, expires: int | None, says: str) -> None:
+    status, kind, message = signed_at(wire, datetime.now(UTC) - timedelta(seconds=ago), expires=expires)
+    assert (status, kind) == ((403, "InvalidSignatureException") if says else (200, None))
+    assert message.startswith(says)
+
+
+@pytest.mark.parametrize("expires", [None, 60])
+@pytest.mark.parametrize("service", ["s3", "states", "Lambda", "execute-api"])
+def test_a_signature_for_another_service_is_none(wire: LambdaWire, service: str, expires: int | None) -> None:
+    assert signed_at(wire, datetime.now(UTC), service, expires) == (
+        *(403, "InvalidSignatureException"),
+        "Credential should be scoped to correct service: 'lambda'.",
+    )
+
+
+def test_step_functions_wants_its_own_signature(wire: LambdaWire) -> None:
+    for service, status in (("states", 200), ("lambda", 400)):
+        head = {"content-type": "application/json", "x-amz-target": "AWSStepFunctions.ListStateMachines"}
+        request = AWSRequest("POST", f"{wire.url}/", head, data=b"{}")
+        SigV4Auth(Credentials(ID, SECRET), service, "us-east-1").add_auth(request)
+        assert asked(wire, "/", dict(request.headers.items()), "POST")[0] == status
+
+
+def test_a_body_that_was_changed_on_its_way_is_refused(wire: LambdaWire) -> None:
+    target, body = "/2015-03-31/functions/step1/invocations", b'{"data": 1}'
+    request = AWSRequest("POST", f"{wire.url}{target}", {"content-type": "application/json"}, data=body)
+    SigV4Auth(Credentials(ID, SECRET), "lambda", "us-east-1").add_auth(request)
+    headers = dict(request.headers.items())
+    for told in ({}, {"x-amz-content-sha256": hashlib.sha256(b"{}").hexdigest()}):
+        status, _, said = asked(wire, target, {**headers, **told}, "POST")  # whose body is {}
+        assert status == 403 and said["x-amzn-errortype"] in (
+            "InvalidSignatureException",
+            "IncompleteSignatureException",
+        )
 
 
 def test_a_refused_request_changes_nothing(wire: LambdaWire) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -253,7 +254,7 @@ def test_history_tells_of_a_function_that_is_invoked_by_its_name(wire: Wire):
     kinds = ["TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited"]
     assert [one["type"] for one in events[2:6]] == kinds
     parameters = json.loads(events[2]["taskScheduledEventDetails"]["parameters"])
-    assert parameters == {"FunctionName": "step1", "Payload": {"a": 1}}
+    assert parameters == call
     output = events[4]["taskSucceededEventDetails"]["output"]
     assert json.loads(output)["Payload"] == "step1"
     assert events[5]["stateExitedEventDetails"]["output"] == output == found["output"]
@@ -302,6 +303,26 @@ def test_history_is_the_same_by_pages_and_backwards(wire: Wire):
     assert by_id[entered["Y"]["previousEventId"]]["stateExitedEventDetails"]["name"] == "X"
     joined = next(one for one in whole if one["type"] == "ParallelStateSucceeded")
     assert "stateExitedEventDetails" in by_id[joined["previousEventId"]]
+
+
+def test_history_of_what_is_tried_again_is_the_same_by_pages(wire: Wire):
+    again = {"Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 1, "MaxAttempts": 1}]}
+    ends = machine(Ask=task("step1"), No={"Type": "Fail", "Error": "E"})
+    rests, sleeps = (machine(**{name: {"Type": "Wait", "Seconds": 60}}) for name in ("Rest", "Sleep"))
+    fan = parallel(ends, rests, machine(Deep=parallel(sleeps)))
+    each = machine(Fan=fan | again)
+    definition = machine(All={"Type": "Map", "ItemProcessor": each, "MaxConcurrency": 2, **again})
+    found = wire.ran(definition, [1, 2, 3])
+    assert (found["status"], found["error"]) == ("FAILED", "E")
+    whole = wire.client.get_execution_history(executionArn=found["executionArn"], maxResults=1_000)["events"]
+    kinds = Counter(one["type"] for one in whole)
+    assert (kinds["MapStateStarted"], kinds["MapStateFailed"], kinds["MapIterationFailed"]) == (2, 1, 2)
+    assert kinds["MapIterationAborted"] == 2 and kinds["ParallelStateAborted"] >= 4
+    for size in (1, 3, 7):
+        pages = wire.client.get_paginator("get_execution_history").paginate(
+            executionArn=found["executionArn"], PaginationConfig={"PageSize": size}
+        )
+        assert [one for page in pages for one in page["events"]] == whole
 
 
 def test_a_paginator_sees_each_of_thousands_once(wire: Wire):

@@ -218,6 +218,21 @@ def test_a_policy_goes_with_its_function(wire: LambdaWire, mine: str) -> None:
     assert refused(wire.client.get_policy, FunctionName=mine)[0] == "ResourceNotFoundException"
 
 
+def test_what_belongs_to_an_alias_or_a_version_goes_with_it(wire: LambdaWire, mine: str) -> None:
+    act = wire.client
+    given = {"FunctionName": mine, "Action": "lambda:InvokeFunction", "Principal": "*", "StatementId": "all"}
+    act.create_alias(FunctionName=mine, Name="live", FunctionVersion="$LATEST")
+    for qualifier in ("live", "1"):
+        act.add_permission(**given, Qualifier=qualifier)
+        act.put_function_event_invoke_config(FunctionName=mine, Qualifier=qualifier, MaximumRetryAttempts=0)
+    act.delete_alias(FunctionName=mine, Name="live")
+    act.delete_function(FunctionName=mine, Qualifier="1")
+    assert act.list_function_event_invoke_configs(FunctionName=mine)["FunctionEventInvokeConfigs"] == []
+    act.create_alias(FunctionName=mine, Name="live", FunctionVersion="$LATEST")
+    refusal = refused(act.get_policy, FunctionName=mine, Qualifier="live")
+    assert refusal[0] == "ResourceNotFoundException"
+
+
 # What is asked for by the way
 
 

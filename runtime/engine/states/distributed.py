@@ -6,8 +6,8 @@ run has ended. Source: AWS Step Functions developer guide, "Using Map state in D
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.engine import commands, dataflow, execution, jsontext
@@ -19,7 +19,7 @@ from runtime.engine.fields import Field
 from runtime.engine.retry import TOO_LARGE
 from runtime.engine.run import Run
 from runtime.engine.standing import Standing, StateFault
-from runtime.engine.states.items import items_of
+from runtime.engine.states.items import collection_of, members_of
 
 Json = Any
 
@@ -46,11 +46,19 @@ class Plan:
     is_batched: bool
     tolerated_count: int | None
     tolerated_percentage: float | None
+    writer_config: Json = field(default_factory=dict)
+    is_keyed: bool = False
+    """Whether the items are an object's members."""
 
 
 def enter(run: Run, frame: Frame, state: MapState) -> None:
     """Have the run begun, by a timer that is due at once: on entry, or again when the state is retried."""
-    run.record("MapStateStarted", frame, length=0)
+    _, mode = _state(run, frame)
+    length = 0  # what a reader has is not read as yet
+    if mode.reader is None:
+        given = dataflow.effective_input(run, frame, state)
+        length = len(collection_of(run, frame, state, given, takes_objects=True))
+    run.record("MapStateStarted", frame, length=length, again=frame.entry if frame.retries else None)
     go_on(run, frame)
 
 
@@ -66,7 +74,6 @@ def end(run: Run, frame: Frame, event: MapRunEnded) -> None:
     assert isinstance(state, MapState)
     if event.error is not None:
         run.record("MapRunFailed", frame, error=event.error, cause=event.cause)
-        run.record("MapStateFailed", frame)
         return run.fail(frame, event.error, event.cause, is_terminal=event.error == TOO_LARGE)
     run.record("MapRunSucceeded", frame)
     run.record("MapStateSucceeded", frame)
@@ -85,19 +92,24 @@ def plan(standing: Standing, frame: Frame) -> Plan:
     def value(field: Field | None) -> Json:
         return None if field is None else standing.evaluate(field, frame, scope)
 
-    items = None if mode.reader is not None else items_of(standing, frame, state, given)
+    items, is_keyed = None, False
+    if mode.reader is None:
+        items = collection_of(standing, frame, state, given, takes_objects=True)
+        is_keyed = isinstance(items, dict)
     assert state.concurrency is not None
     percentage = number(mode.tolerated_percentage)
     if percentage is not None and percentage > 100:
         raise StateFault("States.Runtime", "ToleratedFailurePercentage must be at most 100")
     return Plan(
         label=mode.label,
-        items=items,
+        items=members_of(items) if isinstance(items, dict) else items,
+        is_keyed=is_keyed,
         reader=value(mode.reader),
         lists_objects=mode.lists_objects,
         reader_config=dict(mode.reader_config),
         most_items=number(mode.most_items, above=True, whole=True),
         writer=value(mode.writer),
+        writer_config=dict(mode.writer_config),
         concurrency=min(number(state.concurrency, whole=True) or MOST_AT_ONCE, MOST_AT_ONCE),
         batch_items=number(mode.batch_items, above=True, whole=True),
         batch_bytes=number(mode.batch_bytes, above=True, whole=True),
@@ -108,14 +120,17 @@ def plan(standing: Standing, frame: Frame) -> Plan:
     )
 
 
-def inputs(standing: Standing, frame: Frame, wanted: Plan, first: int, items: Sequence[Json]) -> list[tuple[Json, int]]:
+def inputs(
+    standing: Standing, frame: Frame, wanted: Plan, first: int, items: Sequence[tuple[Json, Mapping[str, Json]]]
+) -> list[tuple[Json, int]]:
     """What executions are handed that take these items, the first of which has this index; and how many each takes.
 
-    Raises StateFault.
+    With each item comes what ``$$.Map.Item`` has beside it. Raises StateFault.
     """
     state, _ = _state(standing, frame)
     selected = [
-        dataflow.item_input(standing, frame, state, index, item) for index, item in enumerate(items, start=first)
+        dataflow.item_input(standing, frame, state, index, item, told)
+        for index, (item, told) in enumerate(items, start=first)
     ]
     if not wanted.is_batched:
         return [(one, 1) for one in selected]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from runtime.engine import dataflow
 from runtime.engine.definition import MapState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Reference
+from runtime.engine.fields import Jsonata, Reference
 from runtime.engine.paths import Path
 from runtime.engine.standing import Standing, StateFault
 
@@ -16,12 +16,22 @@ Json = Any
 
 def items_of(run: Standing, frame: Frame, state: MapState, given: Json) -> list[Json]:
     """The list to go through. JSONata may give an object, too: a list of its members as key and value."""
+    items = collection_of(run, frame, state, given, takes_objects=state.is_jsonata)
+    return members_of(items) if isinstance(items, dict) else items
+
+
+def members_of(items: Mapping[str, Json]) -> list[Json]:
+    """The members of an object, as items."""
+    return [{"Key": key, "Value": value} for key, value in items.items()]
+
+
+def collection_of(run: Standing, frame: Frame, state: MapState, given: Json, *, takes_objects: bool) -> Json:
+    """The list or the object to go through. Raises StateFault."""
     items = given if state.items is None else run.evaluate(state.items, frame, run.scope(frame, given))
-    if state.is_jsonata and isinstance(items, dict):
-        return [{"Key": key, "Value": value} for key, value in items.items()]
-    if isinstance(items, list):
+    if isinstance(items, list) or (takes_objects and isinstance(items, dict)):
         return items
-    if state.is_jsonata and state.items is not None:
-        raise dataflow.unfit(frame, state.items, "a list or an object", items)
+    if isinstance(state.items, Jsonata):
+        with run.evaluating(frame, state.items.name):
+            state.items.expected("array", items)
     path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
     raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')

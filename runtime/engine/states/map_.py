@@ -25,7 +25,7 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
     given = dataflow.effective_input(run, frame, state)
     items = items_of(run, frame, state, given)
     at_once = _at_once(run, frame, state, given)
-    run.record("MapStateStarted", frame, length=len(items))
+    run.record("MapStateStarted", frame, length=len(items), again=frame.entry if frame.retries else None)
     children = [
         Frame(child_path(frame.path, frame.entry, index), state.processor.start_at, None, item=item)
         for index, item in enumerate(items)

@@ -12,7 +12,7 @@ def enter(run: Run, frame: Frame, state: ParallelState) -> None:
     """Open the branches: on entry, or again when the state is retried as a whole."""
     value = dataflow.arguments(run, frame, state)
     run.check_size(value, frame)
-    run.record("ParallelStateStarted", frame)
+    run.record("ParallelStateStarted", frame, again=frame.entry if frame.retries else None)
     children = [
         Frame(child_path(frame.path, frame.entry, number), branch.start_at, value)
         for number, branch in enumerate(state.branches)

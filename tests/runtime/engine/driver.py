@@ -36,12 +36,18 @@ class Unscripted(AssertionError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler does when it is called: after so many seconds it returns ``result``, or raises ``error``."""
+    """What a handler does when it is called: after so many seconds it returns ``result``, or raises ``error``.
+
+    Where a token is waited for, this is its answer, and the handler returns ``submitted`` at once. ``worker`` is who
+    polls an activity.
+    """
 
     result: Json = None
     error: str | None = None
     cause: str | None = None
     after: float = 0
+    submitted: Json = None
+    worker: str | None = None
 
 
 @dataclass
@@ -79,7 +85,9 @@ class Driver:
         decide: Decide = transition,
         in_order: bool = True,
         name: str = "e-1",
+        runs: Callable[[str], Answer] | None = None,
     ) -> None:
+        self.runs = runs
         self.machine = machine
         self.answer = answer
         self.chance = Random(seed)
@@ -138,6 +146,8 @@ class Driver:
         match command:
             case DispatchTask():
                 self._call(command, at)
+            case SetTimer(kind=commands.RUN) if self.runs is not None:
+                self._begin_run(command, self.runs(self.play.execution.frames[command.frame].state), at)
             case SetTimer():
                 self.play.timers.append(command)
                 self._plan(at, command.delay_seconds, lambda now: self._fired(command, now))
@@ -149,6 +159,11 @@ class Driver:
             case FailTask() | HoldTask():
                 self._settle(command)
 
+    def _begin_run(self, timer: SetTimer, ending: Answer, at: int) -> None:
+        """Let a map run end as it is told to: its executions are not played."""
+        place, told = (timer.frame, timer.entry), (ending.result, ending.error, ending.cause)
+        self._plan(at, ending.after, lambda now: events.MapRunEnded(now, self._seed(), *place, *told))
+
     def _settle(self, command: CompleteTask | FailTask | HoldTask) -> None:
         step = next((one.step for one in self.play.dispatched if one.number == command.number), None)
         self.play.tasks[step or f"task {command.number}"] = SETTLED[type(command)]
@@ -159,8 +174,8 @@ class Driver:
         self.play.tasks[task.step] = "QUEUED"
         self.attempts[task.number] += 1
         attempt = self.attempts[task.number]
-        self._claim(task, attempt, at)
         given = self.answer(task)
+        self._claim(task, attempt, given, at)
         for error, seconds in (
             ("States.HeartbeatTimeout", task.heartbeat_seconds),
             ("States.Timeout", task.timeout_seconds),
@@ -169,13 +184,16 @@ class Driver:
                 given = Answer(error=error, after=seconds)
         self._plan(at, given.after, lambda now: self._ended(task, attempt, given, now))
 
-    def _claim(self, task: DispatchTask, attempt: int, at: int) -> None:
-        """A claim writes a line of its own, as ``db/queries.py`` does."""
+    def _claim(self, task: DispatchTask, attempt: int, given: Answer, at: int) -> None:
+        """A claim writes a line of its own, as ``db/queries.py`` does, and so does a handler that leaves the answer."""
+        kinds = ["TaskStarted", "TaskSubmitted"] if task.token and not task.is_polled else ["TaskStarted"]
+        told = {"TaskStarted": {"worker": given.worker} if given.worker else {}}
+        told["TaskSubmitted"] = {"output": given.submitted}
         before = self.play.execution
         claimed = {task.frame: replace(before.frames[task.frame], attempt=attempt)}
-        count = before.history_count + 1
+        count = before.history_count + len(kinds)
         self.play.execution = replace(before, frames={**before.frames, **claimed}, history_count=count)
-        self._write([HistoryEvent("TaskStarted", task.frame, task.step, {"task": task.number})], at)
+        self._write([HistoryEvent(one, task.frame, task.step, {"task": task.number, **told[one]}) for one in kinds], at)
 
     def _ended(self, task: DispatchTask, attempt: int, given: Answer, at: int) -> events.Event:
         place = (at, self._seed(), task.frame, task.entry, attempt)
@@ -202,9 +220,12 @@ class Script:
         self.left = {step: [Answer(**one) for one in calls] for step, calls in answers.items()}
 
     def __call__(self, task: DispatchTask) -> Answer:
-        if not self.left.get(task.step):
-            raise Unscripted(f"{task.step} is called, retry {task.retry}, and the script has no answer left")
-        return self.left[task.step].pop(0)
+        return self.of(task.step)
+
+    def of(self, step: str) -> Answer:
+        if not self.left.get(step):
+            raise Unscripted(f"{step} is called, and the script has no answer left")
+        return self.left[step].pop(0)
 
     @property
     def unused(self) -> list[str]:

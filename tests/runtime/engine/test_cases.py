@@ -24,7 +24,7 @@ CASES = Path(__file__).parent / "cases"
 FILES = sorted(CASES.rglob("*.json"))
 FUNCTIONS = ("step1", "step2", "fetch", "fetch::PROD", "flaky", "send")
 FIELDS = {"source", "definition", "functions", "input", "name", "tasks", "seed", "limits", "expect"}
-FIELDS |= {"cancelAfter", "redrives"}
+FIELDS |= {"cancelAfter", "redrives", "aliases"}
 HOME = Home("us-east-1", "123456789012", "arn:aws:iam::123456789012:role/stepwell")
 
 
@@ -42,9 +42,10 @@ def machine_of(case: Json) -> StateMachine:
         assert validate.flow(definition["flow"], FUNCTIONS) == []
         compiled = flow.compile(definition["flow"], own)
     else:
-        assert validate.workflow(definition, FUNCTIONS) == []
+        aliases = case.get("aliases", {})
+        assert validate.workflow(definition, FUNCTIONS, aliases=aliases) == []
         if not validate.is_step_list(definition):
-            return load(definition, home=HOME)
+            return load(definition, aliases=aliases, home=HOME)
         compiled = steplist.compile(definition, own)
     return load(json.loads(json.dumps(compiled.machine)), compiled.plan, home=HOME)
 
@@ -52,7 +53,7 @@ def machine_of(case: Json) -> StateMachine:
 def play(case: Json) -> Play:
     script = Script(case.get("tasks", {}))
     limits = EngineLimits(**case["limits"]) if "limits" in case else LIMITS
-    about = {"seed": case.get("seed", 0), "limits": limits, "name": case.get("name", "e-1")}
+    about = {"seed": case.get("seed", 0), "limits": limits, "name": case.get("name", "e-1"), "runs": script.of}
     driver = Driver(machine_of(case), case.get("input", {}), script, **about)
     played = driver.run(case.get("cancelAfter"))
     for count in range(1, case.get("redrives", 0) + 1):
@@ -63,13 +64,16 @@ def play(case: Json) -> Play:
 
 def events(played: Play, definition: Json) -> list[Json]:
     """The history as GetExecutionHistory gives it, but for the times."""
-    lines = [
-        Recorded(number, one.type, at, one.frame, one.step, one.details)
-        for number, (one, at) in enumerate(zip(played.history, played.times, strict=True), 1)
-    ]
     return [
         {name: value for name, value in event.items() if name != "timestamp"}
-        for event in history.rendered(lines, setting_of(played, definition))
+        for event in history.rendered(lines_of(played), setting_of(played, definition))
+    ]
+
+
+def lines_of(played: Play) -> list[Recorded]:
+    return [
+        Recorded(number, one.type, at, one.frame, one.step, one.details)
+        for number, (one, at) in enumerate(zip(played.history, played.times, strict=True), 1)
     ]
 
 
@@ -152,4 +156,4 @@ def _plain(value: Json) -> Json:
 
 
 def test_there_are_cases() -> None:
-    assert len(FILES) >= 70
+    assert len(FILES) >= 400

@@ -177,15 +177,17 @@ def decided(
     machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits
 ) -> tuple[Execution, Transition]:
     """The move, with no more children loaded than it needs."""
-    for children in (1, 2, 100):
+    for children in (1, 2, 100, None):
         cut = replace(before, frames=loaded(before.frames, getattr(event, "frame", ""), children))
         with suppress(FramesMissing):
             return cut, transition(machine, cut, event, limits)
     raise AssertionError("a frame is missing that nobody has")
 
 
-def loaded(frames: Any, path: str, count: int) -> dict[str, Frame]:
+def loaded(frames: Any, path: str, count: int | None) -> dict[str, Frame]:
     """A frame, its ancestors, and of the children of those the next ones, or all where no more are left open."""
+    if count is None:
+        return dict(frames)
     found = {other: one for other, one in frames.items() if other in ("", path) or is_below(path, other)}
     for parent in [one for one in found.values() if one.waiting == FOR_CHILDREN]:
         turns = range(parent.begun, min(parent.begun + count, parent.children))

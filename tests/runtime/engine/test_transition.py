@@ -130,7 +130,8 @@ def test_the_ledger_says_which_branch_and_what_went_wrong() -> None:
         ("2.0", "TaskStateEntered", {}),
         ("2.0", "TaskScheduled", {"task": 6, "resource": "step1", "timeoutInSeconds": 3}),
         ("2.0", "TaskFailed", {"task": 6, "error": "E", "cause": "why"}),
-        ("", "ParallelStateFailed", {"error": "E", "cause": "why"}),
+        ("2.0", "TaskStateAborted", {"of": 9}),
+        ("", "ParallelStateFailed", {"error": "E", "cause": "why", "of": 9}),
         ("", "ExecutionFailed", {"error": "E", "cause": "why"}),
     ]
 

@@ -37,7 +37,19 @@ def test_a_package_is_unpacked_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../up.py", "/abs.py", "a/../../up.py", "a/..", "..", "a\\..\\up.py", "C:up.py", "n" * 256, "a/" + "é" * 200, "."],
+    [
+        "../up.py",
+        "/abs.py",
+        "a/../../up.py",
+        "a/..",
+        "..",
+        "a\\..\\up.py",
+        "C:up.py",
+        "n" * 256,
+        "a/" + "é" * 200,
+        "a/" * 510 + "app.py",
+        ".",
+    ],
 )
 def test_nothing_climbs_out(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadArchive, match="is no path inside"):
@@ -60,9 +72,36 @@ def test_a_file_is_executable_where_it_was_and_nothing_more(tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "two" / "read").stat().st_mode) == 0o644
 
 
-def test_what_is_both_file_and_directory_is_refused() -> None:
-    with pytest.raises(BadArchive, match="a is both a file and a directory"):
-        archive.check(package({"a": "1", "a/b.py": "2"}))
+@pytest.mark.parametrize("names", [("a", "a/b.py"), ("a/b.py", "a"), ("a", "a/"), ("a/", "a"), ("a/b/c", "a/b")])
+def test_what_is_both_file_and_directory_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(BadArchive, match=r"a(/b)? is both a file and a directory"):
+        archive.check(package({**dict.fromkeys(names, ""), "app.py": ""}))
+
+
+def test_of_two_files_of_one_name_the_last_is_there(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file, pytest.warns(UserWarning, match="Duplicate name"):
+        for content in ("first, and longer", "last"):
+            file.writestr("app.py", content)
+    archive.check(made.getvalue())
+    archive.unpack(made.getvalue(), tmp_path / "code" / "one")
+    assert files(tmp_path / "code") == {"one/app.py": "last"}
+
+
+def test_directories_are_bounded_as_files_are() -> None:
+    """However deep they lie, and before one of them is made."""
+    deep = {f"{number}/{'d/' * 400}app.py": "" for number in range(40)}
+    with pytest.raises(BadArchive, match="may have 10000 directories"):
+        archive.check(package(deep), most_files=10_000)
+    archive.check(package(deep), most_files=20_000)
+
+
+def test_the_longest_path_can_be_unpacked(tmp_path: Path) -> None:
+    name = f"{'d/' * 508}app.py"
+    content = package({name: "1", f"{name}y": "2"})
+    archive.check(content)
+    archive.unpack(content, tmp_path / "code" / "one")
+    assert len(files(tmp_path / "code")) == 2
 
 
 def test_the_unpacked_size_counts() -> None:

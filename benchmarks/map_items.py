@@ -1,0 +1,182 @@
+"""``python -m benchmarks.map_items``: does an item of a Map cost the same among a hundred thousand as among a thousand?
+
+Each run has an empty database and a process of its own, which does all that workers do but run handlers: those answer
+at once. What counts is what an item takes, and the most memory the process held, over those of the smallest run: the
+time, and that of it which the process itself computed, for which it matters less what else the machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from db import queries
+from db.database import connect, database
+from db.migrate import migrate
+from db.models import MapRun
+from runtime.context import Runtime
+from runtime.invoke import Outcome, Target
+from runtime.settings import Settings
+from tests.runtime.stage import Script, Stage, machine, returns, task
+from tests.services import any_postgres, fresh_database
+
+Json = Any
+
+AT_ONCE = 100
+DONE = returns("done")
+FULL = "x" * 80
+"""An item inline, so that the largest list nearly fills the input that holds it."""
+DATABASES = ("sqlite", "postgresql")
+
+
+def lines(count: int) -> Iterator[str]:
+    yield from (f'{{"id": {number}}}\n' for number in range(count))
+
+
+def table(count: int) -> Iterator[str]:
+    yield "id,name\n"
+    yield from (f"{number},n\n" for number in range(count))
+
+
+def array(count: int) -> Iterator[str]:
+    yield "["
+    yield from (f'{"," if number else ""}{{"id": {number}}}\n' for number in range(count))
+    yield "]"
+
+
+SOURCES: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
+    "lines": ("JSONL", lines),
+    "table": ("CSV", table),
+    "array": ("JSON", array),
+}
+SIZES = {name: (1_000, 10_000, 100_000) for name in SOURCES} | {"inline": (500, 1_500, 3_000)}
+
+
+class Quick(Script):
+    """Handlers that answer at once, of whom nothing is remembered."""
+
+    def run(
+        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
+    ) -> Outcome:
+        return DONE
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--source", choices=SIZES, action="append")
+    asked.add_argument("--database", choices=DATABASES, action="append")
+    asked.add_argument("--most", type=int, default=100_000, help="leave larger runs out")
+    asked.add_argument("--one", nargs=3, metavar=("SOURCE", "COUNT", "URL"), help=argparse.SUPPRESS)
+    options = asked.parse_args()
+    if options.one:
+        return print(json.dumps(measured(options.one[0], int(options.one[1]), options.one[2])))
+    for kind in options.database or DATABASES:
+        for source in options.source or SIZES:
+            compare(kind, source, [size for size in SIZES[source] if size <= options.most])
+
+
+def compare(kind: str, source: str, sizes: list[int]) -> None:
+    """Run the sizes one after the other, and say of each what it takes over what the smallest took."""
+    first: Json = None
+    for size in sizes:
+        with empty(kind) as url:
+            asked = [sys.executable, "-m", "benchmarks.map_items", "--one", source, str(size), url]
+            found = json.loads(subprocess.run(asked, check=True, stdout=subprocess.PIPE).stdout)
+        first = first or found
+        told = (f"{one} {found[one]:.2f} ({found[one] / first[one]:.2f})" for one in found)
+        print(f"{kind}, {source}, {size} items: {', '.join(told)}", flush=True)
+
+
+def measured(source: str, size: int, url: str) -> Json:
+    """What one run takes."""
+    with tempfile.TemporaryDirectory() as place, standing(url, Path(place)) as stage:
+        definition, given = workflow(source, size, Path(place))
+        began, computed = time.perf_counter(), time.process_time()
+        identity = stage.start(definition, given)
+        work_off(stage)
+        took, computed = time.perf_counter() - began, time.process_time() - computed
+        ended = stage.execution(identity)
+        assert ended.status == "COMPLETED", (ended.error, ended.cause)
+        assert source == "inline" or counted() == size
+    item = {"ms an item": took * 1000 / size, "ms computed": computed * 1000 / size}
+    return {**item, "MB at most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def workflow(source: str, size: int, place: Path) -> tuple[Json, Json]:
+    """A machine of one Map over so many items, and its input."""
+    processor = machine(item=task("step1", ResultPath=None))
+    if source == "inline":
+        return machine(all={"Type": "Map", "ItemProcessor": processor, "ResultPath": None}), [FULL] * size
+    kind, write = SOURCES[source]
+    with (place / "items").open("w") as file:
+        file.writelines(write(size))
+    processor["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    bucket = {"Bucket": "b"}
+    return machine(
+        all={
+            "Type": "Map",
+            "MaxConcurrency": AT_ONCE,
+            "ItemProcessor": processor,
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": kind},
+                "Parameters": {**bucket, "Key": "items"},
+            },
+            "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {**bucket, "Prefix": "out"}},
+        }
+    ), {}
+
+
+def work_off(stage: Stage) -> None:
+    """Do what workers do, until there is nothing left to be done."""
+    while True:
+        for task_id in stage.rung():
+            stage.work.run(task_id)
+        with database.connection_context():
+            due = queries.due_timers()
+            if not (due or stage.bell.depth() or queries.next_timer_ms() is not None):
+                return
+        for timer in due:
+            stage.executions.fire(*timer)
+
+
+def counted() -> int:
+    with database.connection_context():
+        run = MapRun.get()
+        return int(run.succeeded)
+
+
+@contextmanager
+def standing(url: str, place: Path) -> Iterator[Stage]:
+    connect(url)
+    migrate()
+    script = Quick()
+    runtime = Runtime(Settings(home=place, database_url=url, artifacts_dir=place, outbox_dir=place), script)
+    try:
+        yield Stage(runtime, script)
+    finally:
+        runtime.close()
+
+
+@contextmanager
+def empty(kind: str) -> Iterator[str]:
+    """The URL of a database without rows."""
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory() as place:
+            yield f"sqlite:///{place}/stepwell.db"
+        return
+    with any_postgres() as server, fresh_database(server) as url:
+        yield url
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Plays one file of ``definitions/``: the stubs, the files, the other machines, the answers from outside."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from db import queries
+from db.database import database
+from db.models import Execution, Task, Timer
+from runtime import activities
+from runtime.guards import TokenAnswer
+from tests.runtime.stage import LONG_AGO, Stage, raises, returns, staged
+
+Json = Any
+
+ANY = "<any>"
+SILENCE = "silence"
+ACTIVITY = "activity:"
+STUB = '"""Says what the case says."""\n\n\ndef handler(event, context):\n    return event\n'
+
+
+@contextmanager
+def house_for(case: Json, url: str, room: Path) -> Iterator[Stage]:
+    """A house with the functions, the aliases, the files and the other machines that a case names."""
+    for name in case["functions"]:
+        put(room / "own" / "steps" / f"{name}.py", STUB)
+    aliases = case.get("aliases", {})
+    with staged(url, room / "home", function_paths=(room / "own",), resource_aliases=aliases) as house:
+        for name, answers in case["functions"].items():
+            house.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
+        for key, text in case.get("files", {}).items():
+            put(house.runtime.settings.artifacts_dir / key, text)
+        for name, definition in case.get("machines", {}).items():
+            house.workflows.create(name, definition)
+        yield house
+
+
+def put(path: Path, text: Json) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text if isinstance(text, str) else json.dumps(text))
+
+
+def play(house: Stage, case: Json) -> None:
+    """Let everything run; when all wait, the next answer comes from outside, or else time goes on. All are needed."""
+    answers = list(case.get("tokens", ()))
+    while True:
+        while ready := house.rung():
+            for task_id in ready:
+                house.work.run(task_id)
+        waiting = waiting_tasks() if answers else []
+        said = answers.pop(0) if waiting else SILENCE
+        if said != SILENCE:
+            answer(house, waiting[0], said)
+        elif not let_time_pass(house):
+            break
+    house.work.nested.sweep()
+    assert not answers, "nobody asked for these"
+
+
+def waiting_tasks() -> list[Task]:
+    """The tasks that wait for an answer from outside, in their order."""
+    with database.connection_context():
+        found = Task.select().where(Task.status == "IN_PROGRESS", Task.token.is_null(False))
+        return list(found.order_by(Task.created_at, Task.execution_id, Task.number))
+
+
+def answer(house: Stage, task: Task, said: Json) -> None:
+    """End a task as its worker would; an activity's is asked for first."""
+    if task.function.startswith(ACTIVITY):
+        given = activities.ask(task.function.removeprefix(ACTIVITY))
+        assert given is not None and given.token == task.token
+        house.script.events.append((task.function, json.loads(given.input)))
+    house.executions.answer(task.token, TokenAnswer(**said))
+
+
+def let_time_pass(house: Stage) -> bool:
+    """Let the next thing happen that time brings: a timer, a time-out, a silence. Says whether there is one.
+
+    All that is due later comes nearer by as much, so that everything keeps its order.
+    """
+    limits = {"beat_by": Task.beat_by, "deadline_at": Task.deadline_at}
+    with database.connection_context():
+        timers = [one.due_at for one in Timer.select()]
+        tasks = list(Task.select().where(Task.status == "IN_PROGRESS"))
+        ends = [getattr(one, name) for one in tasks for name in limits]
+        if not (due := [one for one in [*timers, *ends] if one is not None]):
+            return False
+        nearer = max(min(due) - now_ms(), 0) + 1
+        Timer.update(due_at=Timer.due_at - nearer).execute()
+        for name, column in limits.items():
+            Task.update(**{name: column - nearer}).where(column.is_null(False)).execute()
+            Task.update(**{name: LONG_AGO}).where(column <= now_ms()).execute()
+        fired = queries.due_timers()
+    for timer in fired:
+        house.executions.fire(*timer)
+    house.tasks.sweep()
+    return True
+
+
+def now_ms() -> int:
+    return int(database.execute_sql(f"SELECT {queries.clock()}").fetchone()[0])
+
+
+def called(house: Stage) -> dict[str, list[Json]]:
+    """Of each function what it got, call by call."""
+    found: dict[str, list[Json]] = {}
+    for name, event in house.script.events:
+        found.setdefault(name, []).append(event)
+    return found
+
+
+def compare(wanted: Json, found: Json, place: str = "") -> None:
+    """Assert that they are the same; ``<any>`` stands for a value that differs from run to run, never for none."""
+    if wanted == ANY:
+        assert found not in (None, "", [], {}), place
+    elif isinstance(wanted, dict) and isinstance(found, dict):
+        assert wanted.keys() == found.keys(), place
+        for name, value in wanted.items():
+            compare(value, found[name], f"{place}/{name}")
+    elif isinstance(wanted, list) and isinstance(found, list):
+        assert len(wanted) == len(found), f"{place}: {found}"
+        for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            compare(one, other, f"{place}/{number}")
+    else:
+        assert json.dumps(wanted) == json.dumps(found), place
+
+
+def started(house: Stage) -> dict[str, dict[str, int]]:
+    """Of each other machine, and of each map (as ``play/LABEL``), how many executions ended how."""
+    with database.connection_context():
+        rows = list(Execution.select().order_by(Execution.id))
+    found: dict[str, Counter[str]] = {}
+    for row in rows[1:]:
+        found.setdefault(row.workflow, Counter())[row.status] += 1
+    return {name: dict(counts) for name, counts in found.items()}
