@@ -78,8 +78,16 @@ def configuration(view: Function) -> dict[str, Json]:
         "Version": view.version,
         "RevisionId": view.revision,
         "LoggingConfig": {**logging, **view.options.get("LoggingConfig", {})},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {"ApplyOn": "None", **view.options.get("SnapStart", {}), "OptimizationStatus": "Off"},
+        "VpcConfig": _network(view.options.get("VpcConfig", {})),
         "PackageType": "Zip",
         "State": "Active",
         "LastUpdateStatus": "Successful",
     }
+
+
+def _network(chosen: Json) -> Json:
+    """A VpcConfigResponse: what was asked for, in a network that is not there; None where nothing was."""
+    if not (chosen.get("SubnetIds") or chosen.get("SecurityGroupIds")):
+        return None
+    return {"SubnetIds": [], "SecurityGroupIds": [], **chosen, "VpcId": ""}

@@ -13,6 +13,7 @@ from db import queries
 from db.database import database
 from db.models import Execution, Task, Timer
 from runtime import activities
+from runtime.engine.resources import SYNC
 from runtime.guards import TokenAnswer
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns, staged
 
@@ -63,9 +64,10 @@ def play(house: Stage, case: Json) -> None:
 
 
 def waiting_tasks() -> list[Task]:
-    """The tasks that wait for an answer from outside, in their order."""
+    """The tasks that wait for an answer from outside, in their order; not for the end of another execution."""
+    asked = Task.status == "IN_PROGRESS", Task.token.is_null(False), Task.function.not_in(SYNC)
     with database.connection_context():
-        found = Task.select().where(Task.status == "IN_PROGRESS", Task.token.is_null(False))
+        found = Task.select().where(*asked)
         return list(found.order_by(Task.created_at, Task.execution_id, Task.number))
 
 

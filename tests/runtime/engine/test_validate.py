@@ -471,6 +471,7 @@ def test_right_ones_have_no_fault() -> None:
                 "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "MaxItemsPath": "$.n"},
                 "Parameters": {"Bucket": "b", "Key.$": "$.key"},
             },
+            ItemsPath="$.not.looked.at",
             ResultWriter={"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}},
         ),
         each(),
