@@ -23,6 +23,8 @@ MOST_KNOWN = 300
 """A hint is looked for among no more words than these: a hundred faults with a hint each must not take seconds."""
 
 LONGEST_MESSAGE = 400
+LARGEST_ON_AWS = 99999999
+"""AWS's own bound of a machine's time-outs and retries: what it takes is taken. A retry waits a year at most anyway."""
 _SHOWN = 100
 VARIABLE = re.compile(r"[^\W\d]\w*")
 

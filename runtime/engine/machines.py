@@ -24,6 +24,7 @@ from runtime.engine.kinds import (
     shown,
 )
 from runtime.engine.load import is_distributed
+from runtime.engine.map_rules import DISTRIBUTED
 from runtime.engine.places import ROOT, Place, Way
 from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 
@@ -157,7 +158,7 @@ def inside(state: Json) -> Iterator[tuple[Way, Json]]:
 def _together(state: Mapping[str, Json], where: Place, kind: str) -> Iterator[Fault]:
     """Fields of which a state has exactly one, or at most one."""
     if kind == "Map" and not is_distributed(state):
-        for name in rules.DISTRIBUTED_ONLY:
+        for name in DISTRIBUTED:
             if name in state:
                 yield Fault(where / name, "only a Map in distributed mode has this field")
     for names in rules.ONE_OF.get(kind, ()):
