@@ -37,9 +37,9 @@ def main() -> None:
         print(f"{kind}: median {statistics.median(took) * 1e6:.1f} microseconds, best {took[0] * 1e6:.1f}")
 
 
-def chain(state: Json) -> Json:
+def chain(state: Json, states: int = STATES) -> Json:
     """A machine of so many such states, one behind the other."""
-    names = [f"S{number}" for number in range(STATES)]
+    names = [f"S{number}" for number in range(states)]
     following = [{"Next": name} for name in names[1:]] + [{"End": True}]
     return {"StartAt": names[0], "States": {name: state | then for name, then in zip(names, following, strict=True)}}
 

@@ -6,6 +6,8 @@ does where none had begun. Source: AWS Step Functions developer guide, "Redrivin
 
 from __future__ import annotations
 
+from typing import Any
+
 from peewee import SQL
 
 from db import queries
@@ -62,7 +64,7 @@ def following(run: MapRun, most: int) -> list[tuple[Execution, bool]]:
     return [(one, one.history_count < MOST_EVENTS and one.finished_at >= earliest) for one in found]
 
 
-def status_of(run: MapRun | None, row: Execution) -> str:
+def status_of(run: MapRun | None, row: Any) -> str:
     """The status of an execution, which may belong to a run: PENDING where it waits for its turn to be redriven."""
     if run is None or row.status not in REDRIVABLE:
         return str(row.status)

@@ -32,7 +32,7 @@ from runtime.engine import execution, jsontext, names
 from runtime.engine.limits import EngineLimits
 from runtime.executions import Executions
 from runtime.ids import is_id
-from runtime.pages import page
+from runtime.pages import newest, page
 from runtime.starting import Wanted
 from runtime.workflows import Latest
 
@@ -109,14 +109,16 @@ class WireExecutions:
     ) -> Page[RunRow]:
         with database.connection_context():
             workflow = _standard(arn)
-            query = Execution.select(*ROW_COLUMNS).where(Execution.workflow_id == workflow.id, *_filters(arn))
-            if status is not None:
+            fixed = [(Execution.workflow_id, workflow.id), *_asked(arn)]
+            query = Execution.select(*ROW_COLUMNS)
+            if status is not None and len(fixed) == 1:
+                fixed.append((Execution.status, status))
+            elif status is not None:
                 query = query.where(Execution.status == status)
             if redriven is not None:
                 query = query.where(Execution.redrives > 0 if redriven else Execution.redrives == 0)
-            if cursor is not None:
-                query = query.where(Execution.id < cursor)
-            found = list(query.order_by(Execution.id.desc()).limit(limit + 1))
+            query = newest(query, fixed, Execution.id, cursor)
+            found = list(query.limit(limit + 1).namedtuples())
         return page(found, limit, lambda one: one.id, execution_row)
 
     def history(
@@ -193,15 +195,16 @@ def _standard(arn: Arn) -> Workflow:
     return workflow
 
 
-def _filters(arn: Arn) -> list[Any]:
-    """Which executions a qualified ARN speaks of. Raises StateMachineDoesNotExist."""
+def _asked(arn: Arn) -> list[tuple[Any, Any]]:
+    """What executions have that a qualified ARN speaks of. Raises StateMachineDoesNotExist."""
     if arn.qualifier is None:
         return []
     found_version(arn)
-    return [Execution.alias == arn.qualifier if arn.version is None else Execution.published == arn.version]
+    return [(Execution.alias, arn.qualifier) if arn.version is None else (Execution.published, arn.version)]
 
 
-def execution_row(row: Execution) -> RunRow:
+def execution_row(row: Any) -> RunRow:
+    """An execution by a row of ``ROW_COLUMNS``."""
     return RunRow(
         id=row.id,
         name=row.name or row.id,

@@ -23,7 +23,7 @@ from runtime.engine import jsontext
 from runtime.engine.states.distributed import MOST_AT_ONCE, Plan
 from runtime.executions import Executions
 from runtime.ids import is_id
-from runtime.pages import page
+from runtime.pages import newest, page
 from runtime.parents import RUN_PREFIX
 from runtime.redrives import REDRIVABLE
 
@@ -89,11 +89,10 @@ class WireMapRuns:
             run = _found(arn)
             is_batched = map_runs.plan_of(run).is_batched
             size = SQL(queries.batch_size() if is_batched else "1").alias("items")
-            mine = OF_MAP_RUN == f"{RUN_PREFIX}{run.id}", Execution.parent.is_null(False)
-            query = Execution.select(*ROW_COLUMNS, size).where(*mine, *_filters(run, status, redriven))
-            if cursor is not None:
-                query = query.where(Execution.id < cursor)
-            found = list(query.order_by(Execution.id.desc()).limit(limit + 1))
+            wanted = Execution.parent.is_null(False), *_filters(run, status, redriven)
+            query = Execution.select(*ROW_COLUMNS, size).where(*wanted)
+            query = newest(query, [(OF_MAP_RUN, f"{RUN_PREFIX}{run.id}")], Execution.id, cursor)
+            found = list(query.limit(limit + 1).namedtuples())
         return page(found, limit, lambda one: one.id, lambda one: _child(run, one))
 
 
@@ -113,7 +112,7 @@ def _row(run: MapRunTable, parent: Execution) -> MapRunRow:
     return MapRunRow(run.id, run.label, parent.workflow, name, run.created_at, run.finished_at)
 
 
-def _child(run: MapRunTable, row: Execution) -> RunRow:
+def _child(run: MapRunTable, row: Any) -> RunRow:
     return replace(execution_row(row), items=int(row.items), status=map_redrives.status_of(run, row))
 
 

@@ -1,0 +1,48 @@
+"""``python -m benchmarks.express``: how long after its last state StartSyncExecution answers.
+
+A machine of Pass states runs in the web process that was asked. Measured are the whole call, from boto3 and back, and
+what of it is behind the ``stopDate`` of the answer, which is told in whole milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+from benchmarks.core import STATES, chain
+from benchmarks.wire import houses, made, said, timed
+
+WARM = 20
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--calls", type=int, default=500)
+    asked.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
+    options = asked.parse_args()
+    with houses(options.database or ("sqlite", "postgresql")) as all_houses:
+        for name, client, _ in all_houses:
+            for states in (1, STATES):
+                definition = json.dumps(chain({"Type": "Pass"}, states))
+                tell(name, client, states, made(client, definition, f"quick-{states}", type="EXPRESS"), options.calls)
+
+
+def tell(name: str, client: Any, states: int, arn: str, calls: int) -> None:
+    def call() -> Any:
+        return client.start_sync_execution(stateMachineArn=arn, input='{"a": 1}')
+
+    whole, after = [], []
+    for number in range(WARM + calls):
+        took, answer = timed(call)
+        since = (time.time() - answer["stopDate"].timestamp()) * 1000
+        assert answer["status"] == "SUCCEEDED"
+        if number >= WARM:
+            whole.append(took)
+            after.append(since)
+    print(f"{name}, {states} Pass state(s): after the last one {said(after)}; the whole call {said(whole)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""``python -m benchmarks.listing``: how long boto3's paginator waits for each page of 100,000 executions.
+
+All of one state machine, beside as many of others: without a filter, by statuses that most, few and none of them have,
+by a version, by an alias, and those that were redriven; in pages of 100, as boto3 asks for by itself, and of 1,000. The
+processor's time is told as well, which does not grow when others work on the machine, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.wire import Json, houses, made, said, timed
+from db.database import database, transaction
+from db.models import Execution, Version, Workflow
+from runtime.ids import new_execution_id
+
+PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+BATCH = 400
+FEW = 100
+"""One in so many failed, was started by the version or by the alias, and was redriven."""
+INPUT = json.dumps({"order": {"id": 17, "items": [{"sku": "a", "count": 2}]}})
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--executions", type=int, default=100_000)
+    asked.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
+    options = asked.parse_args()
+    with houses(options.database or ("sqlite", "postgresql")) as all_houses:
+        for name, client, spent in all_houses:
+            arn, others = made(client, PASS, "play"), made(client, PASS, "others")
+            version = client.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"]
+            route = [{"stateMachineVersionArn": version, "weight": 100}]
+            alias = client.create_state_machine_alias(name="live", routingConfiguration=route)["stateMachineAliasArn"]
+            fill("play", options.executions, "COMPLETED")
+            fill("others", options.executions, "FAILED")
+            analyse()
+            assert others
+            print(f"{name}, {options.executions} executions beside as many", flush=True)
+            for what, given in questions(arn, version, alias).items():
+                for size in (100, 1_000):
+                    tell(client, spent, what, size, given)
+
+
+def questions(arn: str, version: str, alias: str) -> dict[str, Json]:
+    return {
+        "all": {"stateMachineArn": arn},
+        "SUCCEEDED": {"stateMachineArn": arn, "statusFilter": "SUCCEEDED"},
+        "FAILED": {"stateMachineArn": arn, "statusFilter": "FAILED"},
+        "RUNNING": {"stateMachineArn": arn, "statusFilter": "RUNNING"},
+        "by version": {"stateMachineArn": version},
+        "by alias": {"stateMachineArn": alias},
+        "redriven": {"stateMachineArn": arn, "redriveFilter": "REDRIVEN"},
+    }
+
+
+def tell(client: Any, spent: Callable[[], float], what: str, size: int, given: Json) -> None:
+    before = spent(), time.process_time() * 1000
+    pages = iter(client.get_paginator("list_executions").paginate(**given, PaginationConfig={"PageSize": size}))
+    took, count = [], 0
+    while (one := timed(lambda: next(pages, None)))[1] is not None:
+        took.append(one[0])
+        count += len(one[1]["executions"])
+    house, own = (
+        (now - then) / len(took) for now, then in zip((spent(), time.process_time() * 1000), before, strict=True)
+    )
+    busy = f"processor time of a page: house {house:.1f} ms, boto3 {own:.1f}"
+    print(f"{what:10} {count:7} in {len(took):4} pages of {size:4}: {said(took)}; {busy}", flush=True)
+
+
+def fill(workflow: str, count: int, status: str) -> None:
+    """Executions of a workflow, as starts and workers would have left them."""
+    with database.connection_context():
+        own = Workflow.get(Workflow.name == workflow)
+        version = Version.get(Version.workflow_id == own.id)
+        rows = [row(own, version, number, status) for number in range(count)]
+        with transaction():
+            for first in range(0, count, BATCH):
+                Execution.insert_many(rows[first : first + BATCH]).execute()
+
+
+def row(own: Workflow, version: Version, number: int, status: str) -> dict[str, Json]:
+    is_one_of_few = number % FEW == 0
+    return {
+        "id": new_execution_id(),
+        "name": f"run-{number}",
+        "workflow_id": own.id,
+        "workflow": own.name,
+        "version_id": version.id,
+        "version": 1,
+        "status": "FAILED" if is_one_of_few else status,
+        "history_count": 5,
+        "input": INPUT,
+        "output": INPUT,
+        "created_at": 1_790_000_000_000 + number,
+        "finished_at": 1_790_000_000_500 + number,
+        "published": 1 if number % FEW in (1, 2) else None,
+        "alias": "live" if number % FEW == 2 else None,
+        "redrives": int(number % FEW == 3),
+        "redriven_at": 1_790_000_000_300 if number % FEW == 3 else None,
+    }
+
+
+def analyse() -> None:
+    """What PostgreSQL's autovacuum does by itself a minute after so much was written."""
+    with database.connection_context():
+        database.execute_sql("ANALYZE")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What the benchmarks of AWS's wire share: gunicorn as it is deployed on either database, and genuine boto3."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.faults.stack import standing
+from tests.services import any_postgres, fresh_database
+from tests.wire.client import ROLE, client_of
+
+Json = Any
+
+
+@contextmanager
+def houses(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Any, Callable[[], float]]]]:
+    """On each of these databases in turn: its name, a client, and what tells how much processor time the house had."""
+    with any_postgres() as server:
+        yield (one for name in databases for one in _house(name, server))
+
+
+def _house(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], float]]]:
+    with tempfile.TemporaryDirectory() as place, fresh_database(server) as postgres:
+        url = postgres if name == "postgresql" else f"sqlite:///{place}/stepwell.db"
+        with standing(url, None, Path(place)) as stack:
+            web = stack.web()
+            yield name, client_of(web.url), lambda: _spent(web.pid)
+
+
+def _spent(pid: int | None) -> float:
+    """How many milliseconds of a processor a process and its children have had."""
+    house = psutil.Process(pid)
+    times = [one.cpu_times() for one in (house, *house.children(recursive=True))]
+    return sum(one.user + one.system for one in times) * 1000
+
+
+def made(client: Any, definition: str, name: str, **options: Any) -> str:
+    """The ARN of a new state machine."""
+    return str(
+        client.create_state_machine(name=name, definition=definition, roleArn=ROLE, **options)["stateMachineArn"]
+    )
+
+
+def timed(act: Callable[[], Any]) -> tuple[float, Any]:
+    """How many milliseconds it took, and what it gave."""
+    began = time.perf_counter()
+    given = act()
+    return (time.perf_counter() - began) * 1000, given
+
+
+def said(took: Sequence[float]) -> str:
+    """The figures of a row of calls."""
+    ordered = sorted(took)
+    most = ordered[min(len(ordered) - 1, round(len(ordered) * 0.99))]
+    return f"median {statistics.median(ordered):5.1f} ms, of 99 % {most:5.1f}, slowest {ordered[-1]:5.1f}"
