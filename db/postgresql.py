@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from psycopg2 import errors
+
 from db.values import OFTEN_LOST, values_of
 
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
@@ -49,7 +51,7 @@ FINISH = f"""
 PREPARE finish(uuid, int, int, uuid, int, text, text, text,
   text, int, bigint, text, text, int, text, int, int, text, text, text,
   text[], text[], text[], text[],
-  uuid, int, int, text, text, text, double precision, boolean, boolean, bigint) AS
+  uuid, int, int, text, text, text, double precision, boolean, boolean, bigint, uuid, int, text) AS
 WITH x AS MATERIALIZED (
   SELECT history_count FROM execution
   WHERE id = $1 AND revision = $2 AND history_count = $3 AND status = 'IN_PROGRESS' AND NOT paused FOR UPDATE),
@@ -89,7 +91,11 @@ moved AS (
 lines AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
   SELECT $1, go.history_count + u.place, u.type, {NOW}, u.frame, u.step, u.details
-  FROM go, unnest($21, $22, $23, $24) WITH ORDINALITY u(type, frame, step, details, place))
+  FROM go, unnest($21, $22, $23, $24) WITH ORDINALITY u(type, frame, step, details, place)),
+told AS (
+  INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
+  SELECT m.execution_id, m.frame, m.entry, $36, $37, {NOW} FROM go, map_run m
+  WHERE m.id = $35 AND m.status = 'RUNNING' ON CONFLICT DO NOTHING)
 SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT attempt FROM made), {NOW}
 """
 
@@ -156,6 +162,23 @@ PREPARE = {
     "finish": FINISH,
     "heartbeat": HEARTBEAT,
 }
+
+
+def executed(cursor: Any, name: str, values: Sequence[Any]) -> list[Any]:
+    """The rows that a prepared statement gives; the connection's first use of it prepares it.
+
+    Before, and not when it turns out to be unknown: that error would be the end of a transaction that it is part of.
+    """
+    if name not in cursor.connection.prepared:
+        cursor.execute(PREPARE[name])
+        cursor.connection.prepared.add(name)
+    execute = f"EXECUTE {name}({', '.join(['%s'] * len(values))})"
+    try:
+        cursor.execute(execute, values)
+    except errors.InvalidSqlStatementName:  # somebody between us and the server has forgotten it
+        cursor.execute(PREPARE[name])
+        cursor.execute(execute, values)
+    return list(cursor.fetchall())
 
 
 def start_values(start: Any) -> Sequence[Any]:
@@ -227,4 +250,5 @@ def finish_values(move: Any) -> Sequence[Any]:
         *given,
         *flags,
         move.lease_ms,
+        *((None,) * 3 if move.run is None else values_of(move.run)),
     )

@@ -14,7 +14,6 @@ from typing import Any
 
 from peewee import SQL
 from peewee import __exception_wrapper__ as wrapped_errors
-from psycopg2 import errors
 
 from db import postgresql, sqlite
 from db.database import database, is_sqlite, transaction
@@ -176,6 +175,15 @@ class NextTask:
 
 
 @dataclass(frozen=True)
+class RunTold:
+    """The map run that is told of an execution's end, if it still runs: by such a timer, due at once."""
+
+    id: str
+    number: int
+    kind: str
+
+
+@dataclass(frozen=True)
 class Finish:
     """A task's success together with what follows from it, when the execution is nothing but its root frame."""
 
@@ -193,6 +201,7 @@ class Finish:
     lines: Sequence[Line]
     next: NextTask | None
     lease_ms: int
+    run: RunTold | None = None
 
 
 @dataclass(frozen=True)
@@ -374,16 +383,8 @@ def _prepared(name: str, values: Sequence[Any]) -> Any:
 
 
 def _prepared_rows(name: str, values: Sequence[Any]) -> list[Any]:
-    """Execute a prepared statement; the connection's first use of it prepares it."""
-    places = ", ".join(["%s"] * len(values))
     with wrapped_errors:
-        cursor = database.cursor()
-        try:
-            cursor.execute(f"EXECUTE {name}({places})", values)
-        except errors.InvalidSqlStatementName:
-            cursor.execute(postgresql.PREPARE[name])
-            cursor.execute(f"EXECUTE {name}({places})", values)
-        return list(cursor.fetchall())
+        return postgresql.executed(database.cursor(), name, values)
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

@@ -73,9 +73,13 @@ class WatchedCursor(cursor):
 
 
 class WatchedConnection(connection):
-    """A connection that breaks when its server does not answer for so many seconds."""
+    """A connection that breaks when its server does not answer for so many seconds. It knows what it has prepared."""
 
     patience: float = SILENT_SECONDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prepared: set[str] = set()
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("cursor_factory", WatchedCursor)

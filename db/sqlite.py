@@ -85,6 +85,11 @@ INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retrie
 NEW_TIMER = f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at) VALUES (?, ?, ?, ?, ?, {NOW} + ?)
 """
+TELL = f"""
+INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
+SELECT execution_id, frame, entry, ?2, ?3, {NOW} FROM map_run WHERE id = ?1 AND status = 'RUNNING'
+ON CONFLICT DO NOTHING
+"""
 LINE = f"INSERT INTO history (execution_id, id, type, at, frame, step, details) VALUES (?, ?, ?, {NOW}, ?, ?, ?)"
 
 
@@ -138,6 +143,8 @@ def finish(database: Any, move: Any) -> Any:
     database.execute_sql(TRIED, (move.task_id, move.attempt, move.owner, move.logs, current[0]))
     attempt = None if following is None else _follow(database, move, following)
     _move(database, move)
+    if move.run is not None:
+        database.execute_sql(TELL, values_of(move.run))
     return (True, attempt, database.execute_sql(f"SELECT {NOW}").fetchone()[0])
 
 

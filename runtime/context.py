@@ -39,7 +39,7 @@ from runtime.lambdas.events import EventQueue, EventRoom, EventSender
 from runtime.lambdas.functions import Functions, KnownFunctions
 from runtime.lambdas.policies import PolicyRoom
 from runtime.lambdas.room import LambdaRoom
-from runtime.nested import FUNCTIONS
+from runtime.nested import FUNCTIONS, START, Nested
 from runtime.rounds import Rounds
 from runtime.settings import Settings, SettingsError
 from runtime.tasks import Tasks
@@ -115,6 +115,7 @@ class Runtime:
         self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
         queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
         self._sender = EventSender(queue, self.functions)
+        self._own = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
         self._express = self._in_memory()
         lambdas = LambdaRoom(self.catalog, self.functions, self.invoker, settings)
         self._rooms = {
@@ -132,9 +133,7 @@ class Runtime:
             "runs": WireExecutions(self.executions),
             "map_runs": WireMapRuns(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
-            "trials": WireTrials(
-                self.workflows, self.invoker, self.functions.find, self.executions.limits, self._sender.send
-            ),
+            "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
             "tokens": WireTokens(self.executions),
             "lambda_aliases": AliasRoom(),
             "lambda_events": EventRoom(lambdas, queue),
@@ -165,7 +164,7 @@ class Runtime:
         return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
 
     def _in_memory(self) -> Express:
-        return Express(self.invoker, self.functions.find, self.executions.limits, self._sender.send)
+        return Express(self.invoker, self.functions.find, self.executions.limits, self._own)
 
     def close(self) -> None:
         self.timers.stop()

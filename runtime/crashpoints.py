@@ -26,6 +26,8 @@ POINTS = (
     "lose.after_commit",
     "pause.before_commit",
     "pause.after_commit",
+    "run.begun",
+    "run.written",
     "ring.before",
     "ring.after",
 )

@@ -191,6 +191,7 @@ class Executions:
             return None
         row = rows.locked(Execution, Execution.id == execution_id)
         if row is None or row.status != execution.IN_PROGRESS:
+            map_runs.forget(execution_id, frame, entry)
             return None
         house = map_runs.House(self.workflows, self.limits, self.artifacts, _seed())
         pumped = map_runs.pump(row, frame, entry, house)
@@ -275,6 +276,8 @@ class Executions:
         """What this worker does after a move in one statement: the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
             self.bell.ring([finish.next.id])
+        if finish.run is not None:
+            self.bell.wake_timers()
         return hotpath.next_claim(finish, move, done)
 
     def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:

@@ -11,13 +11,13 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from runtime.engine import commands, events, execution, invocations, jsontext
+from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution
 from runtime.engine.limits import EngineLimits
@@ -27,6 +27,9 @@ from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.workflows import EXPRESS_SECONDS
 
 Json = Any
+
+Own = Callable[[Json, str], Outcome]
+"""What this house does itself for a task, given the task's input and the id of the request."""
 
 AT_ONCE = 16
 """How many handlers of one execution run at the same time; its other tasks wait for them."""
@@ -40,9 +43,9 @@ class Express:
         invoker: Invoker | InProcessInvoker,
         find: Callable[[str], Target | Outcome],
         limits: EngineLimits,
-        send: Callable[[Json, str], Outcome],
+        own: Mapping[str, Own],
     ) -> None:
-        self._send = send
+        self._own = own
         self._invoker = invoker
         self._find = find
         self._limits = limits
@@ -110,8 +113,8 @@ class Express:
             flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
 
     def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
-        if task.function == invocations.EVENT:
-            return self._send(task.input, new_id())
+        if task.function in self._own:
+            return self._own[task.function](task.input, new_id())
         target = self._find(task.function)
         if isinstance(target, Outcome):
             return target

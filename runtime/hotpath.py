@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from db.queries import Claimed, Finish, Finished, Line, NextTask, Root
-from runtime import ledger, rows
+from runtime import ledger, parents, rows
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.definition import StateMachine
 from runtime.engine.jsontext import Json
@@ -72,6 +72,7 @@ def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bo
         lines=[*ledger.lines_of(move.transition), *(_started(move.following) if claims else ())],
         next=_next_task(move, claims),
         lease_ms=lease_ms,
+        run=None if after.status == execution.IN_PROGRESS else parents.run_told(claim.parent),
     )
 
 
@@ -88,7 +89,8 @@ def _is_plain(machine: StateMachine, claim: Claimed, made: Transition) -> bool:
     if not isinstance(settled, commands.CompleteTask) or set(made.execution.frames) != {""}:
         return False
     if made.execution.status == execution.COMPLETED:
-        return not following and machine.timeout_seconds is None and claim.parent is None
+        is_told = claim.parent is None or parents.run_told(claim.parent) is not None
+        return not following and machine.timeout_seconds is None and is_told
     if len(following) != 1 or not isinstance(following[0], commands.DispatchTask):
         return False
     return following[0].retry == 0 and following[0].token is None

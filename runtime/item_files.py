@@ -93,7 +93,7 @@ class Document:
             bracket, begins = _opening(self._path, self._pointer, *_state_of(self._path))
         with _opened(self._path, offset or begins) as file, _told():
             tokens = Tokens(file, offset or begins, LARGEST_ITEM)
-            while (token := tokens.item(is_first=not (offset or first))) is not None:
+            while (token := tokens.item(bracket, is_first=not (offset or first))) is not None:
                 yield self._item(tokens, bracket, token, first)
                 first += 1
             if not self._pointer:

@@ -8,7 +8,9 @@ developer guide, "ItemReader (Map)".
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import md5
@@ -18,6 +20,7 @@ from typing import Any, Protocol
 
 from runtime.engine import jsontext
 from runtime.engine.states.distributed import Plan
+from runtime.ids import is_id
 from runtime.item_files import Document, Item, Lines, ReaderFault, Table
 
 __all__ = ["Item", "ReaderFault", "Source", "source_of"]
@@ -26,6 +29,9 @@ Json = Any
 
 KEPT = 2
 """How many manifests a process keeps parsed."""
+LISTING = ".listing"
+OLD_SECONDS = 15 * 24 * 3600
+"""A run that has ended may be redriven for fourteen days, and then goes on with its list."""
 SPAN = 1 << 40
 """Of many files an item's offset is the number of its file times this, and its offset there."""
 
@@ -42,6 +48,18 @@ def source_of(plan: Plan, root: Path, run: str) -> Source:
     return source if plan.most_items is None else _First(source, plan.most_items)
 
 
+def up_to(items: Iterable[Item], offset: int, most: int) -> Iterator[Item]:
+    """As many of the items from there on as have so many bytes in their file, and the one that has more."""
+    size = 0
+    for item in items:
+        yield item
+        inside, before = item.offset % SPAN, offset % SPAN
+        size += inside - before if inside >= before else inside
+        if size > most:
+            return
+        offset = item.offset
+
+
 def begin(plan: Plan, root: Path, run: str) -> None:
     """Keep the list of artifacts that a run goes through as it is now: its own executions may write more of them."""
     if not plan.lists_objects:
@@ -49,6 +67,15 @@ def begin(plan: Plan, root: Path, run: str) -> None:
     prefix = str(_arguments(plan).get("Prefix", ""))
     with _listing(root, run).open("w", encoding="utf-8") as file:
         file.writelines(f"{jsontext.write(one)}\n" for one in _objects(root, prefix))
+
+
+def forget(root: Path, lives: Callable[[str], bool]) -> None:
+    """Forget the lists of runs that do not live any more; what is new may be of one that is being made."""
+    for path in root.glob(f".*{LISTING}"):
+        run = path.name[1 : -len(LISTING)]
+        with suppress(FileNotFoundError):
+            if is_id(run) and time.time() - path.stat().st_mtime > OLD_SECONDS and not lives(run):
+                path.unlink()
 
 
 def end(plan: Plan, root: Path, run: str) -> None:
@@ -135,7 +162,7 @@ def _arguments(plan: Plan) -> Mapping[str, Json]:
 
 
 def _listing(root: Path, run: str) -> Path:
-    return root / f".{run}.listing"
+    return root / f".{run}{LISTING}"
 
 
 @lru_cache(maxsize=KEPT)

@@ -9,6 +9,7 @@ from typing import BinaryIO
 CHUNK = 64 << 10
 _TOKEN = re.compile(rb'\s*+("(?:[^"\\]++|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++)', re.DOTALL)
 _OPENING, _CLOSING = (b"[", b"{"), (b"]", b"}")
+_CLOSED_BY = dict(zip(_OPENING, _CLOSING, strict=True))
 
 
 class Malformed(Exception):
@@ -65,10 +66,10 @@ class Tokens:
                 return
             token = self.next()
 
-    def item(self, is_first: bool) -> bytes | None:
-        """The first token of the next item of the list or object that one is in; None when it is over."""
+    def item(self, bracket: bytes, is_first: bool) -> bytes | None:
+        """The first token of the next item of what this bracket has opened; None when it is over."""
         token = self.next()
-        if token in _CLOSING:
+        if token == _CLOSED_BY[bracket]:
             return None
         if is_first:
             return self._some(token)
@@ -91,7 +92,7 @@ class Tokens:
         bracket = self.next()
         if bracket not in _OPENING:
             return False
-        token, index = self.item(is_first=True), 0
+        token, index = self.item(bracket, is_first=True), 0
         while token is not None:
             if bracket == b"{":
                 if self.key(token) == name:
@@ -101,7 +102,7 @@ class Tokens:
                 self._at -= len(token)
                 return True
             self.skip(token)
-            token, index = self.item(is_first=False), index + 1
+            token, index = self.item(bracket, is_first=False), index + 1
         return False
 
     def expect_end(self) -> None:

@@ -27,6 +27,7 @@ from db.queries import Line
 from functions.errors import PayloadTooLarge
 from functions.sfn import _arns
 from runtime import item_source, ledger, map_redrives, parents, processors, redrives, result_files, rows, starting
+from runtime.crashpoints import reach
 from runtime.engine import commands, events, execution, jsontext
 from runtime.engine.execution import FOR_RUN
 from runtime.engine.limits import EngineLimits
@@ -169,6 +170,8 @@ class _Pump:
         ).execute()
         self.run = MapRun.get_by_id(identity)
         item_source.begin(plan, self.house.artifacts, identity)
+        if plan.lists_objects:
+            item_source.forget(self.house.artifacts, _lives)
         self._tell("MapRunStarted", self.run)
         return self.run
 
@@ -248,6 +251,7 @@ class _Pump:
                 latest, machine, Wanted(given, parent=parent), self.house.seed + run.begun, self.house.limits
             )
             queries.start(begin)
+            reach("run.begun")
             run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
             self._begun(run, plan, begin)
 
@@ -270,7 +274,8 @@ class _Pump:
             else room
         )
         source = item_source.source_of(plan, self.house.artifacts, run.id)
-        read = list(islice(source.read(run.next, run.offset), most))
+        some = islice(source.read(run.next, run.offset), most)
+        read = list(item_source.up_to(some, run.offset, BYTES_AT_ONCE))
         if not read:
             raise ReaderFault("The items are fewer than they were when the run began")
         items = [(item.value, item.told()) for item in read]
@@ -298,6 +303,7 @@ class _Pump:
         left = min(run.begun - run.written, WRITTEN_AT_ONCE)
         places = range(run.base + run.written, run.base + run.written + left)
         run.written += files.append(_children(run, places), BYTES_AT_ONCE)
+        reach("run.written")
         run.sizes = jsontext.write(files.sizes)
         if run.written < run.begun:
             return self._ask_again()
@@ -305,18 +311,11 @@ class _Pump:
 
     def _output(self, run: MapRun, plan: Plan) -> Json:
         """What the executions gave, in their order. Raises StateFault."""
-        transformation = plan.writer_config.get("Transformation", result_files.COMPACT)
-        texts: list[str] = []
-        size = 0
-        for child in _children(run, range(run.base, run.base + run.begun)):
-            for text in result_files.texts_of(child, transformation):
-                size += jsontext.size(text) + 1
-                texts.append(text)
-            if size > self.house.limits.payload:
-                raise self.standing.too_large(self.frame)
-        if plan.writer_config.get("OutputType") == "JSONL":
-            return "".join(f"{text}\n" for text in texts)
-        return [json.loads(text) for text in texts]
+        children = _children(run, range(run.base, run.base + run.begun))
+        try:
+            return result_files.as_value(children, plan.writer_config, self.house.limits.payload)
+        except result_files.TooMuch:
+            raise self.standing.too_large(self.frame) from None
 
 
 def ask_again(execution_id: str) -> bool:
@@ -338,6 +337,11 @@ def is_asked_for(execution_id: str, frame: str, entry: int) -> bool:
     return bool(Timer.select().where(*_asking(execution_id, frame, entry)).exists())
 
 
+def forget(execution_id: str, frame: str, entry: int) -> None:
+    """Nobody will do what was asked for: the execution has ended."""
+    Timer.delete().where(*_asking(execution_id, frame, entry)).execute()
+
+
 def _asking(execution_id: str, frame: str, entry: int) -> tuple[Any, ...]:
     place = Timer.execution_id == execution_id, Timer.frame == frame, Timer.entry == entry
     return *place, Timer.kind == commands.RUN
@@ -347,6 +351,10 @@ def _take_timers(execution_id: str, frame: str, entry: int) -> list[int] | None:
     """The places of executions that have ended since the last pump; None when nobody has asked for one."""
     taken = [one.number for one in Timer.delete().where(*_asking(execution_id, frame, entry)).returning(Timer.number)]
     return [number - 1 for number in taken if number] if taken else None
+
+
+def _lives(run: str) -> bool:
+    return bool(MapRun.select().where(MapRun.id == run, MapRun.status == RUNNING).exists())
 
 
 def _running(execution_id: str, frame: execution.Frame) -> MapRun | None:

@@ -29,6 +29,8 @@ from runtime.starting import Wanted
 from runtime.workflows import Latest
 
 FUNCTIONS = NESTED
+START = NESTED[0]
+"""The one that waits for nothing more: an execution that runs in memory may make it, too."""
 LOOKED_AT = 100
 
 
@@ -38,13 +40,18 @@ class Nested:
 
     def run(self, claim: Claimed) -> Outcome:
         """Start the execution, or find the one that this try has started."""
+        request = invocations.request_of(claim.execution_id, claim.number)
+        parent = claim.token if claim.function in SYNC else None
+        return self.begin(json.loads(claim.input), request, parents.key_of(claim.id, claim.retries), parent)
+
+    def begin(self, arguments: Json, request: str, key: str | None = None, parent: str | None = None) -> Outcome:
+        """Start the execution that a call asks for; with a key only once."""
         try:
-            arguments = json.loads(claim.input)
             latest = _latest(arguments)
-            wanted = self._wanted(claim, arguments)
+            wanted = self._wanted(arguments, key, parent)
             started = self._executions.start_wanted(latest, wanted)
         except AwsError as fault:
-            return Outcome(error=f"StepFunctions.{fault.code}Exception", cause=_refusal(claim, fault))
+            return Outcome(error=f"StepFunctions.{fault.code}Exception", cause=_refusal(request, fault))
         except errors.NameTaken as fault:
             return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)
         except (StepwellError, jsontext.NotJson) as fault:
@@ -53,7 +60,7 @@ class Nested:
             child = Execution.get_by_id(started.id)
             if child.status != execution.IN_PROGRESS and child.parent is not None and parents.tell(child.parent):
                 self._executions.bell.wake_timers()
-        return Outcome(result=jsontext.write(_answer(claim, child)))
+        return Outcome(result=jsontext.write(_answer(request, child)))
 
     def sweep(self) -> None:
         """End the executions for which nobody waits any more: their tasks have timed out, or were cancelled."""
@@ -64,17 +71,17 @@ class Nested:
             orphans = [one.id for one in some if parents.waiting(one.parent) is None]
         one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
 
-    def _wanted(self, claim: Claimed, arguments: Json) -> Wanted:
+    def _wanted(self, arguments: Json, key: str | None, parent: str | None) -> Wanted:
         given = arguments.get("Input", {})
         if isinstance(given, str):
             given = jsontext.read(given, self._executions.limits.depth)
         return Wanted(
             given,
             arguments.get("Name"),
-            key=parents.key_of(claim.id, claim.retries),
-            asked=claim.input,
+            key=key,
+            asked=jsontext.write(arguments),
             trace=arguments.get("TraceHeader"),
-            parent=claim.token if claim.function in SYNC else None,
+            parent=parent,
         )
 
 
@@ -85,14 +92,12 @@ def _latest(arguments: Json) -> Latest:
     return found
 
 
-def _refusal(claim: Claimed, fault: AwsError) -> str:
-    request = invocations.request_of(claim.execution_id, claim.number)
+def _refusal(request: str, fault: AwsError) -> str:
     return invocations.refused(fault.message, "AWSStepFunctions", fault.status, fault.code, request)
 
 
-def _answer(claim: Claimed, child: Execution) -> Json:
+def _answer(request: str, child: Execution) -> Json:
     arn = _arns.execution(child.workflow, child.name or child.id)
-    request = invocations.request_of(claim.execution_id, claim.number)
     return {
         "ExecutionArn": arn,
         "SdkHttpMetadata": {"HttpStatusCode": 200},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.models import Execution, MapRun, StartKey, Task, Timer
+from db.queries import RunTold
 from functions.sfn import _arns
 from runtime import rows
 from runtime.engine import commands, events, execution, jsontext
@@ -55,10 +56,17 @@ def tell(parent: str) -> bool:
     return True
 
 
+def run_told(parent: str | None) -> RunTold | None:
+    """Which map run is to be told of the end of an execution with this parent, and how; None when it is none."""
+    run = run_of(parent)
+    return None if run is None else RunTold(run, place_in_run(str(parent)) + 1, commands.RUN)
+
+
 def waiting(parent: str) -> Task | MapRun | None:
     """The task, or the map run, that waits for the execution which has this parent."""
     if parent.startswith(RUN_PREFIX):
-        return MapRun.get_or_none(MapRun.id == run_of(parent), MapRun.status == "RUNNING")
+        place = MapRun.select(MapRun.id, MapRun.execution_id, MapRun.frame, MapRun.entry)  # its plan may be large
+        return place.where(MapRun.id == run_of(parent), MapRun.status == "RUNNING").first()
     return _task(parent)
 
 

@@ -29,6 +29,10 @@ class WriterFault(Exception):
     """The results cannot be written: States.ResultWriterFailed, for this reason."""
 
 
+class TooMuch(Exception):
+    """The results are larger than a result may be."""
+
+
 class ResultFiles:
     """The files of a run. ``sizes`` are those that they have, by how the executions in them ended; a file may be none.
 
@@ -101,6 +105,21 @@ class ResultFiles:
 
     def _path(self, kind: str) -> Path:
         return self._directory / f"{kind}_0.json"
+
+
+def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: int) -> Json:
+    """The results without files. Raises TooMuch when they have more bytes than that."""
+    found: list[str] = []
+    size = 0
+    for child in children:
+        texts = texts_of(child, config.get("Transformation", COMPACT))
+        size += sum(jsontext.size(text) + 1 for text in texts)
+        if size > most:
+            raise TooMuch()
+        found += texts
+    if config.get("OutputType") == "JSONL":
+        return "".join(f"{text}\n" for text in found)
+    return [json.loads(text) for text in found]
 
 
 def texts_of(child: Execution, transformation: str) -> list[str]:

@@ -23,13 +23,13 @@ DEFAULTS: Mapping[str, Json] = {
 KEPT = (
     *("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "TracingConfig"),
     *("EphemeralStorage", "Architectures", "LoggingConfig", "DeadLetterConfig", "KMSKeyArn"),
+    *("VpcConfig", "SnapStart"),
 )
 NOT_HERE = (
     *("Layers", "FileSystemConfigs", "ImageConfig", "CodeSigningConfigArn", "TenancyConfig", "CapacityProviderConfig"),
     *("DurableConfig", "PublishTo", "AcceleratorConfig"),
 )
-"""Without these a function would not run as its caller means it: they are refused. VpcConfig and SnapStart are not
-needed for that, and ignored."""
+"""Without these a function would not run as its caller means it: they are refused."""
 VARIABLES_BYTES = 4096
 LONGEST_TIMEOUT = 900
 RESERVED = frozenset(

@@ -15,7 +15,7 @@ PAGE = 50
 """The most that AWS puts on a page, whatever is asked for."""
 
 
-_NOTHING: tuple[Json, ...] = ("", {"Variables": {}}, {"TargetArn": ""})
+_NOTHING: tuple[Json, ...] = ("", {}, {"Variables": {}}, {"TargetArn": ""})
 """What a caller takes an option back with: from then on it is not told any more. A description may be empty."""
 
 
@@ -78,8 +78,16 @@ def configuration(view: Function) -> dict[str, Json]:
         "Version": view.version,
         "RevisionId": view.revision,
         "LoggingConfig": {**logging, **view.options.get("LoggingConfig", {})},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {"ApplyOn": "None", **view.options.get("SnapStart", {}), "OptimizationStatus": "Off"},
+        "VpcConfig": _network(view.options.get("VpcConfig", {})),
         "PackageType": "Zip",
         "State": "Active",
         "LastUpdateStatus": "Successful",
     }
+
+
+def _network(chosen: Json) -> Json:
+    """A VpcConfigResponse: what was asked for, in a network that is not there; None where nothing was."""
+    if not (chosen.get("SubnetIds") or chosen.get("SecurityGroupIds")):
+        return None
+    return {"SubnetIds": [], "SecurityGroupIds": [], **chosen, "VpcId": ""}

@@ -14,7 +14,7 @@ from functions.sfn._errors import InvalidExecutionInput, ValidationException
 from functions.sfn._rooms import DefinitionFault, Trial, Tried
 from runtime.aws import mocks
 from runtime.aws.definitions import NO_JSON, as_aws, refusal
-from runtime.engine import commands, invocations, jsontext, trial
+from runtime.engine import commands, jsontext, trial
 from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution
 from runtime.engine.home import Home
@@ -22,6 +22,7 @@ from runtime.engine.kinds import SCHEMA
 from runtime.engine.limits import EngineLimits
 from runtime.engine.load import load
 from runtime.engine.trial import Failure, Given, Result
+from runtime.express import Own
 from runtime.ids import new_id
 from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.workflows import Workflows
@@ -41,9 +42,9 @@ class WireTrials:
         invoker: Invoker | InProcessInvoker,
         find: Callable[[str], Target | Outcome],
         limits: EngineLimits,
-        send: Callable[[Json, str], Outcome],
+        own: Mapping[str, Own],
     ) -> None:
-        self._send = send
+        self._own = own
         self._workflows = workflows
         self._invoker = invoker
         self._find = find
@@ -124,8 +125,8 @@ class WireTrials:
 
     def _outcome(self, task: commands.DispatchTask) -> Outcome:
         identity = new_id()
-        if task.function == invocations.EVENT:
-            return self._send(task.input, identity)
+        if task.function in self._own:
+            return self._own[task.function](task.input, identity)
         target = self._find(task.function)
         if isinstance(target, Outcome):
             return target

@@ -122,13 +122,8 @@ def frames_above(frames: Iterable[str]) -> set[str]:
     return found
 
 
-def is_inside(frame: str, line: Recorded) -> bool:
-    """Whether a frame was opened by the try before the one that this line begins."""
-    return frame.startswith(opened_by(line))
-
-
 def opened_by(line: Recorded) -> str:
-    """What the paths of the frames begin with that a state opens, of which this line says that it begins again."""
+    """What the paths of the frames begin with that a state opens, of which this line says that it is tried again."""
     return child_path(line.frame, line.details["again"], 0)[:-1]
 
 
@@ -141,7 +136,7 @@ def _previous(
     if "of" in line.details:
         return int(line.details["of"])
     if "again" in line.details:
-        return max((last[frame] for frame in last if is_inside(frame, line)), default=line.id - 1)
+        return max(last[frame] for frame in last if frame == line.frame or frame.startswith(opened_by(line)))
     if above is not None and (above.type, line.type) in _PAST:
         return line.id - 2
     if line.type == "MapIterationStarted":  # of the first ones, which begin in a row

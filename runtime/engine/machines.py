@@ -24,6 +24,7 @@ from runtime.engine.kinds import (
     shown,
 )
 from runtime.engine.load import is_distributed
+from runtime.engine.map_rules import DISTRIBUTED
 from runtime.engine.places import ROOT, Place, Way
 from runtime.engine.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 
@@ -80,8 +81,8 @@ class _Machine:
         language = state.get("QueryLanguage", self._language)
         if language == "JSONPath" and self._language == "JSONata":
             yield Fault(where / "QueryLanguage", "cannot be JSONPath where the whole state machine is JSONata")
-        tables = rules.STATES.get(language) if isinstance(language, str) else None
-        yield from check(state, where, (tables or rules.JSONPATH_STATES)[kind], f"a {kind} state")
+        spoken = language if isinstance(language, str) and language in rules.STATES else "JSONPath"
+        yield from check(state, where, rules.STATES[spoken][kind], f"a {kind} state", rules.ELSEWHERE[spoken][kind])
         yield from _together(state, where, kind)
         yield from _exits(state, where, kind, siblings)
         if kind == "Task" and isinstance(state.get("Resource"), str):
@@ -157,7 +158,7 @@ def inside(state: Json) -> Iterator[tuple[Way, Json]]:
 def _together(state: Mapping[str, Json], where: Place, kind: str) -> Iterator[Fault]:
     """Fields of which a state has exactly one, or at most one."""
     if kind == "Map" and not is_distributed(state):
-        for name in rules.DISTRIBUTED_ONLY:
+        for name in DISTRIBUTED:
             if name in state:
                 yield Fault(where / name, "only a Map in distributed mode has this field")
     for names in rules.ONE_OF.get(kind, ()):

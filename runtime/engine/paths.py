@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from runtime.engine.selection import LONGEST, Budget, Child, PathSyntax, Picked, Segment, TooMuch, Union, select, token
+from runtime.engine.brackets import LONGEST, PathSyntax
+from runtime.engine.selection import Budget, Child, Picked, Segment, TooMuch, Union, select, token
 
 __all__ = ["Path", "PathMissing", "PathSyntax", "parse", "parse_reference", "scan", "spell"]
 
@@ -142,9 +143,9 @@ class Path:
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Path:
-    """The path that a text spells. Raises PathSyntax."""
+    """The path that a text spells; space behind it is nothing, as on AWS. Raises PathSyntax."""
     path, end = scan(text)
-    if end < len(text):
+    if text[end:].strip():
         raise PathSyntax(f"{text[:80]!r} is not a path: what is {text[end : end + 40]!r}?{_advice(text, end)}")
     return path
 

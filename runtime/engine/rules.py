@@ -12,6 +12,7 @@ from typing import Any
 
 from runtime.engine import choice_rules
 from runtime.engine.kinds import (
+    LARGEST_ON_AWS,
     Fault,
     Field,
     Kind,
@@ -39,14 +40,13 @@ from runtime.engine.kinds import (
     text_up_to,
     timestamp,
 )
+from runtime.engine.map_rules import DISTRIBUTED, JSONATA_DISTRIBUTED
 from runtime.engine.places import Place
 
 Json = Any
 
 YEAR = 366 * 24 * 3600
 SECONDS = number(0, YEAR, above=True)
-LARGEST_ON_AWS = 99999999
-"""AWS's own bound of a machine's time-outs and retries: what it takes is taken. A retry waits a year at most anyway."""
 
 RETRY: Table = {
     "maxAttempts": Field(number(1, 1000, whole=True)),
@@ -204,60 +204,6 @@ _JSONATA: Table = {**_ANY, **_jsonata_ending()}
 _JSONATA_CATCH: Table = {"Catch": Field(list_of(object_of(JSONATA_CATCHER, "a catcher")))}
 _JSONATA_WORK: Table = {**_ANY, **_jsonata_ending("result"), **_GOES_ON, **_RETRY, **_JSONATA_CATCH}
 
-_POSITIVE = number(0, LARGEST_ON_AWS, whole=True, above=True)
-_READERS = ("arn:aws:states:::s3:getObject", "arn:aws:states:::s3:listObjectsV2")
-_DELIMITERS = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
-_READER_CONFIG: Table = {
-    "InputType": Field(choice("CSV", "JSON", "JSONL")),
-    "CSVHeaderLocation": Field(choice("FIRST_ROW", "GIVEN")),
-    "CSVHeaders": Field(list_of(text, least=1)),
-    "CSVDelimiter": Field(choice(*_DELIMITERS)),
-    "ItemsPointer": Field(text),
-}
-
-
-def _distributed(arguments: Table, value: Kind, percentage: Kind, count: Kind, most: Table, twins: Table) -> Table:
-    """The fields of a Map that only distributed mode has."""
-    reader = {"Resource": Field(choice(*_READERS), required=True), **arguments}
-    config = {**_READER_CONFIG, **most}
-    reader |= {"ReaderConfig": Field(object_of(config, "a reader's configuration"))}
-    writer = {"Resource": Field(choice("arn:aws:states:::s3:putObject"), required=True), **arguments}
-    batcher = {"BatchInput": Field(value), "MaxItemsPerBatch": Field(count), "MaxInputBytesPerBatch": Field(count)}
-    batcher |= {f"{name}Path": Field(a_path) for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch") if twins}
-    return {
-        "Label": Field(text_up_to(40)),
-        "ItemReader": Field(object_of(reader, "an item reader")),
-        "ResultWriter": Field(object_of(writer, "a result writer")),
-        "ItemBatcher": Field(object_of(batcher, "an item batcher")),
-        "ToleratedFailureCount": Field(_or_zero(count)),
-        "ToleratedFailurePercentage": Field(percentage),
-        **twins,
-    }
-
-
-def _or_zero(kind: Kind) -> Kind:
-    return lambda value, where: iter(()) if value == 0 and not isinstance(value, bool) else kind(value, where)
-
-
-_PERCENTAGE = number(0, 100)
-_DISTRIBUTED = _distributed(
-    {"Parameters": Field(template)},
-    template,
-    _PERCENTAGE,
-    _POSITIVE,
-    {"MaxItems": Field(_POSITIVE), "MaxItemsPath": Field(a_path)},
-    {"ToleratedFailureCountPath": Field(a_path), "ToleratedFailurePercentagePath": Field(a_path)},
-)
-_JSONATA_DISTRIBUTED = _distributed(
-    {"Arguments": Field(jsonata)},
-    jsonata,
-    or_jsonata(_PERCENTAGE),
-    or_jsonata(_POSITIVE),
-    {"MaxItems": Field(or_jsonata(_POSITIVE))},
-    {},
-)
-DISTRIBUTED_ONLY = tuple(_DISTRIBUTED)
-
 JSONPATH_STATES: Mapping[str, Table] = {
     "Pass": {
         **_PATHS,
@@ -295,7 +241,7 @@ JSONPATH_STATES: Mapping[str, Table] = {
     "Map": {
         **_WORK,
         **_INSIDE,
-        **_DISTRIBUTED,
+        **DISTRIBUTED,
         "ItemsPath": Field(path_or_null),
         "ItemSelector": Field(template),
         "MaxConcurrency": Field(_CONCURRENCY),
@@ -336,7 +282,7 @@ JSONATA_STATES: Mapping[str, Table] = {
     "Map": {
         **_JSONATA_WORK,
         **_INSIDE,
-        **_JSONATA_DISTRIBUTED,
+        **JSONATA_DISTRIBUTED,
         "Items": Field(jsonata),
         "ItemSelector": Field(jsonata),
         "MaxConcurrency": Field(or_jsonata(_CONCURRENCY)),
@@ -346,6 +292,14 @@ JSONATA_STATES: Mapping[str, Table] = {
 }
 
 STATES: Mapping[str, Mapping[str, Table]] = {"JSONPath": JSONPATH_STATES, "JSONata": JSONATA_STATES}
+ELSEWHERE: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    mine: {
+        kind: dict.fromkeys(STATES[other][kind].keys() - table.keys(), f" in {mine}, only in {other}")
+        for kind, table in STATES[mine].items()
+    }
+    for mine, other in (("JSONPath", "JSONata"), ("JSONata", "JSONPath"))
+}
+"""What is said of the fields that a type of states has in the other language alone."""
 
 _INVOCATION_FIELDS = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
 INVOCATION: Table = {
@@ -370,7 +324,7 @@ AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Map": (
         ("MaxConcurrency", "MaxConcurrencyPath"),
         ("ItemSelector", "Parameters"),
-        ("ItemReader", "ItemsPath", "Items"),
+        ("ItemReader", "Items"),
         ("ToleratedFailureCount", "ToleratedFailureCountPath"),
         ("ToleratedFailurePercentage", "ToleratedFailurePercentagePath"),
     ),

@@ -109,10 +109,13 @@ class Run(Standing):
         output, assigned = dataflow.finished(self, frame, state, result)
         self.leave(frame, output, None, assigned)
 
-    def open_children(self, frame: Frame, children: list[Frame], at_once: int) -> None:
-        """Let frames stand below this one. So many begin; of the others one each time that one ends."""
-        begun = min(at_once, len(children))
-        frame = self.put(frame, waiting=execution.FOR_CHILDREN, open=len(children), begun=begun, children=len(children))
+    def open_children(self, frame: Frame, children: list[Frame], at_once: int, count: int | None = None) -> None:
+        """Let frames stand below this one. So many begin; of the others one each time that one ends.
+
+        ``count`` is how many there are, when those behind the ones given can never begin.
+        """
+        begun, count = min(at_once, len(children)), len(children) if count is None else count
+        frame = self.put(frame, waiting=execution.FOR_CHILDREN, open=count, begun=begun, children=count)
         for child in children[begun:]:
             self.put(child, waiting=execution.FOR_TURN)
         for child in children[:begun]:

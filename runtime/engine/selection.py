@@ -40,18 +40,14 @@ from jsonpath.selectors import (
 )
 from jsonpath.stream import TokenStream
 
+from runtime.engine.brackets import PathSyntax, closing, strict
+
 Json = Any
 Test = Callable[[Json, "Budget"], bool]
 Operand = Callable[[Json, "Budget"], Json]
 
-LONGEST = 4096
-"""How many characters a path may have."""
-
 MOST_LOOKED_AT = 500_000
 """How many values one path may look at: ``$..*..*..*`` grows with a power of the document."""
-
-MOST_MARKS = 100
-"""How many brackets, parentheses and logical operators a bracket may hold: each is a call deeper, at the worst."""
 
 _STEP = re.compile(
     r"""\.((?:[^\s.\[\]'"$@(),:?*\\]|\\.)++)"""
@@ -60,19 +56,8 @@ _STEP = re.compile(
 )
 _EVERY = re.compile(r"\.\*|\.?\[\s*+\*\s*+\]")
 _BRACKET = re.compile(r"\.?(?=\[)")
-# A quote without an end is taken whole, else each of those behind it would be tried in turn.
-_MARK = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\](!]|&&|\|\|""", re.DOTALL)
-# What stands in quotes is taken first, and is no word.
-_WORD = re.compile(
-    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|(?<=[=<>])\s*+(?!(?:true|false|null)\b)([A-Za-z_]\w*+)(?=\s*+[])&|])""",
-    re.DOTALL,
-)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NOTHING = object()
-
-
-class PathSyntax(ValueError):
-    """The text is not a path."""
 
 
 class TooMuch(Exception):
@@ -240,32 +225,14 @@ def _descent(text: str, at: int) -> tuple[Segment, int]:
 
 
 def _bracket(text: str, at: int) -> tuple[str | int | Segment, int]:
-    end = _closing(text, at)
+    end = closing(text, at)
     inside = text[at:end]
     try:
-        segments = _GRAMMAR.compile(f"${_quoted(inside)}").segments  # type: ignore[union-attr]  # strict paths are not compound
+        segments = _GRAMMAR.compile(f"${strict(inside)}").segments  # type: ignore[union-attr]  # strict paths are not compound
         segment = _segment(segments[0])
     except JSONPathError as fault:
         raise PathSyntax(f"what is {inside[:80]!r}? {str(fault).splitlines()[0][:80]}") from None
     return segment.step if isinstance(segment, Child) else segment, end
-
-
-def _quoted(inside: str) -> str:
-    """The same with quotes about words that lack them. Source: aws-samples, ``parallel-translate``: ``[?(@.a==b)]``."""
-    return _WORD.sub(lambda found: f"'{found[1]}'" if found[1] else found[0], inside)
-
-
-def _closing(text: str, at: int) -> int:
-    """Where the bracket that opens here has its end."""
-    depth = marks = 0
-    for mark in _MARK.finditer(text, at, at + LONGEST):
-        marks += mark.group()[0] not in "'\"]"
-        if marks > MOST_MARKS:
-            raise PathSyntax(f"{text[at : at + 40]!r} has more than {MOST_MARKS} brackets and operators")
-        depth += {"[": 1, "]": -1}.get(mark.group(), 0)
-        if depth == 0:
-            return mark.end()
-    raise PathSyntax(f"{text[at : at + 40]!r} has no end: ']' is missing")
 
 
 class _Parser(Parser):

@@ -58,10 +58,17 @@ class EventQueue:
         self._executions = executions
         self._retry_seconds = retry_seconds
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """The step types that stand for destinations which are no functions."""
+        return self._workflows.aliases
+
     def take(self, function: Reference, event: Json, request_id: str) -> None:
         """Take an event for a function that is there; it is committed when this returns. One request is taken once."""
-        document = machine(function, event_calls.rules_of(function) or EventRules(), self._retry_seconds)
-        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, ()))
+        rules = event_calls.rules_of(function) or EventRules()
+        document = machine(function, rules, self._retry_seconds)
+        aliases = {name: to for name, to in self.aliases.items() if name in (rules.on_success, rules.on_failure)}
+        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, (), aliases))
         try:
             self._executions.start_wanted(latest, Wanted({"payload": event}, request_id))
         except NameTaken:  # the same request, written by a try whose answer was lost
@@ -133,12 +140,15 @@ class EventRoom:
         return page(found, limit, lambda one: one.qualifier, lambda one: (one.qualifier, event_calls.rules(one)))
 
     def _check(self, destination: str | None) -> None:
-        """A destination is a function that is there. Raises InvalidParameterValueException."""
-        if destination is None:
+        """A destination is a function that is there, or has one that stands for it.
+
+        Raises InvalidParameterValueException.
+        """
+        if destination is None or destination in self._queue.aliases:
             return
         if ":lambda:" not in destination:
             raise InvalidParameterValueException(
-                f"The destination ARN {destination} is not a function's: no other is here."
+                f"The destination ARN {destination} is not a function's: RESOURCE_ALIASES has none for it."
             )
         try:
             self._lambdas.get(_names.referred(destination))

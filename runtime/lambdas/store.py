@@ -61,6 +61,7 @@ def create(
     try:
         with database.connection_context(), transaction():
             StoredFunction.insert(name=name, tags=text, created_at=clock_sql()).execute()
+            _forget_file(name)
             _keep(package)
             _write(name, 0, options, package.sha256)
             return _shown(name, _published(name) if publish else None)
@@ -206,6 +207,12 @@ def code(sha256: str) -> bytes | None:
     with database.connection_context():
         kept = FunctionCode.get_or_none(FunctionCode.sha256 == sha256)
     return None if kept is None else bytes(kept.content)
+
+
+def _forget_file(name: str) -> None:
+    """Let what was said of a function in a file, which had this name, not hold for the one that has it now."""
+    for model in (EventConfig, FunctionPermission):
+        model.delete().where(model.name == name).execute()
 
 
 def forget_qualifier(name: str, qualifier: str) -> None:

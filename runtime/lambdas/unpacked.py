@@ -50,15 +50,17 @@ class Unpacked:
 
     def _unused(self) -> Iterator[Path]:
         for path in self._directory.iterdir():
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 if time.time() - path.stat().st_mtime > UNUSED_SECONDS:
                     yield path
 
 
 def _touched(root: Path) -> bool:
-    """Whether it is there; it counts as used then."""
+    """Whether it is there; it counts as used then, where this process may write."""
     try:
         os.utime(root)
+    except PermissionError:
+        return root.is_dir()
     except FileNotFoundError:
         return False
     return True

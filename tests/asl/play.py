@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from db import queries
 from db.database import database
 from db.models import Execution, Task, Timer
 from runtime import activities
+from runtime.engine.resources import SYNC
 from runtime.guards import TokenAnswer
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns, staged
 
@@ -24,13 +25,16 @@ ACTIVITY = "activity:"
 STUB = '"""Says what the case says."""\n\n\ndef handler(event, context):\n    return event\n'
 
 
+def put_stubs(root: Path, cases: Iterable[Json]) -> None:
+    """Put a file for each function that any case names where a house finds its own functions."""
+    for name in {name for case in cases for name in case["functions"]}:
+        put(root / "steps" / f"{name}.py", STUB)
+
+
 @contextmanager
-def house_for(case: Json, url: str, room: Path) -> Iterator[Stage]:
-    """A house with the functions, the aliases, the files and the other machines that a case names."""
-    for name in case["functions"]:
-        put(room / "own" / "steps" / f"{name}.py", STUB)
-    aliases = case.get("aliases", {})
-    with staged(url, room / "home", function_paths=(room / "own",), resource_aliases=aliases) as house:
+def house_for(case: Json, url: str, home: Path, stubs: Path) -> Iterator[Stage]:
+    """A house with the stubs there, and with the aliases, the files and the other machines that a case names."""
+    with staged(url, home, function_paths=(stubs,), resource_aliases=case.get("aliases", {})) as house:
         for name, answers in case["functions"].items():
             house.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
         for key, text in case.get("files", {}).items():
@@ -63,9 +67,10 @@ def play(house: Stage, case: Json) -> None:
 
 
 def waiting_tasks() -> list[Task]:
-    """The tasks that wait for an answer from outside, in their order."""
+    """The tasks that wait for an answer from outside, in their order; not for the end of another execution."""
+    asked = Task.status == "IN_PROGRESS", Task.token.is_null(False), Task.function.not_in(SYNC)
     with database.connection_context():
-        found = Task.select().where(Task.status == "IN_PROGRESS", Task.token.is_null(False))
+        found = Task.select().where(*asked)
         return list(found.order_by(Task.created_at, Task.execution_id, Task.number))
 
 

@@ -41,6 +41,13 @@ def behind(*deaths: tuple[str, str]) -> list[Any]:
     return [pytest.param(play, Fault(words), id=f"{play}-{words}") for play, words in deaths]
 
 
+MAP_RUNS = [
+    *around("advance", ("map", 1), ("map", 2), ("map", 3), ("files", 3)),
+    *around("run", ("map", 1), ("map", 2), ("map", 5), sides=("begun",)),
+    *around("run", ("files", 1), sides=("written",)),
+]
+"""Where whoever looks after a map run may die."""
+
 WORKER = [
     *around("claim", ("three", 1), ("retry", 2), ("fan", 2), ("cancel", 1)),
     *around("handler", ("three", 1), ("three", 2), ("retry", 2), ("fan", 2), ("ask", 1), sides=BESIDE),
@@ -48,6 +55,9 @@ WORKER = [
     *around("advance", ("retry", 1), ("retry", 2), ("fan", 1), ("fan", 2), ("fan", 3), ("wait", 1), ("pause", 1)),
     *around("await", ("ask", 1)),
     *around("ring", ("retry", 1), ("wait", 1), sides=BESIDE),
+    *MAP_RUNS,
+    *around("claim", ("map", 3)),
+    *around("finish", ("map", 1), ("map", 5)),
 ]
 HANDED_BACK = around("return", ("gate", 1), ("gates", 2), ("pause", 1))
 LOST = around("lose", ("gate", 1), ("gates", 2), ("pause", 1))
@@ -66,6 +76,7 @@ EMULATOR = [
     *around("finish", ("three", 2)),
     *around("advance", ("retry", 1), ("retry", 2), ("ask", 1), ("cancel", 1), ("fan", 3)),
     *around("await", ("ask", 1)),
+    *MAP_RUNS,
     *around("pause", ("pause", 1), ("pause", 2)),
     *around("ring", ("three", 1), ("retry", 2), sides=BESIDE),
 ]
@@ -84,6 +95,8 @@ WORKER_MIDWAY = behind(
     ("wait", "DELETE FROM timer"),
     ("fan", "DELETE FROM frame"),
     ("ask", "INSERT INTO attempt"),
+    ("map", "INSERT INTO map_run"),
+    ("map", "UPDATE map_run"),
 )
 WEB_MIDWAY = behind(("pause", "UPDATE execution"), ("cancel", "UPDATE task"))
 EMULATOR_MIDWAY = behind(
@@ -93,5 +106,7 @@ EMULATOR_MIDWAY = behind(
     ("three", "UPDATE task SET status = ?2"),
     ("retry", "DELETE FROM timer"),
     ("ask", "INSERT INTO attempt"),
+    ("map", "DELETE FROM timer"),
+    ("map", "UPDATE map_run"),
 )
 """Deaths in the middle of a transaction: behind some of its statements, before others, and before its commit."""

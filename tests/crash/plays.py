@@ -80,12 +80,28 @@ def _at_once(*names: str) -> Json:
     return {"parallel": steps(*names)["steps"]}
 
 
+def _map(**fields: Json) -> Json:
+    """A Map in distributed mode over five items, two at a time."""
+    config = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    processor = machine(one=task("step1", Parameters={"data.$": "$"}))
+    state = {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ItemProcessor": processor | config}
+    return machine(items={"Type": "Pass", "Result": {"items": [1, 2, 3, 4, 5]}}, all={**state, **fields})
+
+
+WRITER = {
+    "Resource": "arn:aws:states:::s3:putObject",
+    "Parameters": {"Bucket": "b", "Prefix": "results"},
+    "WriterConfig": {"Transformation": "COMPACT", "OutputType": "JSON"},
+}
+
 PLAYS = {
     "three": Play(steps("step1", "step2", "step1")),
     "retry": Play({"steps": [FLAKY, *steps("step1")["steps"]]}),
     "fan": Play({"steps": [_at_once("step1", "step2", "step1"), *steps("step2")["steps"]]}),
     "wait": Play(machine(Wait={"Type": "Wait", "Seconds": 0}, Do=task("step1"))),
     "ask": Play(machine(Ask=ASK, Do=task("step1")), _answer),
+    "map": Play(_map()),
+    "files": Play(_map(ResultWriter=WRITER)),
     "gate": Play(steps("gated", "step1"), _open),
     "gates": Play({"steps": [_at_once("gated", "gated"), *steps("step1")["steps"]]}, _open),
     "pause": Play(steps("gated", "step1"), _pause_and_resume),

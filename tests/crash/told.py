@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from db.database import database
-from db.models import History
+from db.models import Execution, History, MapRun
 from tests.runtime.stage import Stage
 
 EXTRA = ("LOST", "RETURNED")
@@ -29,6 +30,12 @@ class Told:
     """Frame by frame, since branches have no order among each other: of an execution without branches, all in order."""
     tasks: list[tuple[str, str, str | None, int]]
     attempts: list[tuple[int, str]]
+    runs: list[tuple[str, int, int, int, int, int]]
+    """Of its map runs: how each ended, and how many items and executions it counts."""
+    children: list[Told]
+    """What is told of the executions of its map runs, in the order of their items."""
+    files: list[str]
+    """What is in the files of their results."""
 
 
 def told(stage: Stage, identity: str) -> Told:
@@ -38,15 +45,36 @@ def told(stage: Stage, identity: str) -> Told:
     claims = [(place, n) for place, one in enumerate(stage.rows(identity), start=1) for n in range(1, one.attempt + 1)]
     assert [(place, number) for place, number, _ in stage.attempts(identity)] == claims
     row = stage.execution(identity)
+    with database.connection_context():
+        runs = list(MapRun.select().where(MapRun.execution_id == identity).order_by(MapRun.id))
     return Told(
         status=row.status,
-        output=row.output,
+        output=_without_ids(row.output, runs),
         error=row.error,
         cause=row.cause,
         lines=sorted(_once_started(lines_of(identity)), key=lambda line: line[0]),
         tasks=[(one.step, one.status, one.result, one.retries) for one in stage.rows(identity)],
         attempts=[(place, outcome) for place, _, outcome in stage.attempts(identity) if outcome not in EXTRA],
+        runs=[(one.status, one.total, one.begun, one.open, one.succeeded, one.failed) for one in runs],
+        children=[told(stage, child) for run in runs for child in _children(run)],
+        files=[path.read_text() for run in runs for path in _files(stage, run)],
     )
+
+
+def _children(run: MapRun) -> list[str]:
+    with database.connection_context():
+        found = list(Execution.select().where(Execution.parent.startswith(f"run:{run.id}:")))
+    return [child.id for child in sorted(found, key=lambda child: int(child.parent.rpartition(":")[2]))]
+
+
+def _files(stage: Stage, run: MapRun) -> list[Path]:
+    return sorted(stage.runtime.settings.artifacts_dir.glob(f"results/{run.id}/*_*.json"))
+
+
+def _without_ids(text: str | None, runs: list[MapRun]) -> str | None:
+    for run in runs if text is not None else ():
+        text = text.replace(str(run.id), "RUN")
+    return text
 
 
 def lines_of(identity: str) -> list[Line]:

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from db import postgresql, queries
-from db.database import database
-from runtime import activities, hotpath
+from db.database import database, transaction
+from db.models import Execution
+from runtime import activities, hotpath, starting
+from runtime.engine.limits import EngineLimits
 from runtime.ids import new_id
 from runtime.rooms import ExecutionRoom, TaskRoom
+from runtime.starting import Wanted
 from tests.runtime.stage import Stage, staged, steps
 
 FINISHED = 4000
@@ -132,8 +135,8 @@ def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
             database.execute_sql(postgresql.PREPARE[name])
             plan = explained(f"EXECUTE {name}({', '.join(['%s'] * len(given))})", given)
             scans = [line for line in plan.splitlines() if "Seq Scan on" in line]
-            # The stored functions are few or none here: then one page is read rather than their index.
-            assert "Index" in plan and all("stored_function" in line for line in scans), plan
+            # The stored functions and the map runs are few or none here: one page is read rather than their index.
+            assert "Index" in plan and all("stored_function" in line or "map_run" in line for line in scans), plan
 
 
 def test_a_page_of_a_listing_scans_no_table(old_house: Stage, monkeypatch):
@@ -157,3 +160,15 @@ def test_a_connection_that_was_reset_prepares_its_statements_again(postgres_url:
         with database.connection_context():
             database.execute_sql("DEALLOCATE ALL")
         assert house.claim(house.start(steps("step1"))).attempt == 1
+
+
+def test_a_statement_may_be_prepared_inside_a_transaction(postgres_url: str, tmp_path: Path):
+    with staged(postgres_url, tmp_path) as house:
+        house.workflows.create("w", steps("step1"))
+        database.close_all()
+        latest = house.workflows.latest("w")
+        wanted = starting.begin(latest, house.workflows.machine(latest.version_id), Wanted({}), 0, EngineLimits())
+        with database.connection_context(), transaction():
+            assert Execution.select().count() == 0
+            assert queries.start(wanted)
+        assert house.status(wanted.execution.id) == "IN_PROGRESS"

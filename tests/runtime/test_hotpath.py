@@ -9,15 +9,16 @@ import pytest
 
 from db import queries
 from db.database import database
-from db.models import Execution
+from db.models import Execution, Timer
 from runtime import hotpath
 from runtime.ids import task_id
+from tests.runtime.maps import children, listed, the_run
 from tests.runtime.stage import Json, Stage, machine, parallel, steps, task
 
 THREE = steps("step1", "step2", "step1", data={"x.$": "not a path"})
 ASL = machine(first=task("step1", ResultPath="$.first"), between={"Type": "Pass"}, then=task("step2", TimeoutSeconds=7))
 TIMES = {"at", "created_at", "started_at", "finished_at", "queued_at", "lease_until", "deadline_at", "entered_at"}
-IDENTITY = {"id", "execution_id", "task_id", "workflow_id", "version_id", "version", "revision", "owner"}
+IDENTITY = {"id", "parent", "execution_id", "task_id", "workflow_id", "version_id", "version", "revision", "owner"}
 
 
 @pytest.fixture
@@ -91,6 +92,43 @@ def test_the_claim_that_comes_with_a_move_is_the_one_a_worker_would_have_made(ho
     }
     assert following.input.replace(hot, "") == claimed.input.replace(general, "")
     assert following.id == task_id(hot, following.number) and following.attempt == 1
+
+
+def test_the_end_of_a_map_runs_execution_is_told_to_the_run(house: Stage, refused):
+    house.start(listed(), {"items": [7, 7]})
+    house.fire_timers()
+    hot, general = children(house)
+    house.succeed(house.claim(hot.id), 1)
+    house.succeed_slowly(house.claim(general.id), 1)
+    assert refused == [False]
+    assert without_times(house.everything(hot.id), hot.id) == without_times(house.everything(general.id), general.id)
+    with database.connection_context():
+        told = list(
+            Timer.select(Timer.execution_id, Timer.frame, Timer.number, Timer.kind).order_by(Timer.number).tuples()
+        )
+    run = the_run(house)
+    assert told == [(run.execution_id, run.frame, number, "run") for number in (1, 2)]
+
+
+def test_a_map_run_that_is_over_is_told_of_nothing(house: Stage, refused):
+    identity = house.start(listed(), {"items": [1]})
+    house.fire_timers()
+    claim = house.claim(children(house)[0].id)
+    house.executions.cancel(identity)
+    house.succeed(claim, 1)
+    with database.connection_context():
+        assert refused == [False] and Timer.select().count() == 0
+
+
+def test_a_timer_of_a_map_run_whose_execution_has_ended_is_forgotten(house: Stage):
+    identity = house.start(listed(), {"items": [1]})
+    with database.connection_context():
+        timer = list(Timer.select().dicts())
+    house.executions.cancel(identity)
+    with database.connection_context():
+        Timer.insert_many(timer).execute()
+    house.fire_timers()
+    assert house.left_open(identity) == []
 
 
 def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(house: Stage, refused):

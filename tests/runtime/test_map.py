@@ -13,6 +13,8 @@ from runtime import rows
 from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises, returns, task
 
 ECHO = machine(item=task("step1"))
+MANY = 30_000
+"""Items that fit an input, and more than a history can hold."""
 
 
 def each(processor: Json, **fields: Json) -> Json:
@@ -223,3 +225,17 @@ def test_frames_know_what_they_hold(house: Stage):
     with database.connection_context():
         held = [(one.waiting, one.data, one.item) for one in Frame.select().order_by(Frame.path)]
     assert held == [("task", '"a"', '"a"'), ("turn", "null", '"b"')]
+
+
+def test_items_that_can_never_begin_are_no_rows(house: Stage):
+    identity = house.start(machine(all=each(ECHO)), {"items": [0] * MANY})
+    with database.connection_context():
+        assert Frame.select().where(Frame.execution_id == identity).count() == 25_000 // 4 + 40
+    assert house.execution(identity).children == MANY
+
+
+def test_more_items_than_a_history_can_hold_fail_the_execution(house: Stage):
+    identity = house.start(machine(all=each(machine(item={"Type": "Pass"}))), {"items": [0] * MANY})
+    row = house.execution(identity)
+    assert (row.status, row.error) == ("FAILED", "States.Runtime") and "25000" in row.cause
+    assert house.left_open(identity) == []

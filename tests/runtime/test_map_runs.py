@@ -4,51 +4,14 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from db.database import database
-from db.models import Execution, MapRun, Timer
+from db.models import MapRun, Timer
 from runtime import crashpoints
-from tests.runtime.stage import Json, Stage, at_once, machine, raises, returns, task
-
-OBJECT = "arn:aws:states:::s3:getObject"
-ITEM = machine(item=task("step1"))
-
-
-def fan(processor: Json = ITEM, **fields: Json) -> Json:
-    config = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
-    return machine(all={"Type": "Map", "ItemProcessor": {**processor, **config}, **fields})
-
-
-def listed(**fields: Json) -> Json:
-    return fan(ItemsPath="$.items", **fields)
-
-
-def reading(key: str, **config: Json) -> Json:
-    return fan(ItemReader={"Resource": OBJECT, "ReaderConfig": config, "Parameters": {"Bucket": "b", "Key": key}})
-
-
-def children(house: Stage) -> list[Execution]:
-    with database.connection_context():
-        found = list(Execution.select().where(Execution.parent.is_null(False)))
-    return sorted(found, key=lambda child: (child.created_at, int(child.parent.rpartition(":")[2])))
-
-
-def the_run(house: Stage) -> MapRun:
-    with database.connection_context():
-        return MapRun.select().order_by(MapRun.id.desc()).first()
-
-
-def store(house: Stage) -> Path:
-    root = house.runtime.settings.artifacts_dir
-    root.mkdir(exist_ok=True)
-    return root
-
-
-def echo(house: Stage) -> None:
-    house.script.let("step1", lambda event: returns({"got": event}))
+from tests.runtime.maps import PASS, children, echo, fan, listed, reading, store, the_run
+from tests.runtime.stage import Json, Stage, at_once, raises, returns
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 101, 250])
@@ -70,7 +33,7 @@ def test_the_outputs_come_in_the_order_of_the_items(house: Stage, count: int, at
 
 
 def test_items_that_end_at_once_are_counted_too(house: Stage):
-    identity = house.start(listed(processor=machine(p={"Type": "Pass"})), {"items": list(range(230))})
+    identity = house.start(listed(processor=PASS), {"items": list(range(230))})
     house.run()
     assert house.output(identity) == list(range(230)) and house.left_open(identity) == []
 
@@ -251,27 +214,6 @@ def test_the_keys_of_artifacts_may_be_the_items(house: Stage):
     assert house.output(identity) == [{"got": {"key": "in-1"}}, {"got": {"key": "in-2"}}]
 
 
-def test_results_may_be_written_to_files(house: Stage):
-    house.script.let("step1", lambda event: raises("No") if event == 2 else returns(event))
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "res"}}
-    identity = house.start(listed(ResultWriter=writer, ToleratedFailureCount=1), {"items": [1, 2, 3]})
-    house.run()
-    output = house.output(identity)
-    root = store(house)
-    manifest = json.loads((root / output["ResultWriterDetails"]["Key"]).read_text())
-    assert output["ResultWriterDetails"]["Bucket"] == "b" and manifest["MapRunArn"] == output["MapRunArn"]
-    (good,), (bad,) = manifest["ResultFiles"]["SUCCEEDED"], manifest["ResultFiles"]["FAILED"]
-    assert [json.loads(one["Output"]) for one in json.loads((root / good["Key"]).read_text())] == [1, 3]
-    assert [one["Error"] for one in json.loads((root / bad["Key"]).read_text())] == ["No"]
-
-
-def test_a_prefix_that_leads_out_of_the_store_fails_the_state(house: Stage):
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "../../x"}}
-    identity = house.start(listed(ResultWriter=writer), {"items": [1]})
-    house.run()
-    assert house.execution(identity).error == "States.ResultWriterFailed"
-
-
 def test_more_results_than_a_payload_may_hold_fail_the_state(house: Stage):
     house.script.let("step1", returns("x" * 200_000))
     identity = house.start(listed(), {"items": [1, 2]})
@@ -307,7 +249,7 @@ def test_a_long_file_is_read_in_pieces(house: Stage):
     lines = "".join(f'{{"n": {number}}}\n' for number in range(1500))
     (store(house) / "long.jsonl").write_text(lines)
     definition = reading("long.jsonl", InputType="JSONL")
-    definition["States"]["all"]["ItemProcessor"]["States"]["item"] = {"Type": "Pass", "End": True}
+    definition["States"]["all"]["ItemProcessor"] |= PASS
     definition["States"]["all"]["ResultSelector"] = {"count.$": "States.ArrayLength($)"}
     identity = house.start(definition)
     house.run()

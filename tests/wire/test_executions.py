@@ -213,6 +213,8 @@ def test_a_task_token_is_answered(wire: Wire):
     assert scheduled["timeoutInSeconds"] == 900
     kinds = ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskFailed", "ExecutionFailed"]
     assert [one["type"] for one in events[2:]] == kinds
+    submitted = json.loads(events[4]["taskSubmittedEventDetails"]["output"])
+    assert (submitted["Payload"], submitted["StatusCode"]) == ("step1", 200)
 
 
 def test_history_is_told_in_awss_words(wire: Wire):

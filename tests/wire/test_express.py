@@ -165,6 +165,28 @@ def test_it_may_wait_for_nobody_outside(wire: Wire, resource: str):
     assert wire.client.create_state_machine(**given)
 
 
+STARTS = task(
+    "arn:aws:states:::states:startExecution",
+    Parameters={"StateMachineArn": ARN.replace("play", "inner"), "Input.$": "$"},
+)
+
+
+def test_it_may_start_another_and_wait_for_nothing(wire: Wire):
+    wire.house.workflows.create("inner", machine(Work=task("step1")))
+    ended = ran(wire, machine(Start=STARTS), {"x": 1})
+    told = json.loads(ended["output"])
+    wire.house.run()
+    with database.connection_context():
+        (inner,) = Execution.select()
+    assert told["ExecutionArn"] == f"arn:aws:states:us-east-1:123456789012:execution:inner:{inner.id}"
+    assert (inner.status, json.loads(inner.input), inner.parent) == ("COMPLETED", {"x": 1}, None)
+
+
+def test_the_machine_that_it_starts_has_to_be_there(wire: Wire):
+    ended = ran(wire, machine(Start=STARTS), {"x": 1})
+    assert (ended["status"], ended["error"]) == ("FAILED", "StepFunctions.StateMachineDoesNotExistException")
+
+
 def test_a_definition_is_judged_without_being_stored(wire: Wire):
     judge = wire.client.validate_state_machine_definition
     judged = judge(definition=json.dumps(BRANCHES))

@@ -136,6 +136,7 @@ class Provider:
             "timeout": one["Timeout"],
             "tracing": one["TracingConfig"]["Mode"],
             "version": latest["Version"],
+            "vpc_config": one.get("VpcConfig"),
             "source_kms_key_arn": found["Code"].get("SourceKMSKeyArn"),
         }
 
@@ -172,12 +173,17 @@ def test_terraform_makes_changes_and_destroys_a_function(wire: LambdaWire) -> No
         LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"},
         TracingConfig={"Mode": "Active"},
         DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"},
+        SnapStart={"ApplyOn": "PublishedVersions"},
+        VpcConfig={"Ipv6AllowedForDualStack": False, "SecurityGroupIds": ["sg-1"], "SubnetIds": ["subnet-1"]},
         Tags={"team": "shop"},
     )
     assert first == provider.read(), "a second plan would find a difference"
     assert first["environment"] == {"Variables": {"STAGE": "dev"}} and first["reserved"] == 5
     assert (first["version"], first["qualified_arn"]) == ("$LATEST", f"{ARN}shop:$LATEST")
     assert first["logging_config"]["LogFormat"] == "JSON" and first["tracing"] == "Active"
+
+    assert first["snap_start"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}
+    assert (first["vpc_config"]["SubnetIds"], first["vpc_config"]["SecurityGroupIds"]) == (["subnet-1"], ["sg-1"])
 
     wire.client.tag_resource(Resource=first["arn"], Tags={"stage": "dev"})
     wire.client.untag_resource(Resource=first["arn"], TagKeys=["team"])
@@ -197,11 +203,19 @@ def test_terraform_makes_changes_and_destroys_a_function(wire: LambdaWire) -> No
     provider.publish()
     second = provider.read()
     assert (second["description"], second["timeout"], second["reserved"]) == ("sells", 7, -1)
-    assert (second["dead_letter"], second["environment"]) == (None, None)
+    assert (second["dead_letter"], second["environment"], second["vpc_config"]) == (None, None, None)
+    assert second["snap_start"]["ApplyOn"] == "None"
     assert second["tags"] == {"stage": "dev"} and second["code_sha256"] != first["code_sha256"]
     assert (second["version"], second["qualified_arn"]) == ("1", f"{ARN}shop:1")
     assert second["memory_size"] == first["memory_size"] and second["tracing"] == "Active"
     provider.delete()
+
+
+@pytest.mark.parametrize("nothing", [{}, {"Variables": {}}])
+def test_variables_that_were_taken_back_are_not_told(wire: LambdaWire, nothing: Json) -> None:
+    made(wire, "mine", Environment={"Variables": {"A1": "x"}})
+    wire.client.update_function_configuration(FunctionName="mine", Environment=nothing)
+    assert "Environment" not in wire.client.get_function_configuration(FunctionName="mine")
 
 
 def test_terraform_s_defaults_are_what_it_reads_back(wire: LambdaWire) -> None:

@@ -144,6 +144,26 @@ def test_the_success_s_record_reaches_its_destination(wire: LambdaWire, notes: P
     assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
 
 
+def test_a_queue_is_a_destination_where_a_step_type_stands_for_it(empty_url: str, tmp_path: Path, notes: Path) -> None:
+    queue = "arn:aws:sqs:us-east-1:123456789012:failed"
+    steps = tmp_path / "mine" / "steps"
+    steps.mkdir(parents=True)
+    body = NOTES.format(path=str(notes)).replace("; ", "\n    ")
+    (steps / "failed.py").write_text(f"def handler(event, context):\n    {body}\n")
+    options = {"function_paths": (steps.parent,), "resource_aliases": {queue: "failed", "step2": "failed"}}
+    with served(empty_url, tmp_path / "home", code_dir=tmp_path / "code", **options) as wire:
+        make(wire, "mine", "raise ValueError('no')")
+        given = {"OnFailure": {"Destination": queue}}
+        wire.client.put_function_event_invoke_config(
+            FunctionName="mine", DestinationConfig=given, MaximumRetryAttempts=0
+        )
+        send(wire, "mine", 7)
+        with wire.worker() as worker:
+            worker.run()
+        ((record, _),) = noted(notes)
+        assert (record["requestContext"]["condition"], record["requestPayload"]) == ("RetriesExhausted", 7)
+
+
 def test_rules_are_set_changed_and_dropped(wire: LambdaWire) -> None:
     act = wire.client
     assert refused(act.get_function_event_invoke_config, FunctionName="step1")[0] == "ResourceNotFoundException"

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -17,12 +15,7 @@ import pytest
 from db.database import database
 from db.function_models import FunctionCode
 from functions.errors import NotFound
-from functions.lambda_api._errors import TooManyRequestsException
-from functions.lambda_api._names import Reference
-from functions.lambda_api._rooms import Call
-from runtime.context import Runtime
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
-from tests.services import until
 from tests.wire.lambda_client import LambdaWire, Worker, client_of, refused, served
 from tests.wire.packages import package
 
@@ -279,57 +272,6 @@ def test_tags_are_kept_for_the_function(wire: LambdaWire) -> None:
     assert wire.client.list_tags(Resource=f"{ARN}mine")["Tags"] == {"b": "2"}
 
 
-def test_reserved_concurrency_is_what_runs_at_a_time(wire: LambdaWire) -> None:
-    made(wire)
-    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=0)
-    with pytest.raises(wire.client.exceptions.TooManyRequestsException) as caught:
-        wire.client.invoke(FunctionName="mine")
-    assert caught.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
-    shown = wire.client.get_function(FunctionName="mine")
-    assert shown["Concurrency"] == {"ReservedConcurrentExecutions": 0}
-    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=1)
-    assert wire.called("mine", 5)["Payload"] == [5, 1]
-    wire.client.delete_function_concurrency(FunctionName="mine")
-    assert "ReservedConcurrentExecutions" not in wire.client.get_function_concurrency(FunctionName="mine")
-
-
-def test_a_function_that_is_stopped_runs_nowhere(wire: LambdaWire, tmp_path: Path) -> None:
-    note = tmp_path / "note"
-    made(wire, f"open({str(note)!r}, 'w').close()")
-    states = wire.states
-    definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": f"{ARN}mine", "End": True}}}
-    given = {"name": "quick", "definition": json.dumps(definition), "roleArn": ROLE, "type": "EXPRESS"}
-    quick = states.create_state_machine(**given)["stateMachineArn"]
-    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=0)
-    assert refused(wire.client.invoke, FunctionName="mine")[0] == "TooManyRequestsException"
-    assert states.start_sync_execution(stateMachineArn=quick)["error"] == "Lambda.TooManyRequestsException"
-    tried = states.test_state(definition=json.dumps(definition["States"]["A"]), roleArn=ROLE)
-    assert tried["error"] == "Lambda.TooManyRequestsException"
-    with urlopen(Request(f"{wire.url}/functions/mine/invoke", b"3", {"content-type": "application/json"})) as answer:
-        assert json.load(answer)["error"] == "Lambda.TooManyRequestsException"
-    with wire.worker() as worker:
-        assert run(wire, worker, f"{ARN}mine", 1)["error"] == "Lambda.TooManyRequestsException"
-    assert not note.exists()
-
-
-def test_a_reservation_holds_over_web_processes_and_workers(wire: LambdaWire, tmp_path: Path) -> None:
-    gate, seen = tmp_path / "gate", tmp_path / "seen"
-    waits = f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
-    made(wire, f"import os, time; open({str(seen)!r}, 'w').close()\n    {waits}", Timeout=60)
-    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=1)
-    with ThreadPoolExecutor(1) as pool, closing(Runtime(wire.runtime.settings)) as other, wire.worker() as worker:
-        first = pool.submit(wire.called, "mine")
-        try:
-            until(seen.exists, "the function runs")
-            with pytest.raises(TooManyRequestsException):
-                other.api_context("1").lambdas.invoke(Reference("mine"), Call("1", "2"))
-            assert run(wire, worker, f"{ARN}mine", 1)["error"] == "Lambda.TooManyRequestsException"
-        finally:
-            gate.touch()
-        assert first.result()["Payload"] is None
-        assert run(wire, worker, f"{ARN}mine", 1)["status"] == "SUCCEEDED"
-
-
 # As a Task's resource
 
 
@@ -367,13 +309,6 @@ def test_a_function_s_error_is_the_task_s(wire: LambdaWire) -> None:
         done = run(wire, worker, f"{ARN}mine", 1)
     assert (done["status"], done["error"]) == ("FAILED", "KeyError")
     assert json.loads(done["cause"])["errorMessage"] == "'gone'"
-
-
-def test_a_throttled_task_fails_as_on_aws(wire: LambdaWire) -> None:
-    made(wire)
-    wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=0)
-    with wire.worker() as worker:
-        assert run(wire, worker, f"{ARN}mine", 1)["error"] == "Lambda.TooManyRequestsException"
 
 
 def test_a_version_that_is_gone_at_the_call_fails_the_task(wire: LambdaWire) -> None:

@@ -282,3 +282,20 @@ def test_the_oldest_way_to_send_an_event(wire: LambdaWire, mine: str) -> None:
         400,
     )
     assert refused(wire.client.invoke_async, FunctionName="nobody", InvokeArgs=b"{}")[2] == 404
+
+
+def test_what_was_said_of_a_file_does_not_hold_for_a_zip_of_its_name(empty_url: str, tmp_path: Path) -> None:
+    steps = tmp_path / "mine" / "steps"
+    steps.mkdir(parents=True)
+    (steps / "shop.py").write_text("def handler(event, context):\n    return 1\n")
+    given = {"FunctionName": "shop", "Action": "lambda:InvokeFunction", "Principal": "*", "StatementId": "all"}
+    with served(empty_url, tmp_path / "home", function_paths=(steps.parent,)) as before:
+        before.client.add_permission(**given)
+        before.client.put_function_event_invoke_config(FunctionName="shop", MaximumRetryAttempts=0)
+    with served(empty_url, tmp_path / "home", code_dir=tmp_path / "code") as after:
+        code = {"ZipFile": package("return 2")}
+        after.client.create_function(
+            FunctionName="shop", Runtime="python3.12", Role=ROLE, Handler="app.handler", Code=code
+        )
+        for act in (after.client.get_policy, after.client.get_function_event_invoke_config):
+            assert refused(act, FunctionName="shop")[0] == "ResourceNotFoundException"

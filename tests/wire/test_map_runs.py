@@ -102,6 +102,49 @@ def test_a_run_that_fails_aborts_what_goes_on(wire: Wire):
     assert wire.client.describe_execution(executionArn=execution)["status"] == "FAILED"
 
 
+def chained(wire: Wire, execution: str) -> list[tuple[str, int]]:
+    """Of each event of its history the type, and the id of the one that it comes of."""
+    events = wire.client.get_execution_history(executionArn=execution)["events"]
+    return [(one["type"], one["previousEventId"]) for one in events]
+
+
+def test_its_history_is_linked_as_awss(wire: Wire):
+    """Source: localstack/localstack, tests/aws/services/stepfunctions/v2/scenarios/test_base_scenarios.snapshot.json,
+
+    test_map_state_config_distributed_item_selector; the link of MapStateExited as it is since November 2024, in
+    test_map_state_item_selector_parameters and in floci-io/floci#3167.
+    """
+    execution, run = begun(wire, [1, 2])
+    wire.house.script.let("step1", returns(1), returns(2))
+    wire.house.run()
+    events = wire.client.get_execution_history(executionArn=execution)["events"]
+    assert events[2]["mapStateStartedEventDetails"] == {"length": 2}
+    assert events[3]["mapRunStartedEventDetails"] == {"mapRunArn": run}
+    assert chained(wire, execution) == [
+        ("ExecutionStarted", 0),
+        ("MapStateEntered", 0),
+        ("MapStateStarted", 2),
+        ("MapRunStarted", 3),
+        ("MapRunSucceeded", 4),
+        ("MapStateSucceeded", 5),
+        ("MapStateExited", 4),
+        ("ExecutionSucceeded", 7),
+    ]
+
+
+def test_the_history_of_one_that_fails_is_linked_as_awss(wire: Wire):
+    """Source: the same, the one of test_map_item_reader_csv_max_items_paths that fails."""
+    execution, _ = begun(wire, [1])
+    wire.house.script.let("step1", raises("No"))
+    wire.house.run()
+    assert chained(wire, execution)[3:] == [
+        ("MapRunStarted", 3),
+        ("MapRunFailed", 4),
+        ("MapStateFailed", 5),
+        ("ExecutionFailed", 6),
+    ]
+
+
 def test_its_executions_are_listed_newest_first_and_described(wire: Wire):
     wire.house.script.let("step1", raises("No"), returns("b"))
     _, run = begun(wire, [1, 2, 3], ToleratedFailureCount=1)

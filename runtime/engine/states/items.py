@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.engine.definition import MapState
 from runtime.engine.execution import Frame
-from runtime.engine.fields import Jsonata, Reference
+from runtime.engine.fields import Field, Jsonata, Reference
 from runtime.engine.paths import Path
 from runtime.engine.standing import Standing, StateFault
 
@@ -33,5 +33,11 @@ def collection_of(run: Standing, frame: Frame, state: MapState, given: Json, *, 
     if isinstance(state.items, Jsonata):
         with run.evaluating(frame, state.items.name):
             state.items.expected("array", items)
-    path = state.items.node.text if isinstance(state.items, Reference) and isinstance(state.items.node, Path) else "$"
-    raise StateFault("States.Runtime", f'Reference path "{path}" must point to array.')
+    raise StateFault("States.Runtime", f'Reference path "{_shown(state.items)}" must point to array.')
+
+
+def _shown(field: Field | None) -> str:
+    """A path as AWS shows it: into the context object with one ``$`` only."""
+    if not isinstance(field, Reference) or not isinstance(field.node, Path):
+        return "$"
+    return field.node.text[1:] if field.node.of_context else field.node.text

@@ -16,6 +16,9 @@ Json = Any
 AT_ONCE = 40
 """How many items run at a time at most. Source: AWS's developer guide, "Using Map state in Inline mode"."""
 
+LINES_AN_ITEM = 4
+"""How many lines of history an item has at least that has ended: so many items are more than one history can hold."""
+
 
 def enter(run: Run, frame: Frame, state: MapState) -> None:
     """Open the items: on entry, or again when the state is retried as a whole."""
@@ -26,11 +29,12 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
     items = items_of(run, frame, state, given)
     at_once = _at_once(run, frame, state, given)
     run.record("MapStateStarted", frame, length=len(items), again=frame.entry if frame.retries else None)
+    can_begin = run.limits.history // LINES_AN_ITEM + AT_ONCE
     children = [
         Frame(child_path(frame.path, frame.entry, index), state.processor.start_at, None, item=item)
-        for index, item in enumerate(items)
+        for index, item in enumerate(items[:can_begin])
     ]
-    run.open_children(frame, children, at_once)
+    run.open_children(frame, children, at_once, len(items))
     if not children:
         run.join(run.frames[frame.path])
 

@@ -49,7 +49,7 @@ SELECTING = [
 
 REFUSED = [
     *("", "a", ".a", "$.", "$.a.", "$..", "$...a", "$.a..", "$[a]", "$['a", "$['a]", "$[a']", "$[]", "$[']", "$.a b"),
-    *(" $", "$ ", "$.$", "$$$", "$$a", "$.a()", "$[٣]", "$[0.5]", "$[01]", "$[-0]", "@.a", "$.a'b"),
+    *(" $", "$ a", "$.$", "$$$", "$$a", "$.a()", "$[٣]", "$[0.5]", "$[01]", "$[-0]", "@.a", "$.a'b"),
     *("$" + "[0]" * 65, "${a}['b']x", "$name-x", "$1", "$" + "x" * 81, "$.a\\", "$.a[0", "$.a]", "$[0]]", "$[[0]]"),
 ]
 
@@ -59,6 +59,12 @@ def test_a_path_is_read(text: str, steps: tuple[str | int, ...]) -> None:
     assert parse(text) == parse_reference(text) == Path(text, steps)
     assert parse(f"${text}") == Path(f"${text}", steps, of_context=True)
     assert parse(f"$name{text[1:]}") == Path(f"$name{text[1:]}", steps, variable="name")
+
+
+def test_space_behind_a_path_is_nothing() -> None:
+    """aws-samples/aws-stepfunctions-examples, app-decompose-for-parallelism: ``"$$.Execution.Name "``."""
+    assert parse("$$.Execution.Name \n") == parse("$$.Execution.Name")
+    assert parse_reference("$ ") == parse("$")
 
 
 @pytest.mark.parametrize("text", REFUSED)

@@ -45,6 +45,7 @@ GOESSNER = [
     ("$.store.book[?(@.author == 'Rees' || @.isbn == '0-395')].title", ["Sayings", "Lord"]),
     ("$.store.book[?(@.category==fiction && @.price > 10)].title", ["Sword", "Lord"]),
     ("$.store.book[?(@.author == Rees || @.title != '== a)' && @.author==nobody )].title", ["Sayings"]),
+    ("$.store.book[?(@.price > .5 && @.price<-.5 || @.price == 8.95 || @.title == '> .5')].title", ["Sayings"]),
     ("$.store.book[?(!@.isbn)].title", ["Sayings", "Sword"]),
     ("$.store.book[?(!(@.isbn && @.price > 10))].title", ["Sayings", "Sword", "Moby"]),
     ("$.store.book[?(@.isbn != '0-395')].title", ["Sayings", "Sword", "Moby"]),

@@ -120,6 +120,17 @@ def test_a_seat_is_asked_for_longer_as_long_as_it_is_held(url: str) -> None:
             until(lambda: rows()[0].lease_until > second.lease_until, "the lease grows again")
 
 
+def test_a_seat_that_cannot_be_given_back_is_left_to_its_lease(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("connection refused")
+
+    with closing(Seats(FOREVER, FOREVER)) as mine:
+        with monkeypatch.context() as patch, mine.seat("mine", 2) as found:
+            assert found
+            patch.setattr(seats, "transaction", away)
+        assert mine._held == set() and len(rows()) == 1
+
+
 def test_while_the_database_is_away_nobody_can_tell(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> bool:
         raise OperationalError("connection refused")

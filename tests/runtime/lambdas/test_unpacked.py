@@ -82,6 +82,15 @@ def test_a_use_is_what_counts_not_the_unpacking(room: Unpacked) -> None:
     assert {old.name, found(room, NEW).name} == names(room)
 
 
+def test_what_another_user_has_unpacked_is_used_all_the_same(room: Unpacked, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_mine(path: Path) -> None:
+        raise PermissionError(path)
+
+    old = found(room, OLD)
+    monkeypatch.setattr(unpacked.os, "utime", not_mine)
+    assert found(room, OLD) == old
+
+
 def test_what_a_process_left_behind_half_done_goes_too(room: Unpacked) -> None:
     left = room._directory / ".unpacking-abc"
     (left / "pkg").mkdir(parents=True)

@@ -1,0 +1,147 @@
+"""What becomes of the results of a map run: the state's own result, or files that grow with it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from runtime import map_runs
+from tests.runtime.maps import PASS, children, fan, listed, store, the_run
+from tests.runtime.stage import Json, Stage, raises, returns
+
+PUT = "arn:aws:states:::s3:putObject"
+
+
+def writer(prefix: str = "res", **config: Json) -> Json:
+    made = {"Resource": PUT, "Parameters": {"Bucket": "b", "Prefix": prefix}}
+    return {"ResultWriter": made | ({"WriterConfig": config} if config else {})}
+
+
+def files(house: Stage, identity: str) -> dict[str, str]:
+    """The texts of the files that the manifest names, by how the executions in them ended."""
+    root, output = store(house), house.output(identity)
+    assert output["ResultWriterDetails"]["Bucket"] == "b"
+    manifest = json.loads((root / output["ResultWriterDetails"]["Key"]).read_text())
+    assert (manifest["DestinationBucket"], manifest["MapRunArn"]) == ("b", output["MapRunArn"])
+    named = {kind: file for kind, some in manifest["ResultFiles"].items() for file in some}
+    assert all((root / file["Key"]).stat().st_size == file["Size"] for file in named.values())
+    return {kind: (root / file["Key"]).read_text() for kind, file in named.items()}
+
+
+def failing(house: Stage, *which: int, **fields: Json) -> str:
+    house.script.let("step1", lambda event: raises("No") if event in which else returns([event, [event]]))
+    identity = house.start(listed(**fields, ToleratedFailureCount=9), {"items": [1, 2, 3]})
+    house.run()
+    return identity
+
+
+def test_results_may_be_written_to_files(house: Stage):
+    found = files(house, failing(house, 2, **writer()))
+    good, bad = json.loads(found["SUCCEEDED"]), json.loads(found["FAILED"])
+    assert [json.loads(one["Output"]) for one in good] == [[1, [1]], [3, [3]]]
+    assert [(one["Error"], one["Input"]) for one in bad] == [("No", "2")]
+    assert list(good[0]) == [
+        *("ExecutionArn", "Input", "InputDetails", "Name", "Output", "OutputDetails"),
+        *("RedriveCount", "RedriveStatus", "RedriveStatusReason", "StartDate", "StateMachineArn", "Status", "StopDate"),
+    ]
+    assert good[0]["StartDate"].endswith("Z") and good[0]["Status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"Transformation": "COMPACT"}, "[[1,[1]],[3,[3]]]"),
+        ({"Transformation": "FLATTEN", "OutputType": "JSON"}, "[1,[1],3,[3]]"),
+        ({"Transformation": "FLATTEN", "OutputType": "JSONL"}, "1\n[1]\n3\n[3]\n"),
+        ({"Transformation": "COMPACT", "OutputType": "JSONL"}, "[1,[1]]\n[3,[3]]\n"),
+    ],
+)
+def test_the_writer_says_what_results_look_like(house: Stage, config: Json, text: str):
+    found = files(house, failing(house, 2, **writer(**config)))
+    assert found["SUCCEEDED"] == text
+    bad = json.loads(found["FAILED"])
+    assert (bad if config.get("OutputType") == "JSONL" else bad[0])["Input"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("config", "output"),
+    [
+        ({"Transformation": "COMPACT"}, [[1, [1]], [2, [2]], [3, [3]]]),
+        ({"Transformation": "FLATTEN"}, [1, [1], 2, [2], 3, [3]]),
+        ({"Transformation": "FLATTEN", "OutputType": "JSONL"}, "1\n[1]\n2\n[2]\n3\n[3]\n"),
+    ],
+)
+def test_without_a_place_the_results_are_the_states_own(house: Stage, config: Json, output: Json):
+    assert house.output(failing(house, ResultWriter={"WriterConfig": config})) == output
+
+
+def test_all_that_is_known_may_be_the_states_result(house: Stage):
+    identity = failing(house, ResultWriter={"WriterConfig": {"Transformation": "NONE"}})
+    assert [one["Output"] for one in house.output(identity)] == ["[1,[1]]", "[2,[2]]", "[3,[3]]"]
+
+
+def test_what_failed_stands_in_the_result_in_its_place(house: Stage):
+    first, second, third = house.output(failing(house, 2))
+    assert (first, third) == ([1, [1]], [3, [3]])
+    assert (second["Status"], second["Error"], second["Input"]) == ("FAILED", "No", "2")
+
+
+def test_files_of_no_results_are_none(house: Stage):
+    identity = house.start(listed(**writer()), {"items": []})
+    house.run()
+    assert files(house, identity) == {}
+
+
+@pytest.mark.parametrize("kind", ["JSON", "JSONL"])
+def test_files_grow_piece_by_piece(house: Stage, kind: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(map_runs, "WRITTEN_AT_ONCE", 7)
+    config = writer(Transformation="COMPACT", OutputType=kind)
+    identity = house.start(listed(processor=PASS, **config), {"items": list(range(30))})
+    written = 0
+    while house.status(identity) == "IN_PROGRESS":
+        house.fire_timers()
+        assert the_run(house).written <= written + 7
+        written = the_run(house).written
+    text = files(house, identity)["SUCCEEDED"]
+    found = json.loads(text) if kind == "JSON" else [json.loads(line) for line in text.splitlines()]
+    assert found == list(range(30))
+
+
+def test_a_piece_that_was_written_and_not_committed_is_written_over(house: Stage, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(map_runs, "WRITTEN_AT_ONCE", 2)
+    config = writer(Transformation="COMPACT")
+    identity = house.start(listed(processor=PASS, **config), {"items": list(range(5))})
+    while the_run(house) is None or the_run(house).written < 2:
+        house.fire_timers()
+    path = next(store(house).rglob("SUCCEEDED_0.json"))
+    with path.open("a") as file:
+        file.write(",2,3,broken off")
+    house.run()
+    assert json.loads(files(house, identity)["SUCCEEDED"]) == list(range(5))
+
+
+def test_results_that_were_cut_meanwhile_fail_the_state(house: Stage, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(map_runs, "WRITTEN_AT_ONCE", 2)
+    identity = house.start(listed(processor=PASS, **writer()), {"items": list(range(5))})
+    while the_run(house) is None or the_run(house).written < 2:
+        house.fire_timers()
+    next(store(house).rglob("SUCCEEDED_0.json")).write_text("")
+    house.run()
+    assert house.execution(identity).error == "States.ResultWriterFailed"
+
+
+@pytest.mark.parametrize("prefix", ["../../x", "taken/x", "x" * 300])
+def test_a_prefix_that_cannot_be_written_fails_the_state(house: Stage, prefix: str):
+    (store(house) / "taken").write_text("a file")
+    identity = house.start(fan(ItemsPath="$.items", **writer(prefix)), {"items": [1]})
+    house.run()
+    row = house.execution(identity)
+    assert row.error == "States.ResultWriterFailed" and row.cause
+    assert house.left_open(identity) == [] and the_run(house).status == "FAILED"
+
+
+def test_what_is_written_is_told_of_executions_in_their_order(house: Stage):
+    identity = failing(house, **writer(Transformation="NONE"))
+    told = json.loads(files(house, identity)["SUCCEEDED"])
+    assert [one["Name"] for one in told] == [one.id for one in children(house)]
