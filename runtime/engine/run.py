@@ -63,9 +63,9 @@ class Run(Standing):
 
     # The verbs
 
-    def enter(self, frame: Frame) -> None:
-        """Let a frame enter the state it names, when its turn comes."""
-        self.put(frame, waiting=execution.FOR_ENTRY)
+    def enter(self, frame: Frame, **changes: Any) -> None:
+        """Let a frame, as changed, enter the state it names, when its turn comes."""
+        self.put(frame, waiting=execution.FOR_ENTRY, **changes)
         self.entering.append(frame.path)
 
     def next_entry(self) -> Frame | None:
@@ -102,7 +102,7 @@ class Run(Standing):
         if following is None:
             self._end_frame(frame, output)
         else:
-            self.enter(replace(frame, state=following, input=output))
+            self.enter(frame, state=following, input=output)
 
     def complete(self, frame: Frame, state: WorkState, result: Json) -> None:
         """End a state that did work."""
