@@ -65,7 +65,7 @@ class Run(Standing):
 
     def enter(self, frame: Frame) -> None:
         """Let a frame enter the state it names, when its turn comes."""
-        self.put(frame, waiting=execution.FOR_ENTRY)
+        self.put(frame if frame.waiting == execution.FOR_ENTRY else replace(frame, waiting=execution.FOR_ENTRY))
         self.entering.append(frame.path)
 
     def next_entry(self) -> Frame | None:
@@ -102,7 +102,7 @@ class Run(Standing):
         if following is None:
             self._end_frame(frame, output)
         else:
-            self.enter(replace(frame, state=following, input=output))
+            self.enter(replace(frame, state=following, input=output, waiting=execution.FOR_ENTRY))
 
     def complete(self, frame: Frame, state: WorkState, result: Json) -> None:
         """End a state that did work."""
@@ -248,13 +248,12 @@ class Run(Standing):
     def _tell_of_aborted(self, parent: Frame, of: int, but: str = "") -> None:
         """Write down which states below a frame are left unfinished, each before those inside it."""
         for child in [self._child(parent, number) for number in range(parent.begun)]:
-            is_yet_to_enter = child.path in self.entering
-            if child.path == but or (child.waiting == execution.ENDED and not is_yet_to_enter):
+            if child.path == but or child.waiting == execution.ENDED:
                 continue
             if isinstance(self.state_of(parent), MapState):
                 index = branch_of(child.path)
                 self.record("MapIterationAborted", parent, name=parent.state, index=index, of=of)
-            if is_yet_to_enter:
+            if child.waiting == execution.FOR_ENTRY:
                 continue
             if isinstance(state := self.state_of(child), TaskState | WaitState | ParallelState | MapState):
                 self.record(f"{type(state).__name__}Aborted", child, of=of)
