@@ -15,7 +15,7 @@ PAGE = 50
 """The most that AWS puts on a page, whatever is asked for."""
 
 
-_NOTHING: tuple[Json, ...] = ("", {"Variables": {}}, {"TargetArn": ""})
+_NOTHING: tuple[Json, ...] = ("", {}, {"Variables": {}}, {"TargetArn": ""})
 """What a caller takes an option back with: from then on it is not told any more. A description may be empty."""
 
 

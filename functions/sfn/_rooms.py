@@ -187,9 +187,16 @@ class Trial:
     state: str | None
     input: str
     variables: str
-    context: str
+    context: str | None
     mock: Mapping[str, Json] | None
     retries: int
+    reveals_secrets: bool = False
+    caused_by: str | None = None
+    """The state inside a Map or Parallel state in which the mock's error arose."""
+    failures: int | None = None
+    """How many items of a Map failed."""
+    reader_data: str | None = None
+    """What a Map's ItemReader read, as it stands in its source."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +208,7 @@ class Tried:
     error: str | None
     cause: str | None
     next: str | None
-    data: Mapping[str, str]
+    data: Mapping[str, str | int | float]
     details: Mapping[str, Json]
 
 

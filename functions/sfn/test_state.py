@@ -16,9 +16,13 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
             state=event.get("stateName"),
             input=event.get("input", "{}"),
             variables=event.get("variables", "{}"),
-            context=event.get("context", "{}"),
+            context=event.get("context"),
             mock=event.get("mock"),
             retries=configuration.get("retrierRetryCount", 0),
+            reveals_secrets=event.get("revealSecrets", False),
+            caused_by=configuration.get("errorCausedByState"),
+            failures=configuration.get("mapIterationFailureCount"),
+            reader_data=configuration.get("mapItemReaderData"),
         )
     )
     data = {**tried.data, "errorDetails": tried.details or None}

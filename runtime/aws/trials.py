@@ -12,8 +12,10 @@ from db.database import database
 from functions.contract import ACCOUNT, REGION, ROLE
 from functions.sfn._errors import InvalidExecutionInput, ValidationException
 from functions.sfn._rooms import DefinitionFault, Trial, Tried
-from runtime.aws.definitions import NO_JSON, as_aws, refusal, waits_outside
+from runtime.aws import mocks
+from runtime.aws.definitions import NO_JSON, as_aws, refusal
 from runtime.engine import commands, jsontext, trial
+from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution
 from runtime.engine.home import Home
 from runtime.engine.kinds import SCHEMA
@@ -29,7 +31,8 @@ Json = Any
 
 SECONDS = 300.0
 """How long AWS lets a trial take."""
-NEEDS_MOCK = ("Parallel", "Map")
+NUMBERS = ("toleratedFailureCount", "toleratedFailurePercentage", "maxConcurrency")
+"""What of the inspected data are numbers: all else is JSON text."""
 
 
 class WireTrials:
@@ -49,42 +52,37 @@ class WireTrials:
 
     def run(self, wanted: Trial) -> Tried:
         given = Given(self._read(wanted.input), self._read(wanted.variables), wanted.retries)
-        document = self._document(wanted)
-        compiled = self._compiled(document)
-        machine = load(compiled, (), self._workflows.aliases, Home(REGION, ACCOUNT, ROLE))
-        mock = None if wanted.mock is None else self._mock(wanted.mock)
-        before = self._execution(given.input, self._read(wanted.context))
+        state, name, language = self._state(wanted)
+        mocks.check(state, wanted)
+        stand_in = None if wanted.mock is None else next(iter(self._workflows.defaults))
+        machine = self._loaded(trial.alone(state, name, language, stand_in))
+        mock = None if wanted.mock is None else self._mock(state, wanted.mock)
+        before = self._execution(given.input, self._read(wanted.context or "{}"))
+        inspected: dict[str, Json] = {}
+        if state.get("Type") == "Map":
+            whole = self._loaded(trial.alone(state, name, language, None))
+            inspected = trial.map_data(whole, before, given, self._items(state, wanted.reader_data), self._limits)
+            if isinstance(mock, Result) and trial.is_too_much(inspected, wanted.failures or 0):
+                mock = trial.TOO_MANY
         verdict = trial.tried(machine, before, given, (lambda task: mock) if mock else self._work, self._limits)
-        has_output = verdict.status in (trial.SUCCEEDED, trial.CAUGHT)
-        return Tried(
-            status=verdict.status,
-            output=jsontext.write(verdict.output) if has_output else None,
-            error=verdict.error,
-            cause=verdict.cause,
-            next=verdict.next,
-            data={name: jsontext.write(value) for name, value in verdict.data.items()},
-            details=verdict.details,
-        )
+        return _told(verdict, inspected)
 
-    def _document(self, wanted: Trial) -> dict[str, Json]:
-        """The machine of the one state. Raises InvalidDefinition, ValidationException."""
+    def _items(self, state: Mapping[str, Json], text: str | None) -> Json:
+        """What a Map's reader read; None where it is no JSON, and so is not looked into."""
+        kind = state.get("ItemReader", {}).get("ReaderConfig", {}).get("InputType", "JSON")
+        return None if text is None or kind != "JSON" else self._read(text)
+
+    def _loaded(self, document: dict[str, Json]) -> StateMachine:
+        return load(self._compiled(document), (), self._workflows.aliases, Home(REGION, ACCOUNT, ROLE))
+
+    def _state(self, wanted: Trial) -> tuple[dict[str, Json], str, str | None]:
+        """The state to try, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""
         definition = self._definition(wanted.definition)
-        state: Json = definition
         language = definition.get("QueryLanguage") if "States" in definition else None
-        if wanted.state is not None:
-            state = trial.found(definition, wanted.state)
+        state: Json = definition if wanted.state is None else trial.found(definition, wanted.state)
         if not isinstance(state, dict) or "States" in state:
             raise ValidationException("stateName must name a state of the definition that is a whole state machine")
-        if wanted.mock is None and self._needs_mock(state):
-            raise ValidationException(
-                "A mock is needed for Map and Parallel states, activities, and .sync and .waitForTaskToken"
-            )
-        stand_in = None if wanted.mock is None else next(iter(self._workflows.defaults))
-        return trial.alone(state, wanted.state or trial.ALONE, language, stand_in)
-
-    def _needs_mock(self, state: Mapping[str, Json]) -> bool:
-        resource = str(state.get("Resource", ""))
-        return state.get("Type") in NEEDS_MOCK or waits_outside(resource)
+        return state, wanted.state or trial.ALONE, language
 
     def _definition(self, text: str) -> dict[str, Json]:
         try:
@@ -106,13 +104,8 @@ class WireTrials:
         except jsontext.NotJson as fault:
             raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
 
-    def _mock(self, mock: Mapping[str, Json]) -> Result | Failure:
-        if ("result" in mock) == ("errorOutput" in mock):
-            raise ValidationException("A mock has either a result or an errorOutput")
-        if "errorOutput" in mock:
-            output = mock["errorOutput"]
-            return Failure(output.get("error", "States.TaskFailed"), output.get("cause"))
-        return Result(self._read(mock["result"]))
+    def _mock(self, state: Mapping[str, Json], mock: Mapping[str, Json]) -> Result | Failure:
+        return mocks.failure_of(mock) or mocks.result_of(state, mock, self._read(mock["result"]))
 
     def _execution(self, given: Json, context: Json) -> Execution:
         """The execution that expressions see; the context object that was given stands before what is known."""
@@ -140,3 +133,17 @@ class WireTrials:
         seconds = min(task.timeout_seconds or SECONDS, SECONDS)
         text = jsontext.write(task.input)
         return self._invoker.run(target, text, timeout_seconds=seconds, key=identity, request_id=identity)
+
+
+def _told(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> Tried:
+    has_output = verdict.status in (trial.SUCCEEDED, trial.CAUGHT)
+    data = {**verdict.data, **inspected}
+    return Tried(
+        status=verdict.status,
+        output=jsontext.write(verdict.output) if has_output else None,
+        error=verdict.error,
+        cause=verdict.cause,
+        next=verdict.next,
+        data={name: value if name in NUMBERS else jsontext.write(value) for name, value in data.items()},
+        details=verdict.details,
+    )

@@ -115,10 +115,10 @@ class WireAliases:
         with database.connection_context():
             workflow = live_workflow(arn)
             query = Alias.select().where(Alias.workflow_id == workflow.id, Alias.name > (cursor or ""))
-            found = [_view(workflow, one) for one in query.order_by(Alias.name)]
-        if arn.version is not None:
-            found = [one for one in found if arn.version in dict(one.routes)]
-        return page(found, limit, lambda one: one.name)
+            if arn.version is not None:
+                query = query.where(Alias.routes.contains(f"[{arn.version},"))  # a route is [version,weight]
+            found = list(query.order_by(Alias.name).limit(limit + 1))
+        return page(found, limit, lambda one: one.name, lambda one: _view(workflow, one))
 
     def delete(self, arn: Arn) -> None:
         with database.connection_context(), transaction():

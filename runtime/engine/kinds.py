@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from runtime.engine import choice_rules, names
@@ -64,13 +65,16 @@ class Field:
 Table = Mapping[str, Field]
 
 
-def check(value: Json, where: Place, table: Table, what: str) -> Iterator[Fault]:
-    """The faults of an object against a table of its fields."""
+def check(
+    value: Json, where: Place, table: Table, what: str, elsewhere: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Fault]:
+    """The faults of an object against a table of its fields; ``elsewhere`` tells of fields that another one has."""
     if not isinstance(value, dict):
         yield Fault(where, f"{what} must be an object, not {named(value)}")
         return
     for field in sorted(value.keys() - table.keys()):
-        yield Fault(where / field, f"{what} has no field {shown(field)}", did_you_mean(field, table))
+        message = f"{what} has no field {shown(field)}{elsewhere.get(field, '')}"
+        yield Fault(where / field, message, did_you_mean(field, table))
     for field, rule in table.items():
         if field in value:
             yield from rule.kind(value[field], where / field)

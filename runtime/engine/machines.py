@@ -81,8 +81,8 @@ class _Machine:
         language = state.get("QueryLanguage", self._language)
         if language == "JSONPath" and self._language == "JSONata":
             yield Fault(where / "QueryLanguage", "cannot be JSONPath where the whole state machine is JSONata")
-        tables = rules.STATES.get(language) if isinstance(language, str) else None
-        yield from check(state, where, (tables or rules.JSONPATH_STATES)[kind], f"a {kind} state")
+        spoken = language if isinstance(language, str) and language in rules.STATES else "JSONPath"
+        yield from check(state, where, rules.STATES[spoken][kind], f"a {kind} state", rules.ELSEWHERE[spoken][kind])
         yield from _together(state, where, kind)
         yield from _exits(state, where, kind, siblings)
         if kind == "Task" and isinstance(state.get("Resource"), str):

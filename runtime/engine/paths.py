@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from runtime.engine.brackets import LONGEST, PathSyntax
-from runtime.engine.selection import Budget, Child, Picked, Segment, TooMuch, Union, select, token
+from runtime.engine.selection import Child, Picked, Reading, Segment, TooMuch, Union, select, token
 
 __all__ = ["Path", "PathMissing", "PathSyntax", "parse", "parse_reference", "scan", "spell"]
 
@@ -88,7 +88,7 @@ class Path:
                 value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else _MISSING
             if value is _MISSING:
                 return self._nothing(root)
-        return self._selected(value) if self.segments else value
+        return self._selected(value, root) if self.segments else value
 
     def put(self, document: Json, value: Json) -> Json:
         """A new document with ``value`` at this place; objects missing on the way are made. Raises PathMissing."""
@@ -101,9 +101,9 @@ class Path:
             raise PathMissing(f"The path '{self.text}' names the variable '{name}', which is not assigned", self.text)
         return variables[name]
 
-    def _selected(self, value: Json) -> Json:
+    def _selected(self, value: Json, root: Json) -> Json:
         try:
-            found = select(value, self.segments, Budget())
+            found = select(value, self.segments, Reading(root))
         except TooMuch:
             raise PathMissing(f"The path '{self.text}' looks at too many values", self.text) from None
         if not self.is_definite:

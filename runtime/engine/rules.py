@@ -292,6 +292,14 @@ JSONATA_STATES: Mapping[str, Table] = {
 }
 
 STATES: Mapping[str, Mapping[str, Table]] = {"JSONPath": JSONPATH_STATES, "JSONata": JSONATA_STATES}
+ELSEWHERE: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    mine: {
+        kind: dict.fromkeys(STATES[other][kind].keys() - table.keys(), f" in {mine}, only in {other}")
+        for kind, table in STATES[mine].items()
+    }
+    for mine, other in (("JSONPath", "JSONata"), ("JSONata", "JSONPath"))
+}
+"""What is said of the fields that a type of states has in the other language alone."""
 
 _INVOCATION_FIELDS = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
 INVOCATION: Table = {

@@ -3,8 +3,10 @@
 A path is read token by token: a step, which a reference path may hold too, or a segment. The grammar inside brackets is
 python-jsonpath's, in its strict form (RFC 9535). What a segment selects is worked out here, since AWS runs Jayway
 JsonPath, which differs from the RFC: a filter on an object tests the object itself, names in a union make one object.
-Of that grammar AWS refuses functions, operators that are words, regular expressions and ``$`` inside a filter, and it
-compares members only, never ``@`` itself. Source: AWS's developer guide, "Using JSONPath paths".
+Of that grammar AWS refuses functions, operators that are words and regular expressions, and it compares members only,
+never ``@`` itself. Source: AWS's developer guide, "Using JSONPath paths". What it says there of other values in filters
+is of reference paths: published machines that run on AWS filter by members of ``$``, such as aws-samples'
+early-stopping-sf-bedrock and the notifications of gammarers' CDK constructs.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from jsonpath.filter import (
     Nil,
     PrefixExpression,
     RelativeFilterQuery,
+    RootFilterQuery,
 )
 from jsonpath.parse import Parser
 from jsonpath.segments import JSONPathRecursiveDescentSegment, JSONPathSegment
@@ -43,8 +46,8 @@ from jsonpath.stream import TokenStream
 from runtime.engine.brackets import PathSyntax, closing, strict
 
 Json = Any
-Test = Callable[[Json, "Budget"], bool]
-Operand = Callable[[Json, "Budget"], Json]
+Test = Callable[[Json, "Reading"], bool]
+Operand = Callable[[Json, "Reading"], Json]
 
 MOST_LOOKED_AT = 500_000
 """How many values one path may look at: ``$..*..*..*`` grows with a power of the document."""
@@ -64,10 +67,11 @@ class TooMuch(Exception):
     """A path looks at more values than one path may."""
 
 
-class Budget:
-    """How many more values may be looked at."""
+class Reading:
+    """One reading of a document by a path: what ``$`` is inside a filter, and how many more values may be looked at."""
 
-    def __init__(self, left: int = MOST_LOOKED_AT) -> None:
+    def __init__(self, root: Json, left: int = MOST_LOOKED_AT) -> None:
+        self.root = root
         self.left = left
 
     def spend(self, count: int = 1) -> None:
@@ -79,16 +83,16 @@ class Budget:
 class Segment:
     """A part of a path that may select any number of values."""
 
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
         """What it selects from one value, in the document's order. Raises TooMuch."""
         raise NotImplementedError
 
 
-def select(value: Json, segments: Sequence[Segment], budget: Budget) -> list[Json]:
+def select(value: Json, segments: Sequence[Segment], reading: Reading) -> list[Json]:
     """What the segments, one after the other, select from a value. Raises TooMuch."""
     found = [value]
     for segment in segments:
-        found = [one for each in found for one in segment.of(each, budget)]
+        found = [one for each in found for one in segment.of(each, reading)]
     return found
 
 
@@ -96,8 +100,8 @@ def select(value: Json, segments: Sequence[Segment], budget: Budget) -> list[Jso
 class Child(Segment):
     step: str | int
 
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
-        budget.spend()
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
+        reading.spend()
         if isinstance(self.step, str):
             if isinstance(value, dict) and self.step in value:
                 yield value[self.step]
@@ -107,9 +111,9 @@ class Child(Segment):
 
 @dataclass(frozen=True)
 class Every(Segment):
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
         children = _children(value)
-        budget.spend(len(children))
+        reading.spend(len(children))
         yield from children
 
 
@@ -118,16 +122,16 @@ class Slice(Segment):
     start: int | None
     stop: int | None
 
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
         if isinstance(value, list):
-            budget.spend(len(value))
-            yield from value[self.start : self.stop] if self._has_one_end else self._between(value, budget)
+            reading.spend(len(value))
+            yield from value[self.start : self.stop] if self._has_one_end else self._between(value, reading)
 
     @property
     def _has_one_end(self) -> bool:
         return self.start is None or self.stop is None
 
-    def _between(self, value: list[Json], budget: Budget) -> Iterator[Json]:
+    def _between(self, value: list[Json], reading: Reading) -> Iterator[Json]:
         """Jayway counts from the first end up to the other: ``[1:-1]`` is nothing, ``[-2:0]`` are the last two."""
         assert self.start is not None and self.stop is not None
         for at in range(max(self.start, -len(value)), min(self.stop, len(value))):
@@ -140,9 +144,9 @@ class Union(Segment):
 
     steps: tuple[str, ...] | tuple[int, ...]
 
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
         for step in self.steps:
-            yield from Child(step).of(value, budget)
+            yield from Child(step).of(value, reading)
 
     def at_the_end(self) -> Segment:
         """What it is where nothing of the path follows."""
@@ -156,8 +160,8 @@ class Picked(Segment):
 
     names: tuple[str, ...]
 
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
-        budget.spend(len(self.names))
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
+        reading.spend(len(self.names))
         if isinstance(value, dict):
             yield {name: value[name] for name in self.names if name in value}
 
@@ -168,10 +172,10 @@ class Where(Segment):
 
     test: Test = field(compare=False, repr=False)
 
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
         for one in [value] if isinstance(value, dict) else _children(value):
-            budget.spend()
-            if self.test(one, budget):
+            reading.spend()
+            if self.test(one, reading):
                 yield one
 
 
@@ -184,13 +188,13 @@ class Descent(Segment):
 
     segment: Segment
 
-    def of(self, value: Json, budget: Budget) -> Iterator[Json]:
+    def of(self, value: Json, reading: Reading) -> Iterator[Json]:
         waiting = [value]
         while waiting:
             one = waiting.pop()
-            budget.spend()
+            reading.spend()
             if isinstance(one, dict) or (isinstance(one, list) and not isinstance(self.segment, Where)):
-                yield from self.segment.of(one, budget)
+                yield from self.segment.of(one, reading)
             waiting.extend(reversed(_children(one)))
 
 
@@ -290,19 +294,19 @@ def _test(expression: BaseExpression) -> Test:
             return _test(expression.expression)
         case PrefixExpression():
             opposite = _test(expression.right)
-            return lambda value, budget: not opposite(value, budget)
+            return lambda value, reading: not opposite(value, reading)
         case InfixExpression(operator="&&"):
             both = _test(expression.left), _test(expression.right)
-            return lambda value, budget: both[0](value, budget) and both[1](value, budget)
+            return lambda value, reading: both[0](value, reading) and both[1](value, reading)
         case InfixExpression(operator="||"):
             either = _test(expression.left), _test(expression.right)
-            return lambda value, budget: either[0](value, budget) or either[1](value, budget)
+            return lambda value, reading: either[0](value, reading) or either[1](value, reading)
         case InfixExpression():
             return _comparison(expression)
-        case RelativeFilterQuery():
-            segments = _relative(expression)
-            return lambda value, budget: bool(select(value, segments, budget))
-    raise PathSyntax("a filter tests members of @, and never of $")
+        case RelativeFilterQuery() | RootFilterQuery():
+            found = _query(expression)
+            return lambda value, reading: bool(found(value, reading))
+    raise PathSyntax("a filter tests members of @ and of $")
 
 
 def _comparison(expression: InfixExpression) -> Test:
@@ -310,26 +314,30 @@ def _comparison(expression: InfixExpression) -> Test:
     if holds is None:
         raise PathSyntax(f"a filter has no operator {expression.operator!r}")
     left, right = _operand(expression.left), _operand(expression.right)
-    return lambda value, budget: holds(left(value, budget), right(value, budget))
+    return lambda value, reading: holds(left(value, reading), right(value, reading))
 
 
 def _operand(expression: BaseExpression) -> Operand:
     match expression:
         case FilterExpressionLiteral():
             literal = expression.value
-            return lambda value, budget: literal
+            return lambda value, reading: literal
         case Nil():
-            return lambda value, budget: None
-        case RelativeFilterQuery():
-            segments = _relative(expression)
-            return lambda value, budget: next(iter(select(value, segments, budget)), _NOTHING)
-    raise PathSyntax("a filter compares members of @ and literals, and never members of $")
+            return lambda value, reading: None
+        case RelativeFilterQuery() | RootFilterQuery():
+            found = _query(expression)
+            return lambda value, reading: next(iter(found(value, reading)), _NOTHING)
+    raise PathSyntax("a filter compares members of @ and of $, and literals")
 
 
-def _relative(query: FilterQuery) -> tuple[Segment, ...]:
+def _query(query: FilterQuery) -> Callable[[Json, Reading], list[Json]]:
+    """What a query inside a filter selects: from the element that is tested, or from the whole document."""
     if query.path.empty():
-        raise PathSyntax("a filter tests a member, such as @.a, and never @ itself")
-    return tuple(_segment(segment) for segment in query.path.segments)
+        raise PathSyntax("a filter tests a member, such as @.a, and never @ or $ itself")
+    segments = tuple(_segment(segment) for segment in query.path.segments)
+    if isinstance(query, RootFilterQuery):
+        return lambda value, reading: select(reading.root, segments, reading)
+    return lambda value, reading: select(value, segments, reading)
 
 
 def _children(value: Json) -> list[Json]:

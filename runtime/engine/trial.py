@@ -6,15 +6,17 @@ Source: TestState in AWS Step Functions' API reference, and "Testing state machi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runtime.engine import commands, dataflow, events, execution, retry
-from runtime.engine.definition import PassState, State, StateMachine, WorkState
+from runtime.engine.definition import MapState, PassState, State, StateMachine, WorkState
 from runtime.engine.execution import Execution, Frame, HistoryEvent
 from runtime.engine.limits import EngineLimits
 from runtime.engine.run import Run
 from runtime.engine.standing import StateFault
+from runtime.engine.states.items import items_of
 from runtime.engine.transition import transition
 
 Json = Any
@@ -26,7 +28,11 @@ ENTRY = 2
 ALONE = "State"
 """The name of a state that was given without one."""
 _FAULTS = ("TaskFailed", "TaskTimedOut", "EvaluationFailed")
-_OF_CONTAINERS = ("Branches", "ItemProcessor", "Iterator", "ItemSelector", "ItemsPath", "Items", "MaxConcurrency")
+_OF_CONTAINERS = (
+    *("Branches", "ItemProcessor", "Iterator", "ItemSelector", "ItemsPath", "Items", "MaxConcurrency", "Label"),
+    *("MaxConcurrencyPath", "ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount"),
+    *("ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,10 @@ class Result:
 class Failure:
     error: str
     cause: str | None = None
+
+
+TOO_MANY = Failure("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
+"""What becomes of a Map of which more items failed than it tolerates."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,76 @@ def tried(machine: StateMachine, before: Execution, given: Given, work: Work, li
     verdict = _judged(state, lines, asked, ended)
     run = Run(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
     return replace(verdict, data=dict(_data(run, frame, state, result)), details=_details(state, frame, verdict, asked))
+
+
+def names_inside(state: Mapping[str, Json]) -> set[str]:
+    """The names of the states inside a Map or Parallel state."""
+    inner = (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", ()))
+    return {name for machine in inner for name, _ in _states(machine or {})}
+
+
+def map_data(
+    machine: StateMachine, before: Execution, given: Given, read: Json, limits: EngineLimits
+) -> dict[str, Json]:
+    """What a Map makes of its fields, by AWS's names, as far as that can be told. ``read`` is what its reader read."""
+    state = machine.states[machine.start_at]
+    assert isinstance(state, MapState) and state.concurrency is not None
+    frame = _frame(state, given, before.started_at)
+    run = Run(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
+    found: dict[str, Json] = {}
+    with suppress(StateFault):
+        found |= _bounds(run, frame, state)
+        items = _pointed(state, read) if read is not None else _listed(run, frame, state)
+        found |= {} if state.is_jsonata or items is None else _item_data(state, items, read is not None)
+        if items is not None and state.selector is not None:
+            found["afterItemSelector"] = [
+                dataflow.item_input(run, frame, state, index, item) for index, item in enumerate(items)
+            ]
+        found["items"] = items
+    return found
+
+
+def is_too_much(data: dict[str, Json], failures: int) -> bool:
+    """Whether so many failures are more than a Map tolerates; where it says nothing of them, none are too many."""
+    items = data.pop("items", None) or []
+    percentage = data.get("toleratedFailurePercentage")
+    is_over_share = percentage is not None and bool(items) and 100 * failures / len(items) > percentage
+    return is_over_share or failures > int(data.get("toleratedFailureCount", failures))
+
+
+def _bounds(run: Run, frame: Frame, state: MapState) -> Iterator[tuple[str, Json]]:
+    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
+    assert state.concurrency is not None
+    yield "maxConcurrency", dataflow.number(run, frame, state.concurrency, scope, whole=True)
+    if state.distribution is not None:
+        count, percentage = state.distribution.tolerated_count, state.distribution.tolerated_percentage
+        if count is not None:
+            yield "toleratedFailureCount", dataflow.number(run, frame, count, scope, whole=True)
+        if percentage is not None:
+            yield "toleratedFailurePercentage", dataflow.number(run, frame, percentage, scope)
+
+
+def _listed(run: Run, frame: Frame, state: MapState) -> Json:
+    """The items that a Map takes from its own data; None where a reader would read them."""
+    if state.distribution is not None and state.distribution.reader is not None:
+        return None
+    return items_of(run, frame, state, dataflow.effective_input(run, frame, state))
+
+
+def _pointed(state: MapState, read: Json) -> Json:
+    """The items in what a reader read."""
+    assert state.distribution is not None
+    for name in state.distribution.reader_config.get("ItemsPointer", "").split("/")[1:]:
+        member = name.replace("~1", "/").replace("~0", "~")
+        read = read.get(member) if isinstance(read, dict) else None
+    return read if isinstance(read, list) else None
+
+
+def _item_data(state: MapState, items: Json, is_read: bool) -> dict[str, Json]:
+    has_pointer = state.distribution is not None and "ItemsPointer" in state.distribution.reader_config
+    if is_read:
+        return {"afterItemsPointer": items} if has_pointer else {}
+    return {"afterItemsPath": items}
 
 
 def _states(machine: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,16 @@ ACTIVITY = "activity:"
 STUB = '"""Says what the case says."""\n\n\ndef handler(event, context):\n    return event\n'
 
 
+def put_stubs(root: Path, cases: Iterable[Json]) -> None:
+    """Put a file for each function that any case names where a house finds its own functions."""
+    for name in {name for case in cases for name in case["functions"]}:
+        put(root / "steps" / f"{name}.py", STUB)
+
+
 @contextmanager
-def house_for(case: Json, url: str, room: Path) -> Iterator[Stage]:
-    """A house with the functions, the aliases, the files and the other machines that a case names."""
-    for name in case["functions"]:
-        put(room / "own" / "steps" / f"{name}.py", STUB)
-    aliases = case.get("aliases", {})
-    with staged(url, room / "home", function_paths=(room / "own",), resource_aliases=aliases) as house:
+def house_for(case: Json, url: str, home: Path, stubs: Path) -> Iterator[Stage]:
+    """A house with the stubs there, and with the aliases, the files and the other machines that a case names."""
+    with staged(url, home, function_paths=(stubs,), resource_aliases=case.get("aliases", {})) as house:
         for name, answers in case["functions"].items():
             house.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
         for key, text in case.get("files", {}).items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 from db.database import database
 from runtime.aws import history
 from runtime.aws.history import Span
-from tests.asl.play import called, compare, house_for, play, started
+from runtime.catalog import Catalog
+from tests.asl.play import called, compare, house_for, play, put_stubs, started
 from tests.runtime.conftest import *  # noqa: F403 -- its databases
 from tests.runtime.stage import Stage
 
@@ -24,10 +27,20 @@ ENDS = {"COMPLETED": "ExecutionSucceeded", "FAILED": "ExecutionFailed"}
 SAID = {"COMPLETED": {"status", "output"}, "FAILED": {"status", "error", "cause"}}
 
 
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the functions of all cases are; the catalog, which takes longer than a case, is read once."""
+    root = tmp_path_factory.mktemp("stubs")
+    put_stubs(root, CASES.values())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Catalog, "load", cache(Catalog.load))
+        yield root
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_definition(empty_url: str, tmp_path: Path, name: str) -> None:
+def test_definition(empty_url: str, tmp_path: Path, stubs: Path, name: str) -> None:
     case = CASES[name]
-    with house_for(case, empty_url, tmp_path) as house:
+    with house_for(case, empty_url, tmp_path / "home", stubs) as house:
         identity = house.start(case["definition"], case["input"])
         play(house, case)
         ended(house, identity, case["expect"])

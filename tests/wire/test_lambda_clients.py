@@ -211,6 +211,13 @@ def test_terraform_makes_changes_and_destroys_a_function(wire: LambdaWire) -> No
     provider.delete()
 
 
+@pytest.mark.parametrize("nothing", [{}, {"Variables": {}}])
+def test_variables_that_were_taken_back_are_not_told(wire: LambdaWire, nothing: Json) -> None:
+    made(wire, "mine", Environment={"Variables": {"A1": "x"}})
+    wire.client.update_function_configuration(FunctionName="mine", Environment=nothing)
+    assert "Environment" not in wire.client.get_function_configuration(FunctionName="mine")
+
+
 def test_terraform_s_defaults_are_what_it_reads_back(wire: LambdaWire) -> None:
     found = Provider(wire, "shop").create(package("return 1"))
     assert found["logging_config"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/shop"}

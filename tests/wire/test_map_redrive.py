@@ -14,7 +14,7 @@ from runtime import crashpoints
 from runtime.invoke import Outcome
 from tests.runtime.stage import machine, raises, returns
 from tests.wire.client import Wire, refusal
-from tests.wire.test_map_runs import begun, children, counted
+from tests.wire.test_map_runs import WRITER, begun, children, counted
 
 Json = Any
 
@@ -81,8 +81,7 @@ def test_those_that_wait_for_their_turn_are_pending(wire: Wire):
     assert counted(wire, run) == {"failed": 3, "total": 3}
     wire.client.redrive_execution(executionArn=execution)
     with database.connection_context():
-        plan = json.loads(MapRun.get().plan) | {"concurrency": 1}
-        MapRun.update(plan=json.dumps(plan)).execute()
+        MapRun.update(changes='{"concurrency":1}').execute()
     wire.house.fire_timers()
     assert counted(wire, run) == {"running": 1, "pendingRedrive": 2, "total": 3}
     assert len(children(wire, run, statusFilter="PENDING_REDRIVE")) == 2
@@ -111,7 +110,8 @@ def test_those_that_cannot_be_redriven_have_failed(wire: Wire):
     assert counted(wire, run)["failuresNotRedrivable"] == 1
     wire.client.redrive_execution(executionArn=execution)
     ended(wire)
-    assert wire.client.describe_execution(executionArn=execution)["output"] == "[2,3]"
+    output = json.loads(wire.client.describe_execution(executionArn=execution)["output"])
+    assert (output[0]["Status"], output[1:]) == ("FAILED", [2, 3])
     assert counted(wire, run) == {"failed": 1, "succeeded": 2, "total": 3, "failuresNotRedrivable": 1}
 
 
@@ -204,3 +204,21 @@ def test_many_are_redriven_so_many_at_a_time_whoever_dies(wire: Wire):
     assert {one["redriveCount"] for one in children(wire, run, maxResults=1000)} == {1}
     with database.connection_context():
         assert Timer.select().count() == 0
+
+
+def test_results_are_written_anew(wire: Wire):
+    wire.house.script.let("step1", failing(1))
+    execution, _ = begun(wire, [1, 2], ToleratedFailureCount=1, ResultWriter={**WRITER, "Parameters": {"Bucket": "b"}})
+    store = wire.house.runtime.settings.artifacts_dir
+    with database.connection_context():
+        run = MapRun.get().id
+    store.mkdir(exist_ok=True)
+    (store / run).write_text("in the way of the folder")
+    ended(wire)
+    assert wire.client.describe_execution(executionArn=execution)["error"] == "States.ResultWriterFailed"
+    (store / run).unlink()
+    wire.client.redrive_execution(executionArn=execution)
+    ended(wire)
+    output = json.loads(wire.client.describe_execution(executionArn=execution)["output"])
+    files = json.loads((store / output["ResultWriterDetails"]["Key"]).read_text())["ResultFiles"]
+    assert files["FAILED"] == [] and len(files["SUCCEEDED"]) == 1

@@ -13,6 +13,7 @@ from tests.wire.client import ROLE, Wire, refusal
 Json = Any
 
 PREFIX = "arn:aws:states:us-east-1:123456789012"
+WRITER = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}}
 CONFIG = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
 
 
@@ -36,8 +37,9 @@ def begun(wire: Wire, items: Json, **fields: Json) -> tuple[str, str]:
 
 
 def counted(wire: Wire, run: str, kind: str = "itemCounts") -> Json:
-    """The counts that are not 0."""
-    return {name: count for name, count in wire.client.describe_map_run(mapRunArn=run)[kind].items() if count}
+    """The counts that are not 0, without that of the results."""
+    counts = wire.client.describe_map_run(mapRunArn=run)[kind]
+    return {name: count for name, count in counts.items() if count and name != "resultsWritten"}
 
 
 def children(wire: Wire, run: str, **given: Any) -> Json:
@@ -187,11 +189,14 @@ def test_batches_count_their_items(wire: Wire):
     assert counted(wire, run, "executionCounts") == {"failed": 1, "succeeded": 2, "total": 3}
 
 
-def test_results_that_are_written_are_counted(wire: Wire):
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}}
-    _, run = begun(wire, [1, 2], ResultWriter=writer)
+@pytest.mark.parametrize(("fields", "written"), [({}, 1), ({"ResultWriter": WRITER}, 2)])
+def test_results_are_counted_and_with_a_writer_failures_too(wire: Wire, fields: Json, written: int):
+    wire.house.script.let("step1", raises("No"), returns(1))
+    _, run = begun(wire, [1, 2], ToleratedFailureCount=1, **fields)
+    assert wire.client.describe_map_run(mapRunArn=run)["itemCounts"]["resultsWritten"] == 0
     wire.house.run()
-    assert counted(wire, run) == {"succeeded": 2, "resultsWritten": 2, "total": 2}
+    found = wire.client.describe_map_run(mapRunArn=run)
+    assert found["itemCounts"]["resultsWritten"] == found["executionCounts"]["resultsWritten"] == written
 
 
 def test_more_go_on_at_a_time_when_that_is_wanted(wire: Wire):

@@ -135,7 +135,7 @@ def test_a_map_with_a_mock(wire: Wire):
         ({"definition": json.dumps({"Type": "Nope"})}, "InvalidDefinition"),
         ({"input": "{"}, "InvalidExecutionInput"),
         ({"definition": json.dumps(task("nowhere", End=True))}, "InvalidDefinition"),
-        ({"definition": json.dumps({"Type": "Parallel", "Branches": [], "End": True})}, "ValidationException"),
+        ({"definition": json.dumps({"Type": "Parallel", "Branches": [], "End": True})}, "InvalidDefinition"),
         ({"mock": {}}, "ValidationException"),
         ({"mock": {"result": "{"}}, "InvalidExecutionInput"),
     ],
@@ -143,3 +143,119 @@ def test_a_map_with_a_mock(wire: Wire):
 def test_what_cannot_be_tried(wire: Wire, given: Json, code: str):
     valid = {"definition": json.dumps(task("step1", End=True))}
     assert refusal(wire.client.test_state, **{**valid, **given})[0] == code
+
+
+SUMS = {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": machine(I={"Type": "Pass"}), "End": True}
+FANNED = {"Type": "Parallel", "Branches": [machine(A={"Type": "Pass"}), machine(B={"Type": "Pass"})], "End": True}
+DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}
+READ = {
+    "Resource": "arn:aws:states:::s3:getObject",
+    "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/orders"},
+    "Parameters": {"Bucket": "b", "Key": "k"},
+}
+WRITTEN = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}}
+NESTED = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "End": True}
+TOLERANT = SUMS | {
+    "ItemProcessor": machine(I={"Type": "Pass"}) | DISTRIBUTED,
+    "MaxConcurrency": 4,
+    "ToleratedFailureCount": 1,
+    "Retry": [
+        {"ErrorEquals": ["Other"]},
+        {"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "IntervalSeconds": 3},
+    ],
+}
+
+
+def test_a_map_shows_what_it_makes_of_its_fields(wire: Wire):
+    state = TOLERANT | {"ItemSelector": {"n.$": "$$.Map.Item.Value"}, "ToleratedFailurePercentage": 50}
+    found = tried(wire, state, {"list": [1, 2]}, mock={"result": "[3,4]"}, inspectionLevel="DEBUG")
+    data = found["inspectionData"]
+    assert (data["maxConcurrency"], data["toleratedFailureCount"], data["toleratedFailurePercentage"]) == (4, 1, 50)
+    assert json.loads(data["afterItemsPath"]) == [1, 2]
+    assert json.loads(data["afterItemSelector"]) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "failures", "status"),
+    [
+        ({}, 1, "SUCCEEDED"),
+        ({}, 2, "RETRIABLE"),
+        ({"ToleratedFailureCount": 9, "ToleratedFailurePercentage": 50}, 1, "SUCCEEDED"),
+        ({"ToleratedFailureCount": 9, "ToleratedFailurePercentage": 49}, 1, "RETRIABLE"),
+    ],
+)
+def test_more_failures_than_a_map_tolerates(wire: Wire, tolerated: Json, failures: int, status: str):
+    given = {"mock": {"result": "[1,2]"}, "stateConfiguration": {"mapIterationFailureCount": failures}}
+    found = tried(wire, TOLERANT | tolerated, {"list": [1, 2]}, **given, inspectionLevel="TRACE")
+    assert found["status"] == status
+    if status == "RETRIABLE":
+        assert found["error"] == "States.ExceedToleratedFailureThreshold"
+        assert found["inspectionData"]["errorDetails"] == {"retryIndex": 1, "retryBackoffIntervalSeconds": 3}
+    plain = tried(wire, SUMS, {"list": [1, 2]}, **given)
+    assert plain["status"] == "SUCCEEDED", "one that says nothing of failures"
+
+
+def test_what_a_reader_read_is_selected_from(wire: Wire):
+    state = TOLERANT | {"ItemReader": READ, "ItemSelector": {"n.$": "$$.Map.Item.Value"}}
+    del state["ItemsPath"]
+    given = {"mock": {"result": "[1]"}, "stateConfiguration": {"mapItemReaderData": '{"orders":[7]}'}}
+    data = tried(wire, state, {}, **given, inspectionLevel="DEBUG")["inspectionData"]
+    assert json.loads(data["afterItemsPointer"]) == [7] and json.loads(data["afterItemSelector"]) == [{"n": 7}]
+    assert "afterItemsPath" not in data
+
+
+def test_an_error_from_inside_is_that_of_the_whole(wire: Wire):
+    mock = {"errorOutput": {"error": "Boom", "cause": "c"}}
+    for state, inside in ((SUMS, "I"), (FANNED, "B")):
+        found = tried(wire, state, {"list": [1]}, mock=mock, stateConfiguration={"errorCausedByState": inside})
+        assert (found["status"], found["error"], found["cause"]) == ("FAILED", "Boom", "c")
+
+
+SCHEMA = "Mock result schema validation error: "
+REFUSED: list[tuple[Json, Json, str]] = [
+    ({"Type": "Pass", "End": True}, {"mock": {"result": "1"}}, "State type 'Pass' is not supported when a mock is"),
+    (SUMS, {"mock": {"result": "{}"}}, "Mocked result must be an array."),
+    (SUMS | {"ItemProcessor": SUMS["ItemProcessor"] | DISTRIBUTED, "ResultWriter": WRITTEN}, {}, "JSON object."),
+    (FANNED, {"mock": {"result": "[1]"}}, "same number of items as number of Parallel branches."),
+    (FANNED, {"mock": {"result": "[1]", "errorOutput": {"error": "E"}}}, "only one of the following fields"),
+    (INVOKE, {"revealSecrets": True}, "TestState does not support RevealSecrets when a mock is specified."),
+    (INVOKE, {"mock": {"result": '{"StatusCode":"200"}'}}, f"{SCHEMA}Field 'StatusCode' must be a number"),
+    (NESTED, {"mock": {"result": "{}"}}, f"{SCHEMA}Required field 'ExecutionArn' is missing"),
+    (NESTED, {"mock": {"result": '{"ExecutionArn":"a","StartDate":1}'}}, "Field 'StartDate' must be a string"),
+    (INVOKE, {"stateConfiguration": {"mapIterationFailureCount": 1}}, "can only be set for a Map state"),
+    (SUMS, {"mock": {"result": "[]"}, "stateConfiguration": {"mapItemReaderData": "[]"}}, "with an ItemReader"),
+    (FANNED, {"mock": {"result": "[1,2]"}, "stateConfiguration": {"errorCausedByState": "C"}}, "must name a state"),
+]
+
+
+@pytest.mark.parametrize("place", range(len(REFUSED)))
+def test_a_mock_that_does_not_fit(wire: Wire, place: int):
+    state, given, said = REFUSED[place]
+    call = {"mock": {"result": "[]"}, **given}
+    code, message = refusal(wire.client.test_state, definition=json.dumps(state), input='{"list":[1],"in":{}}', **call)
+    assert code == "ValidationException" and said in message
+
+
+@pytest.mark.parametrize(
+    ("mode", "result", "is_fine"),
+    [
+        ("STRICT", {"ExecutionArn": "a", "StartDate": "d", "More": 1}, True),
+        ("STRICT", {"ExecutionArn": "a"}, False),
+        ("PRESENT", {"ExecutionArn": "a"}, True),
+        ("PRESENT", {"ExecutionArn": True}, False),
+        ("NONE", {"ExecutionArn": True}, True),
+        ("NONE", "anything", True),
+    ],
+)
+def test_how_strictly_a_mock_is_held_against_its_api(wire: Wire, mode: str, result: Json, is_fine: bool):
+    call = {"definition": json.dumps(NESTED), "mock": {"result": json.dumps(result), "fieldValidationMode": mode}}
+    if is_fine:
+        assert json.loads(wire.client.test_state(**call)["output"]) == result
+    else:
+        assert refusal(wire.client.test_state, **call)[0] == "ValidationException"
+
+
+def test_without_a_mock_there_is_no_context_to_give(wire: Wire):
+    definition = json.dumps(task("step1", End=True))
+    assert refusal(wire.client.test_state, definition=definition, context="{}")[0] == "ValidationException"
+    assert wire.client.test_state(definition=definition, revealSecrets=True)["status"] == "SUCCEEDED"

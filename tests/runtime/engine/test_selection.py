@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runtime.engine.paths import PathMissing, PathSyntax, parse
-from runtime.engine.selection import MOST_LOOKED_AT, Budget, Descent, Every, TooMuch, select
+from runtime.engine.selection import MOST_LOOKED_AT, Descent, Every, Reading, TooMuch, select
 
 Json = Any
 
@@ -46,6 +46,10 @@ GOESSNER = [
     ("$.store.book[?(@.category==fiction && @.price > 10)].title", ["Sword", "Lord"]),
     ("$.store.book[?(@.author == Rees || @.title != '== a)' && @.author==nobody )].title", ["Sayings"]),
     ("$.store.book[?(@.price > .5 && @.price<-.5 || @.price == 8.95 || @.title == '> .5')].title", ["Sayings"]),
+    ("$.store.book[?(@.price == $.store.bicycle.price)].title", []),
+    ("$.store.book[?(@.price < $.store.bicycle.price && @.title != $.store.book[0].title)].title", ["Sword", "Moby"]),
+    ("$.store..book[?(@.isbn && $.store['bicycle'].color == 'red')].title", ["Moby", "Lord"]),
+    ("$.store.book[?($.store.nope || @.price == $.nope)].title", []),
     ("$.store.book[?(!@.isbn)].title", ["Sayings", "Sword"]),
     ("$.store.book[?(!(@.isbn && @.price > 10))].title", ["Sayings", "Sword", "Moby"]),
     ("$.store.book[?(@.isbn != '0-395')].title", ["Sayings", "Sword", "Moby"]),
@@ -159,16 +163,19 @@ def test_a_definite_path_may_be_missing(text: str) -> None:
 def test_the_context_and_variables_are_selected_from_alike() -> None:
     assert parse("$$.jar[?(@.a > 4)].a").get({}, THINGS) == [5, 7]
     assert parse("$v.jar[?(@.a > 4)].a").get({}, {}, {"v": THINGS}) == [5, 7]
+    assert parse("$$.jar[?(@.a == $.jar[1].a)].a").get({}, THINGS) == [5]
 
 
 REFUSED = [
     ("$.a[?(@.b =~ /x.*/)]", "unexpected token"),
     ("$.a[?(@.b in ['x'])]", "unexpected"),
     ("$.a[?(@.b subsetof ['x'])]", "unexpected"),
-    ("$.a[?(@.b == $.c)]", "never members of $"),
-    ("$.a[?($.c)]", "never of $"),
-    ("$.a[?(@ > 3)]", "never @ itself"),
-    ("$.a[?(@)]", "never @ itself"),
+    ("$.a[?(@.b == $)]", "never @ or $ itself"),
+    ("$.a[?($)]", "never @ or $ itself"),
+    ("$.a[?(@.b == $.c[*])]", "non-singular query is not comparable"),
+    ("$.a[?(@.b == $$.c)]", "unexpected"),
+    ("$.a[?(@ > 3)]", "never @ or $ itself"),
+    ("$.a[?(@)]", "never @ or $ itself"),
     ("$.a[?(length(@.b) == 1)]", "'length' is not defined"),
     ("$.a[?(match(@.b, 'x'))]", "'match' is not defined"),
     ("$.a[?(@.b.length() > 1)]", "unexpected"),
@@ -236,9 +243,9 @@ def test_a_filter_looks_at_no_more_either() -> None:
 
 def test_the_budget_is_spent_to_the_last() -> None:
     everything = (Descent(Every()),)
-    assert len(select(nested_lists(10), everything, Budget(21))) == 10
+    assert len(select(nested_lists(10), everything, Reading(None, 21))) == 10
     with pytest.raises(TooMuch):
-        select(nested_lists(10), everything, Budget(20))
+        select(nested_lists(10), everything, Reading(None, 20))
 
 
 def test_a_large_document_is_within_the_budget() -> None:

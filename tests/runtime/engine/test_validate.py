@@ -174,7 +174,7 @@ MACHINES: list[Wrong] = [
     (
         each(Items="{% $states.input %}"),
         "$.States.A.Items",
-        "a Map state has no field 'Items'",
+        "a Map state has no field 'Items' in JSONPath, only in JSONata",
         "did you mean 'ItemsPath'?",
     ),
     (asl(A=ending("Pass", Arguments={})), "$.States.A.Arguments", "a Pass state has no field 'Arguments'", None),
@@ -189,7 +189,7 @@ MACHINES: list[Wrong] = [
         "the variable 'x' is assigned outside already, at $.States.A.Assign",
         None,
     ),
-    (jsonata(InputPath="$.a"), "$.States.A.InputPath", "a Pass state has no field 'InputPath'", None),
+    (jsonata(InputPath="$.a"), "$.States.A.InputPath", "no field 'InputPath' in JSONata, only in JSONPath", None),
     (jsonata(Parameters={}), "$.States.A.Parameters", "a Pass state has no field 'Parameters'", None),
     (jsonata(Output="{% $states. %}"), "$.States.A.Output", "Unexpected end of expression", None),
     (jsonata(Output={"a": [{"b": "{% ( %}"}]}), "$.States.A.Output.a[0].b", "", None),
