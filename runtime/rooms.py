@@ -39,7 +39,7 @@ from runtime.invoke import InProcessInvoker, Invoker, Outcome, Target
 from runtime.lambdas import functions
 from runtime.lambdas.functions import Functions
 from runtime.openapi import document
-from runtime.pages import page
+from runtime.pages import newest, page
 from runtime.starting import Started
 from runtime.workflows import Workflows, machine_document
 
@@ -90,16 +90,18 @@ class ExecutionRoom:
 
     def list(self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None) -> Page[ExecutionRow]:
         query = Execution.select(*views.EXECUTION_COLUMNS)
-        if status is not None:
-            query = query.where(Execution.status == status)
+        of_status = [] if status is None else [(Execution.status, status)]
         with database.connection_context():
-            if workflow is not None:
-                # The id and not a subquery: so the planner knows how rare this workflow's executions are.
-                named = Workflow.select(Workflow.id).where(Workflow.name == workflow).scalar()
-                if named is None:
-                    return Page([])
-                query = query.where(Execution.workflow_id == named)
-            return _newest_first(query, Execution.id, limit, cursor, views.execution_row)
+            if workflow is None:
+                query = query if status is None else query.where(Execution.status == status)
+                return _newest_first(query, Execution.id, limit, cursor, views.execution_row)
+            # The id and not a subquery: so the planner knows how rare this workflow's executions are.
+            named = Workflow.select(Workflow.id).where(Workflow.name == workflow).scalar()
+            if named is None:
+                return Page([])
+            behind = None if cursor is None else _cursor_value(Execution.id, cursor)
+            query = newest(query, [(Execution.workflow_id, named), *of_status], Execution.id, behind)
+            return page(list(query.limit(limit + 1)), limit, lambda row: row.id, views.execution_row)
 
     def history(self, execution_id: str, *, after: int, limit: int) -> Page[HistoryView]:
         with database.connection_context():

@@ -36,7 +36,9 @@ def go_on(run: Run, frame: Frame, number: int) -> Frame | None:
     if frame.waiting == execution.FOR_ENTRY:
         run.enter(frame)
     elif frame.waiting == execution.FOR_TURN:
-        run.begin(run.frames[parent_of(frame.path)], frame)
+        parent = run.frames[parent_of(frame.path)]
+        with run.faults_of(parent):
+            run.begin(parent, frame)
     else:
         run.cancel_children(frame)
         entry = execution.redriven(frame.entry, number)

@@ -13,6 +13,7 @@ from runtime.engine.definition import StateMachine
 from runtime.engine.execution import Execution, Frame
 from runtime.engine.load import load
 from runtime.engine.transition import Transition, transition
+from runtime.ids import TASK_BITS
 from tests.runtime.stage import machine, parallel, task
 
 Json = Any
@@ -83,11 +84,11 @@ def test_one_that_was_stopped_goes_on_in_all_its_branches(end: events.Event):
 def test_tasks_have_new_numbers_each_time_and_no_two_the_same():
     play = Play(TWO_EACH)
     numbers = {one.number for one in play.dispatched.values()}
-    for count in (1, 2, 3):
+    for count in range(1, 21):
         play.take(events.ExecutionCancelled(0, 0))
         play.redrive(count)
         numbers |= {one.number for one in play.dispatched.values()}
-    assert len(numbers) == 8
+    assert len(numbers) == 42 and max(numbers) < 1 << TASK_BITS
 
 
 def test_what_came_of_before_is_late():
@@ -142,6 +143,20 @@ def test_of_a_map_items_that_ended_stay_and_no_more_begin_than_may():
         play.take(events.TaskSucceeded(0, 0, one.frame, one.entry, 0, one.input.upper()))
         going += [one for one in play.move.commands if isinstance(one, DispatchTask)]
     assert play.execution.output == ["A", "B", "C", "D"]
+
+
+def test_an_item_that_could_not_be_begun_is_to_begin_again():
+    selector = {"v.$": "$$.Map.Item.Value.x"}
+    each = {"Type": "Map", "MaxConcurrency": 1, "ItemSelector": selector, "ItemProcessor": machine(I=task("i"))}
+    play = Play(machine(All=each), [{"x": 1}, {}, {"x": 3}])
+    play.succeed("I", 1)
+    assert (play.execution.status, play.execution.error) == (execution.FAILED, "States.Runtime")
+    assert play.redrive() == [] and play.execution.error == "States.Runtime"
+    play.machine = load(machine(All=each | {"ItemSelector": {"v": 0}}))
+    assert play.redrive(2) == ["I"]
+    play.succeed("I", 2)
+    play.succeed("I", 3)
+    assert play.execution.output == [1, 2, 3]
 
 
 def test_what_cannot_be_joined_is_done_again_as_a_whole():
