@@ -46,7 +46,7 @@ Json = Any
 
 BEGUN_AT_ONCE = 100
 ITEMS_AT_ONCE = 2_000
-COUNTED_AT_ONCE = 20_000
+COUNTED_AT_ONCE, COUNTED_BYTES = 10_000, 32 << 20
 WRITTEN_AT_ONCE = 1_000
 BYTES_AT_ONCE = 8 << 20
 """How much one pump does at most: the others want the execution's row, too, and on SQLite the database."""
@@ -189,12 +189,10 @@ class _Pump:
 
     def _has_read(self, run: MapRun, plan: Plan) -> bool:
         """Count some more of the items; whether those were all. Raises ReaderFault."""
-        before = run.total
-        for item in islice(
-            item_source.source_of(plan, self.house.artifacts, run.id).read(run.total, run.unread), COUNTED_AT_ONCE
-        ):
+        items = item_source.source_of(plan, self.house.artifacts, run.id).read(run.total, run.unread)
+        for item in islice(item_source.up_to(items, run.unread, COUNTED_BYTES), COUNTED_AT_ONCE):
             run.total, run.unread = run.total + 1, item.offset
-        if run.total < before + COUNTED_AT_ONCE:
+        if next(items, None) is None:
             run.unread = None
         return run.unread is None
 

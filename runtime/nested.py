@@ -6,8 +6,8 @@ It needs no sandbox. A try of the task has one key, so it starts one execution, 
 from __future__ import annotations
 
 import json
-import random
 from functools import partial
+from typing import Any
 
 from db.database import database
 from db.models import Execution
@@ -31,12 +31,14 @@ from runtime.workflows import Latest
 FUNCTIONS = NESTED
 START = NESTED[0]
 """The one that waits for nothing more: an execution that runs in memory may make it, too."""
-LOOKED_AT = 100
+LOOKED_AT = 1_000
+STOPPED_AT_ONCE = 100
 
 
 class Nested:
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
+        self._looked_at: str | None = None
 
     def run(self, claim: Claimed) -> Outcome:
         """Start the execution, or find the one that this try has started."""
@@ -65,11 +67,29 @@ class Nested:
     def sweep(self) -> None:
         """End the executions for which nobody waits any more: their tasks have timed out, or were cancelled."""
         with database.connection_context():
-            live = Execution.parent.is_null(False), Execution.status == execution.IN_PROGRESS
-            found = list(Execution.select(Execution.id, Execution.parent).where(*live).limit(LOOKED_AT * 10))
-            some = random.sample(found, min(len(found), LOOKED_AT))
-            orphans = [one.id for one in some if parents.waiting(one.parent) is None]
+            orphans = self._orphans()
         one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
+
+    def _orphans(self) -> list[str]:
+        """Some of them. Each comes in its turn, however many there are that somebody waits for."""
+        found = list(self._live().limit(LOOKED_AT))
+        runs = parents.running({run for one in found if (run := parents.run_of(one.parent))})
+        orphans: list[str] = []
+        for one in found:
+            run = parents.run_of(one.parent)
+            if run not in runs if run else parents.waiting(one.parent) is None:
+                orphans.append(one.id)
+            if len(orphans) == STOPPED_AT_ONCE:
+                self._looked_at = one.id
+                return orphans
+        self._looked_at = found[-1].id if len(found) == LOOKED_AT else None
+        return orphans
+
+    def _live(self) -> Any:
+        """Those that run, behind the ones that were looked at last."""
+        live = Execution.parent.is_null(False), Execution.status == execution.IN_PROGRESS
+        found = Execution.select(Execution.id, Execution.parent).where(*live).order_by(Execution.id)
+        return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
 
     def _wanted(self, arguments: Json, key: str | None, parent: str | None) -> Wanted:
         given = arguments.get("Input", {})

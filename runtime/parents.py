@@ -7,6 +7,7 @@ is fired like any other, under the lock of the waiting execution alone. No two e
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,12 @@ def waiting(parent: str) -> Task | MapRun | None:
         place = MapRun.select(MapRun.id, MapRun.execution_id, MapRun.frame, MapRun.entry)  # its plan may be large
         return place.where(MapRun.id == run_of(parent), MapRun.status == "RUNNING").first()
     return _task(parent)
+
+
+def running(runs: Collection[str]) -> set[str]:
+    """Those of these map runs that go on."""
+    found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == "RUNNING")
+    return {str(one.id) for one in found} if runs else set()
 
 
 def run_of(parent: str | None) -> str | None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from runtime import map_runs
+from runtime import map_runs, nested
 from runtime.workflows import EXPRESS_FUNCTION
 from tests.runtime.maps import OBJECT, PASS, children, echo, fan, listed, reading, store, the_run
 from tests.runtime.stage import Json, Stage, machine, raises
@@ -67,8 +67,9 @@ def test_the_number_of_items_may_be_a_path(house: Stage):
     assert house.output(identity) == [1, 2] and the_run(house).total == 2
 
 
-def test_a_long_file_is_counted_in_pieces(house: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_runs, "COUNTED_AT_ONCE", 10)
+@pytest.mark.parametrize(("bound", "most"), [("COUNTED_AT_ONCE", 10), ("COUNTED_BYTES", 19)])
+def test_a_long_file_is_counted_in_pieces(house: Stage, bound: str, most: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(map_runs, bound, most)
     (store(house) / "x.jsonl").write_text("1\n" * 25)
     definition = reading("x.jsonl", InputType="JSONL")
     definition["States"]["all"]["ItemProcessor"] |= PASS
@@ -190,3 +191,18 @@ def test_large_items_are_begun_a_few_at_a_time(house: Stage, monkeypatch: pytest
     assert len(children(house)) == 3
     house.run()
     assert house.output(identity) == ["step1"] * 7 and the_run(house).begun == 7
+
+
+def test_those_that_nobody_waits_for_are_found_behind_however_many_others(
+    house: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(nested, "LOOKED_AT", 3)
+    monkeypatch.setattr(nested, "STOPPED_AT_ONCE", 1)
+    begun(house, listed(), {"items": list(range(40))})
+    others = {one.id for one in children(house)}
+    identity = begun(house, listed(), {"items": [1, 2]})
+    house.executions.cancel(identity)
+    for _ in range(42 // 3 + 2):
+        house.work.nested.sweep()
+    assert [one.status for one in children(house) if one.id not in others] == ["CANCELLED"] * 2
+    assert {one.status for one in children(house) if one.id in others} == {"IN_PROGRESS"}
