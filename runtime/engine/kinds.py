@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from runtime.engine import choice_rules, names
+from runtime.engine import choice_rules, names, templates
 from runtime.engine.intrinsics import IntrinsicSyntax
 from runtime.engine.jsonata import RESERVED, JsonataSyntax, is_expression, members_of_states, top_level_references
 from runtime.engine.jsonata import compile_template as compile_jsonata
 from runtime.engine.paths import PathSyntax, parse, parse_reference
 from runtime.engine.places import Place, Way
-from runtime.engine.templates import compile as compile_template
 from runtime.engine.templates import expression as compile_expression
 
 Json = Any
@@ -206,7 +205,8 @@ def reference_path_or_null(value: Json, where: Place) -> Iterator[Fault]:
 
 
 def template(value: Json, where: Place) -> Iterator[Fault]:
-    yield from spelled(compile_template, value, where)
+    for way, told in templates.faults(value):
+        yield Fault(where / way, told[:LONGEST_MESSAGE])
 
 
 def pattern(value: Json, where: Place) -> Iterator[Fault]:

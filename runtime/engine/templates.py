@@ -6,12 +6,14 @@ Source: the Amazon States Language specification, section "Payload Template".
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from runtime.engine import causes
 from runtime.engine.intrinsics import Call, IntrinsicFault, parse_call
 from runtime.engine.paths import Path, PathMissing, parse
+from runtime.engine.places import Step, Way
 from runtime.engine.scope import Scope
 
 Json = Any
@@ -54,6 +56,27 @@ class _Items:
 def compile(template: Json) -> Template:
     """The compiled form of a template. Raises PathSyntax, IntrinsicSyntax, or ValueError for a wrong member."""
     return Template(_compile(template))
+
+
+def faults(template: Json, way: Way = ()) -> Iterator[tuple[Way, str]]:
+    """All that keeps a template from being compiled, each with the way to it; nothing when it can be."""
+    if isinstance(template, dict):
+        try:
+            _refuse_doubled([name.removesuffix(".$") for name in template])
+        except ValueError as fault:
+            yield way, str(fault)
+    for step, value in _steps(template):
+        if isinstance(step, int) or not step.endswith(".$"):
+            yield from faults(value, (*way, step))
+            continue
+        try:
+            expression(value)
+        except ValueError as fault:
+            yield (*way, step), str(fault)
+
+
+def _steps(node: Json) -> Iterable[tuple[Step, Json]]:
+    return node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ())
 
 
 def expression(text: Json) -> Path | Call:

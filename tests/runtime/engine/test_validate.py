@@ -54,6 +54,8 @@ def crowd(branches: int, length: int) -> Json:
     return asl(Crowd=ending("Parallel", Branches=made))
 
 
+A_PATH = "$.States.A.Parameters['a.$']"
+
 STEP_LISTS: list[Wrong] = [
     (None, "$", "must be an object with steps, or a state machine, not null", None),
     ([], "$", "not a list", None),
@@ -181,7 +183,7 @@ MACHINES: list[Wrong] = [
     (asl(A=ending("Pass", Assign=[])), "$.States.A.Assign", "must be an object, not a list", None),
     (asl(A=ending("Pass", Assign={"a b": 1})), "$.States.A.Assign['a b']", "cannot be the name of a variable", None),
     (asl(A=ending("Pass", Assign={"states.$": "$"})), "$.States.A.Assign['states.$']", "cannot be the name", None),
-    (asl(A=ending("Pass", Assign={"a.$": "x"})), "$.States.A.Assign", "no intrinsic function 'x'", None),
+    (asl(A=ending("Pass", Assign={"a.$": "x"})), "$.States.A.Assign['a.$']", "no intrinsic function 'x'", None),
     (asl(A=ending("Pass", Assign={"x" * 81: 1})), f"$.States.A.Assign.{'x' * 81}", "cannot be the name", None),
     (
         asl(A=ending("Parallel", Assign={"x": 1}, Branches=[asl(B=ending("Pass", Assign={"x.$": "$"}))])),
@@ -248,13 +250,13 @@ MACHINES: list[Wrong] = [
         None,
     ),
     (asl(A=ending("Pass", OutputPath=[])), "$.States.A.OutputPath", "must be a string, not a list", None),
-    (asl(A=ending("Pass", Parameters={"a.$": 1})), "$.States.A.Parameters", "must be a path or an intrinsic", None),
-    (asl(A=ending("Pass", Parameters={"a.$": "x"})), "$.States.A.Parameters", "no intrinsic function 'x'", None),
-    (asl(A=ending("Pass", Parameters=[{"a.$": "$.["}])), "$.States.A.Parameters", "is not a path", None),
+    (asl(A=ending("Pass", Parameters={"a.$": 1})), A_PATH, "must be a path or an intrinsic", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "x"})), A_PATH, "no intrinsic function 'x'", None),
+    (asl(A=ending("Pass", Parameters=[{"a.$": "$.["}])), "$.States.A.Parameters[0]['a.$']", "is not a path", None),
     (asl(A=ending("Pass", Parameters={"a": 1, "a.$": "$"})), "$.States.A.Parameters", "'a' is given twice", None),
-    (asl(A=ending("Pass", Parameters={"a.$": "States.Nope()"})), "$.States.A.Parameters", "'States.Nope'", None),
-    (asl(A=ending("Pass", Parameters={"a.$": "States.Format("})), "$.States.A.Parameters", "what is ''", None),
-    (asl(A=ending("Pass", Parameters={"a.$": "States.JsonMerge($)"})), "$.States.A.Parameters", "takes 3 arg", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "States.Nope()"})), A_PATH, "'States.Nope'", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "States.Format("})), A_PATH, "what is ''", None),
+    (asl(A=ending("Pass", Parameters={"a.$": "States.JsonMerge($)"})), A_PATH, "takes 3 arg", None),
     (asl(A=ending("Task")), "$.States.A", "a Task state needs the field 'Resource'", None),
     (asl(A=ending("Task", Resource="step3")), "$.States.A.Resource", "no step type 'step3'", "did you mean 'step2'?"),
     (asl(A=ending("Task", Resource=[])), "$.States.A.Resource", "must be a string, not a list", None),
@@ -554,6 +556,13 @@ CODES = [
 def test_a_fault_is_of_one_of_awss_kinds(definition: Json, codes: list[str]) -> None:
     """And these come together or alone as AWS was seen to answer: github.com/floci-io/floci/pull/2786."""
     assert [one.code for one in validate.workflow(definition, FUNCTIONS)] == codes
+
+
+def test_all_that_is_wrong_in_a_template_is_told_at_once() -> None:
+    wrong = {"a.$": "$.[", "b": [{"c.$": 1}, {"d": 1, "d.$": "$"}], "e.$": "$.fine"}
+    faults = validate.workflow(asl(A=ending("Pass", Parameters=wrong)), FUNCTIONS)
+    place = "/States/A/Parameters"
+    assert [one.where.pointer for one in faults] == [f"{place}/a.$", f"{place}/b/0/c.$", f"{place}/b/1"]
 
 
 def test_one_mistake_is_told_once() -> None:
