@@ -25,8 +25,8 @@ from runtime.engine.transition import Transition, transition
 from runtime.ids import new_execution_id
 from runtime.workflows import Latest
 
-READ_BACK_PAUSES = (0.0, 0.1, 0.3, 0.5)
-"""The pauses before looks at what became of a start: no client waits for longer."""
+READ_BACK_PAUSES, READ_BACK_SECONDS = (0.0, 0.1, 0.3, 0.5), 3.0
+"""The pauses before looks at what became of a start, and after how long no other look begins: the client waits."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,13 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
 
 def _was_written(own: NewExecution) -> bool:
     """Whether a start was committed although the connection broke. Raises Unavailable when nobody can tell."""
+    began = time.monotonic()
     for pause in READ_BACK_PAUSES:
         time.sleep(pause)
         with suppress(*AWAY), database.connection_context():
             return Execution.select().where(Execution.id == own.id).exists()
+        if time.monotonic() - began > READ_BACK_SECONDS:  # the server does not even refuse: it is frozen
+            break
     raise Unavailable("The database went away while this was written: it may be done. Send it again with a key.")
 
 
