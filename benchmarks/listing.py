@@ -8,6 +8,7 @@ processor's time is told as well, which does not grow when others work on the ma
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ def main() -> None:
             fill("others", options.executions, "FAILED")
             analyse()
             assert others
+            gc.freeze()  # what this process was filled with is no part of what a page costs
             print(f"{name}, {options.executions} executions beside as many", flush=True)
             for what, given in questions(arn, version, alias).items():
                 for size in (100, 1_000):
