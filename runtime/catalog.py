@@ -229,8 +229,7 @@ def _retry(value: Any) -> Any:
 
 def _refuse_faults(faults: Iterator[kinds.Fault]) -> None:
     for fault in faults:
-        hint = f" ({fault.hint})" if fault.hint else ""
-        raise ValueError(f"{fault.path.removeprefix('$.')}: {fault.message}{hint}".removeprefix("$: "))
+        raise ValueError(f"{fault.path.removeprefix('$.')}: {fault.told}".removeprefix("$: "))
 
 
 _MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {

@@ -45,7 +45,7 @@ def workflow_row(name: str, version: Version) -> WorkflowRow:
 
 def workflow_view(name: str, version: Version, warnings: Sequence[Fault] = ()) -> WorkflowView:
     """``warnings`` have their paths below the definition, which a request's body has in ``definition``."""
-    said = tuple(WarningView(str(ROOT / "definition" / one.where.steps), one.message) for one in warnings)
+    said = tuple(WarningView(str(ROOT / "definition" / one.where.steps), one.told) for one in warnings)
     return WorkflowView(**vars(workflow_row(name, version)), definition=json.loads(version.definition), warnings=said)
 
 

@@ -50,9 +50,8 @@ def refusal(faults: Sequence[DefinitionFault]) -> InvalidDefinition:
 
 def as_aws(fault: Fault) -> DefinitionFault:
     """A fault in AWS's form; it gives no place to a machine that has no end."""
-    hint = f" ({fault.hint})" if fault.hint else ""
     nowhere = fault.code == NO_END and fault.where == ROOT
-    return DefinitionFault(fault.code, fault.message + hint, "" if nowhere else fault.where.location)
+    return DefinitionFault(fault.code, fault.told, "" if nowhere else fault.where.location)
 
 
 def waits_outside(resource: str) -> bool:

@@ -51,6 +51,11 @@ class Fault:
     def path(self) -> str:
         return str(self.where)
 
+    @property
+    def told(self) -> str:
+        """The message with its hint."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 Kind = Callable[[Json, Place], Iterator[Fault]]
 
