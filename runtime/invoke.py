@@ -266,7 +266,8 @@ def _too_large(reading: Reading) -> Outcome:
 def _failed(error: Mapping[str, Any]) -> Outcome:
     payload = json.dumps(error, ensure_ascii=False)
     if kind := error.get("errorType"):
-        return Outcome(error=str(kind)[:ERROR_CHARS], cause=payload[:CAUSE_CHARS])
+        cause = payload if len(payload) <= CAUSE_CHARS else payload[:CAUSE_CHARS].rstrip("}")  # a cut object looks cut
+        return Outcome(error=str(kind)[:ERROR_CHARS], cause=cause)
     cause = "The cause could not be determined because Lambda did not return an error type. Returned payload: "
     return Outcome(error="Lambda.Unknown", cause=(cause + payload)[:CAUSE_CHARS])
 

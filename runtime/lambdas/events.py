@@ -216,7 +216,6 @@ def _failures(destination: str, again: Json, record: Mapping[str, Json]) -> dict
     """What becomes of an event that failed: a function's own error is JSON, unless it was so long that it was cut; what
     is said of it from outside is not."""
     own = {"responsePayload.$": "States.StringToJson($.error.Cause)"}
-    cut = ["States.IntrinsicFailure"]
     other = {"responsePayload": {"errorType.$": "$.error.Error", "errorMessage.$": "$.error.Cause"}}
     return {
         "IsJson": {
@@ -224,11 +223,7 @@ def _failures(destination: str, again: Json, record: Mapping[str, Json]) -> dict
             "Choices": [{"Variable": "$.error.Cause", "StringMatches": "{*}", "Next": "OnFailure"}],
             "Default": "OnOtherFailure",
         },
-        "OnFailure": {
-            **_told(destination, again, {**record, **own}),
-            "Retry": [{"ErrorEquals": cut, "MaxAttempts": 0}, THROTTLED, again],
-            "Catch": [{"ErrorEquals": cut, "ResultPath": None, "Next": "OnOtherFailure"}],
-        },
+        "OnFailure": _told(destination, again, {**record, **own}),
         "OnOtherFailure": _told(destination, again, {**record, **other}),
     }
 
