@@ -1,0 +1,129 @@
+-- claim --
+PREPARE claim(uuid, text, bigint, text[], boolean) AS
+WITH x AS MATERIALIZED (
+  SELECT e.* FROM execution e
+  WHERE e.id = (SELECT execution_id FROM task WHERE id = $1) AND e.status = 'IN_PROGRESS' AND NOT e.paused
+  FOR UPDATE OF e),
+cur AS MATERIALIZED (
+  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND (split_part(t.function, '::', 1) = ANY($4)
+      OR EXISTS (SELECT FROM stored_function f WHERE f.name = split_part(t.function, '::', 1)))
+    AND ($5 OR t.losses < 2) FOR UPDATE OF t),
+mine AS (
+  UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = $2, lease_until = (extract(epoch from statement_timestamp()) * 1000)::bigint + $3,
+    started_at = (extract(epoch from statement_timestamp()) * 1000)::bigint, missing_since = NULL, deadline_at = (extract(epoch from statement_timestamp()) * 1000)::bigint + (t.timeout_seconds * 1000)::bigint,
+    beat_by = (extract(epoch from statement_timestamp()) * 1000)::bigint + (t.heartbeat_seconds * 1000)::bigint
+  FROM cur WHERE t.id = cur.id RETURNING t.*),
+counted AS (
+  UPDATE execution v SET history_count = v.history_count + 1 FROM mine WHERE v.id = mine.execution_id),
+line AS (
+  INSERT INTO history (execution_id, id, type, at, frame, step, details)
+  SELECT mine.execution_id, e.history_count + 1, 'TaskStarted', (extract(epoch from statement_timestamp()) * 1000)::bigint, mine.frame, mine.step,
+    json_build_object('task', mine.number, 'attempt', mine.attempt)::text FROM mine, x e)
+SELECT mine.id, mine.execution_id, mine.number, mine.frame, mine.entry, mine.step, mine.function, mine.attempt,
+  mine.owner, mine.retries, mine.losses, mine.timeout_seconds, mine.token, mine.input, e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at, e.parent, e.redrives, e.redriven_at, e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, e.begun, e.children, e.variables, (extract(epoch from statement_timestamp()) * 1000)::bigint
+FROM mine, x e
+
+-- finish --
+PREPARE finish(uuid, int, int, uuid, int, text, text, text,
+  text, int, bigint, text, text, int, text, int, int, text, text, text,
+  text[], text[], text[], text[],
+  uuid, int, int, text, text, text, double precision, boolean, boolean, bigint, uuid, int, text) AS
+WITH x AS MATERIALIZED (
+  SELECT history_count FROM execution
+  WHERE id = $1 AND revision = $2 AND history_count = $3 AND status = 'IN_PROGRESS' AND NOT paused FOR UPDATE),
+cur AS MATERIALIZED (
+  SELECT t.id, t.started_at FROM task t, x
+  WHERE t.id = $4 AND t.attempt = $5 AND t.owner = $6 AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
+n AS MATERIALIZED (
+  SELECT t.id FROM task t, cur WHERE t.id = $25 AND t.status = 'PENDING' FOR UPDATE OF t),
+go AS MATERIALIZED (
+  SELECT x.history_count FROM x, cur WHERE $25 IS NULL OR $32 OR EXISTS (SELECT FROM n)),
+done AS (
+  UPDATE task t SET status = 'COMPLETED', result = $7, error = NULL, cause = NULL, finished_at = (extract(epoch from statement_timestamp()) * 1000)::bigint,
+    owner = NULL, lease_until = NULL, deadline_at = NULL
+  FROM go WHERE t.id = $4),
+tried AS (
+  INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
+  SELECT $4, $5, $6, 'COMPLETED', $8, cur.started_at, (extract(epoch from statement_timestamp()) * 1000)::bigint FROM go, cur),
+taken AS (
+  UPDATE task t SET status = CASE WHEN $33 THEN 'IN_PROGRESS' ELSE 'QUEUED' END,
+    attempt = t.attempt + $33::int, owner = CASE WHEN $33 THEN $6 END, entry = $27, input = $30,
+    lease_until = CASE WHEN $33 THEN (extract(epoch from statement_timestamp()) * 1000)::bigint + $34 END, started_at = CASE WHEN $33 THEN (extract(epoch from statement_timestamp()) * 1000)::bigint END, queued_at = (extract(epoch from statement_timestamp()) * 1000)::bigint,
+    timeout_seconds = $31, deadline_at = CASE WHEN $33 THEN (extract(epoch from statement_timestamp()) * 1000)::bigint + ($31 * 1000)::bigint END
+  FROM go WHERE t.id = $25 AND NOT $32 RETURNING CASE WHEN $33 THEN t.attempt END AS attempt),
+made AS (
+  INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, owner,
+    lease_until, deadline_at, timeout_seconds, queued_at, data, input, created_at, started_at)
+  SELECT $25, $1, $26, '', $27, $28, $29, CASE WHEN $33 THEN 'IN_PROGRESS' ELSE 'QUEUED' END, $33::int, 0, 0,
+    CASE WHEN $33 THEN $6 END, CASE WHEN $33 THEN (extract(epoch from statement_timestamp()) * 1000)::bigint + $34 END,
+    CASE WHEN $33 THEN (extract(epoch from statement_timestamp()) * 1000)::bigint + ($31 * 1000)::bigint END, $31, (extract(epoch from statement_timestamp()) * 1000)::bigint, 'null', $30, (extract(epoch from statement_timestamp()) * 1000)::bigint, CASE WHEN $33 THEN (extract(epoch from statement_timestamp()) * 1000)::bigint END
+  FROM go WHERE $25 IS NOT NULL AND $32 RETURNING CASE WHEN $33 THEN attempt END AS attempt),
+moved AS (
+  UPDATE execution v SET state = $9, entry = $10, entered_at = $11, waiting = $12, retries = $13, open = $14,
+    data = $15, begun = $16, children = $17, variables = $18, status = $19, output = $20, revision = v.revision + 1,
+    history_count = v.history_count + cardinality($21),
+    finished_at = CASE WHEN $19 <> 'IN_PROGRESS' THEN (extract(epoch from statement_timestamp()) * 1000)::bigint END
+  FROM go WHERE v.id = $1),
+lines AS (
+  INSERT INTO history (execution_id, id, type, at, frame, step, details)
+  SELECT $1, go.history_count + u.place, u.type, (extract(epoch from statement_timestamp()) * 1000)::bigint, u.frame, u.step, u.details
+  FROM go, unnest($21, $22, $23, $24) WITH ORDINALITY u(type, frame, step, details, place)),
+told AS (
+  INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
+  SELECT m.execution_id, m.frame, m.entry, $36, $37, (extract(epoch from statement_timestamp()) * 1000)::bigint FROM go, map_run m
+  WHERE m.id = $35 AND m.status = 'RUNNING' ON CONFLICT DO NOTHING)
+SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT attempt FROM made), (extract(epoch from statement_timestamp()) * 1000)::bigint
+
+-- heartbeat --
+PREPARE heartbeat(text[], int[], text, bigint) AS
+WITH asked AS MATERIALIZED (
+  SELECT id, attempt FROM unnest($1::uuid[], $2) u(id, attempt)),
+held AS MATERIALIZED (
+  SELECT t.id FROM task t, asked
+  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
+  FOR UPDATE OF t SKIP LOCKED),
+kept AS (
+  UPDATE task t SET lease_until = (extract(epoch from statement_timestamp()) * 1000)::bigint + $4 FROM held WHERE t.id = held.id)
+SELECT t.id, t.attempt FROM task t, asked
+WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
+
+-- start --
+PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, int, int, text,
+  text, text, text, text, text, text, bigint,
+  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[], text[],
+  text[], text[], int[], bigint[], text[], text[], int[], text[], text[], int[], int[], text[], text[],
+  text[], int[], int[], text[], bigint[],
+  text[], text[], text[], text[], int, text, text, text) AS
+WITH kept AS (
+  INSERT INTO start_key (key, body_hash, execution_id, created_at)
+  SELECT $23, $24, $1, $25 WHERE $23 IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
+begun AS (
+  INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
+    state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
+    created_at, published, alias, trace, parent, finished_at)
+  SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+    $25, $60, $61, $62, $63, CASE WHEN $7 <> 'IN_PROGRESS' THEN (extract(epoch from statement_timestamp()) * 1000)::bigint END
+  WHERE $23 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
+tasks AS (
+  INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
+    queued_at, finished_at, deadline_at, data, input, timeout_seconds, token, heartbeat_seconds, created_at)
+  SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
+    CASE WHEN u.status = 'QUEUED' THEN (extract(epoch from statement_timestamp()) * 1000)::bigint END, CASE WHEN u.status = 'CANCELLED' THEN (extract(epoch from statement_timestamp()) * 1000)::bigint END,
+    CASE WHEN u.status = 'IN_PROGRESS' THEN (extract(epoch from statement_timestamp()) * 1000)::bigint + (u.seconds::double precision * 1000)::bigint END, u.data, u.input,
+    u.seconds::double precision, u.token, u.heartbeat::double precision, $25
+  FROM begun, unnest($26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
+    u(id, number, frame, entry, step, function, status, data, input, seconds, token, heartbeat)),
+frames AS (
+  INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output,
+    begun, children, variables, item)
+  SELECT begun.id, u.* FROM begun, unnest($38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)
+    u(path, state, entry, entered_at, waiting, retries, open, data, output, begun, children, variables, item)),
+timers AS (
+  INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
+  SELECT begun.id, u.frame, u.entry, u.number, u.kind, (extract(epoch from statement_timestamp()) * 1000)::bigint + u.delay
+  FROM begun, unnest($51, $52, $53, $54, $55) u(frame, entry, number, kind, delay)),
+lines AS (
+  INSERT INTO history (execution_id, id, type, at, frame, step, details)
+  SELECT begun.id, u.place, u.type, (extract(epoch from statement_timestamp()) * 1000)::bigint, u.frame, u.step, u.details
+  FROM begun, unnest($56, $57, $58, $59) WITH ORDINALITY u(type, frame, step, details, place))
+SELECT EXISTS (SELECT FROM begun)

@@ -1,0 +1,21 @@
+"""The schema and the hot statements that a release of Stepwell was made of, as ``write.py`` kept them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RELEASES = sorted(path.name for path in HERE.iterdir() if path.name[0].isdigit())
+
+
+def schema(release: str, dialect: str) -> str:
+    """The statements that make the tables of a release and note its migrations. ``dialect``: sqlite, postgresql."""
+    return (HERE / release / f"schema.{dialect}.sql").read_text(encoding="utf-8")
+
+
+def statements(release: str, dialect: str) -> dict[str, str]:
+    """The hot statements of a release by name."""
+    text = (HERE / release / f"statements.{dialect}.sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- (\w+) --\n", text, flags=re.MULTILINE)[1:]
+    return {name: sql.strip() for name, sql in zip(parts[::2], parts[1::2], strict=True)}

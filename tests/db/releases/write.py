@@ -1,0 +1,87 @@
+"""``python -m tests.db.releases.write 0.2.0``: keeps today's schema and hot statements as those of a release.
+
+A process of a release may run beside a newer schema, and a database of a release is migrated by newer code. Tests read
+the files to try both; a file that was released is never changed.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from db import postgresql, sqlite
+from db.database import connect, database
+from db.migrate import migrate
+from tests.programs import find_postgres
+from tests.services import any_postgres, fresh_database
+
+HERE = Path(__file__).parent
+STATEMENT = re.compile(r"(?:SELECT|INSERT|UPDATE|DELETE|PREPARE|WITH)\b")
+VOLATILE = re.compile(r"^(?:--|\\|SET |SELECT pg_catalog\.set_config).*\n", re.MULTILINE)
+"""Lines of pg_dump that name its version, its session or a random key."""
+APPLIED = "INSERT INTO schema_migration (name, applied) VALUES ('{}', '2026-11-24 00:00:00')"
+
+
+def main(release: str) -> None:
+    """Write the four files of a release."""
+    folder = HERE / release
+    folder.mkdir()
+    texts = {
+        "schema.sqlite.sql": sqlite_schema(),
+        "schema.postgresql.sql": postgresql_schema(),
+        "statements.sqlite.sql": named(sqlite_statements()),
+        "statements.postgresql.sql": named(sorted(postgresql.PREPARE.items())),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def named(statements: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> str:
+    """Statements as one text, each below its name; ``tests.db.releases.read`` takes it apart."""
+    return "\n\n".join(f"-- {name} --\n{sql.strip()}" for name, sql in statements) + "\n"
+
+
+def sqlite_statements() -> Iterator[tuple[str, str]]:
+    """Every statement that stands as a constant in SQLite's half of the hot path."""
+    for name, value in vars(sqlite).items():
+        if name.isupper() and isinstance(value, str) and STATEMENT.match(value.strip()):
+            yield name, value
+
+
+def sqlite_schema() -> str:
+    """The schema as a new SQLite file has it after every migration, with the migrations that were applied."""
+    with tempfile.TemporaryDirectory() as folder:
+        connect(f"sqlite:///{folder}/stepwell.db")
+        migrate()
+        with database.connection_context():
+            made = database.execute_sql(
+                "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+            )
+            return "".join(f"{sql};\n" for (sql,) in made.fetchall()) + _applied()
+
+
+def postgresql_schema() -> str:
+    """The same of PostgreSQL, by pg_dump."""
+    with any_postgres() as server, fresh_database(server) as url:
+        connect(url)
+        migrate()
+        with database.connection_context():
+            applied = _applied()
+        dump = [find_postgres() / "pg_dump", "--schema-only", "--no-owner", "--no-privileges", url]
+        text = subprocess.run(dump, check=True, capture_output=True, text=True).stdout
+    assert urlsplit(url).password not in text
+    return re.sub(r"\n{2,}", "\n", VOLATILE.sub("", text)).strip() + "\n" + applied
+
+
+def _applied() -> str:
+    rows = database.execute_sql("SELECT name FROM schema_migration ORDER BY name").fetchall()
+    return "".join(f"{APPLIED.format(name)};\n" for (name,) in rows)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
