@@ -13,6 +13,7 @@ RUN useradd --uid 10001 --create-home stepwell \
  && install --directory --owner=stepwell --group=stepwell /data/artifacts /data/outbox /data/code
 
 COPY gunicorn.conf.py ./
+COPY stepwell ./stepwell
 COPY db ./db
 COPY runtime ./runtime
 COPY functions ./functions
@@ -30,4 +31,4 @@ EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/health\", timeout=4)"]
 
-CMD ["gunicorn", "--graceful-timeout", "25", "runtime.app:create_app()"]
+CMD ["gunicorn", "--graceful-timeout", "25", "stepwell.runtime.app:create_app()"]

@@ -36,7 +36,7 @@ torture: $(CAN_TEST)
 check: $(CAN_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m tests.typed
 	$(BIN)/python -m pytest --quiet tests/test_layers.py
 
 format: $(CAN_TEST)

@@ -15,9 +15,9 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from functions.errors import InvalidRequest, StepwellError
-from runtime.auth_guard import check_address
-from runtime.settings import read_settings
+from stepwell.functions.errors import InvalidRequest, StepwellError
+from stepwell.runtime.http.access_keys import check_address
+from stepwell.runtime.settings import read_settings
 
 
 class JsonWorker(ThreadWorker):

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from runtime.engine import events
-from runtime.engine.commands import DispatchTask
-from runtime.engine.definition import StateMachine
-from runtime.engine.execution import Execution
-from runtime.engine.load import load
-from runtime.engine.transition import transition
+from stepwell.runtime.engine.core import events
+from stepwell.runtime.engine.core.commands import DispatchTask
+from stepwell.runtime.engine.core.execution import Execution
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.transition import transition
 
 Json = Any
 

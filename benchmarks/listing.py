@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.wire import Json, houses, made, said, timed
-from db.database import database, transaction
-from db.models import Execution, Version, Workflow
-from runtime.ids import new_execution_id
+from stepwell.db.database import database, transaction
+from stepwell.db.models import Execution, Version, Workflow
+from stepwell.runtime.ids import new_execution_id
 
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 BATCH = 400

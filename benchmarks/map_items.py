@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from db import queries
-from db.database import connect, database
-from db.migrate import migrate
-from db.models import MapRun
-from runtime.context import Runtime
-from runtime.invoke import Outcome, Target
-from runtime.settings import Settings
+from stepwell.db import queries
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.db.models import MapRun
+from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.invoke.invoker import Outcome, Target
+from stepwell.runtime.settings import Settings
 from tests.runtime.stage import Script, Stage, machine, returns, task
 from tests.services import any_postgres, fresh_database
 

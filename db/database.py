@@ -21,7 +21,7 @@ from peewee import Database, DatabaseProxy, OperationalError
 from playhouse.db_url import parse as parse_url
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
-from db.silence import WatchedConnection
+from stepwell.db.watchdog import WatchedConnection
 
 database = DatabaseProxy()
 _writing = threading.RLock()
@@ -75,6 +75,12 @@ def unhurried() -> Iterator[None]:
         database.execute_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
         with database.connection().patient(inf):
             yield
+
+
+def locked(model: Any, *where: Any) -> Any:
+    """The one row, locked until the transaction ends; None when there is none."""
+    query = model.select().where(*where)
+    return (query if is_sqlite() else query.for_update()).first()
 
 
 class _Pool(PooledPostgresqlDatabase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, TextField
 
-from db.table import IdField, Table
+from stepwell.db.columns import IdField, Table
 
 
 class StoredFunction(Table):

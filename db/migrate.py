@@ -1,4 +1,7 @@
-"""``python -m db.migrate``: bring the database at DATABASE_URL to the newest schema. Safe to repeat, and at once."""
+"""``python -m stepwell.db.migrate`` brings the database at DATABASE_URL to the newest schema.
+
+It is safe to repeat, and to run in several processes at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 
 from playhouse.migrations import Runner
 
-from db.database import connect, database, is_sqlite, unhurried
+from stepwell.db.database import connect, database, is_sqlite, unhurried
 
 DIRECTORY = Path(__file__).parent / "migrations"
 LOCK = 5_737_096  # any number that is ours alone

@@ -12,7 +12,8 @@ from peewee import (
     TextField,
 )
 
-from db.function_models import (
+from stepwell.db.columns import IdField, Table
+from stepwell.db.function_models import (
     EventConfig,
     FunctionAlias,
     FunctionCode,
@@ -21,7 +22,6 @@ from db.function_models import (
     FunctionVersion,
     StoredFunction,
 )
-from db.table import IdField, Table
 
 
 class Workflow(Table):

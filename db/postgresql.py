@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg2 import errors
 
-from db.values import OFTEN_LOST, values_of
+from stepwell.db.values import OFTEN_LOST, values_of
 
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 

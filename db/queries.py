@@ -15,9 +15,9 @@ from typing import Any
 from peewee import SQL
 from peewee import __exception_wrapper__ as wrapped_errors
 
-from db import postgresql, sqlite
-from db.database import database, is_sqlite, transaction
-from db.values import CLAIMED
+from stepwell.db import postgresql, sqlite
+from stepwell.db.database import database, is_sqlite, transaction
+from stepwell.db.values import CLAIMED
 
 IN_MAP_RUN, PLACE = "substr(parent, 1, 40)", "CAST(substr(parent, 42) AS INTEGER)"
 """Of an execution that belongs to a map run: ``run:<its id>``, and which one of its executions it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from db.values import CLAIMED, OFTEN_LOST, values_of
+from stepwell.db.values import CLAIMED, OFTEN_LOST, values_of
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from peewee import PeeweeException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from db.database import connect
-from db.migrate import migrate
-from emulator.clients import exports
-from functions.errors import InvalidRequest
-from runtime import logs
-from runtime.app import create_app
-from runtime.catalog import CatalogError
-from runtime.context import Runtime, build
-from runtime.settings import Settings, SettingsError, read_settings
-from runtime.worker import EmbeddedConsumer, StepwellConsumer, StepwellHuey
+from stepwell.db.database import connect
+from stepwell.db.migrate import migrate
+from stepwell.emulator.clients import exports
+from stepwell.functions.errors import InvalidRequest
+from stepwell.runtime import logs
+from stepwell.runtime.app import create_app
+from stepwell.runtime.assembly import Runtime, build
+from stepwell.runtime.catalog.catalog import CatalogError
+from stepwell.runtime.settings import Settings, SettingsError, read_settings
+from stepwell.runtime.worker import EmbeddedConsumer, StepwellConsumer, StepwellHuey
 
 GRACE_SECONDS = 10
 SIGNAL_SECONDS = 0.5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from functions.contract import REGION
-from runtime.settings import Settings
+from stepwell.functions.contract import REGION
+from stepwell.runtime.settings import Settings
 
 ANY_KEY = "stepwell"
 """Clients sign with some key, though nobody looks at it."""

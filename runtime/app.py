@@ -1,4 +1,7 @@
-"""The web process: Flask takes every request and hands it to the gateway. ``gunicorn "runtime.app:create_app()"``."""
+"""The web process: Flask takes every request and hands it to the gateway.
+
+``gunicorn "stepwell.runtime.app:create_app()"`` runs it.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ from urllib.parse import quote
 
 import flask
 
-from functions.contract import ApiContext
-from runtime import logs
-from runtime.catalog import Catalog
-from runtime.context import build
-from runtime.gateway import Gateway, Invoker
-from runtime.http_event import Request, joined
-from runtime.settings import Settings, read_settings
+from stepwell.functions.contract import ApiContext
+from stepwell.runtime import logs
+from stepwell.runtime.assembly import build
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.gateway import Gateway, Invoker
+from stepwell.runtime.http.request import Request, joined
+from stepwell.runtime.settings import Settings, read_settings
 
 
 class Rooms(Protocol):
-    """What the web process stands on; ``runtime.context.build`` makes the real one."""
+    """What the web process stands on; ``stepwell.runtime.assembly.build`` makes the real one."""
 
     @property
     def catalog(self) -> Catalog: ...

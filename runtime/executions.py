@@ -16,30 +16,30 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from db import queries
-from db.database import database, transaction
-from db.models import Attempt, Execution, Task
-from db.queries import Claimed, Finish
-from functions.errors import (
-    Conflict,
-    NotFound,
-    TaskClosed,
-)
-from runtime import hotpath, ledger, map_runs, parents, pausing, redrives, rows, starting, tokens
-from runtime.away import Done
-from runtime.crashpoints import reach
-from runtime.engine import commands, events, execution, jsontext, retry
-from runtime.engine.jsontext import Json
-from runtime.engine.limits import EngineLimits
-from runtime.engine.transition import FramesMissing, Transition, transition
-from runtime.guards import Guard, Outcome, TokenAnswer, TokenGuard
-from runtime.hotpath import Moment
-from runtime.ids import is_id, task_id
-from runtime.parents import ParentGuard
-from runtime.rings import Rings
-from runtime.rows import Effects
-from runtime.starting import Started, Wanted
-from runtime.workflows import Latest, Workflows, limits_of
+from stepwell.db import queries
+from stepwell.db.database import database, locked, transaction
+from stepwell.db.models import Attempt, Execution, Task
+from stepwell.db.queries import Claimed, Finish, clock_sql
+from stepwell.functions.errors import Conflict, NotFound, TaskClosed
+from stepwell.runtime.crashpoints import reach
+from stepwell.runtime.engine.core import commands, events, execution, retry
+from stepwell.runtime.engine.transition import FramesMissing, Transition, transition
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.ids import is_id, task_id
+from stepwell.runtime.map_runs import pump
+from stepwell.runtime.moves import completion, history, hot_path, rows, task_tokens
+from stepwell.runtime.moves import redrive as redrives
+from stepwell.runtime.moves import start as starting
+from stepwell.runtime.moves.completion import ParentGuard
+from stepwell.runtime.moves.effects import Rings
+from stepwell.runtime.moves.guards import Guard, Outcome, TokenAnswer, TokenGuard
+from stepwell.runtime.moves.hot_path import Moment
+from stepwell.runtime.moves.rows import Effects
+from stepwell.runtime.moves.start import Started, Wanted
+from stepwell.runtime.outage import Done
+from stepwell.runtime.workflows import Latest, Workflows, limits_of
 
 log = logging.getLogger("stepwell.executions")
 
@@ -98,9 +98,9 @@ class Executions:
         output = json.loads(result)
         machine = self.workflows.machine(claim.version_id)
         moment, limits = Moment(claim.now + took_ms, _seed()), limits_of(claim.workflow, self.limits)
-        move = hotpath.decide(claim, output, machine, moment, limits)
+        move = hot_path.decide(claim, output, machine, moment, limits)
         if move is not None:
-            finish = hotpath.finish(move, result, logs, may_go_on, self.lease_ms)
+            finish = hot_path.finish(move, result, logs, may_go_on, self.lease_ms)
             with database.connection_context():
                 reach("finish.before_commit")
                 done = queries.finish(finish)
@@ -133,7 +133,7 @@ class Executions:
         It counts whether the handler still runs, has returned, or has to run again: the token is the same.
         """
         with database.connection_context():
-            task = tokens.task_of(token)
+            task = task_tokens.task_of(token)
 
         def event(at: int, task: Task | None) -> events.Event:
             assert task is not None
@@ -149,7 +149,7 @@ class Executions:
 
     def heartbeat(self, token: str) -> None:
         """Ask for longer on behalf of whoever holds a task token. Raises InvalidToken, TaskClosed."""
-        tokens.beat(token)
+        task_tokens.beat(token)
 
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
         """Take a task's failure: its Retry, its Catch or the execution's end follow."""
@@ -174,7 +174,7 @@ class Executions:
             if kind == commands.EXECUTION:
                 return events.ExecutionTimedOut(at, _seed())
             if task is not None:
-                return parents.event_of(at, _seed(), task)
+                return completion.event_of(at, _seed(), task)
             return events.TimerFired(at, _seed(), frame, entry, number)
 
         if kind == commands.RUN:
@@ -187,14 +187,14 @@ class Executions:
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
         """Look after a map run; None when there is none, or it was looked after meanwhile."""
-        if not map_runs.is_asked_for(execution_id, frame, entry):
+        if not pump.is_asked_for(execution_id, frame, entry):
             return None
-        row = rows.locked(Execution, Execution.id == execution_id)
+        row = locked(Execution, Execution.id == execution_id)
         if row is None or row.status != execution.IN_PROGRESS:
-            map_runs.forget(execution_id, frame, entry)
+            pump.forget(execution_id, frame, entry)
             return None
-        house = map_runs.House(self.workflows, self.limits, self.artifacts, _seed())
-        pumped = map_runs.pump(row, frame, entry, house)
+        house = pump.House(self.workflows, self.limits, self.artifacts, _seed())
+        pumped = pump.pump(row, frame, entry, house)
         if pumped is None or pumped.event is None:
             return None if pumped is None else pumped.effects
         return pumped.effects.with_those(self._written(row, pumped.event, 0) or Effects())
@@ -203,13 +203,13 @@ class Executions:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
         guard = Guard(claim.id, claim.attempt, claim.owner)
         with database.connection_context(), transaction():
-            row = rows.locked(Execution, Execution.id == claim.execution_id)
-            task = None if row is None else rows.locked(Task, *guard.conditions())
+            row = locked(Execution, Execution.id == claim.execution_id)
+            task = None if row is None else locked(Task, *guard.conditions())
             if task is None:
                 return self._drop_answered(claim, logs)
             rows.close_attempt(task, "COMPLETED", logs=logs)
             Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
-            ledger.append(row, ledger.submitted(claim, result, self.limits.payload))
+            history.append(row, history.submitted(claim, result, self.limits.payload))
             reach("await.before_commit")
         reach("await.after_commit")
 
@@ -250,12 +250,12 @@ class Executions:
         effects = Effects()
         with database.connection_context():
             with transaction():
-                row = rows.locked(Execution, Execution.id == execution_id)
+                row = locked(Execution, Execution.id == execution_id)
                 if row is not None and row.status == execution.IN_PROGRESS and row.paused != paused:
                     Execution.update(paused=paused, revision=Execution.revision + 1).where(
                         Execution.id == execution_id
                     ).execute()
-                    effects = pausing.requeue(execution_id, paused)
+                    effects = _requeue(execution_id, paused)
                 reach("pause.before_commit")
             reach("pause.after_commit")
             if row is None or row.status != execution.IN_PROGRESS:
@@ -272,13 +272,13 @@ class Executions:
 
     # Inside
 
-    def _go_on(self, finish: Finish, move: hotpath.Move, done: queries.Finished) -> Claimed | None:
+    def _go_on(self, finish: Finish, move: hot_path.Move, done: queries.Finished) -> Claimed | None:
         """What this worker does after a move in one statement: the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
             self.bell.ring([finish.next.id])
         if finish.run is not None:
             self.bell.wake_timers()
-        return hotpath.next_claim(finish, move, done)
+        return hot_path.next_claim(finish, move, done)
 
     def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:
         guard = Guard(claim.id, claim.attempt, claim.owner)
@@ -320,12 +320,12 @@ class Executions:
         outcome: Outcome | None,
         timer: tuple[str, int, int, str] | None,
     ) -> Effects | None:
-        row = rows.locked(Execution, Execution.id == execution_id)
+        row = locked(Execution, Execution.id == execution_id)
         if timer is not None and not rows.take_timer(execution_id, timer):
             return None
         if row is None or row.status != execution.IN_PROGRESS:
             return None
-        task = None if guard is None else rows.locked(Task, *guard.conditions())
+        task = None if guard is None else locked(Task, *guard.conditions())
         if guard is not None and task is None:
             return None
         event = make(queries.now(), task)
@@ -348,7 +348,7 @@ class Executions:
         first()
         effects = rows.save(row, before, move)
         if row.parent is not None and move.execution.status != execution.IN_PROGRESS:
-            effects.timers |= parents.tell(row.parent)
+            effects.timers |= completion.tell(row.parent)
         return effects
 
     def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
@@ -368,6 +368,15 @@ class Executions:
             self.bell.wake_timers()
         if effects.cancelled:
             self.bell.drop_cancelled()
+
+
+def _requeue(execution_id: str, paused: bool) -> Effects:
+    """Take an execution's queued tasks out of everybody's sight, or bring them back and let its map runs go on."""
+    queued = Task.update(queued_at=None if paused else clock_sql(), missing_since=None).where(
+        Task.execution_id == execution_id, Task.status == "QUEUED"
+    )
+    found = [task.id for task in queued.returning(Task.id).execute()]
+    return Effects() if paused else Effects(found, pump.ask_again(execution_id))
 
 
 def _place(claim: Claimed) -> tuple[str, int, int]:

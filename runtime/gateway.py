@@ -13,23 +13,23 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
-from functions.api._schemas import SCHEMAS
-from functions.contract import ApiContext
-from functions.errors import StepwellError, Unavailable
-from runtime.auth_guard import Guard
-from runtime.away import is_away
-from runtime.aws import rest
-from runtime.aws.dispatch import StepFunctions
-from runtime.body_schema import BodySchema
-from runtime.catalog import Catalog, Function
-from runtime.engine import jsontext
-from runtime.http_body import drain, json_of, read_body
-from runtime.http_event import Request, event_of, locate
-from runtime.http_origin import Origins
-from runtime.http_response import MalformedResponse, Response, error_response, json_response, response_of
-from runtime.lambdas import files
-from runtime.routes import Router
-from runtime.settings import Limits, Settings
+from stepwell.functions.api._schemas import SCHEMAS
+from stepwell.functions.contract import ApiContext
+from stepwell.functions.errors import StepwellError, Unavailable
+from stepwell.runtime.aws import rest_protocol
+from stepwell.runtime.aws.json_protocol import StepFunctions
+from stepwell.runtime.catalog.catalog import Catalog, Function
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.http.access_keys import Guard
+from stepwell.runtime.http.body import drain, json_of, read_body
+from stepwell.runtime.http.body_schema import BodySchema
+from stepwell.runtime.http.origin import Origins
+from stepwell.runtime.http.request import Request, event_of, locate
+from stepwell.runtime.http.response import MalformedResponse, Response, error_response, json_response, response_of
+from stepwell.runtime.http.routes import Router
+from stepwell.runtime.lambdas import files
+from stepwell.runtime.outage import is_away
+from stepwell.runtime.settings import Limits, Settings
 
 log = logging.getLogger("stepwell.http")
 
@@ -91,9 +91,11 @@ class Gateway:
             response = self._answer(request, request_id)
         except Exception as fault:
             told = _told(fault, request, request_id)
-            response = rest.error_response(told) if rest.is_asked(request.target) else error_response(told)
+            response = (
+                rest_protocol.error_response(told) if rest_protocol.is_asked(request.target) else error_response(told)
+            )
             drain(request)
-        if rest.is_asked(request.target):
+        if rest_protocol.is_asked(request.target):
             response = response.with_header("x-amzn-requestid", request_id)
         if request.method == "HEAD":
             response = response.without_body()
@@ -102,7 +104,7 @@ class Gateway:
     def _answer(self, request: Request, request_id: str) -> Response:
         prove = self._guard.proof(request)
         location = locate(request.target)
-        match = self._router.choose(request.method, rest.segments_of(location))
+        match = self._router.choose(request.method, rest_protocol.segments_of(location))
         endpoint = self._endpoints[match.route.key]
         body = read_body(request, endpoint.limit)
         prove(body)
@@ -127,7 +129,7 @@ class BodyCheck:
 def _built_in(
     function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
 ) -> Endpoint:
-    kind = rest.Operation if function.kind == "lambda" else BuiltIn
+    kind = rest_protocol.Operation if function.kind == "lambda" else BuiltIn
     return kind(function, make_context, origins, limits)
 
 
@@ -140,7 +142,7 @@ class BuiltIn:
         self.limit: int = getattr(limits, function.body_limit)
         self._origins = origins
         self._body = BodyCheck(function, limits) if function.kind == "api" else None
-        self._handler = import_module(function.module).handler
+        self._handler = import_module(function.imported_as).handler
         self._make_context = make_context
 
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import stepwell
+
 ROOT = Path(__file__).resolve().parents[1]
+"""The folder that holds ``functions/``: the top of a checkout, or the installed package."""
+IMPORT_ROOT = Path(stepwell.__file__).resolve().parents[1]
+"""The folder that ``stepwell`` is imported from; a process that runs built-in handlers has it on its path."""
 _KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 

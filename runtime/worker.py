@@ -1,4 +1,4 @@
-"""The Huey app. ``huey_consumer runtime.worker.huey -k thread -w 8 -g TERM -t 25 -n`` runs it.
+"""The Huey app. ``huey_consumer stepwell.runtime.worker.huey -k thread -w 8 -g TERM -t 25 -n`` runs it.
 
 Huey carries the bell and runs the slots; it keeps nothing. Its retries, its schedule and its results are not used.
 """
@@ -12,10 +12,10 @@ from huey import Huey
 from huey.api import Task as HueyTask
 from huey.consumer import Consumer
 
-from runtime import logs
-from runtime.bell import JOB, QUEUE, MemoryBell, MessageSerializer, RedisBell
-from runtime.context import Runtime
-from runtime.settings import read_settings
+from stepwell.runtime import logs
+from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.settings import read_settings
+from stepwell.runtime.tasks.queue import JOB, QUEUE, MemoryBell, MessageSerializer, RedisBell
 
 log = logging.getLogger("stepwell.worker")
 
@@ -61,10 +61,11 @@ class StepwellHuey(Huey):
         self.work, self.rounds = runtime.worker()
         self.close = runtime.close
 
-        @self.task()
         def run(task_id: str) -> None:
             self.work.run(task_id)
 
+        run.__module__, _, name = JOB.rpartition(".")  # else Huey names the job after wherever this file is
+        self.task(name=name)(run)
         assert self._registry.string_to_task(JOB)
 
     def create_storage(self) -> RedisBell | MemoryBell:
@@ -93,7 +94,7 @@ class StepwellHuey(Huey):
 
 
 def __getattr__(name: str) -> Any:
-    """``runtime.worker.huey`` is made when huey_consumer asks for it; importing this module makes nothing."""
+    """``stepwell.runtime.worker.huey`` is made when huey_consumer asks for it; importing this module makes nothing."""
     if name != "huey":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     logs.configure()

@@ -10,24 +10,25 @@ from typing import Any
 
 from peewee import Case
 
-from db.database import database, transaction
-from db.models import Alias, Version, Workflow
-from functions.contract import ACCOUNT, REGION, ROLE
-from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
-from runtime.engine import flow, ignored, jsontext, names, steplist, validate
-from runtime.engine.definition import PlannedTask, StateMachine, TaskState
-from runtime.engine.fields import Constant
-from runtime.engine.history import resources_of
-from runtime.engine.home import Home
-from runtime.engine.limits import EngineLimits
-from runtime.engine.load import load
-from runtime.engine.places import ROOT, Place
-from runtime.engine.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
-from runtime.engine.steplist import Compiled, FunctionDefaults
-from runtime.engine.validate import Fault
-from runtime.ids import new_id
-from runtime.rows import clock_sql
-from runtime.settings import Limits
+from stepwell.db.database import database, transaction
+from stepwell.db.models import Alias, Version, Workflow
+from stepwell.db.queries import clock_sql
+from stepwell.functions.contract import ACCOUNT, REGION, ROLE
+from stepwell.functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
+from stepwell.runtime.engine.aws_history import resources_of
+from stepwell.runtime.engine.definition import flow, lint, steplist, validate
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.definition.model import PlannedTask, StateMachine, TaskState
+from stepwell.runtime.engine.definition.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
+from stepwell.runtime.engine.definition.steplist import Compiled, FunctionDefaults
+from stepwell.runtime.engine.definition.validate import Fault
+from stepwell.runtime.engine.language.fields import Constant
+from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values.arns import Home
+from stepwell.runtime.engine.values.json_places import ROOT, Place
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.settings import Limits
 
 Json = Any
 
@@ -134,7 +135,7 @@ class Workflows:
 
     def warnings(self, definition: Json) -> list[Fault]:
         """What a valid definition says that nothing comes of here."""
-        return ignored.warnings(definition, self.aliases)
+        return lint.warnings(definition, self.aliases)
 
     def latest(self, name: str) -> Latest:
         """The newest version of a workflow. Raises NotFound."""

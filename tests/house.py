@@ -14,6 +14,7 @@ from pathlib import Path
 Rule = Callable[[Path], Iterator[str]]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+PACKAGE = "stepwell."
 ENGINE = "runtime/engine"
 MAY_IMPORT = {
     "functions": {"functions"},
@@ -22,6 +23,7 @@ MAY_IMPORT = {
     "runtime": {"runtime", ENGINE, "functions", "db"},
     "emulator": {"emulator", "runtime", ENGINE, "functions", "db"},
 }
+FOLDERS = {name for name in MAY_IMPORT if "/" not in name}
 ROOMS = {*MAY_IMPORT, "tests", "benchmarks"}
 HANDLER_FOLDERS = ("functions/api", "functions/steps")
 
@@ -30,7 +32,7 @@ IMPURE = {
     *("glob", "io", "os", "pathlib", "shutil", "sqlite3", "sys", "tempfile"),
     *("http", "requests", "select", "selectors", "smtplib", "socket", "ssl", "urllib.error", "urllib.request"),
     *("random", "secrets", "time", "uuid", "zoneinfo"),
-    *("db", "flask", "huey", "peewee", "playhouse", "psycopg", "psycopg2", "redis", "werkzeug"),
+    *("flask", "huey", "peewee", "playhouse", "psycopg", "psycopg2", "redis", "werkzeug"),
 }
 PURE_ALL_THE_SAME = {"random.Random", "uuid.UUID"}  # with a seed, and from given bits, they are arithmetic
 IMPURE_CALLS = {"eval", "exec", "input", "open", "print"}
@@ -71,8 +73,7 @@ class Source:
 @cache
 def sources(house: Path) -> tuple[Source, ...]:
     """Every file of the rooms, read once."""
-    folders = [house / name for name in MAY_IMPORT if "/" not in name]
-    return tuple(_source(house, file) for folder in folders for file in sorted(folder.rglob("*.py")))
+    return tuple(_source(house, file) for folder in sorted(FOLDERS) for file in sorted((house / folder).rglob("*.py")))
 
 
 def each_room_imports_only_what_lies_below_it(house: Path) -> Iterator[str]:
@@ -103,6 +104,14 @@ def imports_are_written_from_the_top(house: Path) -> Iterator[str]:
         for node in ast.walk(source.tree):
             if isinstance(node, ast.ImportFrom) and node.level:
                 yield f"{source.path}:{node.lineno}: write the import from the top, not {'.' * node.level}"
+
+
+def imports_of_ours_say_stepwell(house: Path) -> Iterator[str]:
+    """Who installs Stepwell may have a ``db`` or ``functions`` of their own; a second name makes a second module."""
+    for source in sources(house):
+        for line, name in _written_imports(source):
+            if name.split(".")[0] in FOLDERS:
+                yield f"{source.path}:{line}: import {PACKAGE}{name}, not {name}"
 
 
 def no_import_leads_back(house: Path) -> Iterator[str]:
@@ -168,6 +177,7 @@ RULES: tuple[Rule, ...] = (
     a_function_imports_contract_errors_and_its_own_folder,
     the_engine_is_pure,
     imports_are_written_from_the_top,
+    imports_of_ours_say_stepwell,
     no_import_leads_back,
     a_file_is_no_longer_than_400_lines,
     a_function_is_no_longer_than_50_lines,
@@ -184,14 +194,8 @@ def room_of(path: str) -> str | None:
 
 
 def imports(source: Source) -> Iterator[tuple[int, str]]:
-    """Every dotted name that a file imports, wherever it does so, with the line; also by import_module("...")."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Call) and _last_name(node.func) in ("import_module", "__import__"):
-            yield from ((node.lineno, name) for name in _strings(node.args[:1]))
+    """Every dotted name that a file imports, wherever it does so, with the line; ours without ``stepwell.``."""
+    return ((line, name.removeprefix(PACKAGE)) for line, name in _written_imports(source))
 
 
 def length(function: Function) -> int:
@@ -230,6 +234,16 @@ def _impurities(source: Source) -> Iterator[tuple[int, str]]:
             yield node.lineno, f".{node.attr}"
         if isinstance(node, ast.Call) and _is_impure(node):
             yield node.lineno, f"call of {_last_name(node.func)}"
+
+
+def _written_imports(source: Source) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and _last_name(node.func) in ("import_module", "__import__"):
+            yield from ((node.lineno, name) for name in _strings(node.args[:1]))
 
 
 def _is_impure(call: ast.Call) -> bool:

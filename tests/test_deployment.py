@@ -23,7 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 
-from runtime.settings import READERS, read_settings
+from stepwell.runtime.settings import READERS, read_settings
 from tests.services import free_port, until
 
 ROOT = Path(__file__).resolve().parents[1]

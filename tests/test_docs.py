@@ -19,10 +19,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from functions import errors
-from runtime.catalog import Catalog
-from runtime.engine import intrinsics, rules, validate
-from runtime.settings import READERS, Limits, Settings
+from stepwell.functions import errors
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.engine.definition import rules, validate
+from stepwell.runtime.engine.language import intrinsics
+from stepwell.runtime.settings import READERS, Limits, Settings
 from tests.services import free_port, until
 
 ROOT = Path(__file__).resolve().parents[1]

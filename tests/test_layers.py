@@ -21,22 +21,26 @@ def function(count: int) -> str:
 
 BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
     house.each_room_imports_only_what_lies_below_it: [
-        ("functions/api/a.py", "import runtime.executions", "a.py:1: functions may not import runtime.executions"),
-        ("functions/api/a.py", "from db import models", "may not import db.models"),
-        ("db/a.py", "from runtime.engine import jsontext", "db may not import runtime.engine.jsontext"),
-        ("db/a.py", "def f():\n    import runtime", "a.py:2"),
-        ("db/a.py", "import_module('runtime.app')", "may not import runtime.app"),
-        ("runtime/a.py", "from emulator import web", "runtime may not import emulator.web"),
+        (
+            "functions/api/a.py",
+            "import stepwell.runtime.executions",
+            "a.py:1: functions may not import runtime.executions",
+        ),
+        ("functions/api/a.py", "from stepwell.db import models", "may not import db.models"),
+        ("db/a.py", "from stepwell.runtime.engine import jsontext", "db may not import runtime.engine.jsontext"),
+        ("db/a.py", "def f():\n    import stepwell.runtime", "a.py:2"),
+        ("db/a.py", "import_module('stepwell.runtime.app')", "may not import runtime.app"),
+        ("runtime/a.py", "from stepwell.emulator import web", "runtime may not import emulator.web"),
         ("runtime/a.py", "from tests import services", "may not import tests.services"),
-        ("runtime/engine/a.py", "import runtime.tasks", "runtime/engine may not import runtime.tasks"),
-        ("runtime/engine/a.py", "from functions import errors", "may not import functions.errors"),
+        ("runtime/engine/a.py", "import stepwell.runtime.tasks", "runtime/engine may not import runtime.tasks"),
+        ("runtime/engine/a.py", "from stepwell.functions import errors", "may not import functions.errors"),
     ],
     house.a_function_imports_contract_errors_and_its_own_folder: [
-        ("functions/api/a.py", "import functions.api.b", "functions.api._x; not functions.api.b"),
-        ("functions/api/a.py", "import functions", "not functions"),
-        ("functions/api/a.py", "from functions.steps._store import put", "not functions.steps._store.put"),
-        ("functions/steps/a.py", "from functions.steps import b", "not functions.steps.b"),
-        ("functions/contract.py", "from functions.api import _x", "not functions.api._x"),
+        ("functions/api/a.py", "import stepwell.functions.api.b", "functions.api._x; not functions.api.b"),
+        ("functions/api/a.py", "import stepwell.functions", "not functions"),
+        ("functions/api/a.py", "from stepwell.functions.steps._store import put", "not functions.steps._store.put"),
+        ("functions/steps/a.py", "from stepwell.functions.steps import b", "not functions.steps.b"),
+        ("functions/contract.py", "from stepwell.functions.api import _x", "not functions.api._x"),
     ],
     house.the_engine_is_pure: [
         ("runtime/engine/states/a.py", "import time", "a.py:1: the engine is pure: no import of time"),
@@ -53,9 +57,13 @@ BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
         ("db/a.py", "from . import b", "a.py:1: write the import from the top"),
         ("db/a.py", "from ..runtime import b", "a.py:1: write the import from the top"),
     ],
+    house.imports_of_ours_say_stepwell: [
+        ("runtime/a.py", "from db import models", "a.py:1: import stepwell.db.models, not db.models"),
+        ("emulator/a.py", "import_module('runtime.app')", "import stepwell.runtime.app, not runtime.app"),
+    ],
     house.no_import_leads_back: [
-        ("db/a.py", "import db.b", "db.a -> db.b -> db.a"),
-        ("db/a.py", "def f():\n    from db.b import x", "db.a -> db.b -> db.a"),
+        ("db/a.py", "import stepwell.db.b", "db.a -> db.b -> db.a"),
+        ("db/a.py", "def f():\n    from stepwell.db.b import x", "db.a -> db.b -> db.a"),
     ],
     house.a_file_is_no_longer_than_400_lines: [("db/a.py", lines(401), "db/a.py: 401 lines")],
     house.a_function_is_no_longer_than_50_lines: [
@@ -82,15 +90,21 @@ BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
 }
 
 ALLOWED = [
-    ("emulator/a.py", "from runtime.app import create_app\nfrom db import models\nimport functions.contract"),
+    (
+        "emulator/a.py",
+        "from stepwell.runtime.app import create_app\nfrom stepwell.db import models\nimport stepwell.functions",
+    ),
     (
         "runtime/a.py",
-        "from runtime.engine import jsontext\nimport db.queries, time, os\nfrom functions.errors import E",
+        "from stepwell.runtime.engine import trial\nimport stepwell.db.queries, time\nimport stepwell.functions.errors",
     ),
-    ("runtime/engine/a.py", "from runtime.engine.states import b\nfrom random import Random\nRandom(7)"),
+    ("runtime/engine/a.py", "from stepwell.runtime.engine.states import b\nfrom random import Random\nRandom(7)"),
     ("runtime/engine/a.py", "import json\nfrom urllib.parse import quote\nfrom datetime import datetime\nevent.at"),
-    ("functions/api/a.py", "from functions.api._x import y\nfrom functions import contract\nimport functions.errors"),
-    ("functions/api/_x.py", "import functions.contract"),
+    (
+        "functions/api/a.py",
+        "from stepwell.functions.api._x import y\nfrom stepwell.functions import contract, errors",
+    ),
+    ("functions/api/_x.py", "import stepwell.functions.contract"),
     ("functions/api/__init__.py", ""),
     ("functions/api/a.py", "import runtimes, tests_of_others, database"),
     ("db/a.py", "def f():\n if a: pass\n elif b: pass\n elif c: pass\n elif d: pass\n elif e: pass"),
@@ -128,7 +142,7 @@ def test_the_house_is_not_empty() -> None:
     ],
 )
 def test_a_breach_is_told(rule: house.Rule, path: str, text: str, told: str, tmp_path: Path) -> None:
-    plant(tmp_path, "db/b.py", "import db.a")
+    plant(tmp_path, "db/b.py", "import stepwell.db.a")
     (breach,) = rule(plant(tmp_path, path, text))
     assert told in breach
 

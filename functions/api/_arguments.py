@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.contract import Event, number_of
-from functions.errors import InvalidRequest
+from stepwell.functions.contract import Event, number_of
+from stepwell.functions.errors import InvalidRequest
 
 LONGEST_KEY = 255
 

@@ -1,4 +1,4 @@
-"""Renders the views of ``functions.contract`` as the REST surface shows them: camelCase, times in UTC."""
+"""Renders the views of ``stepwell.functions.contract`` as the REST surface shows them: camelCase, times in UTC."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from functions.contract import (
+from stepwell.functions.contract import (
     AttemptView,
     ExecutionRow,
     ExecutionView,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from functions.api import _shapes
-from functions.contract import ApiContext, Event, Response, body_of, reply
-from functions.errors import InvalidName
+from stepwell.functions.api import _shapes
+from stepwell.functions.contract import ApiContext, Event, Response, body_of, reply
+from stepwell.functions.errors import InvalidName
 
 ROUTE = "POST /workflows"
 BODY = {

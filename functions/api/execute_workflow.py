@@ -5,8 +5,8 @@ It is stored before this answers. The same request with the same Idempotency-Key
 
 from __future__ import annotations
 
-from functions.api import _arguments, _shapes
-from functions.contract import ApiContext, Event, Response, body_of, path_of, reply
+from stepwell.functions.api import _arguments, _shapes
+from stepwell.functions.contract import ApiContext, Event, Response, body_of, path_of, reply
 
 ROUTE = "POST /workflows/{name}/execute"
 BODY = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response, body_of, path_of
+from stepwell.functions.contract import ApiContext, Event, Response, body_of, path_of
 
 ROUTE = "POST /tasks/{token}/failure"
 BODY = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from urllib.parse import quote
 
-from functions.contract import ApiContext, Event, Response, path_of
-from functions.errors import NotFound
+from stepwell.functions.contract import ApiContext, Event, Response, path_of
+from stepwell.functions.errors import NotFound
 
 ROUTE = "GET /artifacts/{key+}"
 ANSWERS = {200: {"contentMediaType": "application/octet-stream"}}

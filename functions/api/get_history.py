@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.api import _arguments, _shapes
-from functions.contract import ApiContext, Event, Response, number_of, path_of, reply
+from stepwell.functions.api import _arguments, _shapes
+from stepwell.functions.contract import ApiContext, Event, Response, number_of, path_of, reply
 
 ROUTE = "GET /executions/{id}/history"
 QUERY = {

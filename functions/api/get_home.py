@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response
+from stepwell.functions.contract import ApiContext, Event, Response
 
 ROUTE = "GET /"
 ANSWERS = {302: None}

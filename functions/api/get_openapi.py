@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response, reply
+from stepwell.functions.contract import ApiContext, Event, Response, reply
 
 ROUTE = "GET /openapi.json"
 ANSWERS = {

@@ -6,7 +6,7 @@ queue did not take, and results that came too late to count. Both cost time only
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response, reply
+from stepwell.functions.contract import ApiContext, Event, Response, reply
 
 ROUTE = "GET /ready"
 ANSWERS = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.api import _shapes
-from functions.contract import ApiContext, Event, Response, path_of, reply
+from stepwell.functions.api import _shapes
+from stepwell.functions.contract import ApiContext, Event, Response, path_of, reply
 
 ROUTE = "GET /tasks/{id}"
 ANSWERS = {200: {"$ref": "#/components/schemas/Task"}}

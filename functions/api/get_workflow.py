@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from functions.api import _shapes
-from functions.contract import ApiContext, Event, Response, path_of, reply, word_of
+from stepwell.functions.api import _shapes
+from stepwell.functions.contract import ApiContext, Event, Response, path_of, reply, word_of
 
 ROUTE = "GET /workflows/{name}"
 QUERY = {

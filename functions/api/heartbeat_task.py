@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response, path_of
+from stepwell.functions.contract import ApiContext, Event, Response, path_of
 
 ROUTE = "POST /tasks/{token}/heartbeat"
 ANSWERS = {204: None}

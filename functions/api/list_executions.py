@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.api import _arguments, _shapes
-from functions.contract import EXECUTION_STATUSES, ApiContext, Event, Response, query_of, reply, word_of
+from stepwell.functions.api import _arguments, _shapes
+from stepwell.functions.contract import EXECUTION_STATUSES, ApiContext, Event, Response, query_of, reply, word_of
 
 ROUTE = "GET /executions"
 QUERY = {

@@ -5,8 +5,8 @@ The parent's event holds the results of its children, in order, as ``children: [
 
 from __future__ import annotations
 
-from functions.api import _arguments, _shapes
-from functions.contract import ApiContext, Event, Response, body_of, reply
+from stepwell.functions.api import _arguments, _shapes
+from stepwell.functions.contract import ApiContext, Event, Response, body_of, reply
 
 ROUTE = "POST /flows"
 BODY = {"$ref": "#/components/schemas/Flow"}

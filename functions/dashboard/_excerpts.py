@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from functions.contract import Json
+from stepwell.functions.contract import Json
 
 SHOWN = 4096
 _PRETTY = json.JSONEncoder(ensure_ascii=False, indent=2)

@@ -19,9 +19,9 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from functions.contract import ApiContext, Event, Response, instant
-from functions.dashboard import _excerpts, _times
-from functions.errors import StepwellError
+from stepwell.functions.contract import ApiContext, Event, Response, instant
+from stepwell.functions.dashboard import _excerpts, _times
+from stepwell.functions.errors import StepwellError
 
 Handler = Callable[[Event, ApiContext], Response]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.contract import Event, query_of
+from stepwell.functions.contract import Event, query_of
 
 
 def asked(event: Event) -> Event:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from functions.contract import EXECUTION_STATUSES, OPEN_TASK_STATUSES, ApiContext, Event, Response, query_of, word_of
-from functions.dashboard import _page, _query
+from stepwell.functions.contract import (
+    EXECUTION_STATUSES,
+    OPEN_TASK_STATUSES,
+    ApiContext,
+    Event,
+    Response,
+    query_of,
+    word_of,
+)
+from stepwell.functions.dashboard import _page, _query
 
 ROUTE = "GET /queues"
 QUERY = {

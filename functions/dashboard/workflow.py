@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.contract import ApiContext, Event, Response, path_of, query_of
-from functions.dashboard import _page, _query
+from stepwell.functions.contract import ApiContext, Event, Response, path_of, query_of
+from stepwell.functions.dashboard import _page, _query
 
 ROUTE = "GET /queues/workflows/{name}"
 QUERY = {"cursor": {"type": "string", "description": "versions older than the page before"}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.lambda_api._errors import InvalidParameterValueException
+from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 Json = Any
 

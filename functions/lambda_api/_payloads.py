@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from functions.lambda_api._errors import InvalidRequestContentException, RequestTooLargeException
+from stepwell.functions.errors.lambda_ import InvalidRequestContentException, RequestTooLargeException
 
 MOST_BYTES = {"RequestResponse": 6_291_456, "DryRun": 6_291_456, "Event": 1 << 20}
 

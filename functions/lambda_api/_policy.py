@@ -9,9 +9,9 @@ import json
 import re
 from collections.abc import Sequence
 
-from functions.lambda_api._errors import InvalidParameterValueException
-from functions.lambda_api._names import LATEST, Reference
-from functions.lambda_api._rooms import Json
+from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.lambda_ import Json
+from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 MOST_BYTES = 20_480
 _CONDITIONS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.lambda_api import _names
-from functions.lambda_api._names import Reference
-from functions.lambda_api._rooms import Alias, EventRules, Function
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.lambda_ import Alias, EventRules, Function
 
 Json = Any
 
@@ -28,7 +28,7 @@ def modified(at: int) -> str:
 def alias(view: Alias) -> dict[str, Json]:
     """An AliasConfiguration."""
     return {
-        "AliasArn": _names.arn(view.function, view.alias),
+        "AliasArn": function_names.arn(view.function, view.alias),
         "Name": view.alias,
         "FunctionVersion": view.version,
         "Description": view.description,
@@ -41,7 +41,7 @@ def event_rules(function: Reference, view: EventRules) -> dict[str, Json]:
     """A FunctionEventInvokeConfig."""
     chosen = {"OnSuccess": view.on_success, "OnFailure": view.on_failure}
     return {
-        "FunctionArn": _names.arn(function.name, function.qualifier or _names.LATEST),
+        "FunctionArn": function_names.arn(function.name, function.qualifier or function_names.LATEST),
         "LastModified": view.modified_at / 1000,
         "MaximumRetryAttempts": view.retries,
         "MaximumEventAgeInSeconds": view.max_age,
@@ -71,7 +71,7 @@ def configuration(view: Function) -> dict[str, Json]:
         **{name: option for name, option in view.options.items() if option not in _NOTHING},
         "Description": view.options["Description"],
         "FunctionName": view.name,
-        "FunctionArn": _names.arn(view.name, view.qualifier),
+        "FunctionArn": function_names.arn(view.name, view.qualifier),
         "CodeSize": view.code_size,
         "CodeSha256": view.code_sha256,
         "LastModified": modified(view.modified_at),

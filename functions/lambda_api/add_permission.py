@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 
-from functions.lambda_api import _names, _policy
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _policy
 
 ROUTE = "POST /2015-03-31/functions/{FunctionName}/policy"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    function = _names.reference(given)
+    function = function_names.reference(given)
     statement = _policy.statement(function, given)
     context.lambda_policies.add(function, statement, given.get("RevisionId"))
     return {"Statement": json.dumps(statement, separators=(",", ":"))}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Alias, Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Alias, Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "POST /2015-03-31/functions/{FunctionName}/aliases"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
     wanted = Alias(given["Name"], given["FunctionVersion"], _shapes.weights(given), given.get("Description", ""))
-    return _shapes.alias(context.lambda_aliases.create(_names.reference(given), wanted))
+    return _shapes.alias(context.lambda_aliases.create(function_names.reference(given), wanted))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _options, _shapes
-from functions.lambda_api._errors import InvalidParameterValueException
-from functions.lambda_api._rooms import Json, LambdaContext, NewFunction
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext, NewFunction
+from stepwell.functions.errors.lambda_ import InvalidParameterValueException
+from stepwell.functions.lambda_api import _options, _shapes
 
 ROUTE = "POST /2015-03-31/functions"
 BODY_LIMIT = "code_body"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    function = _names.referred(given["FunctionName"])
+    function = function_names.referred(given["FunctionName"])
     options = {**_options.DEFAULTS, **_options.chosen(given)}
     if not {"Runtime", "Handler"} <= options.keys() or given.get("PackageType") == "Image":
         raise InvalidParameterValueException(

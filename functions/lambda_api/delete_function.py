@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
 
 ROUTE = "DELETE /2015-03-31/functions/{FunctionName}"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    context.lambdas.delete(_names.reference(given))
+    context.lambdas.delete(function_names.reference(given))
     return {"StatusCode": 204}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
 
 ROUTE = "DELETE /2017-10-31/functions/{FunctionName}/concurrency"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    context.lambdas.reserve(_names.reference(given), None)
+    context.lambdas.reserve(function_names.reference(given), None)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
 
 ROUTE = "GET /2016-08-19/account-settings"
 CONCURRENT = 1000

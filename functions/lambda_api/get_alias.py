@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2015-03-31/functions/{FunctionName}/aliases/{Name}"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    return _shapes.alias(context.lambda_aliases.get(_names.reference(given), given["Name"]))
+    return _shapes.alias(context.lambda_aliases.get(function_names.reference(given), given["Name"]))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2015-03-31/functions/{FunctionName}"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    found = context.lambdas.get(_names.reference(given))
+    found = context.lambdas.get(function_names.reference(given))
     return {
         "Configuration": _shapes.configuration(found.function),
         "Code": {"RepositoryType": "Stepwell"},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
 
 ROUTE = "GET /2020-06-30/functions/{FunctionName}/code-signing-config"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    found = context.lambdas.get(_names.reference(given))
+    found = context.lambdas.get(function_names.reference(given))
     return {"CodeSigningConfigArn": "", "FunctionName": found.function.name}

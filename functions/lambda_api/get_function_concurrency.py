@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
 
 ROUTE = "GET /2019-09-30/functions/{FunctionName}/concurrency"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    return {"ReservedConcurrentExecutions": context.lambdas.get(_names.reference(given)).reserved}
+    return {"ReservedConcurrentExecutions": context.lambdas.get(function_names.reference(given)).reserved}

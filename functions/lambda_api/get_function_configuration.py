@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2015-03-31/functions/{FunctionName}/configuration"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    return _shapes.configuration(context.lambdas.get(_names.reference(given)).function)
+    return _shapes.configuration(context.lambdas.get(function_names.reference(given)).function)

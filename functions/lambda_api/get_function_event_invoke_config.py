@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2019-09-25/functions/{FunctionName}/event-invoke-config"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    function = _names.reference(given)
+    function = function_names.reference(given)
     return _shapes.event_rules(function, context.lambda_events.rules(function))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _policy
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _policy
 
 ROUTE = "GET /2015-03-31/functions/{FunctionName}/policy"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    found = context.lambda_policies.get(_names.reference(given))
+    found = context.lambda_policies.get(function_names.reference(given))
     return {"Policy": _policy.text(found.statements), "RevisionId": found.revision}

@@ -6,9 +6,10 @@ import base64
 import binascii
 import json
 
-from functions.lambda_api import _names, _payloads
-from functions.lambda_api._errors import InvalidRequestContentException
-from functions.lambda_api._rooms import Call, Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Call, Json, LambdaContext
+from stepwell.functions.errors.lambda_ import InvalidRequestContentException
+from stepwell.functions.lambda_api import _payloads
 
 ROUTE = "POST /2015-03-31/functions/{FunctionName}/invocations"
 BODY_LIMIT = "invoke_body"
@@ -17,7 +18,7 @@ LOG_BYTES = 4096
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    function = _names.reference(given)
+    function = function_names.reference(given)
     kind = given.get("InvocationType", "RequestResponse")
     call = Call(_payloads.read(given.get("Payload") or b"{}", kind), context.request_id, _client_context(given))
     if kind == "DryRun":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _payloads
-from functions.lambda_api._rooms import Call, Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Call, Json, LambdaContext
+from stepwell.functions.lambda_api import _payloads
 
 ROUTE = "POST /2014-11-13/functions/{FunctionName}/invoke-async"
 BODY_LIMIT = "invoke_body"
@@ -11,5 +12,5 @@ BODY_LIMIT = "invoke_body"
 
 def handler(given: Json, context: LambdaContext) -> Json:
     payload = _payloads.read(given["InvokeArgs"] or b"{}", "Event")
-    context.lambda_events.send(_names.reference(given), Call(payload, context.request_id))
+    context.lambda_events.send(function_names.reference(given), Call(payload, context.request_id))
     return {"Status": 202}

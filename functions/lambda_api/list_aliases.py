@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2015-03-31/functions/{FunctionName}/aliases"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
     page = context.lambda_aliases.list(
-        _names.reference(given),
+        function_names.reference(given),
         version=given.get("FunctionVersion"),
         limit=min(given.get("MaxItems", _shapes.PAGE), _shapes.PAGE),
         cursor=given.get("Marker"),

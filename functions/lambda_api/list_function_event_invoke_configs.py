@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._names import Reference
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2019-09-25/functions/{FunctionName}/event-invoke-config/list"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    name = _names.reference(given).name
+    name = function_names.reference(given).name
     limit = min(given.get("MaxItems", _shapes.PAGE), _shapes.PAGE)
     page = context.lambda_events.list(Reference(name), limit=limit, cursor=given.get("Marker"))
     configs = [_shapes.event_rules(Reference(name, qualifier), rules) for qualifier, rules in page.items]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2015-03-31/functions"
 

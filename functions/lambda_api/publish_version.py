@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "POST /2015-03-31/functions/{FunctionName}/versions"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
     published = context.lambdas.publish(
-        _names.reference(given), given.get("CodeSha256"), given.get("Description"), given.get("RevisionId")
+        function_names.reference(given), given.get("CodeSha256"), given.get("Description"), given.get("RevisionId")
     )
     return _shapes.configuration(published)

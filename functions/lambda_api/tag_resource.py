@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
 
 ROUTE = "POST /2017-03-31/tags/{Resource}"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    context.lambdas.tag(_names.referred(given["Resource"]), given["Tags"])
+    context.lambdas.tag(function_names.referred(given["Resource"]), given["Tags"])
     return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "PUT /2015-03-31/functions/{FunctionName}/aliases/{Name}"
 
@@ -13,5 +14,5 @@ def handler(given: Json, context: LambdaContext) -> Json:
     changes = {own: given[name] for name, own in members.items() if name in given}
     if "RoutingConfig" in given:
         changes["weights"] = _shapes.weights(given)
-    function = _names.reference(given)
+    function = function_names.reference(given)
     return _shapes.alias(context.lambda_aliases.update(function, given["Name"], changes, given.get("RevisionId")))

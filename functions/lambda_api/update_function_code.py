@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _options, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext, Update
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext, Update
+from stepwell.functions.lambda_api import _options, _shapes
 
 ROUTE = "PUT /2015-03-31/functions/{FunctionName}/code"
 BODY_LIMIT = "code_body"
@@ -18,4 +19,4 @@ def handler(given: Json, context: LambdaContext) -> Json:
         publish=given.get("Publish", False),
         dry_run=given.get("DryRun", False),
     )
-    return _shapes.configuration(context.lambdas.update(_names.reference(given), change))
+    return _shapes.configuration(context.lambdas.update(function_names.reference(given), change))

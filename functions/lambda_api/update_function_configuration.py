@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functions.lambda_api import _names, _options, _shapes
-from functions.lambda_api._rooms import Json, LambdaContext, Update
+from stepwell.functions.contract import function_names
+from stepwell.functions.contract.lambda_ import Json, LambdaContext, Update
+from stepwell.functions.lambda_api import _options, _shapes
 
 ROUTE = "PUT /2015-03-31/functions/{FunctionName}/configuration"
 
@@ -11,4 +12,4 @@ ROUTE = "PUT /2015-03-31/functions/{FunctionName}/configuration"
 def handler(given: Json, context: LambdaContext) -> Json:
     chosen = _options.chosen(given)
     change = Update(options=lambda before: {**before, **chosen}, revision=given.get("RevisionId"))
-    return _shapes.configuration(context.lambdas.update(_names.reference(given), change))
+    return _shapes.configuration(context.lambdas.update(function_names.reference(given), change))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from functions.sfn import _arns
-from functions.sfn._errors import (
+from stepwell.functions.contract import arns as _arns
+from stepwell.functions.errors.step_functions import (
     InvalidArn,
     InvalidEncryptionConfiguration,
     InvalidLoggingConfiguration,

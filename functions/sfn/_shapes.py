@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from functions.contract import ROLE, Page
-from functions.sfn import _arns
-from functions.sfn._rooms import (
+from stepwell.functions.contract import ROLE, Page, arns
+from stepwell.functions.contract.step_functions import (
     EXPRESS,
     ActivityView,
     AliasView,
@@ -59,7 +58,7 @@ def page(found: Page[Row], name: str, shape: Callable[[Row], Json]) -> dict[str,
 
 def activity_row(view: ActivityView) -> dict[str, Json]:
     return {
-        "activityArn": _arns.activity(view.name),
+        "activityArn": arns.activity(view.name),
         "name": view.name,
         "creationDate": seconds(view.created_at),
     }
@@ -67,7 +66,7 @@ def activity_row(view: ActivityView) -> dict[str, Json]:
 
 def machine_row(row: MachineRow) -> dict[str, Json]:
     return {
-        "stateMachineArn": _arns.machine(row.name),
+        "stateMachineArn": arns.machine(row.name),
         "name": row.name,
         "type": row.kind,
         "creationDate": seconds(row.created_at),
@@ -82,14 +81,14 @@ def configured(view: Machine, with_data: bool) -> dict[str, Json]:
 
 def version_row(view: Machine) -> dict[str, Json]:
     return {
-        "stateMachineVersionArn": _arns.machine(view.name, view.version),
+        "stateMachineVersionArn": arns.machine(view.name, view.version),
         "creationDate": seconds(view.version_created_at),
     }
 
 
 def alias_row(view: AliasView) -> dict[str, Json]:
     return {
-        "stateMachineAliasArn": _arns.machine(view.machine, view.name),
+        "stateMachineAliasArn": arns.machine(view.machine, view.name),
         "creationDate": seconds(view.created_at),
     }
 
@@ -100,7 +99,7 @@ def alias(view: AliasView) -> dict[str, Json]:
         "name": view.name,
         "description": view.description,
         "routingConfiguration": [
-            {"stateMachineVersionArn": _arns.machine(view.machine, version), "weight": weight}
+            {"stateMachineVersionArn": arns.machine(view.machine, version), "weight": weight}
             for version, weight in view.routes
         ],
         "updateDate": seconds(view.updated_at),
@@ -109,22 +108,22 @@ def alias(view: AliasView) -> dict[str, Json]:
 
 def execution_arn(view: Started) -> str:
     if view.kind == EXPRESS:
-        return _arns.express(view.machine, view.name, view.id)
-    return _arns.execution(view.machine, view.name)
+        return arns.express(view.machine, view.name, view.id)
+    return arns.execution(view.machine, view.name)
 
 
 def map_run_arn(row: RunRow | MapRunRow) -> str | None:
     """The map run, or the one that an execution belongs to, if it does."""
     if isinstance(row, MapRunRow):
-        return _arns.map_run(row.label, row.id)
-    return row.map_run and _arns.map_run(row.machine, row.map_run)
+        return arns.map_run(row.label, row.id)
+    return row.map_run and arns.map_run(row.machine, row.map_run)
 
 
 def map_run_row(row: MapRunRow) -> dict[str, Json]:
     return {
-        "executionArn": _arns.execution(row.machine, row.execution),
+        "executionArn": arns.execution(row.machine, row.execution),
         "mapRunArn": map_run_arn(row),
-        "stateMachineArn": _arns.machine(row.label),
+        "stateMachineArn": arns.machine(row.label),
         "startDate": seconds(row.started_at),
         "stopDate": seconds(row.stopped_at),
     }
@@ -154,13 +153,13 @@ def child_row(row: RunRow) -> dict[str, Json]:
 def run_row(row: RunRow) -> dict[str, Json]:
     return {
         "executionArn": execution_arn(row),
-        "stateMachineArn": _arns.machine(row.machine),
+        "stateMachineArn": arns.machine(row.machine),
         "name": row.name,
         "status": STATUSES[row.status],
         "startDate": seconds(row.started_at),
         "stopDate": seconds(row.stopped_at),
-        "stateMachineVersionArn": row.version and _arns.machine(row.machine, row.version),
-        "stateMachineAliasArn": row.alias and _arns.machine(row.machine, row.alias),
+        "stateMachineVersionArn": row.version and arns.machine(row.machine, row.version),
+        "stateMachineAliasArn": row.alias and arns.machine(row.machine, row.alias),
         "redriveCount": row.redrives,
         "redriveDate": seconds(row.redriven_at),
     }
@@ -189,7 +188,7 @@ def quick_run(view: QuickRun, with_data: bool) -> dict[str, Json]:
     }
     return {
         "executionArn": execution_arn(view),
-        "stateMachineArn": _arns.machine(view.machine),
+        "stateMachineArn": arns.machine(view.machine),
         "name": view.name,
         "startDate": seconds(view.started_at),
         "stopDate": seconds(view.stopped_at),

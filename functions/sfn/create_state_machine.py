@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import STANDARD, Json, NewMachine, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import STANDARD, Json, NewMachine, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.CreateStateMachine"
 
@@ -21,7 +22,7 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     )
     made = context.machines.create(wanted)
     return {
-        "stateMachineArn": _arns.machine(made.name),
+        "stateMachineArn": arns.machine(made.name),
         "creationDate": _shapes.seconds(made.created_at),
-        "stateMachineVersionArn": made.version and _arns.machine(made.name, made.version),
+        "stateMachineVersionArn": made.version and arns.machine(made.name, made.version),
     }

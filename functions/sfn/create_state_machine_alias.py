@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.CreateStateMachineAlias"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     machine, routes = _inputs.routes(event["routingConfiguration"])
-    made = context.aliases.create(_arns.alias(machine, event["name"]), routes, event.get("description"))
+    made = context.aliases.create(arns.alias(machine, event["name"]), routes, event.get("description"))
     return {
-        "stateMachineAliasArn": _arns.machine(made.machine, made.name),
+        "stateMachineAliasArn": arns.machine(made.machine, made.name),
         "creationDate": _shapes.seconds(made.created_at),
     }

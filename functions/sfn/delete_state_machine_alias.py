@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.DeleteStateMachineAlias"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    context.aliases.delete(_arns.parse_alias(event["stateMachineAliasArn"]))
+    context.aliases.delete(arns.parse_alias(event["stateMachineAliasArn"]))
     return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.DescribeActivity"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    found = context.activities.get(_arns.parse(event["activityArn"], _arns.ACTIVITY))
+    found = context.activities.get(arns.parse(event["activityArn"], arns.ACTIVITY))
     return {**_shapes.activity_row(found), "encryptionConfiguration": found.encryption}

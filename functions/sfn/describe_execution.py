@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.DescribeExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    found = context.runs.get(_arns.parse(event["executionArn"], _arns.EXECUTION))
+    found = context.runs.get(arns.parse(event["executionArn"], arns.EXECUTION))
     return _shapes.run(found, _inputs.with_data(event))

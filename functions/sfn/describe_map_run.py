@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.DescribeMapRun"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    return _shapes.map_run(context.map_runs.get(_arns.parse(event["mapRunArn"], _arns.MAP_RUN)))
+    return _shapes.map_run(context.map_runs.get(arns.parse(event["mapRunArn"], arns.MAP_RUN)))

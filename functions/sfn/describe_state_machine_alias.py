@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.DescribeStateMachineAlias"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    return _shapes.alias(context.aliases.get(_arns.parse_alias(event["stateMachineAliasArn"])))
+    return _shapes.alias(context.aliases.get(arns.parse_alias(event["stateMachineAliasArn"])))

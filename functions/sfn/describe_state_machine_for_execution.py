@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.DescribeStateMachineForExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse(event["executionArn"], _arns.EXECUTION)
+    arn = arns.parse(event["executionArn"], arns.EXECUTION)
     found = context.runs.machine(arn)
     name, _, label = found.name.rpartition("/")
     return {
         **_shapes.configured(found, _inputs.with_data(event)),
-        "stateMachineArn": _arns.machine(found.name),
+        "stateMachineArn": arns.machine(found.name),
         "name": name or found.name,
         "updateDate": _shapes.seconds(found.revised_at),
         "label": label if name else None,

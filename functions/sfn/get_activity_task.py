@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.GetActivityTask"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse(event["activityArn"], _arns.ACTIVITY)
+    arn = arns.parse(event["activityArn"], arns.ACTIVITY)
     task = context.activities.next_task(arn, event.get("workerName"))
     return None if task is None else {"taskToken": task.token, "input": task.input}

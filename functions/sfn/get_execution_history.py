@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.GetExecutionHistory"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     found = context.runs.history(
-        _arns.parse(event["executionArn"], _arns.EXECUTION),
+        arns.parse(event["executionArn"], arns.EXECUTION),
         limit=_inputs.limit(event),
         cursor=event.get("nextToken"),
         reverse=event.get("reverseOrder", False),

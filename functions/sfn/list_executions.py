@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._errors import ValidationException
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.errors.step_functions import ValidationException
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.ListExecutions"
 OURS = {theirs: ours for ours, theirs in _shapes.STATUSES.items()}
@@ -21,9 +22,9 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
         "cursor": event.get("nextToken"),
     }
     if "mapRunArn" in event:
-        of_run = context.map_runs.executions(_arns.parse(event["mapRunArn"], _arns.MAP_RUN), **asked)
+        of_run = context.map_runs.executions(arns.parse(event["mapRunArn"], arns.MAP_RUN), **asked)
         return _shapes.page(of_run, "executions", _shapes.child_row)
     if status == "PENDING_REDRIVE":
         raise ValidationException("The status filter PENDING_REDRIVE needs a mapRunArn")
-    found = context.runs.list(_arns.parse_machine(event["stateMachineArn"]), **asked)
+    found = context.runs.list(arns.parse_machine(event["stateMachineArn"]), **asked)
     return _shapes.page(found, "executions", _shapes.run_row)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.ListStateMachineVersions"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse_unqualified(event["stateMachineArn"])
+    arn = arns.parse_unqualified(event["stateMachineArn"])
     found = context.versions.list(arn, limit=_inputs.limit(event), cursor=event.get("nextToken"))
     return _shapes.page(found, "stateMachineVersions", _shapes.version_row)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.ListTagsForResource"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    found = context.tags.get(_arns.parse(event["resourceArn"], _arns.MACHINE, _arns.ACTIVITY))
+    found = context.tags.get(arns.parse(event["resourceArn"], arns.MACHINE, arns.ACTIVITY))
     return {"tags": [{"key": key, "value": value} for key, value in found.items()]}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.RedriveExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse(event["executionArn"], _arns.EXECUTION)
+    arn = arns.parse(event["executionArn"], arns.EXECUTION)
     redriven_at = context.runs.redrive(arn, event.get("clientToken"))
     return {"redriveDate": _shapes.seconds(redriven_at)}

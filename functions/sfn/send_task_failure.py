@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.sfn import _inputs
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.SendTaskFailure"
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.StartExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     begun = context.runs.start(
-        _arns.parse_machine(event["stateMachineArn"]),
+        arns.parse_machine(event["stateMachineArn"]),
         name=event.get("name"),
         input=event.get("input", "{}"),
         trace=event.get("traceHeader"),

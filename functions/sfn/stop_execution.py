@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.StopExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse(event["executionArn"], _arns.EXECUTION)
+    arn = arns.parse(event["executionArn"], arns.EXECUTION)
     ended_at = context.runs.stop(arn, event.get("error"), event.get("cause"))
     return {"stopDate": _shapes.seconds(ended_at)}

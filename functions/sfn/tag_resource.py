@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.TagResource"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse(event["resourceArn"], _arns.MACHINE, _arns.ACTIVITY)
+    arn = arns.parse(event["resourceArn"], arns.MACHINE, arns.ACTIVITY)
     context.tags.change(arn, add=_inputs.tags(event["tags"]), remove=())
     return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs
-from functions.sfn._errors import ValidationException
-from functions.sfn._rooms import Json, MapRunChanges, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, MapRunChanges, SfnContext
+from stepwell.functions.errors.step_functions import ValidationException
+from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.UpdateMapRun"
 _CHANGED = ("maxConcurrency", "toleratedFailurePercentage", "toleratedFailureCount")
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse(event["mapRunArn"], _arns.MAP_RUN)
+    arn = arns.parse(event["mapRunArn"], arns.MAP_RUN)
     if not set(_CHANGED) & event.keys():
         raise ValidationException(f"At least one of {', '.join(_CHANGED)} must be specified")
     context.map_runs.update(arn, MapRunChanges(*(event.get(name) for name in _CHANGED)))

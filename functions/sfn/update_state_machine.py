@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._errors import MissingRequiredParameter
-from functions.sfn._rooms import Json, NewMachine, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, NewMachine, SfnContext
+from stepwell.functions.errors.step_functions import MissingRequiredParameter
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.UpdateStateMachine"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse_unqualified(event["stateMachineArn"])
+    arn = arns.parse_unqualified(event["stateMachineArn"])
     _inputs.check_description(event)
     options = _inputs.options(event)
     if not options and "definition" not in event:
@@ -26,5 +27,5 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     return {
         "updateDate": _shapes.seconds(made.revised_at),
         "revisionId": made.revision,
-        "stateMachineVersionArn": made.version and _arns.machine(made.name, made.version),
+        "stateMachineVersionArn": made.version and arns.machine(made.name, made.version),
     }

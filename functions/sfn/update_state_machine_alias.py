@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functions.sfn import _arns, _inputs, _shapes
-from functions.sfn._errors import ValidationException
-from functions.sfn._rooms import Json, SfnContext
+from stepwell.functions.contract import arns
+from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.errors.step_functions import ValidationException
+from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.UpdateStateMachineAlias"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = _arns.parse_alias(event["stateMachineAliasArn"])
+    arn = arns.parse_alias(event["stateMachineAliasArn"])
     if not {"routingConfiguration", "description"} & event.keys():
         raise ValidationException("Either the routing configuration or the description must be specified")
     machine, routes = arn.name, None

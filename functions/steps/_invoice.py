@@ -13,8 +13,17 @@ import re
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
-from functions.contract import Event, Json
-from functions.steps._data import InvalidData, data_of, first, input_of, mapping, optional_text, result_of, text
+from stepwell.functions.contract import Event, Json
+from stepwell.functions.steps._data import (
+    InvalidData,
+    data_of,
+    first,
+    input_of,
+    mapping,
+    optional_text,
+    result_of,
+    text,
+)
 
 FIELDS = frozenset(
     {"number", "date", "dueDate", "currency", "seller", "buyer", "items", "notes", "totals"},

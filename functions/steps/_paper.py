@@ -15,7 +15,7 @@ import pymupdf_fonts
 from fpdf import FPDF, Align, FontFace, XPos, YPos
 from fpdf.enums import TableBordersLayout, VAlign
 
-from functions.contract import Json
+from stepwell.functions.contract import Json
 
 Color = tuple[int, int, int]
 

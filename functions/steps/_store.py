@@ -8,8 +8,8 @@ import re
 import secrets
 from pathlib import Path
 
-from functions.contract import Json
-from functions.steps._data import InvalidData
+from stepwell.functions.contract import Json
+from stepwell.functions.steps._data import InvalidData
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import InvalidData, data_of, text
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import InvalidData, data_of, text
 
 TIMEOUT_SECONDS = 30
 

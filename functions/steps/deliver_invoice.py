@@ -20,10 +20,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import InvalidData, data_of, first, idempotency_key_of, result_of, text
-from functions.steps._invoice import email, find
-from functions.steps._store import NotConfigured, digest, directory, read_artifact, safe, write
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import InvalidData, data_of, first, idempotency_key_of, result_of, text
+from stepwell.functions.steps._invoice import email, find
+from stepwell.functions.steps._store import NotConfigured, digest, directory, read_artifact, safe, write
 
 RETRY = {"maxAttempts": 4, "intervalSeconds": 2, "backoffRate": 2.0, "maxDelaySeconds": 60}
 TIMEOUT_SECONDS = 120

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import data_of, first, input_of
-from functions.steps._invoice import read
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import data_of, first, input_of
+from stepwell.functions.steps._invoice import read
 
 TIMEOUT_SECONDS = 30
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import data_of, retry_of, whole
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import data_of, retry_of, whole
 
 RETRY = {"maxAttempts": 5, "intervalSeconds": 1, "backoffRate": 1.0}
 TIMEOUT_SECONDS = 30

@@ -23,8 +23,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import InvalidData, data_of, idempotency_key_of, mapping, number, whole
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import InvalidData, data_of, idempotency_key_of, mapping, number, whole
 
 RETRY = {"maxAttempts": 3, "intervalSeconds": 1, "backoffRate": 2.0, "maxDelaySeconds": 30}
 TIMEOUT_SECONDS = 330

@@ -12,11 +12,11 @@ import hashlib
 import json
 import logging
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import idempotency_key_of
-from functions.steps._invoice import find
-from functions.steps._paper import render
-from functions.steps._store import digest, directory, safe, write
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import idempotency_key_of
+from stepwell.functions.steps._invoice import find
+from stepwell.functions.steps._paper import render
+from stepwell.functions.steps._store import digest, directory, safe, write
 
 TIMEOUT_SECONDS = 60
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import data_of, number
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import data_of, number
 
 TIMEOUT_SECONDS = 930
 

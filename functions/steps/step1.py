@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from functions.contract import Context, Event, Json
+from stepwell.functions.contract import Context, Event, Json
 
 TIMEOUT_SECONDS = 30
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from functions.contract import Context, Event, Json
-from functions.steps._data import result_of
+from stepwell.functions.contract import Context, Event, Json
+from stepwell.functions.steps._data import result_of
 
 TIMEOUT_SECONDS = 30
 

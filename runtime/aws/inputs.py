@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from functions.sfn._errors import SerializationException, ValidationException
-from runtime.aws.shapes import Forbidden, Mistyped, Model
+from stepwell.functions.errors.step_functions import SerializationException, ValidationException
+from stepwell.runtime.aws.model import Forbidden, Mistyped, Model
 
 Json = Any
 

@@ -11,8 +11,8 @@ import hashlib
 import json
 from typing import Any
 
-from functions.sfn._errors import InvalidToken
-from runtime.engine import jsontext
+from stepwell.functions.errors.step_functions import InvalidToken
+from stepwell.runtime.engine.values import jsontext
 
 Json = Any
 

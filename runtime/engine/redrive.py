@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from runtime.engine import execution
-from runtime.engine.execution import Frame, branch_of, child_path, parent_of
-from runtime.engine.run import Run
-from runtime.engine.states import distributed
+from stepwell.runtime.engine.core import execution
+from stepwell.runtime.engine.core.execution import Frame, branch_of, child_path, parent_of
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.states import distributed
+from stepwell.runtime.engine.values import entries
 
 
 def unfinished(frames: Mapping[str, Frame]) -> Iterator[Frame]:
@@ -41,7 +42,7 @@ def go_on(run: Run, frame: Frame, number: int) -> Frame | None:
             run.begin(parent, frame)
     else:
         run.cancel_children(frame)
-        entry = execution.redriven(frame.entry, number)
+        entry = entries.redriven(frame.entry, number)
         fresh = run.put(frame, entry=entry, entered_at=run.event.at, retries=(), open=0, begun=0, children=0)
         if frame.waiting == execution.FOR_RUN:
             distributed.go_on(run, fresh)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runtime.engine import events, execution, redrive
-from runtime.engine.commands import Command
-from runtime.engine.definition import StateMachine
-from runtime.engine.execution import Execution, Frame, HistoryEvent
-from runtime.engine.limits import LIMITS, EngineLimits
-from runtime.engine.run import Run
-from runtime.engine.standing import FramesMissing, QuotaExceeded
-from runtime.engine.states import distributed, task, wait
-from runtime.engine.states import table as states
+from stepwell.runtime.engine import redrive
+from stepwell.runtime.engine.core import events, execution
+from stepwell.runtime.engine.core.commands import Command
+from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.core.view import FramesMissing, QuotaExceeded
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.states import distributed, task, wait
+from stepwell.runtime.engine.states import table as states
+from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
 
 __all__ = ["FramesMissing", "Transition", "transition"]
 

@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runtime.engine import commands, dataflow, events, execution, retry
-from runtime.engine.definition import MapState, PassState, State, StateMachine, WorkState
-from runtime.engine.execution import Execution, Frame, HistoryEvent
-from runtime.engine.limits import EngineLimits
-from runtime.engine.run import Run
-from runtime.engine.standing import StateFault
-from runtime.engine.states.items import items_of
-from runtime.engine.transition import transition
+from stepwell.runtime.engine.core import commands, dataflow, events, execution, retry
+from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.core.view import StateFault
+from stepwell.runtime.engine.definition.model import MapState, PassState, State, StateMachine, WorkState
+from stepwell.runtime.engine.states.items import items_of
+from stepwell.runtime.engine.transition import transition
+from stepwell.runtime.engine.values.limits import EngineLimits
 
 Json = Any
 Work = Callable[[commands.DispatchTask], "Result | Failure"]

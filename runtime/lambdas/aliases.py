@@ -6,20 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from db.database import database
-from db.function_models import FunctionAlias, FunctionVersion
-from functions.contract import Page
-from functions.lambda_api._errors import (
+from stepwell.db.database import database
+from stepwell.db.function_models import FunctionAlias, FunctionVersion
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.lambda_ import Alias
+from stepwell.functions.errors.lambda_ import (
     InvalidParameterValueException,
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from functions.lambda_api._names import LATEST, Reference
-from functions.lambda_api._rooms import Alias
-from runtime.engine import jsontext
-from runtime.ids import new_id
-from runtime.lambdas import store
-from runtime.pages import page
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.lambdas import store
 
 Json = Any
 
@@ -67,7 +66,7 @@ class AliasRoom:
             query = query.where(FunctionAlias.version == version)
         with database.connection_context():
             found = list(query.order_by(FunctionAlias.alias).limit(limit + 1))
-        return page(found, limit, lambda one: one.alias, _view)
+        return page_of(found, limit, lambda one: one.alias, _view)
 
 
 def _check(function: Reference, wanted: Alias) -> None:

@@ -6,10 +6,10 @@ import json
 import math
 from datetime import datetime
 
-from functions.contract import instant
-from functions.lambda_api._errors import ServiceException
-from functions.lambda_api._rooms import Call, Ended
-from runtime.invoke import Outcome, Target
+from stepwell.functions.contract import instant
+from stepwell.functions.contract.lambda_ import Call, Ended
+from stepwell.functions.errors.lambda_ import ServiceException
+from stepwell.runtime.invoke.invoker import Outcome, Target
 
 TIMED_OUT = "Sandbox.Timedout"
 

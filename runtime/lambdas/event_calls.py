@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from db.database import database
-from db.function_models import EventConfig
-from db.queries import Claimed
-from functions.lambda_api._names import LATEST, Reference
-from functions.lambda_api._rooms import EventRules
-from runtime.engine.resources import QUALIFIED_BY
-from runtime.invoke import Outcome, Target
+from stepwell.db.database import database
+from stepwell.db.function_models import EventConfig
+from stepwell.db.queries import Claimed
+from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.lambda_ import EventRules
+from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
+from stepwell.runtime.invoke.invoker import Outcome, Target
 
 INVOKE = "Invoke"
 """The state of an event's machine that calls the function."""

@@ -11,30 +11,28 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from db.database import database, transaction
-from db.function_models import EventConfig
-from functions.contract import Page
-from functions.errors import NameTaken, PayloadTooLarge
-from functions.lambda_api import _names
-from functions.lambda_api._errors import (
+from stepwell.db.database import database, transaction
+from stepwell.db.function_models import EventConfig
+from stepwell.db.queries import clock_sql
+from stepwell.functions.contract import Page, function_names, page_of
+from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.lambda_ import Call, EventRules
+from stepwell.functions.errors import NameTaken, PayloadTooLarge
+from stepwell.functions.errors.lambda_ import (
     InvalidParameterValueException,
     InvalidRequestContentException,
     ResourceNotFoundException,
 )
-from functions.lambda_api._names import LATEST, Reference
-from functions.lambda_api._rooms import Call, EventRules
-from runtime.engine import jsontext
-from runtime.engine.resources import QUALIFIED_BY
-from runtime.engine.steplist import Compiled
-from runtime.executions import Executions
-from runtime.invoke import Outcome
-from runtime.lambdas import event_calls
-from runtime.lambdas.functions import Functions
-from runtime.lambdas.room import LambdaRoom
-from runtime.pages import page
-from runtime.rows import clock_sql
-from runtime.starting import Wanted
-from runtime.workflows import EVENT, Workflows
+from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
+from stepwell.runtime.engine.definition.steplist import Compiled
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.executions import Executions
+from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.lambdas import event_calls
+from stepwell.runtime.lambdas.functions import Functions
+from stepwell.runtime.lambdas.operations import LambdaRoom
+from stepwell.runtime.moves.start import Wanted
+from stepwell.runtime.workflows import EVENT, Workflows
 
 Json = Any
 
@@ -137,7 +135,7 @@ class EventRoom:
         query = EventConfig.select().where(EventConfig.name == function.name, EventConfig.qualifier > (cursor or ""))
         with database.connection_context():
             found = list(query.order_by(EventConfig.qualifier).limit(limit + 1))
-        return page(found, limit, lambda one: one.qualifier, lambda one: (one.qualifier, event_calls.rules(one)))
+        return page_of(found, limit, lambda one: one.qualifier, lambda one: (one.qualifier, event_calls.rules(one)))
 
     def _check(self, destination: str | None) -> None:
         """A destination is a function that is there, or has one that stands for it.
@@ -151,7 +149,7 @@ class EventRoom:
                 f"The destination ARN {destination} is not a function's: RESOURCE_ALIASES has none for it."
             )
         try:
-            self._lambdas.get(_names.referred(destination))
+            self._lambdas.get(function_names.referred(destination))
         except ResourceNotFoundException as fault:
             raise InvalidParameterValueException(
                 f"The destination ARN {destination} is invalid: {fault.message}"
@@ -252,7 +250,7 @@ def _failure(function: Reference, rules: EventRules, retries: int) -> dict[str, 
 
 def _record(function: Reference, how: Mapping[str, Json]) -> dict[str, Json]:
     """What all records have. Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations"."""
-    arn = _names.arn(function.name, function.qualifier or LATEST)
+    arn = function_names.arn(function.name, function.qualifier or LATEST)
     return {
         "version": "1.0",
         "timestamp.$": "$$.State.EnteredTime",

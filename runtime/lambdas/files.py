@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from functions.contract import ROLE
-from functions.lambda_api import _options
-from functions.lambda_api._names import LATEST
-from functions.lambda_api._rooms import Function
-from runtime import catalog
-from runtime.catalog import Catalog
-from runtime.invoke import Target
+from stepwell.functions.contract import ROLE
+from stepwell.functions.contract.function_names import LATEST
+from stepwell.functions.contract.lambda_ import Function
+from stepwell.functions.lambda_api import _options
+from stepwell.runtime.catalog import catalog
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.invoke.invoker import Target
 
 Json = Any
 
@@ -36,7 +36,7 @@ def callable_files(found: Catalog) -> dict[str, catalog.Function]:
 
 def target(function: catalog.Function, qualifier: str | None = None) -> Target:
     """A handler in a file as the sandbox wants it."""
-    return Target(function.name, function.path, function.module, function.timeout_seconds, qualifier=qualifier)
+    return Target(function.name, function.path, function.imported_as, function.timeout_seconds, qualifier=qualifier)
 
 
 def view(function: catalog.Function, default_seconds: float, qualifier: str | None = None) -> Function:

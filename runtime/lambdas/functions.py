@@ -11,17 +11,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from functions.contract import FunctionView
-from functions.lambda_api._names import Reference, arn
-from functions.lambda_api._rooms import Found
-from runtime.engine.invocations import refused
-from runtime.engine.resources import QUALIFIED_BY
-from runtime.engine.steplist import FunctionDefaults
-from runtime.ids import new_id
-from runtime.invoke import Outcome, Target
-from runtime.lambdas import store
-from runtime.lambdas.unpacked import Unpacked
-from runtime.sandbox.spawner import Place
+from stepwell.functions.contract import FunctionView
+from stepwell.functions.contract.function_names import Reference, arn
+from stepwell.functions.contract.lambda_ import Found
+from stepwell.runtime.engine.core.invocations import refused
+from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
+from stepwell.runtime.engine.definition.steplist import FunctionDefaults
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.invoke.invoker import Outcome, Target
+from stepwell.runtime.lambdas import store
+from stepwell.runtime.lambdas.unpacked import Unpacked
+from stepwell.runtime.sandbox.spawner import Place
 
 Json = Any
 

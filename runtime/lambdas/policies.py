@@ -9,20 +9,20 @@ from typing import Any
 
 from peewee import IntegrityError
 
-from db.database import database, transaction
-from db.function_models import FunctionPermission
-from functions.lambda_api import _policy
-from functions.lambda_api._errors import (
+from stepwell.db.database import database, transaction
+from stepwell.db.function_models import FunctionPermission
+from stepwell.db.queries import clock_sql
+from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.lambda_ import Policy
+from stepwell.functions.errors.lambda_ import (
     PolicyLengthExceededException,
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from functions.lambda_api._names import Reference
-from functions.lambda_api._rooms import Policy
-from runtime.engine import jsontext
-from runtime.lambdas import store
-from runtime.lambdas.room import LambdaRoom
-from runtime.rows import clock_sql
+from stepwell.functions.lambda_api import _policy
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.lambdas import store
+from stepwell.runtime.lambdas.operations import LambdaRoom
 
 Json = Any
 

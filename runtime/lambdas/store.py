@@ -12,8 +12,8 @@ from typing import Any
 
 from peewee import SQL, IntegrityError, fn
 
-from db.database import database, is_sqlite, transaction
-from db.function_models import (
+from stepwell.db.database import database, is_sqlite, locked, transaction
+from stepwell.db.function_models import (
     EventConfig,
     FunctionAlias,
     FunctionCode,
@@ -21,17 +21,16 @@ from db.function_models import (
     FunctionVersion,
     StoredFunction,
 )
-from functions.lambda_api._errors import (
+from stepwell.db.queries import clock_sql
+from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.lambda_ import Found, Function
+from stepwell.functions.errors.lambda_ import (
     InvalidParameterValueException,
     PreconditionFailedException,
     ResourceConflictException,
 )
-from functions.lambda_api._names import LATEST, Reference
-from functions.lambda_api._rooms import Found, Function
-from runtime import rows
-from runtime.engine import jsontext
-from runtime.ids import new_id
-from runtime.rows import clock_sql
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.ids import new_id
 
 Json = Any
 Change = Callable[[dict[str, Json]], Mapping[str, Json]]
@@ -225,7 +224,7 @@ def forget_qualifier(name: str, qualifier: str) -> None:
 def changing(function: Reference) -> Iterator[FunctionVersion]:
     """A transaction in which a function's row is locked; its $LATEST. Raises ResourceNotFoundException."""
     with database.connection_context(), transaction():
-        if rows.locked(StoredFunction, StoredFunction.name == function.name) is None:
+        if locked(StoredFunction, StoredFunction.name == function.name) is None:
             raise function.unknown
         yield _version(function.name, LATEST)
 

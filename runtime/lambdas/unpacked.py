@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from runtime.lambdas import archive, store
+from stepwell.runtime.lambdas import archive, store
 
 UNUSED_SECONDS = 3600.0
 AT_ONCE = 4

@@ -11,9 +11,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from runtime.sandbox.output import Output
-from runtime.sandbox.process import Child, Gone, Overdue
-from runtime.sandbox.spawner import Place, Spawner
+from stepwell.runtime.sandbox.output import Output
+from stepwell.runtime.sandbox.process import Child, Gone, Overdue
+from stepwell.runtime.sandbox.spawner import Place, Spawner
 
 IDLE_CHILDREN = 8
 

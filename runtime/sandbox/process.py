@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.sandbox.output import Output
+from stepwell.runtime.sandbox.output import Output
 
 PULSE_SECONDS = 0.1
 ANSWER_BYTES = 64 << 20

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.sandbox.process import Child
+from stepwell.runtime.sandbox.process import Child
 
 SCRIPT = Path(__file__).with_name("child.py")
 

@@ -17,14 +17,14 @@ from urllib.parse import quote
 import flask
 from werkzeug.test import create_environ, run_wsgi_app
 
-from db.database import connect, database
-from db.migrate import migrate
-from db.models import TABLES
-from runtime.app import create_app
-from runtime.catalog import Catalog
-from runtime.context import Runtime, build
-from runtime.routes import Route
-from runtime.settings import Settings
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.db.models import TABLES
+from stepwell.runtime.app import create_app
+from stepwell.runtime.assembly import Runtime, build
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.http.routes import Route
+from stepwell.runtime.settings import Settings
 
 Json = Any
 

@@ -11,13 +11,20 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.database import connect, database
-from db.migrate import migrate
-from db.models import TABLES
-from runtime.settings import ROOT
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.db.models import TABLES
+from stepwell.runtime.settings import ROOT
 from tests.services import free_port, until
 
-GUNICORN: Sequence[str] = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "runtime.app:create_app()")
+GUNICORN: Sequence[str] = (
+    sys.executable,
+    "-m",
+    "gunicorn",
+    "-c",
+    "gunicorn.conf.py",
+    "stepwell.runtime.app:create_app()",
+)
 EMULATOR: Sequence[str] = (sys.executable, "-m", "emulator")
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from functions.api._schemas import SCHEMAS
-from functions.errors import InvalidRequest
-from runtime.aws import rest
-from runtime.body_schema import BodySchema
-from runtime.catalog import Catalog, Function
-from runtime.routes import METHODS, Route
+from stepwell.functions.api._schemas import SCHEMAS
+from stepwell.functions.errors import InvalidRequest
+from stepwell.runtime.aws import rest_protocol
+from stepwell.runtime.catalog.catalog import Catalog, Function
+from stepwell.runtime.http.body_schema import BodySchema
+from stepwell.runtime.http.routes import METHODS, Route
 from tests.adversary.doors import JSON, Ask, Web, breaches
 
 Json = Any
@@ -194,7 +194,7 @@ def hostile_paths(web: Web, route: Route, ask: Ask) -> Iterator[tuple[str, Ask, 
     for name, changed, expected in (
         ("no slash", target[1:] or "x", (400,)),
         ("two slashes", f"/{target}", REFUSED),
-        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or rest.is_asked(target) else REFUSED),
+        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or rest_protocol.is_asked(target) else REFUSED),
         ("a way up", f"/x/..{target}", (400,)),
         ("a dot", f"/.{target}", (400,)),
         ("an asterisk", "*", (400,)),

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from runtime.catalog import Catalog
-from runtime.routes import METHODS, Route
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.http.routes import METHODS, Route
 from tests.adversary.doors import JSON, SLOWEST_SECONDS, Ask, Web, faults_of, split_headers
 from tests.adversary.test_every_route import HEADERS, MEDIA_TYPES, QUERY_VALUES, SEGMENTS, WRONG_VALUES
 from tests.adversary.test_stored import CAUSES, HOSTILE

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from functions.errors import PayloadTooLarge
-from runtime.engine.limits import EngineLimits
-from runtime.settings import Limits
+from stepwell.functions.errors import PayloadTooLarge
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.settings import Limits
 from tests.runtime.stage import Stage, machine, raises, returns, staged, steps, task
 
 Json = Any

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from db.database import connect, database
-from db.migrate import migrate
-from runtime.context import Runtime
-from runtime.engine import jsontext
-from runtime.settings import Settings
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.settings import Settings
 from tests.runtime.stage import Script, Stage, machine, steps, task
 
 Json = Any

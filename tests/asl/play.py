@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from db import queries
-from db.database import database
-from db.models import Execution, Task, Timer
-from runtime import activities
-from runtime.engine.resources import SYNC
-from runtime.guards import TokenAnswer
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.db.models import Execution, Task, Timer
+from stepwell.runtime.engine.definition.resources import SYNC
+from stepwell.runtime.moves import polled_tasks
+from stepwell.runtime.moves.guards import TokenAnswer
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns, staged
 
 Json = Any
@@ -77,7 +77,7 @@ def waiting_tasks() -> list[Task]:
 def answer(house: Stage, task: Task, said: Json) -> None:
     """End a task as its worker would; an activity's is asked for first."""
     if task.function.startswith(ACTIVITY):
-        given = activities.ask(task.function.removeprefix(ACTIVITY))
+        given = polled_tasks.ask(task.function.removeprefix(ACTIVITY))
         assert given is not None and given.token == task.token
         house.script.events.append((task.function, json.loads(given.input)))
     house.executions.answer(task.token, TokenAnswer(**said))

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from db.database import database
-from runtime.aws import history
-from runtime.aws.history import Span
-from runtime.catalog import Catalog
+from stepwell.db.database import database
+from stepwell.runtime.aws.step_functions import history
+from stepwell.runtime.aws.step_functions.history import Span
+from stepwell.runtime.catalog.catalog import Catalog
 from tests.asl.play import called, compare, house_for, play, put_stubs, started
 from tests.runtime.conftest import *  # noqa: F403 -- its databases
 from tests.runtime.stage import Stage

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from db import queries
-from db.database import database
-from runtime.app import create_app
-from runtime.away import round_of
-from runtime.invoke import Outcome
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.runtime.app import create_app
+from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.outage import round_of
 from tests.crash.plays import PLAYS
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns
 

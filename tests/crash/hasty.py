@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from emulator import __main__ as emulator
+from stepwell.emulator import __main__ as emulator
 
 GRACE_SECONDS = 0.1
 

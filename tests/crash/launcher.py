@@ -21,7 +21,7 @@ from typing import Any
 
 from peewee import Database
 
-from runtime import crashpoints
+from stepwell.runtime import crashpoints
 
 EXIT_CODE = 42
 

@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from db.database import database
-from db.models import Task, Worker
-from runtime.app import create_app
-from runtime.settings import ROOT
+from stepwell.db.database import database
+from stepwell.db.models import Task, Worker
+from stepwell.runtime.app import create_app
+from stepwell.runtime.settings import ROOT
 from tests import services
 from tests.crash.cases import Fault
 from tests.crash.clients import Answer, Client, Http, Inside
@@ -37,8 +37,18 @@ QUICK = {
 }
 OURS = ("DATABASE_URL", "REDIS_URL")
 
-WORKER = (str(PROGRAMS / "huey_consumer"), "runtime.worker.huey", "-k", "thread", "-g", "TERM", "-w", "3", "-n")
-WEB = (str(PROGRAMS / "gunicorn"), "--workers", "1", "runtime.app:create_app()")
+WORKER = (
+    str(PROGRAMS / "huey_consumer"),
+    "stepwell.runtime.worker.huey",
+    "-k",
+    "thread",
+    "-g",
+    "TERM",
+    "-w",
+    "3",
+    "-n",
+)
+WEB = (str(PROGRAMS / "gunicorn"), "--workers", "1", "stepwell.runtime.app:create_app()")
 EMULATOR = ("-m", "emulator")
 HASTY = ("-m", "tests.crash.hasty")
 

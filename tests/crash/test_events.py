@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from db.database import database
-from db.models import Attempt, Execution, Task
-from runtime.workflows import EVENT
+from stepwell.db.database import database
+from stepwell.db.models import Attempt, Execution, Task
+from stepwell.runtime.workflows import EVENT
 from tests.crash.cases import Fault
 from tests.crash.conftest import on_servers
 from tests.crash.stand import EMULATOR, WORKER, Process, Stand

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from runtime.crashpoints import POINTS
-from runtime.settings import ROOT
+from stepwell.runtime.crashpoints import POINTS
+from stepwell.runtime.settings import ROOT
 from tests.crash import cases
 
 

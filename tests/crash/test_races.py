@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 from peewee import fn
 
-from db import queries
-from db.database import database
-from db.models import Attempt, Execution, Frame, History, Task, Timer
-from functions.errors import TaskClosed
-from runtime.guards import TokenAnswer
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
+from stepwell.functions.errors import TaskClosed
+from stepwell.runtime.moves.guards import TokenAnswer
 from tests.crash.plays import ASK
 from tests.crash.told import told
 from tests.runtime.stage import LONG_AGO, Stage, at_once, machine, parallel, steps, task

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from db.database import database
-from db.models import Execution
+from stepwell.db.database import database
+from stepwell.db.models import Execution
 from tests.crash.acts import go_on
 from tests.runtime.stage import Stage, at_once, staged, steps
 

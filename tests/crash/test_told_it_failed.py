@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
-from runtime import away, crashpoints
-from runtime.crashpoints import POINTS
+from stepwell.runtime import crashpoints, outage
+from stepwell.runtime.crashpoints import POINTS
 from tests.crash.acts import ACTS, Act
 from tests.crash.plays import PLAYS
 from tests.crash.told import told
@@ -28,8 +28,8 @@ CASES = [
 @pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], list[str]]]:
     """Lets the caller at a point, at its reach with this number, believe that the database is gone; whom it struck."""
-    monkeypatch.setattr(away, "PATIENCE", (0,) * len(away.PATIENCE))
-    monkeypatch.setattr(away, "BREATH", 0)
+    monkeypatch.setattr(outage, "PATIENCE", (0,) * len(outage.PATIENCE))
+    monkeypatch.setattr(outage, "BREATH", 0)
 
     def deafen(point: str, times: int) -> list[str]:
         struck: list[str] = []

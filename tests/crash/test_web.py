@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from db.database import database
-from db.models import Execution
+from stepwell.db.database import database
+from stepwell.db.models import Execution
 from tests.crash import cases
 from tests.crash.cases import Fault
 from tests.crash.plays import PLAYS

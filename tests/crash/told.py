@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.database import database
-from db.models import Execution, History, MapRun
+from stepwell.db.database import database
+from stepwell.db.models import Execution, History, MapRun
 from tests.runtime.stage import Stage
 
 EXTRA = ("LOST", "RETURNED")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from peewee import Database
 
-from db.database import connect, database
+from stepwell.db.database import connect, database
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from peewee import OperationalError
 from playhouse.pool import PooledPostgresqlDatabase
 
-from db.database import connect, database, unhurried
-from db.silence import WatchedConnection
+from stepwell.db.database import connect, database, unhurried
+from stepwell.db.watchdog import WatchedConnection
 from tests.services import Postgres, until
 
 ENDED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"

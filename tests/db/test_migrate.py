@@ -12,10 +12,10 @@ from peewee import Database
 from playhouse.migrations import Runner
 from playhouse.schema_diff import diff_models
 
-from db import models
-from db.database import connect, database, is_sqlite
-from db.migrate import DIRECTORY, main, migrate
-from runtime.settings import ROOT
+from stepwell.db import models
+from stepwell.db.database import connect, database, is_sqlite
+from stepwell.db.migrate import DIRECTORY, main, migrate
+from stepwell.runtime.settings import ROOT
 
 NAMES = sorted(path.stem for path in DIRECTORY.glob("[0-9]*.py"))
 
@@ -147,7 +147,7 @@ RUNNING_FRAMES = (
 
 
 def test_two_processes_at_once_migrate_once(database_url: str):
-    command = [sys.executable, "-m", "db.migrate"]
+    command = [sys.executable, "-m", "stepwell.db.migrate"]
     environment = {**os.environ, "DATABASE_URL": database_url}
     both = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
     said = sorted(process.communicate()[0].decode() for process in both)

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from db import postgresql, queries
-from db.database import database, transaction
-from db.models import Execution
-from runtime import activities, hotpath, starting
-from runtime.engine.limits import EngineLimits
-from runtime.ids import new_id
-from runtime.rooms import ExecutionRoom, TaskRoom
-from runtime.starting import Wanted
+from stepwell.db import postgresql, queries
+from stepwell.db.database import database, transaction
+from stepwell.db.models import Execution
+from stepwell.runtime.api.rooms import ExecutionRoom, TaskRoom
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.moves import hot_path, polled_tasks, start
+from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import Stage, staged, steps
 
 FINISHED = 4000
@@ -80,7 +80,7 @@ REPEATED: dict[str, Callable[[Stage], Any]] = {
     "overdue tasks": lambda house: queries.overdue_tasks(0),
     "silent tasks": lambda house: queries.silent_tasks(),
     "executions that nobody waits for": lambda house: house.work.nested.sweep(),
-    "tasks of an activity": lambda house: activities.ask("ask"),
+    "tasks of an activity": lambda house: polled_tasks.ask("ask"),
     "due timers": lambda house: queries.due_timers(),
     "the next timer": lambda house: queries.next_timer_ms(),
     "queued tasks": lambda house: queries.queued_tasks(0, 16),
@@ -115,14 +115,14 @@ def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
     identity = old_house.start(steps("step1", "step2"))
     waiting = old_house.task(identity).id
     claim = old_house.claim(identity)
-    move = hotpath.decide(
+    move = hot_path.decide(
         claim,
         1,
         old_house.workflows.machine(claim.version_id),
-        hotpath.Moment(claim.now, 0),
+        hot_path.Moment(claim.now, 0),
         old_house.executions.limits,
     )
-    finish = hotpath.finish(move, "1", "", lambda following: True, 1000)
+    finish = hot_path.finish(move, "1", "", lambda following: True, 1000)
     values = {
         "claim": (waiting, "me", 1000, ["step1"], True),
         "finish": postgresql.finish_values(finish),
@@ -167,7 +167,7 @@ def test_a_statement_may_be_prepared_inside_a_transaction(postgres_url: str, tmp
         house.workflows.create("w", steps("step1"))
         database.close_all()
         latest = house.workflows.latest("w")
-        wanted = starting.begin(latest, house.workflows.machine(latest.version_id), Wanted({}), 0, EngineLimits())
+        wanted = start.begin(latest, house.workflows.machine(latest.version_id), Wanted({}), 0, EngineLimits())
         with database.connection_context(), transaction():
             assert Execution.select().count() == 0
             assert queries.start(wanted)

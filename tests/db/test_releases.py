@@ -7,8 +7,8 @@ import re
 import pytest
 from peewee import Database
 
-from db.database import database, is_sqlite
-from db.migrate import migrate
+from stepwell.db.database import database, is_sqlite
+from stepwell.db.migrate import migrate
 from tests.db.releases import read
 from tests.db.test_migrate import NAMES, schema
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from runtime.settings import ROOT
+from stepwell.runtime.settings import ROOT
 from tests.services import free_port, until
 
 Json = Any

@@ -7,9 +7,9 @@ import signal
 from functools import partial
 from typing import Any
 
-from runtime import worker
-from runtime.crashpoints import arm
-from runtime.work import Work
+from stepwell.runtime import worker
+from stepwell.runtime.crashpoints import arm
+from stepwell.runtime.tasks.slot import Work
 
 
 def __getattr__(name: str) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from db.database import database, is_sqlite, unhurried
-from db.models import Attempt, Execution, History, Task
+from stepwell.db.database import database, is_sqlite, unhurried
+from stepwell.db.models import Attempt, Execution, History, Task
 from tests.faults.stack import Stack
 
 NUMBERS = {
@@ -22,7 +22,7 @@ IDS = {
     ),
     "sqlite": "printf('%08x-%04x-7000-8000-%012x', n / 65536, n % 65536, {number})",
 }
-"""The id of a copy: older than every real one, its tasks' numbers added as in ``runtime.ids``."""
+"""The id of a copy: older than every real one, its tasks' numbers added as in ``stepwell.runtime.ids``."""
 
 
 def multiply(execution_id: str, numbers: range, *, ledger: bool = True) -> None:

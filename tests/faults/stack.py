@@ -16,9 +16,9 @@ from urllib.request import urlopen
 import psutil
 from peewee import fn
 
-from db.database import database
-from db.models import Attempt, Execution, Task
-from runtime.settings import ROOT
+from stepwell.db.database import database
+from stepwell.db.models import Attempt, Execution, Task
+from stepwell.runtime.settings import ROOT
 from tests.faults.client import Answer, Load, ask
 from tests.faults.handlers.steps import _notes
 from tests.runtime.stage import Json, Stage, staged
@@ -124,9 +124,9 @@ class Stack:
 
     def web(self, name: str = "web", **environment: str) -> Web:
         """gunicorn as it is deployed: its own file, two processes."""
-        return self._begin(Web, name, ["gunicorn", "runtime.app:create_app()"], environment)
+        return self._begin(Web, name, ["gunicorn", "stepwell.runtime.app:create_app()"], environment)
 
-    def worker(self, name: str = "worker", app: str = "runtime.worker.huey", **environment: str) -> Member:
+    def worker(self, name: str = "worker", app: str = "stepwell.runtime.worker.huey", **environment: str) -> Member:
         options = ["-k", "thread", "-w", str(SLOTS), "-g", "TERM", "-t", str(GRACE), "-n"]
         return self._begin(Member, name, ["huey_consumer", app, *options], environment)
 

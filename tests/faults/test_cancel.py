@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from runtime.settings import Settings
+from stepwell.runtime.settings import Settings
 from tests.faults.conftest import Measured
 from tests.faults.stack import QUICK, STEADY, Stack, is_gone
 from tests.runtime.stage import machine, parallel, task

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from runtime.settings import Settings
+from stepwell.runtime.settings import Settings
 from tests.faults.conftest import Measured
 from tests.faults.stack import STEADY, Stack
 from tests.services import until

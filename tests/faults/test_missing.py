@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from db import queries
-from db.database import database
-from runtime.tasks import MISSING_FOR_MS
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.runtime.tasks.claims import MISSING_FOR_MS
 from tests.faults.stack import Member, Stack
 from tests.services import until
 

@@ -14,7 +14,7 @@ import psutil
 import psycopg2
 import pytest
 
-from db.database import database
+from stepwell.db.database import database
 from tests.faults.client import Answer, Load
 from tests.faults.conftest import Measured
 from tests.faults.stack import QUICK, Stack, Web, is_gone

@@ -12,11 +12,11 @@ from typing import Any
 import psycopg2
 import pytest
 
-from db import queries
-from db.database import database, is_sqlite
-from db.models import Task
-from functions.contract import EXECUTION_STATUSES
-from runtime.app import create_app
+from stepwell.db import queries
+from stepwell.db.database import database, is_sqlite
+from stepwell.db.models import Task
+from stepwell.functions.contract import EXECUTION_STATUSES
+from stepwell.runtime.app import create_app
 from tests.faults.conftest import Measured
 from tests.faults.crowd import multiply
 from tests.runtime.stage import Stage, machine, staged, steps, task

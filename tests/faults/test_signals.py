@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from db.database import database
-from db.models import Task
+from stepwell.db.database import database
+from stepwell.db.models import Task
 from tests.faults.client import Load
 from tests.faults.conftest import Measured
 from tests.faults.stack import GRACE, QUICK, SLOTS, STEADY, Stack, is_gone, standing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.catalog import Catalog
+from stepwell.runtime.catalog.catalog import Catalog
 
 README = Path(__file__).resolve().parents[2] / "functions" / "README.md"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from db.database import connect, database
-from db.migrate import migrate
-from db.models import TABLES
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.db.models import TABLES
 from tests import services
 from tests.runtime.stage import Stage, staged
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from db.database import database
-from db.models import Execution, MapRun
+from stepwell.db.database import database
+from stepwell.db.models import Execution, MapRun
 from tests.runtime.stage import Json, Stage, machine, returns, task
 
 OBJECT = "arn:aws:states:::s3:getObject"

@@ -10,17 +10,17 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
-from db import queries
-from db.database import connect, database
-from db.migrate import migrate
-from db.models import Attempt, Execution, Frame, History, Task, Timer
-from db.queries import Claimed
-from runtime.context import Runtime
-from runtime.engine import jsontext
-from runtime.invoke import Outcome, Target, Terms
-from runtime.settings import Settings
-from runtime.tasks import Tasks
-from runtime.work import Work
+from stepwell.db import queries
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
+from stepwell.db.queries import Claimed
+from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.invoke.invoker import Outcome, Target, Terms
+from stepwell.runtime.settings import Settings
+from stepwell.runtime.tasks.claims import Tasks
+from stepwell.runtime.tasks.slot import Work
 
 Json = Any
 

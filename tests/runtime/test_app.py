@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from runtime.app import create_app
-from runtime.catalog import Catalog
-from runtime.settings import Settings
+from stepwell.runtime.app import create_app
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.settings import Settings
 from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeContext, Room
 
 

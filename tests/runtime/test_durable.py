@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from db.database import database
-from db.models import TABLES, Timer
-from runtime import activities
-from runtime.guards import TokenAnswer
+from stepwell.db.database import database
+from stepwell.db.models import TABLES, Timer
+from stepwell.runtime.moves import polled_tasks
+from stepwell.runtime.moves.guards import TokenAnswer
 from tests.runtime.stage import WITH_TOKEN, Stage, machine, returns, staged, task
 
 ASK = "arn:aws:states:eu-west-1:000000000000:activity:ask"
@@ -76,10 +76,10 @@ def test_an_activitys_task_is_asked_for_and_answered_in_other_houses(begun: Hous
         identity = house.start(machine(a=task(ASK), b=task("step1")))
     with begun() as house:
         house.tasks.sweep()
-        given = activities.ask("ask", "me")
+        given = polled_tasks.ask("ask", "me")
         assert given is not None
     with begun() as house:
-        assert activities.ask("ask") is None
+        assert polled_tasks.ask("ask") is None
         house.script.let("step1", returns("end"))
         house.executions.answer(given.token, TokenAnswer({"y": 2}))
         house.run()

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from db import queries
-from db.database import database
-from db.models import Attempt, Execution, StartKey, Task, Timer
-from functions.errors import (
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.db.models import Attempt, Execution, StartKey, Task, Timer
+from stepwell.functions.errors import (
     Conflict,
     InvalidName,
     InvalidToken,
@@ -20,11 +20,11 @@ from functions.errors import (
     PayloadTooLarge,
     TaskClosed,
 )
-from runtime import tokens
-from runtime.engine import commands
-from runtime.guards import TokenAnswer
-from runtime.ids import new_execution_id, task_id
-from runtime.settings import Settings
+from stepwell.runtime.engine.core import commands
+from stepwell.runtime.ids import new_execution_id, task_id
+from stepwell.runtime.moves import task_tokens
+from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.settings import Settings
 from tests.runtime.stage import (
     LONG_AGO,
     SECOND,
@@ -380,14 +380,14 @@ def test_a_token_that_is_answered_with_an_error_while_its_handler_runs_has_faile
 def test_a_token_may_be_answered_in_the_moment_its_handler_returns(house: Stage, monkeypatch):
     identity = with_token(house)
     claim = house.claim(identity)
-    found = tokens.task_of
+    found = task_tokens.task_of
 
     def returns_meanwhile(token: str) -> Task:
         task = found(token)
         house.executions.succeed(claim, "1", "", lambda following: True)
         return task
 
-    monkeypatch.setattr(tokens, "task_of", returns_meanwhile)
+    monkeypatch.setattr(task_tokens, "task_of", returns_meanwhile)
     house.executions.answer(claim.token, TokenAnswer(2))
     assert (house.status(identity), house.output(identity)) == ("COMPLETED", 2)
 
@@ -396,7 +396,7 @@ def test_a_token_of_an_earlier_try_does_not_answer_the_next_one(house: Stage, mo
     """The look for the token still finds it; then the try ends, and the next one begins with a token of its own."""
     identity = with_token(house, Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 0}])
     claim = house.claim(identity)
-    found = tokens.task_of
+    found = task_tokens.task_of
 
     def is_tried_again_meanwhile(token: str) -> Task:
         task = found(token)
@@ -405,7 +405,7 @@ def test_a_token_of_an_earlier_try_does_not_answer_the_next_one(house: Stage, mo
         assert house.claim(identity).token != token
         return task
 
-    monkeypatch.setattr(tokens, "task_of", is_tried_again_meanwhile)
+    monkeypatch.setattr(task_tokens, "task_of", is_tried_again_meanwhile)
     with pytest.raises(TaskClosed):
         house.executions.answer(claim.token, TokenAnswer(2))
     assert house.statuses(identity) == ["IN_PROGRESS"]

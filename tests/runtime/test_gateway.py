@@ -10,12 +10,12 @@ import peewee
 import pytest
 from playhouse.pool import MaxConnectionsExceeded
 
-from functions.contract import Page
-from functions.errors import NotFound, Unavailable
-from runtime.catalog import Catalog
-from runtime.gateway import Gateway
-from runtime.http_event import Request
-from runtime.settings import Settings
+from stepwell.functions.contract import Page
+from stepwell.functions.errors import NotFound, Unavailable
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.gateway import Gateway
+from stepwell.runtime.http.request import Request
+from stepwell.runtime.settings import Settings
 from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeContext, Room
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from runtime.ids import TASK_BITS, is_id, new_execution_id, new_id, task_id
+from stepwell.runtime.ids import TASK_BITS, is_id, new_execution_id, new_id, task_id
 
 
 @pytest.mark.parametrize("made", [new_id, new_execution_id])

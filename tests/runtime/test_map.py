@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from db.database import database
-from db.models import Frame, History
-from runtime import rows
+from stepwell.db.database import database
+from stepwell.db.models import Frame, History
+from stepwell.runtime.moves import rows
 from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises, returns, task
 
 ECHO = machine(item=task("step1"))

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from runtime import map_runs, nested
-from runtime.workflows import EXPRESS_FUNCTION
+from stepwell.runtime.map_runs import pump
+from stepwell.runtime.tasks import start_execution
+from stepwell.runtime.workflows import EXPRESS_FUNCTION
 from tests.runtime.maps import OBJECT, PASS, children, echo, fan, listed, reading, store, the_run
 from tests.runtime.stage import Json, Stage, machine, raises
 
@@ -69,7 +70,7 @@ def test_the_number_of_items_may_be_a_path(house: Stage):
 
 @pytest.mark.parametrize(("bound", "most"), [("COUNTED_AT_ONCE", 10), ("COUNTED_BYTES", 19)])
 def test_a_long_file_is_counted_in_pieces(house: Stage, bound: str, most: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_runs, bound, most)
+    monkeypatch.setattr(pump, bound, most)
     (store(house) / "x.jsonl").write_text("1\n" * 25)
     definition = reading("x.jsonl", InputType="JSONL")
     definition["States"]["all"]["ItemProcessor"] |= PASS
@@ -86,7 +87,7 @@ def test_a_long_file_is_counted_in_pieces(house: Stage, bound: str, most: int, m
 def test_a_file_that_breaks_off_behind_the_first_piece_fails_the_state_before_anything_begins(
     house: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(map_runs, "COUNTED_AT_ONCE", 2)
+    monkeypatch.setattr(pump, "COUNTED_AT_ONCE", 2)
     (store(house) / "x.jsonl").write_text("1\n2\n3\n{")
     identity = house.start(reading("x.jsonl", InputType="JSONL"))
     house.run()
@@ -185,7 +186,7 @@ def test_what_was_listed_for_a_run_that_was_aborted_is_cleared_away_later(house:
 
 
 def test_large_items_are_begun_a_few_at_a_time(house: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_runs, "BYTES_AT_ONCE", 25)
+    monkeypatch.setattr(pump, "BYTES_AT_ONCE", 25)
     (store(house) / "x.jsonl").write_text('"12345678"\n' * 7)
     identity = begun(house, reading("x.jsonl", InputType="JSONL"))
     assert len(children(house)) == 3
@@ -196,8 +197,8 @@ def test_large_items_are_begun_a_few_at_a_time(house: Stage, monkeypatch: pytest
 def test_those_that_nobody_waits_for_are_found_behind_however_many_others(
     house: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(nested, "LOOKED_AT", 3)
-    monkeypatch.setattr(nested, "STOPPED_AT_ONCE", 1)
+    monkeypatch.setattr(start_execution, "LOOKED_AT", 3)
+    monkeypatch.setattr(start_execution, "STOPPED_AT_ONCE", 1)
     begun(house, listed(), {"items": list(range(40))})
     others = {one.id for one in children(house)}
     identity = begun(house, listed(), {"items": [1, 2]})

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from runtime import map_runs
+from stepwell.runtime.map_runs import pump
 from tests.runtime.maps import PASS, children, fan, listed, store, the_run
 from tests.runtime.stage import Json, Stage, raises, returns
 
@@ -95,7 +95,7 @@ def test_files_of_no_results_are_none(house: Stage):
 
 @pytest.mark.parametrize("kind", ["JSON", "JSONL"])
 def test_files_grow_piece_by_piece(house: Stage, kind: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_runs, "WRITTEN_AT_ONCE", 7)
+    monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 7)
     config = writer(Transformation="COMPACT", OutputType=kind)
     identity = house.start(listed(processor=PASS, **config), {"items": list(range(30))})
     written = 0
@@ -109,7 +109,7 @@ def test_files_grow_piece_by_piece(house: Stage, kind: str, monkeypatch: pytest.
 
 
 def test_a_piece_that_was_written_and_not_committed_is_written_over(house: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_runs, "WRITTEN_AT_ONCE", 2)
+    monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 2)
     config = writer(Transformation="COMPACT")
     identity = house.start(listed(processor=PASS, **config), {"items": list(range(5))})
     while the_run(house) is None or the_run(house).written < 2:
@@ -122,7 +122,7 @@ def test_a_piece_that_was_written_and_not_committed_is_written_over(house: Stage
 
 
 def test_results_that_were_cut_meanwhile_fail_the_state(house: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_runs, "WRITTEN_AT_ONCE", 2)
+    monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 2)
     identity = house.start(listed(processor=PASS, **writer()), {"items": list(range(5))})
     while the_run(house) is None or the_run(house).written < 2:
         house.fire_timers()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from runtime.context import Runtime
-from runtime.settings import READERS, Settings, SettingsError, read_settings
+from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.settings import READERS, Settings, SettingsError, read_settings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

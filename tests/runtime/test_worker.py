@@ -14,15 +14,22 @@ from textwrap import dedent, indent
 import psutil
 import pytest
 
-from db.database import database
-from db.models import Attempt, Execution, History, Task
-from runtime.invoke import Outcome
-from runtime.settings import ROOT
-from runtime.worker import StepwellHuey
+from stepwell.db.database import database
+from stepwell.db.models import Attempt, Execution, History, Task
+from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.settings import ROOT
+from stepwell.runtime.worker import StepwellHuey
 from tests.runtime.stage import Json, Stage, staged, steps
 from tests.services import until
 
-COMMAND = [str(Path(sys.executable).with_name("huey_consumer")), "runtime.worker.huey", "-k", "thread", "-g", "TERM"]
+COMMAND = [
+    str(Path(sys.executable).with_name("huey_consumer")),
+    "stepwell.runtime.worker.huey",
+    "-k",
+    "thread",
+    "-g",
+    "TERM",
+]
 QUICK = {"STEPWELL_HEARTBEAT_SECONDS": "0.3", "STEPWELL_SWEEP_SECONDS": "0.3"}
 
 HANDLERS = {

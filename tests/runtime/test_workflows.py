@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from db.database import database
-from db.models import Version, Workflow
-from functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
-from runtime.ids import new_id
-from runtime.workflows import machine_document
+from stepwell.db.database import database
+from stepwell.db.models import Version, Workflow
+from stepwell.functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.workflows import machine_document
 from tests.runtime.stage import Stage, at_once, machine, steps, task
 
 ONE = steps("step1")

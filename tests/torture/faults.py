@@ -19,7 +19,7 @@ from uuid import uuid4
 import psycopg2
 import redis
 
-from runtime.bell import QUEUE, encode
+from stepwell.runtime.tasks.queue import QUEUE, encode
 from tests.torture.client import Client
 from tests.torture.stack import Member, Options, Stack, pause
 

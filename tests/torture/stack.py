@@ -116,7 +116,7 @@ class Web(Member):
         return f"http://127.0.0.1:{self.port}"
 
     def _command(self) -> list[str | Path]:
-        return [PROGRAMS / "gunicorn", "--workers", "1", "runtime.app:create_app()"]
+        return [PROGRAMS / "gunicorn", "--workers", "1", "stepwell.runtime.app:create_app()"]
 
     def _answers(self) -> bool:
         with suppress(URLError, OSError), urlopen(f"{self.url}/health", timeout=5) as answer:
@@ -127,7 +127,7 @@ class Web(Member):
 class Worker(Member):
     def _command(self) -> list[str | Path]:
         options = ["-k", "thread", "-w", str(SLOTS), "-g", "TERM", "-t", "1", "-n"]  # less than the longest nap takes
-        return [PROGRAMS / "huey_consumer", "runtime.worker.huey", *options]
+        return [PROGRAMS / "huey_consumer", "stepwell.runtime.worker.huey", *options]
 
     def _ping(self) -> None:
         """A worker has no address to ask at."""
@@ -165,7 +165,9 @@ def running(place: Path, options: Options) -> Iterator[Stack]:
         postgres = opened.enter_context(LoggedPostgres(place))
         redis = opened.enter_context(LoggedRedis(place))
         environment = _environment(place, options, postgres.url, redis.url)
-        subprocess.run([sys.executable, "-m", "db.migrate"], cwd=ROOT, env=environment, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "stepwell.db.migrate"], cwd=ROOT, env=environment, check=True, capture_output=True
+        )
         webs = tuple(opened.enter_context(Web(f"web-{n}", place, environment)) for n in range(1, WEBS + 1))
         workers = tuple(opened.enter_context(Worker(f"worker-{n}", place, environment)) for n in range(1, WORKERS + 1))
         yield Stack(place, postgres, redis, webs, workers)

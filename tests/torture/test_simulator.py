@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import Catalog
-from runtime.engine import flow, steplist, validate
-from runtime.engine.commands import DispatchTask
-from runtime.engine.definition import StateMachine
-from runtime.engine.load import load
-from runtime.engine.steplist import Compiled
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.engine.core.commands import DispatchTask
+from stepwell.runtime.engine.definition import flow, steplist, validate
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.definition.steplist import Compiled
 from tests.runtime.engine.driver import Answer, Driver
 from tests.torture.definitions import WITH_TOKEN
 from tests.torture.plans import plans, workflows

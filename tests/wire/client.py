@@ -14,8 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from runtime.app import create_app
-from runtime.settings import Settings
+from stepwell.runtime.app import create_app
+from stepwell.runtime.settings import Settings
 from tests.runtime.stage import Stage
 from tests.wire import model
 

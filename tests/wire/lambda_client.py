@@ -14,13 +14,13 @@ import flask
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from db import queries
-from db.database import connect, database
-from db.migrate import migrate
-from db.models import Timer
-from runtime.app import create_app
-from runtime.context import Runtime
-from runtime.settings import Settings
+from stepwell.db import queries
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.db.models import Timer
+from stepwell.runtime.app import create_app
+from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.settings import Settings
 from tests.wire import lambda_model
 from tests.wire.client import listening
 

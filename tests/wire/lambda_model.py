@@ -14,7 +14,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 
-from runtime.settings import ROOT
+from stepwell.runtime.settings import ROOT
 from tests.wire import aws_model
 
 Json = Any

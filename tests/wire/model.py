@@ -11,7 +11,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-from runtime.aws.inputs import TABLE
+from stepwell.runtime.aws.inputs import TABLE
 from tests.wire import aws_model
 
 Json = Any

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.aws import activities
+from stepwell.runtime.aws.step_functions import activities
 from tests.runtime.stage import machine, parallel, task
 from tests.services import until
 from tests.wire.client import Wire, client_of, refusal

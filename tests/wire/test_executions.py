@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from db.database import database
-from db.models import Execution
+from stepwell.db.database import database
+from stepwell.db.models import Execution
 from tests.runtime.stage import machine, parallel, raises, returns, steps, task
 from tests.wire.client import Wire, refusal
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from db.database import database
-from db.models import Execution, History, Task
+from stepwell.db.database import database
+from stepwell.db.models import Execution, History, Task
 from tests.runtime.stage import machine, parallel, raises, returns, task
 from tests.services import until
 from tests.wire.client import Wire, refusal

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from runtime.settings import Limits
+from stepwell.runtime.settings import Limits
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.runtime.stage import at_once
 from tests.services import until

@@ -12,10 +12,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from functions.lambda_api._errors import TooManyRequestsException
-from functions.lambda_api._names import Reference
-from functions.lambda_api._rooms import Call
-from runtime.context import Runtime
+from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.lambda_ import Call
+from stepwell.functions.errors.lambda_ import TooManyRequestsException
+from stepwell.runtime.assembly import Runtime
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.services import until
 from tests.wire.lambda_client import LambdaWire, refused, served

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from db.database import database
-from db.models import Attempt, Execution
-from functions.lambda_api._names import Reference
-from functions.lambda_api._rooms import EventRules
-from runtime.engine import validate
-from runtime.lambdas.events import machine
+from stepwell.db.database import database
+from stepwell.db.models import Attempt, Execution
+from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.lambda_ import EventRules
+from stepwell.runtime.engine.definition import validate
+from stepwell.runtime.lambdas.events import machine
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.wire.lambda_client import LambdaWire, refused, served
 from tests.wire.packages import package

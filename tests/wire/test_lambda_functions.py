@@ -12,9 +12,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from db.database import database
-from db.function_models import FunctionCode
-from functions.errors import NotFound
+from stepwell.db.database import database
+from stepwell.db.function_models import FunctionCode
+from stepwell.functions.errors import NotFound
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.wire.lambda_client import LambdaWire, Worker, client_of, refused, served
 from tests.wire.packages import package

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from db.database import database, is_sqlite
-from db.models import Execution, Version, Workflow
-from runtime.ids import new_execution_id, new_id
-from runtime.parents import RUN_PREFIX
+from stepwell.db.database import database, is_sqlite
+from stepwell.db.models import Execution, Version, Workflow
+from stepwell.runtime.ids import new_execution_id, new_id
+from stepwell.runtime.moves.completion import RUN_PREFIX
 from tests.runtime.stage import machine
 from tests.wire.client import Wire
 from tests.wire.test_map_runs import begun

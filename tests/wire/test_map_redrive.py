@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from db.database import database
-from db.models import Execution, MapRun, Timer
-from runtime import crashpoints
-from runtime.invoke import Outcome
+from stepwell.db.database import database
+from stepwell.db.models import Execution, MapRun, Timer
+from stepwell.runtime import crashpoints
+from stepwell.runtime.invoke.invoker import Outcome
 from tests.runtime.stage import machine, raises, returns
 from tests.wire.client import Wire, refusal
 from tests.wire.test_map_runs import WRITER, begun, children, counted

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from botocore import xform_name
 
-from runtime.aws.dispatch import PREFIX
-from runtime.aws.inputs import TABLE
-from runtime.catalog import Catalog
+from stepwell.runtime.aws.inputs import TABLE
+from stepwell.runtime.aws.json_protocol import PREFIX
+from stepwell.runtime.catalog.catalog import Catalog
 from tests.wire import model
 
 OURS = {target.removeprefix(PREFIX) for target in Catalog.load().targets}

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from runtime.settings import ROOT
+from stepwell.runtime.settings import ROOT
 from tests.runtime.stage import machine, task
 from tests.services import free_port, until
 from tests.wire.client import ROLE

@@ -117,7 +117,7 @@ def test_a_page_of_another_site_is_refused(wire: Wire):
 
 
 def test_a_fault_of_ours_is_not_shown(wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    monkeypatch.setattr("runtime.aws.machines.WireMachines.list", None)
+    monkeypatch.setattr("stepwell.runtime.aws.step_functions.machines.WireMachines.list", None)
     status, answer = ask(wire, b"{}")
     wire.faults.clear()
     assert (status, answer["__type"]) == (500, "InternalFailure")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from db.database import database
-from db.models import Execution, Timer
-from runtime import crashpoints
+from stepwell.db.database import database
+from stepwell.db.models import Execution, Timer
+from stepwell.runtime import crashpoints
 from tests.runtime.stage import WITH_TOKEN, at_once, machine, parallel, raises, returns, steps, task
 from tests.wire.client import Wire, refusal
 

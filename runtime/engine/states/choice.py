@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from runtime.engine import dataflow
-from runtime.engine.choice_rules import ConditionFault, Rule
-from runtime.engine.definition import ChoiceState
-from runtime.engine.execution import Frame
-from runtime.engine.run import Run
-from runtime.engine.scope import Scope
-from runtime.engine.standing import StateFault
+from stepwell.runtime.engine.core import dataflow
+from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.core.view import StateFault
+from stepwell.runtime.engine.definition.model import ChoiceState
+from stepwell.runtime.engine.language.choice_rules import ConditionFault, Rule
+from stepwell.runtime.engine.language.scope import Scope
 
 
 def enter(run: Run, frame: Frame, state: ChoiceState) -> None:

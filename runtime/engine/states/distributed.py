@@ -10,16 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.engine import commands, dataflow, execution, jsontext
-from runtime.engine.commands import SetTimer
-from runtime.engine.definition import Distribution, MapState
-from runtime.engine.events import MapRunEnded
-from runtime.engine.execution import Frame
-from runtime.engine.fields import Field
-from runtime.engine.retry import TOO_LARGE
-from runtime.engine.run import Run
-from runtime.engine.standing import Standing, StateFault
-from runtime.engine.states.items import collection_of, members_of
+from stepwell.runtime.engine.core import commands, dataflow, execution
+from stepwell.runtime.engine.core.commands import SetTimer
+from stepwell.runtime.engine.core.events import MapRunEnded
+from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.retry import TOO_LARGE
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.core.view import Standing, StateFault
+from stepwell.runtime.engine.definition.model import Distribution, MapState
+from stepwell.runtime.engine.language.fields import Field
+from stepwell.runtime.engine.states.items import collection_of, members_of
+from stepwell.runtime.engine.values import jsontext
 
 Json = Any
 

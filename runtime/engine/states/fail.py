@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runtime.engine import dataflow
-from runtime.engine.definition import FailState
-from runtime.engine.execution import Frame
-from runtime.engine.fields import Field
-from runtime.engine.run import Run
+from stepwell.runtime.engine.core import dataflow
+from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.definition.model import FailState
+from stepwell.runtime.engine.language.fields import Field
 
 
 def enter(run: Run, frame: Frame, state: FailState) -> None:

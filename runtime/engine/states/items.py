@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.engine.definition import MapState
-from runtime.engine.execution import Frame
-from runtime.engine.fields import Field, Jsonata, Reference
-from runtime.engine.paths import Path
-from runtime.engine.standing import Standing, StateFault
+from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.view import Standing, StateFault
+from stepwell.runtime.engine.definition.model import MapState
+from stepwell.runtime.engine.language.fields import Field, Jsonata, Reference
+from stepwell.runtime.engine.language.paths import Path
 
 Json = Any
 

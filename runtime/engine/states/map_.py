@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.engine import dataflow
-from runtime.engine.definition import MapState
-from runtime.engine.execution import Frame, child_path
-from runtime.engine.run import Run
-from runtime.engine.states import distributed
-from runtime.engine.states.items import items_of
+from stepwell.runtime.engine.core import dataflow
+from stepwell.runtime.engine.core.execution import Frame, child_path
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.definition.model import MapState
+from stepwell.runtime.engine.states import distributed
+from stepwell.runtime.engine.states.items import items_of
 
 Json = Any
 

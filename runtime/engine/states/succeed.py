@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runtime.engine import dataflow
-from runtime.engine.definition import SucceedState
-from runtime.engine.execution import Frame
-from runtime.engine.run import Run
+from stepwell.runtime.engine.core import dataflow
+from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.definition.model import SucceedState
 
 
 def enter(run: Run, frame: Frame, state: SucceedState) -> None:

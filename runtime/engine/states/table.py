@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runtime.engine import definition as d
-from runtime.engine.states import choice, fail, map_, parallel, pass_, succeed, task, wait
+from stepwell.runtime.engine.definition import model as d
+from stepwell.runtime.engine.states import choice, fail, map_, parallel, pass_, succeed, task, wait
 
 ENTER: Mapping[type[d.State], Callable[[Any, Any, Any], None]] = {
     d.PassState: pass_.enter,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.engine import causes, dataflow, execution, invocations, jsontext, retry
-from runtime.engine.commands import CompleteTask, DispatchTask
-from runtime.engine.definition import TaskState
-from runtime.engine.events import TaskFailed, TaskSucceeded
-from runtime.engine.execution import Frame
-from runtime.engine.fields import Field
-from runtime.engine.resources import ACTIVITY, FUNCTION, INVOKE, task_function
-from runtime.engine.run import Run, number_of
-from runtime.engine.standing import StateFault
+from stepwell.runtime.engine.core import dataflow, execution, invocations, retry
+from stepwell.runtime.engine.core.commands import CompleteTask, DispatchTask
+from stepwell.runtime.engine.core.events import TaskFailed, TaskSucceeded
+from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.run import Run, number_of
+from stepwell.runtime.engine.core.view import StateFault
+from stepwell.runtime.engine.definition.model import TaskState
+from stepwell.runtime.engine.definition.resources import ACTIVITY, FUNCTION, INVOKE, task_function
+from stepwell.runtime.engine.language import aws_messages
+from stepwell.runtime.engine.language.fields import Field
+from stepwell.runtime.engine.values import jsontext
 
 Json = Any
 
@@ -97,7 +99,7 @@ def _told(run: Run, frame: Frame, state: TaskState) -> dict[str, Json]:
 def _fail(run: Run, frame: Frame, state: TaskState, error: str, cause: str | None) -> None:
     """The task has failed: its function has, or what it gave cannot be taken."""
     if error == retry.TOO_LARGE and state.call.kind in (FUNCTION, INVOKE) and not state.is_answered:
-        cause = causes.too_large(_named(state.resource))
+        cause = aws_messages.too_large(_named(state.resource))
     told = retry.told(error)
     kind = "TaskTimedOut" if told == retry.TIMEOUT else "TaskFailed"
     run.record(kind, frame, task=number_of(state, frame), error=told, cause=cause)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from runtime.engine import causes, commands, dataflow, execution
-from runtime.engine.commands import SetTimer
-from runtime.engine.definition import WaitState
-from runtime.engine.execution import Frame
-from runtime.engine.fields import Field, Reference
-from runtime.engine.retry import LONGEST
-from runtime.engine.run import Run
-from runtime.engine.scope import Scope
-from runtime.engine.standing import StateFault
-from runtime.engine.times import milliseconds
+from stepwell.runtime.engine.core import commands, dataflow, execution
+from stepwell.runtime.engine.core.commands import SetTimer
+from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.retry import LONGEST
+from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.core.view import StateFault
+from stepwell.runtime.engine.definition.model import WaitState
+from stepwell.runtime.engine.language import aws_messages
+from stepwell.runtime.engine.language.fields import Field, Reference
+from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.times import milliseconds
 
 Json = Any
 
@@ -68,4 +69,4 @@ def _long(run: Run, frame: Frame, field: Reference, scope: Scope) -> int:
 
 
 def _unfit(field: Reference, said: str, value: Json) -> StateFault:
-    return StateFault("States.Runtime", causes.of_parameter(field.name, said, field.node.text, value))
+    return StateFault("States.Runtime", aws_messages.of_parameter(field.name, said, field.node.text, value))

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from db import postgresql, sqlite
-from db.database import connect, database
-from db.migrate import migrate
+from stepwell.db import postgresql, sqlite
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
 from tests.programs import find_postgres
 from tests.services import any_postgres, fresh_database
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from functions.api import create_workflow
-from functions.contract import WarningView
-from functions.errors import InvalidDefinition, InvalidName
+from stepwell.functions.api import create_workflow
+from stepwell.functions.contract import WarningView
+from stepwell.functions.errors import InvalidDefinition, InvalidName
 from tests.functions.api.fakes import AT_TEXT, WORKFLOW, FakeContext, Room, answer, event
 
 BODY = {"name": "résumé", "definition": {"steps": []}}

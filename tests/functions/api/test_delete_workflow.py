@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import delete_workflow
+from stepwell.functions.api import delete_workflow
 from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import execute_workflow
-from functions.errors import InvalidRequest, KeyReused
+from stepwell.functions.api import execute_workflow
+from stepwell.functions.errors import InvalidRequest, KeyReused
 from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
 
 PATH = {"name": "résumé"}

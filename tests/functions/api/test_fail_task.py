@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import fail_task
+from stepwell.functions.api import fail_task
 from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 

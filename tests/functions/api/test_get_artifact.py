@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from functions.api import get_artifact
-from functions.errors import NotFound
+from stepwell.functions.api import get_artifact
+from stepwell.functions.errors import NotFound
 from tests.functions.api.fakes import FakeContext, Room, event
 
 

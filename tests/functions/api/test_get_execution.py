@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import get_execution
-from functions.errors import NotFound
+from stepwell.functions.api import get_execution
+from stepwell.functions.errors import NotFound
 from tests.functions.api.fakes import AT_TEXT, EXECUTION, FakeContext, Room, answer, event
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import get_health
+from stepwell.functions.api import get_health
 from tests.functions.api.fakes import FakeContext, answer, event
 
 

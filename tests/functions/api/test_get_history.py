@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import get_history
-from functions.contract import HistoryView, Page
-from functions.errors import InvalidRequest
+from stepwell.functions.api import get_history
+from stepwell.functions.contract import HistoryView, Page
+from stepwell.functions.errors import InvalidRequest
 from tests.functions.api.fakes import AT, AT_TEXT, HISTORY, FakeContext, Room, answer, event
 
 PATH = {"id": "e1"}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import get_home
+from stepwell.functions.api import get_home
 from tests.functions.api.fakes import FakeContext, answer, event
 
 

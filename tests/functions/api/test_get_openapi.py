@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import get_openapi
+from stepwell.functions.api import get_openapi
 from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import get_ready
-from functions.errors import Unavailable
+from stepwell.functions.api import get_ready
+from stepwell.functions.errors import Unavailable
 from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import get_task
+from stepwell.functions.api import get_task
 from tests.functions.api.fakes import AT_TEXT, TASK, FakeContext, Room, answer, event
 
 

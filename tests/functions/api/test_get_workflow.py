@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import get_workflow
-from functions.errors import InvalidRequest, NotFound
+from stepwell.functions.api import get_workflow
+from stepwell.functions.errors import InvalidRequest, NotFound
 from tests.functions.api.fakes import WORKFLOW, FakeContext, Room, answer, event
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import heartbeat_task
+from stepwell.functions.api import heartbeat_task
 from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import invoke_function
+from stepwell.functions.api import invoke_function
 from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 OUTCOME = {"result": {"ok": True}, "logs": "hello\n", "seconds": 0.01}

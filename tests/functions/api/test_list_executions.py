@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import list_executions
-from functions.contract import Page
-from functions.errors import InvalidRequest
+from stepwell.functions.api import list_executions
+from stepwell.functions.contract import Page
+from stepwell.functions.errors import InvalidRequest
 from tests.functions.api.fakes import AT_TEXT, EXECUTION, FakeContext, Room, answer, event
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import list_functions
+from stepwell.functions.api import list_functions
 from tests.functions.api.fakes import FUNCTION, FakeContext, Room, answer, event
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import list_tasks
-from functions.contract import Page
-from functions.errors import InvalidRequest
+from stepwell.functions.api import list_tasks
+from stepwell.functions.contract import Page
+from stepwell.functions.errors import InvalidRequest
 from tests.functions.api.fakes import TASK, FakeContext, Room, answer, event
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from functions.api import list_versions
-from functions.contract import Page
+from stepwell.functions.api import list_versions
+from stepwell.functions.contract import Page
 from tests.functions.api.fakes import WORKFLOW, FakeContext, Room, answer, event
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from functions.api import resume_execution
-from functions.errors import Conflict
+from stepwell.functions.api import resume_execution
+from stepwell.functions.errors import Conflict
 from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
 
 

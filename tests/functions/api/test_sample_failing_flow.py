@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import fastjsonschema
 
-from functions.api import sample_failing_flow
-from functions.api._schemas import SCHEMAS
+from stepwell.functions.api import sample_failing_flow
+from stepwell.functions.api._schemas import SCHEMAS
 from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
 
 

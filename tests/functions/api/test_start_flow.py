@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functions.api import start_flow
+from stepwell.functions.api import start_flow
 from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
 
 TREE = {"name": "step2", "children": [{"name": "step1"}, {"name": "step1", "opts": {"attempts": 2}}]}

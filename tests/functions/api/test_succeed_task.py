@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.api import succeed_task
-from functions.errors import TaskClosed
+from stepwell.functions.api import succeed_task
+from stepwell.functions.errors import TaskClosed
 from tests.functions.api.fakes import FakeContext, Room, answer, event
 
 

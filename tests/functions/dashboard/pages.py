@@ -8,8 +8,16 @@ from html.parser import HTMLParser
 from types import ModuleType
 from typing import Any
 
-from functions.contract import AttemptView, ExecutionPart, ExecutionView, HistoryView, Page, TaskView, WorkflowView
-from functions.dashboard import _page
+from stepwell.functions.contract import (
+    AttemptView,
+    ExecutionPart,
+    ExecutionView,
+    HistoryView,
+    Page,
+    TaskView,
+    WorkflowView,
+)
+from stepwell.functions.dashboard import _page
 from tests.functions.api import fakes
 from tests.functions.api.fakes import FakeContext, Room
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from functions.dashboard import _excerpts
-from functions.dashboard._excerpts import SHOWN, Excerpt
+from stepwell.functions.dashboard import _excerpts
+from stepwell.functions.dashboard._excerpts import SHOWN, Excerpt
 
 CAUSE = {"errorType": "Boom", "errorMessage": "it broke", "stackTrace": ["one\n  two\n", "three"], "requestId": "r"}
 

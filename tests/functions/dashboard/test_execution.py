@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from functions.contract import ExecutionPart, HistoryView, Page
-from functions.dashboard import execution
-from functions.errors import InvalidRequest, NotFound
+from stepwell.functions.contract import ExecutionPart, HistoryView, Page
+from stepwell.functions.dashboard import execution
+from stepwell.functions.errors import InvalidRequest, NotFound
 from tests.functions.api.fakes import FakeContext, Room
 from tests.functions.dashboard.pages import (
     ATTEMPT,

@@ -7,12 +7,12 @@ from hashlib import sha256
 
 import pytest
 
-from functions.dashboard import _page, queues
-from functions.errors import NotFound, StepwellError, Unavailable
-from runtime.catalog import Catalog
-from runtime.gateway import Gateway
-from runtime.http_event import Request
-from runtime.settings import Settings
+from stepwell.functions.dashboard import _page, queues
+from stepwell.functions.errors import NotFound, StepwellError, Unavailable
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.gateway import Gateway
+from stepwell.runtime.http.request import Request
+from stepwell.runtime.settings import Settings
 from tests.functions.dashboard.pages import event, read, rooms
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from functions.contract import EXECUTION_STATUSES, OPEN_TASK_STATUSES, Page
-from functions.dashboard import queues
-from functions.errors import InvalidRequest
+from stepwell.functions.contract import EXECUTION_STATUSES, OPEN_TASK_STATUSES, Page
+from stepwell.functions.dashboard import queues
+from stepwell.functions.errors import InvalidRequest
 from tests.functions.api.fakes import FakeContext, Room
 from tests.functions.dashboard.pages import HOSTILE, SHOWN, assert_tame, calls, event, hostile_rooms, read, rooms
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from functions.contract import instant
-from functions.dashboard import _times
+from stepwell.functions.contract import instant
+from stepwell.functions.dashboard import _times
 
 NOW = datetime(2026, 11, 24, 6, 30, 0, 123_900, tzinfo=timezone(timedelta(hours=2)))
 

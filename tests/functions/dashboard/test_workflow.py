@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from functions.contract import Page
-from functions.dashboard import workflow
-from functions.errors import NotFound
+from stepwell.functions.contract import Page
+from stepwell.functions.dashboard import workflow
+from stepwell.functions.errors import NotFound
 from tests.functions.api.fakes import FakeContext, Room
 from tests.functions.dashboard.pages import (
     SHOWN,

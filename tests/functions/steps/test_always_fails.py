@@ -1,7 +1,7 @@
 import pytest
 
-from functions.steps import always_fails
-from functions.steps._data import InvalidData
+from stepwell.functions.steps import always_fails
+from stepwell.functions.steps._data import InvalidData
 from tests.functions.steps.events import step_event
 
 

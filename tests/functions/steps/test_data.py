@@ -1,6 +1,6 @@
 import pytest
 
-from functions.steps._data import InvalidData, data_of, first, input_of, mapping, result_of, text
+from stepwell.functions.steps._data import InvalidData, data_of, first, input_of, mapping, result_of, text
 
 
 def test_data_is_an_object_or_nothing():

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from functions.steps import deliver_invoice
-from functions.steps._data import InvalidData
-from functions.steps._store import ArtifactMissing, NotConfigured
-from functions.steps.fetch_invoice import SAMPLE
+from stepwell.functions.steps import deliver_invoice
+from stepwell.functions.steps._data import InvalidData
+from stepwell.functions.steps._store import ArtifactMissing, NotConfigured
+from stepwell.functions.steps.fetch_invoice import SAMPLE
 from tests.functions.steps.events import step_event
 
 PDF = b"%PDF-1.4 \x00\xff not quite"

@@ -1,7 +1,7 @@
 import pytest
 
-from functions.steps import flaky
-from functions.steps._data import InvalidData
+from stepwell.functions.steps import flaky
+from stepwell.functions.steps._data import InvalidData
 from tests.functions.steps.events import step_event
 
 

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from functions.steps import http_request
-from functions.steps._data import InvalidData
+from stepwell.functions.steps import http_request
+from stepwell.functions.steps._data import InvalidData
 from tests.functions.steps.events import EXECUTION, step_event
 
 

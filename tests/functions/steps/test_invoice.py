@@ -2,9 +2,9 @@ import copy
 
 import pytest
 
-from functions.steps._data import InvalidData
-from functions.steps._invoice import email, find, read
-from functions.steps.fetch_invoice import SAMPLE
+from stepwell.functions.steps._data import InvalidData
+from stepwell.functions.steps._invoice import email, find, read
+from stepwell.functions.steps.fetch_invoice import SAMPLE
 
 
 def invoice(*items, **members):

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from pypdf import PdfReader
 
-from functions.steps import render_invoice_pdf
-from functions.steps._data import InvalidData
-from functions.steps._invoice import read
-from functions.steps._store import NotConfigured
-from functions.steps.fetch_invoice import SAMPLE
+from stepwell.functions.steps import render_invoice_pdf
+from stepwell.functions.steps._data import InvalidData
+from stepwell.functions.steps._invoice import read
+from stepwell.functions.steps._store import NotConfigured
+from stepwell.functions.steps.fetch_invoice import SAMPLE
 from tests.functions.steps.events import EXECUTION, step_event
 
 
@@ -111,7 +111,7 @@ def test_what_the_font_lacks_is_a_question_mark_and_is_told(store, caplog):
     result = render(buyer={"name": "東京 Kaisha"}, notes="🙂")
     assert "?? Kaisha" in pages(store, result)[0]
     assert result["missingCharacters"] == ["京", "東", "🙂"]
-    assert [record.name for record in caplog.records] == ["functions.steps.render_invoice_pdf"]
+    assert [record.name for record in caplog.records] == ["stepwell.functions.steps.render_invoice_pdf"]
 
 
 def test_an_invoice_is_needed_and_checked(store):

@@ -1,6 +1,6 @@
 import logging
 
-from functions.steps import step1
+from stepwell.functions.steps import step1
 from tests.functions.steps.events import step_event
 
 

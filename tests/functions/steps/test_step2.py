@@ -1,6 +1,6 @@
 import logging
 
-from functions.steps import step2
+from stepwell.functions.steps import step2
 from tests.functions.steps.events import step_event
 
 

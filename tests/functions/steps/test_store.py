@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from functions.steps import _store
-from functions.steps._data import InvalidData
+from stepwell.functions.steps import _store
+from stepwell.functions.steps._data import InvalidData
 
 
 @pytest.fixture

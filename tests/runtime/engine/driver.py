@@ -13,12 +13,12 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from runtime.engine import commands, events
-from runtime.engine.commands import Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from runtime.engine.definition import StateMachine
-from runtime.engine.execution import IN_PROGRESS, Execution, HistoryEvent
-from runtime.engine.limits import LIMITS, EngineLimits
-from runtime.engine.transition import Transition, transition
+from stepwell.runtime.engine.core import commands, events
+from stepwell.runtime.engine.core.commands import Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
+from stepwell.runtime.engine.core.execution import IN_PROGRESS, Execution, HistoryEvent
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.transition import Transition, transition
+from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
 
 Json = Any
 Make = Callable[[int], events.Event]

@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from runtime.engine.commands import DispatchTask
+from stepwell.runtime.engine.core.commands import DispatchTask
 from tests.runtime.engine.driver import Answer
 
 Json = Any

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.engine.chance import Chance
-from runtime.engine.scope import Scope
+from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.dice import Chance
 
 
 def scope(document: Any, context: Mapping[str, Any] | None = None, **variables: Any) -> Scope:

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import flow, history, jsontext, steplist, validate
-from runtime.engine.definition import StateMachine
-from runtime.engine.history import Recorded, Setting, TaskData
-from runtime.engine.home import Home
-from runtime.engine.limits import LIMITS, EngineLimits
-from runtime.engine.load import load
-from runtime.engine.steplist import FunctionDefaults
+from stepwell.runtime.engine import aws_history
+from stepwell.runtime.engine.aws_history import Recorded, Setting, TaskData
+from stepwell.runtime.engine.definition import flow, steplist, validate
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.definition.steplist import FunctionDefaults
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.arns import Home
+from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
 from tests.runtime.engine.driver import Driver, Play, Script
 
 Json = Any
@@ -66,7 +68,7 @@ def events(played: Play, definition: Json) -> list[Json]:
     """The history as GetExecutionHistory gives it, but for the times."""
     return [
         {name: value for name, value in event.items() if name != "timestamp"}
-        for event in history.rendered(lines_of(played), setting_of(played, definition))
+        for event in aws_history.rendered(lines_of(played), setting_of(played, definition))
     ]
 
 
@@ -93,7 +95,7 @@ def setting_of(played: Play, definition: Json) -> Setting:
         execution={},
         region=HOME.region,
         account=HOME.account,
-        resources=history.resources_of(definition) if "States" in definition else {},
+        resources=aws_history.resources_of(definition) if "States" in definition else {},
         tasks=texts,
     )
 

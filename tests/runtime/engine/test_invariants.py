@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import commands, events, flow, steplist, validate
-from runtime.engine.commands import CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from runtime.engine.definition import MapState, ParallelState, StateMachine
-from runtime.engine.execution import (
+from stepwell.runtime.engine.core import commands, events
+from stepwell.runtime.engine.core.commands import CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
+from stepwell.runtime.engine.core.execution import (
     ENDED,
     FOR_CHILDREN,
     FOR_TURN,
@@ -24,9 +23,11 @@ from runtime.engine.execution import (
     is_below,
     parent_of,
 )
-from runtime.engine.limits import LIMITS, EngineLimits
-from runtime.engine.load import load
-from runtime.engine.transition import FramesMissing, Transition, transition
+from stepwell.runtime.engine.definition import flow, steplist, validate
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine
+from stepwell.runtime.engine.transition import FramesMissing, Transition, transition
+from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
 from tests.runtime.engine.driver import Driver, Play
 from tests.runtime.engine.random_machines import FUNCTIONS, Maker, unnamed_twice
 

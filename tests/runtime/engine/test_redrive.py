@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import events, execution, redrive
-from runtime.engine.commands import CancelFrames, DispatchTask, SetTimer
-from runtime.engine.definition import StateMachine
-from runtime.engine.execution import Execution, Frame
-from runtime.engine.load import load
-from runtime.engine.transition import Transition, transition
-from runtime.ids import TASK_BITS
+from stepwell.runtime.engine import redrive
+from stepwell.runtime.engine.core import events, execution
+from stepwell.runtime.engine.core.commands import CancelFrames, DispatchTask, SetTimer
+from stepwell.runtime.engine.core.execution import Execution, Frame
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.transition import Transition, transition
+from stepwell.runtime.ids import TASK_BITS
 from tests.runtime.stage import machine, parallel, task
 
 Json = Any

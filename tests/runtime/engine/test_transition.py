@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import events
-from runtime.engine.execution import Execution
-from runtime.engine.load import load
-from runtime.engine.transition import transition
+from stepwell.runtime.engine.core import events
+from stepwell.runtime.engine.core.execution import Execution
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.transition import transition
 from tests.runtime.engine.driver import BEGIN, Answer, Driver
 
 Json = Any

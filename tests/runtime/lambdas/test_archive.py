@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.lambdas import archive
-from runtime.lambdas.archive import BadArchive
+from stepwell.runtime.lambdas import archive
+from stepwell.runtime.lambdas.archive import BadArchive
 from tests.wire.packages import package
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from db.database import database
-from db.models import Execution
-from runtime.engine import invocations
+from stepwell.db.database import database
+from stepwell.db.models import Execution
+from stepwell.runtime.engine.core import invocations
 from tests.runtime.stage import Json, Stage, machine, raises, task
 
 EVENT = "event:step1"

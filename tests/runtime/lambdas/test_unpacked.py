@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from db.database import connect, database
-from db.migrate import migrate
-from functions.lambda_api._names import Reference
-from runtime.lambdas import store, unpacked
-from runtime.lambdas.store import Package
-from runtime.lambdas.unpacked import UNUSED_SECONDS, Unpacked
+from stepwell.db.database import connect, database
+from stepwell.db.migrate import migrate
+from stepwell.functions.contract.function_names import Reference
+from stepwell.runtime.lambdas import store, unpacked
+from stepwell.runtime.lambdas.store import Package
+from stepwell.runtime.lambdas.unpacked import UNUSED_SECONDS, Unpacked
 from tests.wire.packages import package
 
 OLD, NEW = (Package(package(f"return {word!r}")) for word in ("old", "new"))

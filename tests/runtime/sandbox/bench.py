@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from runtime.sandbox.pool import Call, Ending, Pool
+from stepwell.runtime.sandbox.pool import Call, Ending, Pool
 
 ENOUGH_SECONDS = 30.0
 """Far more than anything here takes; only a fault waits so long."""

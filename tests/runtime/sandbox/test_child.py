@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.sandbox.pool import How
-from runtime.sandbox.spawner import SCRIPT
+from stepwell.runtime.sandbox.pool import How
+from stepwell.runtime.sandbox.spawner import SCRIPT
 from tests.runtime.sandbox.bench import CONTEXT, ENOUGH_SECONDS, Bench, answer, gone, wait_until
 
 ID = CONTEXT["aws_request_id"]

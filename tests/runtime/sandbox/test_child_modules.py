@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from runtime.sandbox.spawner import SCRIPT
+from stepwell.runtime.sandbox.spawner import SCRIPT
 from tests.runtime.sandbox.bench import Bench, answer, open_bench
 
 

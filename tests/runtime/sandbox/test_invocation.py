@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from runtime.sandbox.invocation import CAUSE_CHARS, Fault, Functions, SourceWatch, exit_status, marshal, perform
+from stepwell.runtime.sandbox.invocation import (
+    CAUSE_CHARS,
+    Fault,
+    Functions,
+    SourceWatch,
+    exit_status,
+    marshal,
+    perform,
+)
 
 CONTEXT = {
     "aws_request_id": "id-1",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.sandbox.output import Output
+from stepwell.runtime.sandbox.output import Output
 
 
 def kept(limit: int, *pieces: bytes) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.sandbox.pool import How
+from stepwell.runtime.sandbox.pool import How
 from tests.runtime.sandbox.bench import Bench, answer, gone, open_bench, wait_until
 
 BUSY = {

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from runtime.sandbox.output import Output
-from runtime.sandbox.process import Child, Gone, describe_exit
+from stepwell.runtime.sandbox.output import Output
+from stepwell.runtime.sandbox.process import Child, Gone, describe_exit
 from tests.runtime.sandbox.bench import Bench
 
 

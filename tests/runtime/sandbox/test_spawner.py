@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from runtime.sandbox.output import Output
-from runtime.sandbox.process import Child
-from runtime.sandbox.spawner import Place, Spawner
+from stepwell.runtime.sandbox.output import Output
+from stepwell.runtime.sandbox.process import Child
+from stepwell.runtime.sandbox.spawner import Place, Spawner
 from tests.runtime.sandbox.bench import CONTEXT, ENOUGH_SECONDS, gone, wait_until
 
 HOLDER = """
 import sys
 from pathlib import Path
-from runtime.sandbox.pool import Call, Pool
+from stepwell.runtime.sandbox.pool import Call, Pool
 from tests.runtime.sandbox.bench import CONTEXT
 
 root = Path(sys.argv[1])

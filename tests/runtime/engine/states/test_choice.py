@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from runtime.engine import validate
-from runtime.engine.definition import ChoiceState
-from runtime.engine.load import load
-from runtime.engine.run import StateFault
-from runtime.engine.states.choice import chosen
+from stepwell.runtime.engine.core.run import StateFault
+from stepwell.runtime.engine.definition import validate
+from stepwell.runtime.engine.definition.load import load
+from stepwell.runtime.engine.definition.model import ChoiceState
+from stepwell.runtime.engine.states.choice import chosen
+from tests.runtime.engine.definition.test_validate import PASS, asl
 from tests.runtime.engine.scopes import scope
-from tests.runtime.engine.test_validate import PASS, asl
 
 Json = Any
 

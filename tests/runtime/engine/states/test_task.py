@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.engine import validate
-from runtime.engine.commands import DispatchTask
-from runtime.engine.load import load
+from stepwell.runtime.engine.core.commands import DispatchTask
+from stepwell.runtime.engine.definition import validate
+from stepwell.runtime.engine.definition.load import load
 from tests.runtime.engine.driver import Answer, Driver, Play
 
 Json = Any

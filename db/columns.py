@@ -1,0 +1,22 @@
+"""What all tables are: they stand in the one database, and their names are their models'."""
+
+from __future__ import annotations
+
+from peewee import Field, Model
+
+from stepwell.db.database import database
+
+
+class IdField(Field):
+    """A UUID, as text with dashes in Python and in SQLite, as ``uuid`` in PostgreSQL."""
+
+    field_type = "UUID"
+
+    def python_value(self, value: object) -> str | None:
+        return None if value is None else str(value)
+
+
+class Table(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False

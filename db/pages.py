@@ -1,0 +1,28 @@
+"""Keyset pagination: the rows of a page are found by an index, whatever page it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import Tuple
+
+from stepwell.db.database import is_sqlite
+
+FIRST_ID, LAST_ID = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+
+def newest(query: Any, fixed: Sequence[tuple[Any, Any]], key: Any, cursor: str | None) -> Any:
+    """The rows whose columns have these values, the newest first, from behind the cursor on.
+
+    PostgreSQL is asked for a span of the index of these columns and the key, since no other one has their order: with
+    plain equations it may rather walk through all rows by the key, believing that those that fit are spread evenly.
+    """
+    columns = [column for column, _ in fixed]
+    known = [one.is_null(False) for one in columns if getattr(one, "null", False)]  # as the index of these says, too
+    if is_sqlite():
+        same = (column == value for column, value in fixed)
+        return query.where(*same, *known, key < (cursor or LAST_ID)).order_by(key.desc())
+    place, values = Tuple(*columns, key), [value for _, value in fixed]
+    span = place >= Tuple(*values, FIRST_ID), place < Tuple(*values, cursor or LAST_ID)
+    return query.where(*span, *known).order_by(*(one.desc() for one in (*columns, key)))

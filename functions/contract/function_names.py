@@ -1,0 +1,57 @@
+"""How a function is named on AWS's wire: by name, ``name:qualifier``, ``account:function:name`` or its ARN."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stepwell.functions.contract import ACCOUNT, REGION
+from stepwell.functions.errors.lambda_ import InvalidParameterValueException, ResourceNotFoundException
+
+LATEST = "$LATEST"
+_NAMED = re.compile(
+    r"(?:arn:[^:]+:lambda:)?(?:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_.]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A function as a caller names it. Account and region may be any: there is one of each here."""
+
+    name: str
+    qualifier: str | None = None
+
+    @property
+    def arn(self) -> str:
+        return arn(self.name, self.qualifier)
+
+    @property
+    def unknown(self) -> ResourceNotFoundException:
+        """What a caller is told when there is no such function."""
+        return ResourceNotFoundException(f"Function not found: {self.arn}")
+
+
+def arn(name: str, qualifier: str | None = None) -> str:
+    """The ARN of a function, or of one of its versions or aliases."""
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}{f':{qualifier}' if qualifier else ''}"
+
+
+def referred(text: str, qualifier: str | None = None) -> Reference:
+    """What a name or an ARN stands for. Raises InvalidParameterValueException where two qualifiers contradict."""
+    found = _NAMED.fullmatch(text)
+    if found is None:
+        raise InvalidParameterValueException(f"The function name {text[:80]!r} is not valid.")
+    own = found["qualifier"]
+    if own and qualifier and own != qualifier:
+        raise InvalidParameterValueException(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
+    return Reference(found["name"], own or qualifier)
+
+
+def reference(given: Mapping[str, Any]) -> Reference:
+    """The function that an operation's input names, with its qualifier."""
+    return referred(given["FunctionName"], given.get("Qualifier"))

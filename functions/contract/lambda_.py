@@ -1,0 +1,203 @@
+"""What the handlers of AWS Lambda's operations are handed besides the context of all API handlers.
+
+The views are frozen values; times are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from stepwell.functions.contract import ApiContext, Page
+from stepwell.functions.contract.function_names import Reference
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Function:
+    """One version of a function. ``options`` are the members of its configuration that a caller may choose."""
+
+    name: str
+    version: str
+    options: Mapping[str, Json]
+    code_size: int
+    code_sha256: str
+    modified_at: int
+    revision: str
+    qualifier: str | None = None
+    """What stands at the end of its ARN."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A function with what belongs to all its versions."""
+
+    function: Function
+    tags: Mapping[str, str] = field(default_factory=dict)
+    reserved: int | None = None
+
+
+@dataclass(frozen=True)
+class NewFunction:
+    """What a function is made with. ``code`` is a zip."""
+
+    name: str
+    options: Mapping[str, Json]
+    code: bytes
+    tags: Mapping[str, str]
+    publish: bool
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is changed of a function's $LATEST: None is left as it is. ``options`` makes the new ones of the old."""
+
+    options: Callable[[dict[str, Json]], Mapping[str, Json]] | None = None
+    code: bytes | None = None
+    revision: str | None = None
+    publish: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A name for a version of a function. ``weights``: how often it stands for which other version instead."""
+
+    alias: str
+    version: str
+    weights: Mapping[str, float]
+    description: str = ""
+    function: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """An invocation: ``payload`` is the event's JSON text."""
+
+    payload: str
+    request_id: str
+    client_context: Json = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of an invocation. ``payload`` is JSON text, the error's where ``failed``."""
+
+    payload: str
+    failed: bool
+    version: str
+    logs: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What there is of functions: ``code_bytes`` of zips, ``reserved`` invocations at a time."""
+
+    functions: int
+    code_bytes: int
+    reserved: int
+
+
+class Lambdas(Protocol):
+    """Functions as AWS Lambda's API knows them. What names one that is not there raises ResourceNotFoundException."""
+
+    def get(self, function: Reference) -> Found: ...
+    def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]: ...
+    def versions(self, function: Reference, *, limit: int, cursor: str | None) -> Page[Function]: ...
+    def create(self, wanted: NewFunction) -> Function:
+        """Store a function. Raises InvalidParameterValueException, ResourceConflictException."""
+
+    def update(self, function: Reference, change: Update) -> Function:
+        """Change what runs unqualified. Raises InvalidParameterValueException, PreconditionFailedException."""
+
+    def publish(
+        self,
+        function: Reference,
+        sha256: str | None = None,
+        description: str | None = None,
+        revision: str | None = None,
+    ) -> Function:
+        """Make $LATEST a version that never changes, or find that the last one is just that."""
+
+    def delete(self, function: Reference) -> None:
+        """Let a function be gone, or one of its versions. Raises ResourceConflictException."""
+
+    def reserve(self, function: Reference, reserved: int | None) -> None:
+        """Let so many of its invocations run at a time; None for any number."""
+
+    def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None: ...
+    def usage(self) -> Usage: ...
+    def invoke(self, function: Reference, call: Call) -> Ended:
+        """Run a function now, in a sandbox of this process. Raises TooManyRequestsException, ServiceException."""
+
+
+class Aliases(Protocol):
+    """Names for versions. What names a function, a version or an alias that is not there raises
+    ResourceNotFoundException; what cannot be raises InvalidParameterValueException."""
+
+    def create(self, function: Reference, wanted: Alias) -> Alias:
+        """Raises ResourceConflictException."""
+
+    def get(self, function: Reference, alias: str) -> Alias: ...
+    def update(self, function: Reference, alias: str, changes: Mapping[str, Json], revision: str | None) -> Alias:
+        """Change some members. Raises PreconditionFailedException."""
+
+    def delete(self, function: Reference, alias: str) -> None: ...
+    def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]: ...
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """What becomes of a function's events: None is the default. Destinations are ARNs of functions."""
+
+    retries: int | None = None
+    max_age: int | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
+    modified_at: int = 0
+
+
+class Events(Protocol):
+    """Asynchronous invocations. What is not there raises ResourceNotFoundException."""
+
+    def send(self, function: Reference, call: Call) -> None:
+        """Take an event; committed when this returns. Raises InvalidRequestContentException."""
+
+    def rules(self, function: Reference) -> EventRules: ...
+    def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
+        """Raises InvalidParameterValueException."""
+
+    def drop_rules(self, function: Reference) -> None: ...
+    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[tuple[str, EventRules]]:
+        """The rules of a function's versions and aliases, by qualifier."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The statements of a function's policy; ``revision`` moves with each change."""
+
+    statements: Sequence[Json]
+    revision: str
+
+
+class Policies(Protocol):
+    """Who may call a function: kept and given back. What is not there raises ResourceNotFoundException."""
+
+    def add(self, function: Reference, statement: Json, revision: str | None) -> None:
+        """Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException."""
+
+    def get(self, function: Reference) -> Policy: ...
+    def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:
+        """Raises PreconditionFailedException."""
+
+
+class LambdaContext(ApiContext, Protocol):
+    """What a handler of a Lambda operation is handed."""
+
+    lambdas: Lambdas
+    lambda_aliases: Aliases
+    lambda_events: Events
+    lambda_policies: Policies

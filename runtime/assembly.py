@@ -1,0 +1,196 @@
+"""The one place where everything is put together: settings in, a running house out.
+
+The web process, the worker and the emulator each build the same rooms; a worker has the rounds and the slots besides.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from peewee import PeeweeException
+
+from stepwell.db import queries
+from stepwell.db.database import connect, database
+from stepwell.functions.contract import ApiContext
+from stepwell.runtime.api import rooms
+from stepwell.runtime.aws.step_functions.activities import WireActivities
+from stepwell.runtime.aws.step_functions.executions import WireExecutions
+from stepwell.runtime.aws.step_functions.express import WireExpress
+from stepwell.runtime.aws.step_functions.machines import WireMachines
+from stepwell.runtime.aws.step_functions.map_runs import WireMapRuns
+from stepwell.runtime.aws.step_functions.tags import WireTags
+from stepwell.runtime.aws.step_functions.task_tokens import WireTokens
+from stepwell.runtime.aws.step_functions.test_state import WireTrials
+from stepwell.runtime.aws.step_functions.versions import WireAliases, WireVersions
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.engine.core import invocations
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.executions import Executions
+from stepwell.runtime.in_memory import Express
+from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
+from stepwell.runtime.lambdas import files
+from stepwell.runtime.lambdas.aliases import AliasRoom
+from stepwell.runtime.lambdas.events import EventQueue, EventRoom, EventSender
+from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
+from stepwell.runtime.lambdas.operations import LambdaRoom
+from stepwell.runtime.lambdas.policies import PolicyRoom
+from stepwell.runtime.settings import Settings, SettingsError
+from stepwell.runtime.tasks.claims import Tasks
+from stepwell.runtime.tasks.loops import Rounds
+from stepwell.runtime.tasks.queue import Bell, open_bell
+from stepwell.runtime.tasks.slot import Work
+from stepwell.runtime.tasks.start_execution import FUNCTIONS, START, Nested
+from stepwell.runtime.tasks.timers import Timers
+from stepwell.runtime.workflows import EXPRESS_FUNCTION, Workflows
+
+log = logging.getLogger("stepwell.api")
+
+INVOICE_PDF = {
+    "steps": [
+        {"taskName": "fetch_invoice"},
+        {"taskName": "render_invoice_pdf"},
+        {"taskName": "deliver_invoice"},
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one call of an API handler is handed."""
+
+    request_id: str
+    executions: rooms.ExecutionRoom
+    workflows: rooms.WorkflowRoom
+    tasks: rooms.TaskRoom
+    functions: rooms.FunctionRoom
+    artifacts: rooms.ArtifactRoom
+    health: rooms.HealthRoom
+    machines: WireMachines
+    versions: WireVersions
+    aliases: WireAliases
+    tags: WireTags
+    activities: WireActivities
+    runs: WireExecutions
+    map_runs: WireMapRuns
+    quick_runs: WireExpress
+    trials: WireTrials
+    tokens: WireTokens
+    lambdas: LambdaRoom
+    lambda_aliases: AliasRoom
+    lambda_events: EventRoom
+    lambda_policies: PolicyRoom
+    log: logging.Logger
+
+
+class Runtime:
+    """A house with its rooms open. ``close`` ends its sandbox children and its connections.
+
+    ``invoker`` runs its handlers; the settings say how when there is none.
+    """
+
+    def __init__(self, settings: Settings, invoker: Invoker | InProcessInvoker | None = None) -> None:
+        self.settings = settings
+        self.catalog = Catalog.load(settings.function_paths)
+        connect(settings.database_url, synchronous=settings.sqlite_synchronous)
+        limits = settings.limits
+        known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
+        _check_aliases(settings.resource_aliases, self.catalog.steps)
+        self.workflows = Workflows(known, limits, settings.resource_aliases)
+        self.storage = open_bell(settings.redis_url, _waiting)
+        self.bell = Bell(self.storage)
+        self.executions = Executions(
+            self.workflows,
+            self.bell,
+            EngineLimits(payload=limits.payload, history=limits.history),
+            settings.lease_seconds,
+            settings.artifacts_dir,
+        )
+        self.timers = Timers(self.executions)
+        self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
+        endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
+        self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
+        queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
+        self._sender = EventSender(queue, self.functions)
+        self._own = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
+        self._express = self._in_memory()
+        lambdas = LambdaRoom(self.catalog, self.functions, self.invoker, settings)
+        self._rooms = {
+            "executions": rooms.ExecutionRoom(self.executions, self.workflows),
+            "workflows": rooms.WorkflowRoom(self.workflows),
+            "tasks": rooms.TaskRoom(self.executions),
+            "functions": rooms.FunctionRoom(self.catalog, self.functions, self.invoker),
+            "artifacts": rooms.ArtifactRoom(settings.artifacts_dir, limits.artifact),
+            "health": rooms.HealthRoom(self.storage.depth, self.counted),
+            "machines": WireMachines(self.workflows),
+            "versions": WireVersions(),
+            "aliases": WireAliases(),
+            "tags": WireTags(),
+            "activities": WireActivities(),
+            "runs": WireExecutions(self.executions),
+            "map_runs": WireMapRuns(self.executions),
+            "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
+            "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
+            "tokens": WireTokens(self.executions),
+            "lambda_aliases": AliasRoom(),
+            "lambda_events": EventRoom(lambdas, queue),
+            "lambda_policies": PolicyRoom(lambdas),
+            "lambdas": lambdas,
+        }
+
+    def api_context(self, request_id: str) -> ApiContext:
+        return Context(request_id=request_id, log=log, **self._rooms)
+
+    def counted(self) -> dict[str, int]:
+        """What this process has seen go wrong and be made up for since its start."""
+        return {
+            "lostRings": self.bell.counters["lost_rings"],
+            "fencedResults": self.executions.counters["fenced_results"],
+        }
+
+    def seed(self) -> None:
+        """Store the workflows that ship with the house, where nobody has deleted them."""
+        self.workflows.seed("invoice_pdf", INVOICE_PDF)
+
+    def worker(self) -> tuple[Work, Rounds]:
+        """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
+        owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS, invocations.EVENT]
+        tasks = Tasks(self.executions, functions, owner, self.settings)
+        work = Work(tasks, self.executions, self.invoker, self.functions, self._in_memory(), self._sender)
+        return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
+
+    def _in_memory(self) -> Express:
+        return Express(self.invoker, self.functions.find, self.executions.limits, self._own)
+
+    def close(self) -> None:
+        self.timers.stop()
+        self.invoker.close()
+        self.storage.close()
+        database.close_all()
+
+
+def build(settings: Settings) -> Runtime:
+    """The house of a web process: its timer thread runs, and it has the sample workflow. Raises CatalogError."""
+    made = Runtime(settings)
+    made.timers.start()
+    try:
+        made.seed()
+    except PeeweeException as fault:
+        log.warning("the sample workflow was not stored: %s", fault)
+    return made
+
+
+def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
+    """The functions that stand for resources must be there. Raises SettingsError."""
+    for resource, function in aliases.items():
+        if function not in steps:
+            raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")
+
+
+def _waiting(older_ms: int) -> list[str]:
+    with database.connection_context():
+        return queries.queued_tasks(older_ms, limit=200)

@@ -1,0 +1,175 @@
+"""AWS's REST-JSON protocol, as Lambda speaks it: an operation is a method and a dated path, its members are spread over
+path, query, headers and body, and an error is told by the header ``x-amzn-ErrorType``.
+
+Source: AWS restJson1 protocol, Smithy specification. ``lambda.json`` says where each member stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from stepwell.functions.contract.lambda_ import LambdaContext
+from stepwell.functions.errors import NotFound, PayloadTooLarge, StepwellError, Unauthenticated, Unavailable
+from stepwell.functions.errors.lambda_ import (
+    LambdaError,
+    RequestTooLargeException,
+    SerializationException,
+    ServiceException,
+    ServiceUnavailableException,
+    UnknownOperationException,
+    ValidationException,
+)
+from stepwell.runtime.aws.model import Forbidden, Mistyped, Model
+from stepwell.runtime.catalog.catalog import Function
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.http.origin import Origins
+from stepwell.runtime.http.request import Location, Request
+from stepwell.runtime.http.response import Response
+from stepwell.runtime.settings import Limits
+
+Json = Any
+
+MODEL = Model(Path(__file__).with_name("lambda.json"))
+_DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
+_TRUTHS = {"true": True, "false": False}
+
+
+def is_asked(target: str) -> bool:
+    """Whether a request's target is one of this protocol: it begins with the date of an API's version."""
+    return _DATED.match(target) is not None
+
+
+def segments_of(location: Location) -> tuple[str, ...]:
+    """The path to be routed: older clients of this protocol put a slash behind it, which means nothing."""
+    segments = location.segments
+    return segments[:-1] if is_asked(location.path) and segments[-1] == "" else segments
+
+
+class Operation:
+    """An operation of Lambda's, answered by the handler whose file has its name."""
+
+    def __init__(
+        self, function: Function, make_context: Callable[[str], Any], origins: Origins, limits: Limits
+    ) -> None:
+        self.limit: int = getattr(limits, function.body_limit)
+        self._name = operation_of(function.name)
+        self._table = MODEL.operation(self._name)
+        self._handler = import_module(function.imported_as).handler
+        self._make_context: Callable[[str], LambdaContext] = make_context
+        self._origins = origins
+        self._depth = limits.depth
+
+    def answer(self, request: Request, event: Mapping[str, Any], body: bytes) -> Response:
+        """The response. Raises LambdaError, and the errors of ``functions.errors`` that any request may meet."""
+        self._origins.check(request)
+        given = self._input(event, body)
+        result = self._handler(given, self._make_context(event["requestContext"]["requestId"])) or {}
+        return response_of(self._table, result)
+
+    def _input(self, event: Mapping[str, Any], body: bytes) -> Json:
+        try:
+            return MODEL.taken(self._name, self._members(event, body))
+        except Mistyped as fault:
+            raise SerializationException(str(fault)) from None
+        except Forbidden as fault:
+            raise ValidationException(str(fault)) from None
+
+    def _members(self, event: Mapping[str, Any], body: bytes) -> dict[str, Json]:
+        payload = self._table.get("payload")
+        found = {payload: body} if payload else self._body(body)
+        sources = {
+            "uri": event.get("pathParameters", {}),
+            "querystring": event.get("queryStringParameters", {}),
+            "header": event["headers"],
+        }
+        for member, (location, name, kind) in self._table["locations"].items():
+            text = sources[location].get(name)
+            if text is None:
+                found.pop(member, None)
+            else:
+                found[member] = _value(text, kind)
+        return found
+
+    def _body(self, body: bytes) -> Json:
+        try:
+            found = jsontext.read(body or b"{}", self._depth)
+        except jsontext.NotJson as fault:
+            raise SerializationException(f"Could not parse request body into json: {fault}") from None
+        if not isinstance(found, dict):
+            raise SerializationException("Unexpected value type in payload")
+        return found
+
+
+def operation_of(handler: str) -> str:
+    """The operation that a handler's name stands for: ``create_function`` is ``CreateFunction``."""
+    return "".join(word.capitalize() for word in handler.split("_"))
+
+
+def response_of(table: Mapping[str, Any], result: Mapping[str, Json]) -> Response:
+    """The response that an operation's result stands for. On the wire what is not there is absent, never null."""
+    left = _without_nulls(result)
+    status = left.pop(table.get("answers_status"), table["status"])
+    headers = [(name, left.pop(member)) for member, name in table["answers_headers"].items() if member in left]
+    payload = table.get("answers_payload")
+    body = left.pop(payload, b"") if payload else jsontext.write(left).encode()
+    if status == 204:
+        return Response(status, tuple(headers), b"")
+    return Response(status, (("content-type", "application/json"), *headers), body)
+
+
+def error_response(fault: StepwellError) -> Response:
+    """An error in this protocol's form."""
+    told = _told(fault)
+    headers = (("content-type", "application/json"), ("x-amzn-errortype", told.code), *told.headers.items())
+    return Response(told.status, headers, jsontext.write(told.body).encode())
+
+
+def _told(fault: StepwellError) -> LambdaError:
+    if isinstance(fault, LambdaError):
+        return fault
+    if isinstance(fault, Unauthenticated):
+        return _Foreign(fault, fault.aws_code, 403)
+    if isinstance(fault, Unavailable):
+        return ServiceUnavailableException()
+    if isinstance(fault, PayloadTooLarge):
+        return RequestTooLargeException(fault.message)
+    if isinstance(fault, NotFound):
+        return UnknownOperationException()
+    if fault.status == StepwellError.status:
+        return ServiceException()
+    return _Foreign(fault)
+
+
+class _Foreign(LambdaError):
+    """An error that no operation of AWS knows: it keeps its own status and code, unless told."""
+
+    def __init__(self, fault: StepwellError, code: str | None = None, status: int | None = None) -> None:
+        super().__init__(fault.message)
+        self.code, self.status, self._headers = code or fault.code, status or fault.status, fault.headers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self._headers
+
+
+def _value(text: str, kind: str) -> Json:
+    """A member's value out of a path, a query or a header. Raises SerializationException."""
+    if kind in ("integer", "long"):
+        if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+            raise SerializationException("STRING_VALUE can not be converted to an Integer")
+        return int(text)
+    if kind == "boolean":
+        if text not in _TRUTHS:
+            raise SerializationException("STRING_VALUE can not be converted to a Boolean")
+        return _TRUTHS[text]
+    return text.split(",") if kind == "list" else text
+
+
+def _without_nulls(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value

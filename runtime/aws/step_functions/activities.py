@@ -1,0 +1,86 @@
+"""Activities: the names that Task states give to other people's work, and the long polls by which it is fetched."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from stepwell.db.database import database, transaction
+from stepwell.db.models import Activity
+from stepwell.db.queries import clock_sql
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract.step_functions import ActivityTask, ActivityView
+from stepwell.functions.errors.step_functions import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
+from stepwell.functions.sfn._shapes import OPTIONS
+from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.moves.polled_tasks import ask
+
+Json = Any
+
+POLL_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 0.25
+SHORT_POLL_SECONDS = 1.0
+POLLERS = 4
+"""How many wait for long in one process, whose threads are few; one more is answered after a short while."""
+
+
+class WireActivities:
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(POLLERS)
+
+    def create(self, name: str, encryption: Mapping[str, Json], tags: Mapping[str, str]) -> ActivityView:
+        if names.fault_of(name):
+            raise InvalidName(f"Invalid Name: '{name}'")
+        options = jsontext.write(dict(encryption))
+        with database.connection_context(), transaction():
+            row = Activity.insert(name=name, options=options, tags=jsontext.write(dict(tags)), created_at=clock_sql())
+            row.on_conflict_ignore().execute()
+            made = _view(Activity.get_by_id(name))
+        if made.encryption != (encryption or OPTIONS["encryptionConfiguration"]):
+            raise ActivityAlreadyExists(f"Activity Already Exists: '{name}'")
+        return made
+
+    def get(self, arn: Arn) -> ActivityView:
+        with database.connection_context():
+            row = Activity.get_or_none(Activity.name == arn.name)
+        if row is None:
+            raise ActivityDoesNotExist(f"Activity Does Not Exist: '{arn.text}'")
+        return _view(row)
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[ActivityView]:
+        query = Activity.select().where(Activity.name > (cursor or "")).order_by(Activity.name)
+        with database.connection_context():
+            return page_of(list(query.limit(limit + 1)), limit, lambda one: one.name, _view)
+
+    def delete(self, arn: Arn) -> None:
+        with database.connection_context(), transaction():
+            Activity.delete().where(Activity.name == arn.name).execute()
+
+    def next_task(self, arn: Arn, worker: str | None) -> ActivityTask | None:
+        """A task of this activity, waited for; None when there was none in time. Raises ActivityDoesNotExist."""
+        self.get(arn)
+        may_wait = self._places.acquire(blocking=False)
+        try:
+            return _polled(arn.name, worker, POLL_SECONDS if may_wait else SHORT_POLL_SECONDS)
+        finally:
+            if may_wait:
+                self._places.release()
+
+
+def _polled(activity: str, worker: str | None, seconds: float) -> ActivityTask | None:
+    deadline = time.monotonic() + seconds
+    while True:
+        if (given := ask(activity, worker)) is not None:
+            return ActivityTask(given.token, given.input)
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _view(row: Activity) -> ActivityView:
+    encryption = json.loads(row.options) or OPTIONS["encryptionConfiguration"]
+    return ActivityView(row.name, row.created_at, encryption)

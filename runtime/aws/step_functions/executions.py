@@ -1,0 +1,222 @@
+"""Executions as AWS's wire knows them: found by state machine and name, started with AWS's rules of idempotency."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.db.models import Execution, MapRun, StartKey, Workflow
+from stepwell.db.pages import newest
+from stepwell.functions import errors
+from stepwell.functions.contract import Page, arns, page_of
+from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract.step_functions import EXPRESS, STANDARD, Machine, Run, RunRow, Started
+from stepwell.functions.errors.step_functions import (
+    ExecutionAlreadyExists,
+    ExecutionDoesNotExist,
+    ExecutionNotRedrivable,
+    InvalidExecutionInput,
+    InvalidName,
+    StateMachineTypeNotSupported,
+)
+from stepwell.functions.sfn._shapes import not_redrivable
+from stepwell.runtime.aws.step_functions import history
+from stepwell.runtime.aws.step_functions.machines import found_version, live_workflow, revision, role_of, routes_of
+from stepwell.runtime.engine.core import execution
+from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.executions import Executions
+from stepwell.runtime.ids import is_id
+from stepwell.runtime.map_runs import redrive as map_redrives
+from stepwell.runtime.moves import completion
+from stepwell.runtime.moves.start import Wanted
+from stepwell.runtime.workflows import Latest
+
+Json = Any
+
+TOKEN_KEPT_MS = 15 * 60_000
+"""For how long a redrive that is asked for again with the same token is the same one."""
+ROW_COLUMNS = (
+    *(Execution.id, Execution.name, Execution.workflow, Execution.status, Execution.created_at, Execution.finished_at),
+    *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at, Execution.parent),
+)
+
+
+class WireExecutions:
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+
+    def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
+        check_name(name)
+        given = read_input(input, self._executions.limits)
+        latest, kind, asked = target_of(arn)
+        is_express = kind == EXPRESS  # whose names may be used again
+        wanted = Wanted(given, None if is_express else name, text=input, trace=trace, **asked)
+        try:
+            started = self._executions.start_wanted(latest, wanted)
+        except errors.NameTaken:
+            return _earlier(arn.name, name or "", given)
+        return Started(started.id, name or started.id, arn.name, kind, latest.now)
+
+    def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
+        with database.connection_context():
+            row = found_execution(arn)
+        self._executions.stop(row.id, error, cause)
+        with database.connection_context():
+            return int(Execution.select(Execution.finished_at).where(Execution.id == row.id).scalar())
+
+    def redrive(self, arn: Arn, token: str | None) -> int:
+        found = self.get(arn)
+        key = f"redrive:{found.id}:{token}"
+        with database.connection_context():
+            kept = StartKey.get_or_none(StartKey.key == key)
+        if token is not None and kept is not None and found.now - kept.created_at < TOKEN_KEPT_MS:
+            return int(found.redriven_at or kept.created_at)
+        reason = not_redrivable(found)
+        if found.map_run is not None and reason is None:
+            reason = "Execution belongs to a Map Run, and is redriven with it"
+        if reason is not None or not self._executions.redrive(found.id, None if token is None else key):
+            raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
+        return int(self.get(arn).redriven_at or 0)
+
+    def get(self, arn: Arn) -> Run:
+        with database.connection_context():
+            row, now = found_execution(arn), queries.now()
+            of_run = completion.run_of(row.parent)
+            run = None if of_run is None else MapRun.get_by_id(of_run)
+        return Run(
+            **{**vars(execution_row(row)), "status": map_redrives.status_of(run, row)},
+            input=row.input,
+            output=row.output,
+            error=row.error,
+            cause=row.cause,
+            trace=row.trace,
+            events=row.history_count,
+            now=now,
+        )
+
+    def machine(self, arn: Arn) -> Machine:
+        """The revision that an execution runs. Raises ExecutionDoesNotExist."""
+        with database.connection_context():
+            return revision(found_execution(arn).version_id)
+
+    def list(
+        self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
+    ) -> Page[RunRow]:
+        with database.connection_context():
+            workflow = _standard(arn)
+            fixed = [(Execution.workflow_id, workflow.id), *_asked(arn)]
+            query = Execution.select(*ROW_COLUMNS)
+            if status is not None and len(fixed) == 1:
+                fixed.append((Execution.status, status))
+            elif status is not None:
+                query = query.where(Execution.status == status)
+            if redriven is not None:
+                query = query.where(Execution.redrives > 0 if redriven else Execution.redrives == 0)
+            query = newest(query, fixed, Execution.id, cursor)
+            found = list(query.limit(limit + 1).namedtuples())
+        return page_of(found, limit, lambda one: one.id, execution_row)
+
+    def history(
+        self, arn: Arn, *, limit: int, cursor: str | None, reverse: bool, with_data: bool
+    ) -> Page[Mapping[str, Json]]:
+        with database.connection_context():
+            row = found_execution(arn)
+            role = role_of(revision(row.version_id))
+            span = history.Span(limit, cursor, reverse)
+            return history.page(row, role, span, with_data)
+
+
+def check_name(name: str | None) -> None:
+    """Raises InvalidName."""
+    if name is not None and names.fault_of(name):
+        raise InvalidName(f"Invalid Name: '{name}'")
+
+
+def read_input(text: str, limits: EngineLimits) -> Json:
+    """An execution's input. Raises InvalidExecutionInput."""
+    if jsontext.size(text) > limits.payload:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: 'more than {limits.payload} bytes'")
+    try:
+        return jsontext.read(text, limits.depth)
+    except jsontext.NotJson as fault:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
+
+
+def found_execution(arn: Arn) -> Execution:
+    """The row of a Standard execution. Raises ExecutionDoesNotExist."""
+    workflow = Workflow.get_or_none(Workflow.name == arn.name, Workflow.kind == STANDARD)
+    name = arn.rest[0]
+    row = workflow and Execution.get_or_none(Execution.workflow_id == workflow.id, Execution.name == name)
+    if row is None and workflow is not None and is_id(name):
+        row = Execution.get_or_none(
+            Execution.id == name, Execution.workflow_id == workflow.id, Execution.name.is_null()
+        )
+    if row is None:
+        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
+    return row
+
+
+def target_of(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
+    """The revision to start, its machine's type, and by which version and alias it was asked for."""
+    with database.connection_context():
+        workflow, asked = live_workflow(arn), {"published": arn.version, "alias": None}
+        if arn.qualifier is not None and arn.version is None:
+            asked = {"published": _chosen(routes_of(workflow, arn)), "alias": arn.qualifier}
+        rest = () if asked["published"] is None else (str(asked["published"]),)
+        workflow, row = found_version(replace(arn, rest=rest))
+        return Latest(workflow.id, workflow.name, row.id, row.number, queries.now()), workflow.kind, asked
+
+
+def _chosen(routes: list[tuple[int, int]]) -> int:
+    """One of the versions, by weight."""
+    return random.choices([version for version, _ in routes], [weight for _, weight in routes])[0]
+
+
+def _earlier(machine: str, name: str, given: Json) -> Started:
+    """The execution that has this name, when the same request has started it. Raises ExecutionAlreadyExists."""
+    arn = arns.execution(machine, name)
+    with database.connection_context():
+        row = found_execution(arns.parse(arn, arns.EXECUTION))
+    if row.status != execution.IN_PROGRESS or json.loads(row.input) != given:
+        raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
+    return Started(row.id, name, machine, STANDARD, row.created_at)
+
+
+def _standard(arn: Arn) -> Workflow:
+    """The state machine whose executions may be listed. Raises StateMachineTypeNotSupported."""
+    workflow = live_workflow(arn)
+    if workflow.kind == EXPRESS:
+        raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")
+    return workflow
+
+
+def _asked(arn: Arn) -> list[tuple[Any, Any]]:
+    """What executions have that a qualified ARN speaks of. Raises StateMachineDoesNotExist."""
+    if arn.qualifier is None:
+        return []
+    found_version(arn)
+    return [(Execution.alias, arn.qualifier) if arn.version is None else (Execution.published, arn.version)]
+
+
+def execution_row(row: Any) -> RunRow:
+    """An execution by a row of ``ROW_COLUMNS``."""
+    return RunRow(
+        id=row.id,
+        name=row.name or row.id,
+        machine=row.workflow,
+        kind=STANDARD,
+        started_at=row.created_at,
+        status=row.status,
+        stopped_at=row.finished_at,
+        version=row.published,
+        alias=row.alias,
+        redrives=row.redrives,
+        redriven_at=row.redriven_at,
+        map_run=completion.run_of(row.parent),
+    )

@@ -1,0 +1,63 @@
+"""StartSyncExecution: an Express execution that runs in the process that was asked for it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract.step_functions import EXPRESS, QuickRun
+from stepwell.functions.errors.step_functions import (
+    ServiceUnavailable,
+    StateMachineTypeNotSupported,
+    ThrottlingException,
+)
+from stepwell.runtime.aws.step_functions.executions import check_name, read_input, target_of
+from stepwell.runtime.engine.core import execution
+from stepwell.runtime.engine.core.execution import Execution
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.in_memory import Express
+from stepwell.runtime.workflows import Workflows
+
+AT_ONCE = 6
+"""Each holds a thread of the web process, of which a few must stay free for others."""
+
+
+class WireExpress:
+    def __init__(self, workflows: Workflows, express: Express, limits: EngineLimits) -> None:
+        self._workflows = workflows
+        self._express = express
+        self._limits = limits
+        self._free = threading.BoundedSemaphore(AT_ONCE)
+
+    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
+        check_name(name)
+        given = read_input(input, self._limits)
+        latest, kind, _ = target_of(arn)
+        if kind != EXPRESS:
+            raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")
+        identity = str(uuid.uuid4())
+        begun = Execution(identity, name or identity, latest.name, given, latest.now)
+        if not self._free.acquire(blocking=False):
+            raise ThrottlingException()
+        try:
+            ended, took_ms = self._express.timed(self._workflows.inner(latest.version_id), begun, identity)
+        finally:
+            self._free.release()
+        if ended.status == execution.IN_PROGRESS:
+            raise ServiceUnavailable("This process ends. Try again.")
+        return QuickRun(
+            id=identity,
+            name=begun.name,
+            machine=latest.name,
+            kind=EXPRESS,
+            started_at=latest.now,
+            stopped_at=latest.now + took_ms,
+            status=ended.status,
+            input=input,
+            output=jsontext.write(ended.output) if ended.status == execution.COMPLETED else None,
+            error=ended.error,
+            cause=ended.cause,
+            trace=trace,
+        )

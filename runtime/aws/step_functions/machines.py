@@ -1,0 +1,199 @@
+"""Workflows as Step Functions' state machines: the same rows that REST writes, with what AWS keeps besides.
+
+A version of ours is a revision of AWS's; those that are published have AWS's version number besides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from stepwell.db.database import database, locked, transaction
+from stepwell.db.models import Alias, Version, Workflow
+from stepwell.db.queries import clock_sql
+from stepwell.functions import errors
+from stepwell.functions.contract import Page, arns, page_of
+from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract.step_functions import DefinitionFault, Machine, MachineRow, NewMachine
+from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists, StateMachineDoesNotExist
+from stepwell.functions.sfn._shapes import OPTIONS
+from stepwell.runtime.aws.step_functions import definitions
+from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
+
+Json = Any
+
+
+class WireMachines:
+    def __init__(self, workflows: Workflows) -> None:
+        self._workflows = workflows
+
+    def create(self, wanted: NewMachine) -> Machine:
+        if names.fault_of(wanted.name):
+            raise InvalidName(f"Invalid Name: '{wanted.name}'")
+        assert wanted.definition is not None
+        compiled = compiled_text(definitions.compiled(self._workflows, wanted.definition, wanted.kind))
+        options = jsontext.write(dict(wanted.options))
+        with database.connection_context(), transaction():
+            made = revived(wanted.name, wanted.kind, jsontext.write(dict(wanted.tags)))
+            if made is None:
+                return _same(view(*found_version(Arn("", arns.MACHINE, wanted.name))), wanted)
+            published = _published(made, wanted.description) if wanted.publish else {}
+            return view(made, add_version(made, wanted.definition, compiled, options, **published))
+
+    def update(self, arn: Arn, wanted: NewMachine) -> Machine:
+        compiled = None
+        if wanted.definition is not None:
+            compiled = compiled_text(definitions.compiled(self._workflows, wanted.definition, self._kind(arn)))
+        with database.connection_context(), transaction():
+            workflow = locked_workflow(arn)
+            before = newest_version(workflow)
+            workflow.latest += 1
+            Workflow.update(latest=workflow.latest).where(Workflow.id == workflow.id).execute()
+            options = jsontext.write({**json.loads(before.options), **wanted.options})
+            published = _published(workflow, wanted.description) if wanted.publish else {}
+            definition = wanted.definition if wanted.definition is not None else before.definition
+            made = add_version(workflow, definition, compiled or before.compiled, options, **published)
+            return view(workflow, made)
+
+    def get(self, arn: Arn) -> Machine:
+        with database.connection_context():
+            return view(*found_version(arn))
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[MachineRow]:
+        query = Workflow.select().where(
+            Workflow.deleted_at.is_null(),
+            ~Workflow.name.contains(":"),
+            Workflow.name > (cursor or ""),
+        )
+        with database.connection_context():
+            found = list(query.order_by(Workflow.name).limit(limit + 1))
+        return page_of(found, limit, lambda one: one.name, lambda one: MachineRow(one.name, one.kind, one.created_at))
+
+    def delete(self, arn: Arn) -> None:
+        try:
+            self._workflows.delete(arn.name)
+        except errors.NotFound:
+            pass  # AWS answers a second delete as the first
+
+    def _kind(self, arn: Arn) -> str:
+        with database.connection_context():
+            return str(live_workflow(arn).kind)
+
+    def faults(self, definition: str, kind: str) -> Sequence[DefinitionFault]:
+        return definitions.judged(self._workflows, definition, kind)[1]
+
+    def warnings(self, definition: str) -> Sequence[DefinitionFault]:
+        return [definitions.as_aws(one) for one in self._workflows.warnings(json.loads(definition))]
+
+
+def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
+    return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn.text}'")
+
+
+def live_workflow(arn: Arn) -> Workflow:
+    """The state machine's row. Raises StateMachineDoesNotExist."""
+    return _known(Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
+
+
+def locked_workflow(arn: Arn) -> Workflow:
+    """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
+    return _known(locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
+
+
+def _known(row: Workflow | None, arn: Arn) -> Workflow:
+    """AWS's wire does not know the workflows of flows and events: no ARN could hold their names."""
+    if row is None or ":" in arn.name:
+        raise does_not_exist(arn)
+    return row
+
+
+def found_version(arn: Arn) -> tuple[Workflow, Version]:
+    """The revision that an ARN names. Raises StateMachineDoesNotExist."""
+    workflow = live_workflow(arn)
+    number = arn.version
+    if arn.qualifier is not None and number is None:
+        number = routes_of(workflow, arn)[0][0]
+    if number is None:
+        return workflow, newest_version(workflow)
+    version = published_version(workflow, number)
+    if version is None:
+        raise does_not_exist(arn)
+    return workflow, version
+
+
+def newest_version(workflow: Workflow) -> Version:
+    """The revision that runs unless another one is asked for."""
+    return Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
+
+
+def published_version(workflow: Workflow, number: int) -> Version | None:
+    """The revision that was published under this number since the state machine was made."""
+    return Version.get_or_none(
+        Version.workflow_id == workflow.id, Version.number >= workflow.first, Version.published == number
+    )
+
+
+def routes_of(workflow: Workflow, arn: Arn) -> list[tuple[int, int]]:
+    """The versions behind the ARN's alias, with their weights. Raises StateMachineDoesNotExist."""
+    alias = Alias.get_or_none(Alias.workflow_id == workflow.id, Alias.name == arn.qualifier)
+    if alias is None:
+        raise does_not_exist(arn)
+    return [(version, weight) for version, weight in json.loads(alias.routes)]
+
+
+def revision(version_id: str) -> Machine:
+    """The revision with this id, whatever has become of its state machine."""
+    version = Version.get_by_id(version_id)
+    return view(Workflow.get_by_id(version.workflow_id), version)
+
+
+def role_of(machine: Machine) -> str:
+    """The role that a revision was stored with; one made over REST has ours."""
+    return str(machine.options.get("roleArn", OPTIONS["roleArn"]))
+
+
+def _same(found: Machine, wanted: NewMachine) -> Machine:
+    """The state machine that is there, when it is what is wanted. Raises StateMachineAlreadyExists."""
+    before, after = ({**OPTIONS, **one.options} for one in (found, wanted))
+    for ignored in (before, after):
+        del ignored["roleArn"]
+    is_same = found.kind == wanted.kind and before == after and (found.version is not None) == wanted.publish
+    is_same &= found.description == wanted.description
+    if not is_same or json.loads(found.definition) != json.loads(wanted.definition or ""):
+        raise StateMachineAlreadyExists(f"State Machine Already Exists: '{arns.machine(wanted.name)}'")
+    return found
+
+
+def _published(workflow: Workflow, description: str | None) -> dict[str, Any]:
+    """The columns of a version that is published as it is made; the workflow's row is locked."""
+    number = next_published(workflow)
+    return {"published": number, "published_at": clock_sql(), "description": description}
+
+
+def next_published(workflow: Workflow) -> int:
+    """A new version number. The workflow's row is locked."""
+    Workflow.update(published=Workflow.published + 1).where(Workflow.id == workflow.id).execute()
+    return int(Workflow.select(Workflow.published).where(Workflow.id == workflow.id).scalar())
+
+
+def view(workflow: Workflow, version: Version) -> Machine:
+    return Machine(
+        name=workflow.name,
+        kind=workflow.kind,
+        created_at=workflow.created_at,
+        definition=_text(version),
+        options=json.loads(version.options),
+        revision=None if version.number == workflow.first else version.id,
+        revised_at=version.created_at,
+        version=version.published,
+        version_created_at=version.published_at,
+        description=version.description,
+    )
+
+
+def _text(version: Version) -> str:
+    """The definition as a state machine: as it was given, or what a step list was compiled to."""
+    is_machine = "StartAt" in json.loads(version.definition)
+    return version.definition if is_machine else jsontext.write(machine_document(version))

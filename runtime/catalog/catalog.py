@@ -1,0 +1,250 @@
+"""Finds the handlers: every file in the rooms of ``functions/`` and of each directory of ``FUNCTIONS_PATH``.
+
+A handler is known by the constants in its file, read without importing it. A fault in any file, a step type that stands
+twice, a route or a target that stands twice: the process does not start, and the message names the files.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepwell.functions.api._schemas import SCHEMAS
+from stepwell.functions.contract import FunctionView
+from stepwell.runtime.catalog.source import CatalogError, Source, read_source
+from stepwell.runtime.engine.definition import field_kinds, rules
+from stepwell.runtime.engine.definition.steplist import FunctionDefaults
+from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values.json_places import Place
+from stepwell.runtime.http.body_schema import BodySchema
+from stepwell.runtime.http.routes import Route, parse_route
+from stepwell.runtime.settings import ROOT
+
+__all__ = ["Catalog", "CatalogError", "Function"]
+
+log = logging.getLogger("stepwell.catalog")
+
+Json = Any
+
+ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", "lambda_api": "lambda"}
+USERS_ROOMS = {"steps": "step", "api": "api"}
+FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "lambda": "ROUTE", "sfn": "TARGET"}
+"""The constant that says what a handler answers to. A step type's is its name."""
+BODY_LIMITS = ("body", "definition_body", "invoke_body", "code_body")
+_TARGET = re.compile(r"AWSStepFunctions\.[A-Za-z]+")
+_STATUSES = range(200, 600)
+
+
+@dataclass(frozen=True)
+class Function:
+    """One handler: where it stands and what its constants say. ``module`` is dotted from ``root`` on."""
+
+    name: str
+    kind: str
+    module: str
+    path: Path
+    root: Path
+    builtin: bool
+    summary: str = ""
+    description: str = ""
+    route: str | None = None
+    target: str | None = None
+    query: Mapping[str, Json] = field(default_factory=dict)
+    body: Json = None
+    body_limit: str = "body"
+    answers: Mapping[int, Json] = field(default_factory=dict)
+    retry: Mapping[str, Json] | None = None
+    timeout_seconds: float | None = None
+
+    @property
+    def imported_as(self) -> str:
+        """The name that its module has in a process."""
+        return f"stepwell.{self.module}" if self.builtin else self.module
+
+    def view(self) -> FunctionView:
+        """What a caller may know of it."""
+        inside = self.path.relative_to(self.root)
+        return FunctionView(
+            name=self.name,
+            kind=self.kind,
+            source=str(inside if self.builtin else self.root.name / inside),
+            summary=self.summary,
+            route=self.route,
+            timeout_seconds=self.timeout_seconds,
+            retry=self.retry,
+        )
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every handler there is. ``steps`` by step type, ``routes`` by route, ``targets`` by AWS's operation."""
+
+    functions: tuple[Function, ...]
+    steps: Mapping[str, Function]
+    routes: Mapping[Route, Function]
+    targets: Mapping[str, Function]
+
+    @classmethod
+    def load(cls, function_paths: Sequence[Path] = ()) -> Catalog:
+        """The built-in handlers and those of each path. Raises CatalogError."""
+        found = list(_room_by_room(ROOT, ROOT / "functions", ROOMS, builtin=True))
+        for path in function_paths:
+            found += _room_by_room(path, path, USERS_ROOMS, builtin=False)
+        catalog = cls(tuple(found), _steps(found), _routes(found), _targets(found))
+        log.info("%d step types, %d routes, %d targets", *map(len, (catalog.steps, catalog.routes, catalog.targets)))
+        return catalog
+
+    def defaults(self, name: str) -> FunctionDefaults:
+        """What a step type's file says of its retry and its time-out: what a workflow version freezes."""
+        step = self.steps[name]
+        return FunctionDefaults(retry=step.retry, timeout_seconds=step.timeout_seconds)
+
+
+def _room_by_room(root: Path, house: Path, rooms: Mapping[str, str], *, builtin: bool) -> Iterator[Function]:
+    for room, kind in rooms.items():
+        for path in sorted((house / room).glob("*.py")):
+            if not path.name.startswith("_"):
+                yield _function(read_source(path), kind, root, builtin)
+
+
+def _function(source: Source, kind: str, root: Path, builtin: bool) -> Function:
+    name = source.path.stem
+    if fault := "a function's name has no dot" if "." in name else names.fault_of(name):
+        raise CatalogError(source.path, 1, fault)
+    _check_found_by(source, kind)
+    members = {_MEMBERS[constant][0]: _checked(source, constant) for constant in source.literals}
+    return Function(
+        name=name,
+        kind=kind,
+        module=".".join(source.path.relative_to(root).with_suffix("").parts),
+        path=source.path,
+        root=root,
+        builtin=builtin,
+        summary=source.summary,
+        description=source.description,
+        **members,
+    )
+
+
+def _check_found_by(source: Source, kind: str) -> None:
+    wanted = FOUND_BY.get(kind)
+    if wanted and wanted not in source.literals:
+        raise CatalogError(source.path, 1, f"has no {wanted}")
+    for other in {"ROUTE", "TARGET"} & source.literals.keys() - {wanted}:
+        what = "a step type" if kind == "step" else "found by its " + str(wanted)
+        raise CatalogError(source.path, 1, f"has a {other}, but is {what}")
+
+
+def _checked(source: Source, constant: str) -> Any:
+    literal = source.literals[constant]
+    try:
+        return _MEMBERS[constant][1](literal.value)
+    except ValueError as fault:
+        raise CatalogError(source.path, literal.line, f"{constant} {fault}") from None
+
+
+def _steps(functions: Sequence[Function]) -> dict[str, Function]:
+    steps: dict[str, Function] = {}
+    for function in functions:
+        if function.kind == "step":
+            _refuse_second(steps.get(function.name), function, f"the step type {function.name!r}")
+            steps[function.name] = function
+    return steps
+
+
+def _routes(functions: Sequence[Function]) -> dict[Route, Function]:
+    routes: dict[Route, Function] = {}
+    shapes: dict[Any, Function] = {}
+    for function in functions:
+        if function.route is not None:
+            route = parse_route(function.route)
+            _refuse_second(shapes.get(route.shape), function, f"the route {route.key!r}")
+            routes[route] = shapes[route.shape] = function
+    return routes
+
+
+def _targets(functions: Sequence[Function]) -> dict[str, Function]:
+    targets: dict[str, Function] = {}
+    for function in functions:
+        if function.target is not None:
+            _refuse_second(targets.get(function.target), function, f"the target {function.target!r}")
+            targets[function.target] = function
+    return targets
+
+
+def _refuse_second(first: Function | None, second: Function, what: str) -> None:
+    if first:
+        raise CatalogError(second.path, 1, f"{what} stands already in {first.path}")
+
+
+def _route_key(value: Any) -> str:
+    return parse_route(value).key
+
+
+def _target(value: Any) -> str:
+    if not isinstance(value, str) or not _TARGET.fullmatch(value):
+        raise ValueError(f"must be like 'AWSStepFunctions.StartExecution', not {value!r}")
+    return value
+
+
+def _schema(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a JSON Schema, not {value!r}")
+    jsontext.write(value)
+    return value
+
+
+def _body(value: Any) -> Any:
+    BodySchema(_schema(value), SCHEMAS)
+    return value
+
+
+def _query(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("must map the names of query parameters to JSON Schemas")
+    return {str(name): _schema(one) for name, one in value.items()}
+
+
+def _answers(value: Any) -> Any:
+    if not isinstance(value, dict) or not all(type(status) is int and status in _STATUSES for status in value):
+        raise ValueError("must map statuses from 200 to 599 to JSON Schemas, or to None where there is no body")
+    return {status: one if one is None else _schema(one) for status, one in value.items()}
+
+
+def _body_limit(value: Any) -> str:
+    if value not in BODY_LIMITS:
+        raise ValueError(f"must be one of {', '.join(BODY_LIMITS)}, not {value!r}")
+    return str(value)
+
+
+def _seconds(value: Any) -> float:
+    _refuse_faults(rules.SECONDS(value, Place()))
+    return float(value)
+
+
+def _retry(value: Any) -> Any:
+    if isinstance(value, dict) and not all(isinstance(member, str) for member in value):
+        raise ValueError("has a member whose name is no string")
+    _refuse_faults(field_kinds.check(value, Place(), rules.RETRY, "a retry"))
+    return value
+
+
+def _refuse_faults(faults: Iterator[field_kinds.Fault]) -> None:
+    for fault in faults:
+        raise ValueError(f"{fault.path.removeprefix('$.')}: {fault.told}".removeprefix("$: "))
+
+
+_MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "ROUTE": ("route", _route_key),
+    "TARGET": ("target", _target),
+    "QUERY": ("query", _query),
+    "BODY": ("body", _body),
+    "BODY_LIMIT": ("body_limit", _body_limit),
+    "ANSWERS": ("answers", _answers),
+    "RETRY": ("retry", _retry),
+    "TIMEOUT_SECONDS": ("timeout_seconds", _seconds),
+}

@@ -1,0 +1,101 @@
+"""BullMQ-style trees: children first, at the same time, then their parent, compiled to a state machine.
+
+``{"name": "step1", "data": {}, "children": [...], "opts": {"attempts": 3, "backoff": {"type": "exponential",
+"delay": 1000}, "delay": 500}}``, delays in milliseconds. A parent's event holds ``children: [{"name", "result"}]`` in
+their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from stepwell.runtime.engine.definition.steplist import (
+    Compiled,
+    FunctionDefaults,
+    Step,
+    event_template,
+    plan_of,
+    task_state,
+    unique,
+)
+
+Json = Any
+
+
+def compile(tree: Mapping[str, Json], defaults: Mapping[str, FunctionDefaults]) -> Compiled:
+    """The machine of a valid tree."""
+    flow = _Flow(defaults)
+    machine = flow.machine(tree)
+    return Compiled(machine, tuple(plan_of(list(flow.steps))))
+
+
+class _Flow:
+    def __init__(self, defaults: Mapping[str, FunctionDefaults]) -> None:
+        self.defaults = defaults
+        self.taken: set[str] = set()
+        self.steps: list[Step] = []
+
+    def machine(self, node: Mapping[str, Json]) -> dict[str, Json]:
+        """The machine of a node: its children's branches, its delay, its own task."""
+        children = node.get("children") or []
+        branches = [self.machine(child) for child in children]
+        names = [_last(branch) for branch in branches]
+        step = self._step(node)
+        states: dict[str, Json] = {}
+        if branches:
+            states[self._aside(step, "children")] = {"Type": "Parallel", "Branches": branches}
+        if delay := (node.get("opts") or {}).get("delay"):
+            states[self._aside(step, "delay")] = {"Type": "Wait", "Seconds": _seconds(delay)}
+        states[step.name] = {**task_state(step, self._event(step, names, children)), "End": True}
+        return _chained(states)
+
+    def _step(self, node: Mapping[str, Json]) -> Step:
+        own = self.defaults.get(node["name"], FunctionDefaults())
+        opts = node.get("opts") or {}
+        step = Step(
+            name=unique(node["name"], self.taken),
+            task_name=node["name"],
+            data=node.get("data", {}),
+            retry=retry_of_opts(opts) if "attempts" in opts else own.retry,
+            timeout_seconds=own.timeout_seconds,
+        )
+        self.steps.append(step)
+        return step
+
+    def _aside(self, step: Step, word: str) -> str:
+        """The name of a state that no step can have: it holds a space."""
+        return unique(f"{step.name[: 79 - len(word)]} {word}", self.taken)
+
+    def _event(self, step: Step, names: list[str], children: list[Json]) -> Json:
+        results: dict[str, Json] = {f"{name}.$": f"$[{index}]" for index, name in enumerate(names)}
+        given = [{"name": child["name"], "result.$": f"$[{index}]"} for index, child in enumerate(children)]
+        return event_template(step.name, step.data, {"results": results}, {"children": given})
+
+
+def retry_of_opts(opts: Mapping[str, Json]) -> dict[str, Json]:
+    """A step's retry for BullMQ's ``attempts`` and ``backoff``; delays there are milliseconds. No backoff: at once."""
+    backoff = opts.get("backoff") or {}
+    return {
+        "maxAttempts": opts["attempts"],
+        "intervalSeconds": _seconds(backoff.get("delay", 0)),
+        "backoffRate": 2 if backoff.get("type") == "exponential" else 1,
+    }
+
+
+def _seconds(milliseconds: float) -> float:
+    """Whole seconds as a whole number: all that Amazon States Language knows."""
+    seconds = milliseconds / 1000
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def _last(machine: Mapping[str, Json]) -> str:
+    return str(next(reversed(machine["States"])))
+
+
+def _chained(states: dict[str, Json]) -> dict[str, Json]:
+    names = list(states)
+    for name, following in pairwise(names):
+        states[name]["Next"] = following
+    return {"StartAt": names[0], "States": states}

@@ -1,0 +1,265 @@
+"""From a valid document to a state machine: each state by its type's loader, each field compiled for its language."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stepwell.runtime.engine.definition import model as d
+from stepwell.runtime.engine.definition.resources import INVOKE, NO_ALIASES, read
+from stepwell.runtime.engine.language.choice_rules import Condition, Rule
+from stepwell.runtime.engine.language.choice_rules import compile as compile_condition
+from stepwell.runtime.engine.language.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
+from stepwell.runtime.engine.language.jsonata.expressions import JsonataFault
+from stepwell.runtime.engine.language.paths import Path, parse
+from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.arns import NOWHERE, Home
+from stepwell.runtime.engine.values.json_places import Way, slashed
+
+Json = Any
+
+LONGEST_LABEL = 40
+_NO_LABEL = re.compile(r"[^\w.-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Language:
+    """What a state is read with: its query language and the machine's, the numbers of planned tasks, the aliases."""
+
+    is_jsonata: bool
+    is_default: bool
+    numbers: Mapping[str, int]
+    aliases: Mapping[str, str]
+
+    def of(self, state: Mapping[str, Json]) -> _Language:
+        """A state's own one, or the machine's: what a Map or a Parallel says of itself is not for those inside."""
+        own = state.get("QueryLanguage")
+        return replace(self, is_jsonata=self.is_default if own is None else own == "JSONata")
+
+
+def load(
+    document: Mapping[str, Json],
+    plan: tuple[d.PlannedTask, ...] = (),
+    aliases: Mapping[str, str] = NO_ALIASES,
+    home: Home = NOWHERE,
+) -> d.StateMachine:
+    """The state machine that a valid document describes.
+
+    ``plan`` names the tasks whose rows exist from the start, ``aliases`` the functions that stand for resources.
+    """
+    numbers = {task.step: task.number for task in plan}
+    is_jsonata = document.get("QueryLanguage") == "JSONata"
+    return replace(_machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases)), plan=plan, home=home)
+
+
+def _machine(document: Mapping[str, Json], language: _Language) -> d.StateMachine:
+    states = {name: _state(name, body, language) for name, body in document["States"].items()}
+    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"))
+
+
+def _state(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return _LOADERS[body["Type"]](name, body, language.of(body))
+
+
+def _common(name: str, body: Mapping[str, Json], language: _Language) -> dict[str, Any]:
+    return {
+        "name": name,
+        "next": body.get("Next"),
+        "is_jsonata": language.is_jsonata,
+        "input_path": _path(body, "InputPath"),
+        "output_path": _path(body, "OutputPath"),
+        "output": template_of(body, "Output", True) if language.is_jsonata else None,
+        "assign": template_of(body, "Assign", language.is_jsonata),
+    }
+
+
+def _pass(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.PassState(
+        **_common(name, body, language),
+        parameters=template_of(body, "Parameters", False),
+        result=body.get("Result"),
+        has_result="Result" in body,
+        result_path=_path(body, "ResultPath"),
+    )
+
+
+def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    call = read(body["Resource"], language.aliases)
+    return d.TaskState(
+        **_common(name, body, language),
+        **_work(body, language),
+        resource=body["Resource"],
+        call=call,
+        aliases=language.aliases,
+        timeout_seconds=value_of(body, "TimeoutSeconds", language.is_jsonata),
+        heartbeat_seconds=value_of(body, "HeartbeatSeconds", language.is_jsonata),
+        credentials=template_of(body, "Credentials", language.is_jsonata),
+        may_send=call.kind == INVOKE and not call.waits_for_token and "InvocationType" in json.dumps(body),
+        number=language.numbers.get(name),
+    )
+
+
+def _parallel(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    branches = tuple(_machine(branch, language) for branch in body["Branches"])
+    return d.ParallelState(**_common(name, body, language), **_work(body, language), branches=branches)
+
+
+def _map(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    """``Iterator`` is the older name of ItemProcessor, and ``Parameters`` of ItemSelector."""
+    processor = body.get("ItemProcessor") or body["Iterator"]
+    work = {**_work(body, language), "parameters": None}
+    selector = "ItemSelector" if "ItemSelector" in body else "Parameters"
+    return d.MapState(
+        **_common(name, body, language),
+        **work,
+        items=_items(body, language),
+        selector=template_of(body, selector, language.is_jsonata),
+        concurrency=value_of(body, "MaxConcurrency", language.is_jsonata) or Constant("MaxConcurrency", 0),
+        processor=_machine(processor, language),
+        distribution=_distribution(name, body, language) if is_distributed(body) else None,
+    )
+
+
+def is_distributed(body: Mapping[str, Json]) -> bool:
+    """Whether a Map's items are executions of their own."""
+    processor = body.get("ItemProcessor")
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+
+
+def _distribution(name: str, body: Mapping[str, Json], language: _Language) -> d.Distribution:
+    arguments = "Arguments" if language.is_jsonata else "Parameters"
+    reader, writer, batcher = (body.get(one, {}) for one in ("ItemReader", "ResultWriter", "ItemBatcher"))
+    config = reader.get("ReaderConfig", {})
+    return d.Distribution(
+        label=body.get("Label") or label_of(name),
+        lists_objects=reader.get("Resource", "").endswith(":s3:listObjectsV2"),
+        reader=template_of(reader, arguments, language.is_jsonata, "ItemReader/"),
+        reader_config={key: value for key, value in config.items() if not key.startswith("MaxItems")},
+        most_items=value_of(config, "MaxItems", language.is_jsonata),
+        writer=template_of(writer, arguments, language.is_jsonata, "ResultWriter/"),
+        writer_config=writer.get("WriterConfig", {}),
+        batch_items=value_of(batcher, "MaxItemsPerBatch", language.is_jsonata),
+        batch_bytes=value_of(batcher, "MaxInputBytesPerBatch", language.is_jsonata),
+        batch_input=template_of(batcher, "BatchInput", language.is_jsonata, "ItemBatcher/"),
+        is_batched=bool(batcher),
+        tolerated_count=value_of(body, "ToleratedFailureCount", language.is_jsonata),
+        tolerated_percentage=value_of(body, "ToleratedFailurePercentage", language.is_jsonata),
+    )
+
+
+def label_of(name: str) -> str:
+    """The label of a Map that has none of its own: of its name what a label may hold."""
+    return _NO_LABEL.sub("", name)[:LONGEST_LABEL] or "Map"
+
+
+def _items(body: Mapping[str, Json], language: _Language) -> Field | None:
+    """None: the state's own input."""
+    if language.is_jsonata:
+        return template_of(body, "Items", True)
+    return Reference("ItemsPath", parse(body["ItemsPath"])) if body.get("ItemsPath") is not None else None
+
+
+def _choice(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    rules = tuple(_rule(one, ("Choices", index), language) for index, one in enumerate(body["Choices"]))
+    return d.ChoiceState(**_common(name, body, language), rules=rules, default=body.get("Default"))
+
+
+def _rule(body: Mapping[str, Json], way: Way, language: _Language) -> Rule:
+    place = f"{slashed(way)[1:]}/"
+    own = {
+        "output": template_of(body, "Output", True, place) if language.is_jsonata else None,
+        "assign": template_of(body, "Assign", language.is_jsonata, place),
+    }
+    return Rule(body["Next"], _condition(body, way, language), **own)
+
+
+def _condition(body: Mapping[str, Json], way: Way, language: _Language) -> Condition:
+    """A fault of an expression tells the whole way to it: which of the choices it is."""
+    if not language.is_jsonata:
+        return compile_condition(body)
+    field = jsonata_of("", body["Condition"])
+
+    def condition(scope: Scope) -> bool:
+        try:
+            return bool(field.expected("boolean", field.value(scope)))
+        except JsonataFault as fault:
+            fault.where = (*way, "Condition")
+            raise
+
+    return condition
+
+
+def _wait(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.WaitState(
+        **_common(name, body, language),
+        seconds=value_of(body, "Seconds", language.is_jsonata),
+        timestamp=value_of(body, "Timestamp", language.is_jsonata),
+    )
+
+
+def _succeed(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.SucceedState(**_common(name, body, language))
+
+
+def _fail(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
+    return d.FailState(
+        **_common(name, body, language),
+        error=value_of(body, "Error", language.is_jsonata),
+        cause=value_of(body, "Cause", language.is_jsonata),
+    )
+
+
+_LOADERS: Mapping[str, Callable[[str, Mapping[str, Json], _Language], d.State]] = {
+    "Pass": _pass,
+    "Task": _task,
+    "Choice": _choice,
+    "Wait": _wait,
+    "Parallel": _parallel,
+    "Map": _map,
+    "Succeed": _succeed,
+    "Fail": _fail,
+}
+
+
+def _work(body: Mapping[str, Json], language: _Language) -> dict[str, Any]:
+    arguments = "Arguments" if language.is_jsonata else "Parameters"
+    return {
+        "parameters": template_of(body, arguments, language.is_jsonata),
+        "result_selector": template_of(body, "ResultSelector", False),
+        "result_path": _path(body, "ResultPath"),
+        "retriers": tuple(_retrier(one) for one in body.get("Retry", ())),
+        "catchers": tuple(
+            _catcher(one, f"Catch[{index}]/", language) for index, one in enumerate(body.get("Catch", ()))
+        ),
+    }
+
+
+def _retrier(body: Mapping[str, Json]) -> d.Retrier:
+    return d.Retrier(
+        error_equals=tuple(body["ErrorEquals"]),
+        interval_seconds=body.get("IntervalSeconds", 1),
+        max_attempts=body.get("MaxAttempts", 3),
+        backoff_rate=body.get("BackoffRate", 2.0),
+        max_delay_seconds=body.get("MaxDelaySeconds"),
+        full_jitter=body.get("JitterStrategy") == "FULL",
+    )
+
+
+def _catcher(body: Mapping[str, Json], place: str, language: _Language) -> d.Catcher:
+    return d.Catcher(
+        error_equals=tuple(body["ErrorEquals"]),
+        next=body["Next"],
+        result_path=_path(body, "ResultPath"),
+        output=template_of(body, "Output", True, place) if language.is_jsonata else None,
+        assign=template_of(body, "Assign", language.is_jsonata, place),
+    )
+
+
+def _path(body: Mapping[str, Json], field_name: str) -> Path | None:
+    """An absent path is the whole document; an explicit null is None: discard."""
+    text = body.get(field_name, "$")
+    return None if text is None else parse(text)

@@ -1,0 +1,122 @@
+"""What only a Map in distributed mode may hold: where its items come from, how many fail, where its results go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stepwell.runtime.engine.definition.field_kinds import (
+    LARGEST_ON_AWS,
+    Fault,
+    Field,
+    Kind,
+    Table,
+    a_path,
+    check,
+    choice,
+    jsonata,
+    list_of,
+    number,
+    object_of,
+    or_jsonata,
+    template,
+    text,
+    text_up_to,
+)
+from stepwell.runtime.engine.values.json_places import Place
+
+Json = Any
+
+_POSITIVE = number(0, LARGEST_ON_AWS, whole=True, above=True)
+_READERS = ("arn:aws:states:::s3:getObject", "arn:aws:states:::s3:listObjectsV2")
+_DELIMITERS = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
+_READER_CONFIG: Table = {
+    "InputType": Field(choice("CSV", "JSON", "JSONL", "MANIFEST")),
+    "ManifestType": Field(choice("S3_INVENTORY", "ATHENA_DATA")),
+    "Transformation": Field(choice("NONE", "LOAD_AND_FLATTEN")),
+    "CSVHeaderLocation": Field(choice("FIRST_ROW", "GIVEN")),
+    "CSVHeaders": Field(list_of(text, least=1)),
+    "CSVDelimiter": Field(choice(*_DELIMITERS)),
+    "ItemsPointer": Field(text),
+}
+
+_WRITER_CONFIG: Table = {
+    "Transformation": Field(choice("NONE", "COMPACT", "FLATTEN")),
+    "OutputType": Field(choice("JSON", "JSONL")),
+}
+
+
+def _distributed(arguments: Table, value: Kind, percentage: Kind, count: Kind, most: Table, twins: Table) -> Table:
+    """The fields of a Map that only distributed mode has."""
+    reader = {"Resource": Field(choice(*_READERS), required=True)}
+    reader |= {name: Field(one.kind, required=True) for name, one in arguments.items()}
+    config = {**_READER_CONFIG, **most}
+    reader |= {"ReaderConfig": Field(object_of(config, "a reader's configuration"))}
+    writer = {"Resource": Field(choice("arn:aws:states:::s3:putObject")), **arguments}
+    writer |= {"WriterConfig": Field(object_of(_WRITER_CONFIG, "a writer's configuration"))}
+    batcher = {"BatchInput": Field(value), "MaxItemsPerBatch": Field(count), "MaxInputBytesPerBatch": Field(count)}
+    batcher |= {f"{name}Path": Field(a_path) for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch") if twins}
+    return {
+        "Label": Field(text_up_to(40)),
+        "ItemReader": Field(_reader(reader)),
+        "ResultWriter": Field(_writer(writer, next(iter(arguments)))),
+        "ItemBatcher": Field(object_of(batcher, "an item batcher")),
+        "ToleratedFailureCount": Field(_or_zero(count)),
+        "ToleratedFailurePercentage": Field(percentage),
+        **twins,
+    }
+
+
+def _reader(table: Table) -> Kind:
+    """What is read, and as what: a manifest, a list or a file. Source: developer guide, "ItemReader (Map)"."""
+
+    def kind(value: Json, path: Place) -> Iterator[Fault]:
+        yield from check(value, path, table, "an item reader")
+        config = value.get("ReaderConfig") if isinstance(value, dict) else None
+        if not isinstance(config, dict):
+            return
+        where, is_typed = path / "ReaderConfig", "InputType" in config
+        if config.get("ManifestType") == "S3_INVENTORY" and is_typed and config["InputType"] != "MANIFEST":
+            yield Fault(where, "an inventory has no 'InputType' but MANIFEST")
+        if config.get("ManifestType") == "ATHENA_DATA" and config.get("InputType") not in ("CSV", "JSONL"):
+            yield Fault(where, "what Athena has unloaded has the 'InputType' CSV or JSONL")
+        if config.get("Transformation") == "LOAD_AND_FLATTEN" and not is_typed:
+            yield Fault(where, "LOAD_AND_FLATTEN needs 'InputType'")
+
+    return kind
+
+
+def _writer(table: Table, arguments: str) -> Kind:
+    """Where to, or how, or both. Source: developer guide, "ResultWriter (Map)", required field combinations."""
+
+    def kind(value: Json, path: Place) -> Iterator[Fault]:
+        yield from check(value, path, table, "a result writer")
+        if isinstance(value, dict) and ("Resource" in value) != (arguments in value):
+            yield Fault(path, f"a result writer has 'Resource' and {arguments!r}, or neither")
+        if value == {}:
+            yield Fault(path, "a result writer needs 'Resource', or 'WriterConfig'")
+
+    return kind
+
+
+def _or_zero(kind: Kind) -> Kind:
+    return lambda value, where: iter(()) if value == 0 and not isinstance(value, bool) else kind(value, where)
+
+
+_PERCENTAGE = number(0, 100)
+DISTRIBUTED = _distributed(
+    {"Parameters": Field(template)},
+    template,
+    _PERCENTAGE,
+    _POSITIVE,
+    {"MaxItems": Field(_POSITIVE), "MaxItemsPath": Field(a_path)},
+    {"ToleratedFailureCountPath": Field(a_path), "ToleratedFailurePercentagePath": Field(a_path)},
+)
+JSONATA_DISTRIBUTED = _distributed(
+    {"Arguments": Field(jsonata)},
+    jsonata,
+    or_jsonata(_PERCENTAGE),
+    or_jsonata(_POSITIVE),
+    {"MaxItems": Field(or_jsonata(_POSITIVE))},
+    {},
+)

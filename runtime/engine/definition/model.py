@@ -1,0 +1,182 @@
+"""A state machine as values: what ``load`` makes of an Amazon States Language document that ``validate`` has passed.
+
+Loaded once per workflow version and shared by every execution of it; nothing here is ever written to. The fields of a
+state are those of the specification; what an expression of either query language gives is a :class:`Field`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepwell.runtime.engine.definition.resources import ACTIVITY, FUNCTION, Resource
+from stepwell.runtime.engine.language.choice_rules import Rule
+from stepwell.runtime.engine.language.fields import Field
+from stepwell.runtime.engine.language.paths import Path, parse
+from stepwell.runtime.engine.values.arns import NOWHERE, Home
+
+Json = Any
+
+ROOT = parse("$")
+NO_FUNCTION = Resource(FUNCTION, "")
+
+
+@dataclass(frozen=True)
+class Retrier:
+    """One entry of ``Retry``, with the specification's defaults."""
+
+    error_equals: tuple[str, ...]
+    interval_seconds: float = 1
+    max_attempts: int = 3
+    backoff_rate: float = 2.0
+    max_delay_seconds: float | None = None
+    full_jitter: bool = False
+
+
+@dataclass(frozen=True)
+class Catcher:
+    """One entry of ``Catch``: which errors, where to, and what becomes of the error output.
+
+    JSONPath places it in the input at ``result_path`` (None: nowhere), JSONata makes ``output`` of it.
+    """
+
+    error_equals: tuple[str, ...]
+    next: str
+    result_path: Path | None = ROOT
+    output: Field | None = None
+    assign: Field | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What all states share. ``next`` is None for a state that ends its machine; ``output`` is JSONata's Output."""
+
+    name: str
+    next: str | None = None
+    is_jsonata: bool = False
+    input_path: Path | None = ROOT
+    output_path: Path | None = ROOT
+    output: Field | None = None
+    assign: Field | None = None
+
+
+@dataclass(frozen=True)
+class PassState(State):
+    parameters: Field | None = None
+    result: Json = None
+    has_result: bool = False
+    result_path: Path | None = ROOT
+
+
+@dataclass(frozen=True)
+class ChoiceState(State):
+    rules: tuple[Rule, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class WaitState(State):
+    seconds: Field | None = None
+    timestamp: Field | None = None
+
+
+@dataclass(frozen=True)
+class SucceedState(State):
+    pass
+
+
+@dataclass(frozen=True)
+class FailState(State):
+    error: Field | None = None
+    cause: Field | None = None
+
+
+@dataclass(frozen=True)
+class WorkState(State):
+    """What Task, Parallel and Map share: a result that may be selected, placed, retried and caught.
+
+    ``parameters`` is JSONPath's Parameters or JSONata's Arguments.
+    """
+
+    parameters: Field | None = None
+    result_selector: Field | None = None
+    result_path: Path | None = ROOT
+    retriers: tuple[Retrier, ...] = ()
+    catchers: tuple[Catcher, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskState(WorkState):
+    resource: str = ""
+    call: Resource = NO_FUNCTION
+    aliases: Mapping[str, str] = field(default_factory=dict, compare=False)
+    timeout_seconds: Field | None = None
+    heartbeat_seconds: Field | None = None
+    credentials: Field | None = None
+    may_send: bool = False
+    """Whether its call of Lambda may only hand an event over, which nobody waits for."""
+    number: int | None = None
+    """Which of the execution's planned tasks this is; None when a visit makes a task of its own."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a task token is what ends it."""
+        return self.call.waits_for_token or self.call.kind == ACTIVITY
+
+
+@dataclass(frozen=True)
+class ParallelState(WorkState):
+    branches: tuple[StateMachine, ...] = ()
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a Map in distributed mode says besides: where its items come from, how they are bundled, what may fail.
+
+    ``reader`` and ``writer`` give the arguments of calls; their configurations are as they are written.
+    """
+
+    label: str
+    lists_objects: bool = False
+    reader: Field | None = None
+    reader_config: Mapping[str, Json] = field(default_factory=dict)
+    most_items: Field | None = None
+    writer: Field | None = None
+    writer_config: Mapping[str, Json] = field(default_factory=dict)
+    batch_items: Field | None = None
+    batch_bytes: Field | None = None
+    batch_input: Field | None = None
+    is_batched: bool = False
+    tolerated_count: Field | None = None
+    tolerated_percentage: Field | None = None
+
+
+@dataclass(frozen=True)
+class MapState(WorkState):
+    """``items`` gives the list, ``selector`` what an item becomes, ``concurrency`` how many run at a time (0: many)."""
+
+    items: Field | None = None
+    selector: Field | None = None
+    concurrency: Field | None = None
+    processor: StateMachine | None = None
+    distribution: Distribution | None = None
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task that is known before the execution begins: one a step of a step list, in its order, from 1."""
+
+    number: int
+    step: str
+    function: str
+    data: Json
+
+
+@dataclass(frozen=True)
+class StateMachine:
+    start_at: str
+    states: Mapping[str, State]
+    timeout_seconds: float | None = None
+    plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
+    home: Home = field(default=NOWHERE, compare=False)

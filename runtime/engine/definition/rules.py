@@ -1,0 +1,332 @@
+"""What a definition may hold, as tables: where, which fields, of what kind, and whether they must be there.
+
+The tables of the state machine follow the Amazon States Language specification, one set for each query language; the
+step list's and the flow's are our own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stepwell.runtime.engine.definition.field_kinds import (
+    LARGEST_ON_AWS,
+    Fault,
+    Field,
+    Kind,
+    Table,
+    a_path,
+    an_object,
+    anything,
+    assign,
+    check,
+    choice,
+    expression,
+    flag,
+    jsonata,
+    jsonata_seeing,
+    list_of,
+    name,
+    number,
+    object_of,
+    or_jsonata,
+    path_or_null,
+    pattern,
+    reference_path_or_null,
+    template,
+    text,
+    text_up_to,
+    timestamp,
+)
+from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED, JSONATA_DISTRIBUTED
+from stepwell.runtime.engine.language import choice_rules
+from stepwell.runtime.engine.values.json_places import Place
+
+Json = Any
+
+YEAR = 366 * 24 * 3600
+SECONDS = number(0, YEAR, above=True)
+
+RETRY: Table = {
+    "maxAttempts": Field(number(1, 1000, whole=True)),
+    "intervalSeconds": Field(number(0, YEAR)),
+    "backoffRate": Field(number(1, 100)),
+    "maxDelaySeconds": Field(SECONDS),
+}
+
+STEP: Table = {
+    "taskName": Field(text, required=True),
+    "name": Field(name),
+    "data": Field(anything),
+    "retry": Field(object_of(RETRY, "a retry")),
+    "timeoutSeconds": Field(SECONDS),
+}
+
+BACKOFF: Table = {
+    "type": Field(choice("fixed", "exponential"), required=True),
+    "delay": Field(number(0, YEAR * 1000), required=True),
+}
+
+FLOW_OPTIONS: Table = {
+    "attempts": Field(number(1, 1000, whole=True)),
+    "backoff": Field(object_of(BACKOFF, "a backoff")),
+    "delay": Field(number(0, YEAR * 1000)),
+}
+
+RETRIER: Table = {
+    "ErrorEquals": Field(list_of(text, least=1), required=True),
+    "IntervalSeconds": Field(number(0, LARGEST_ON_AWS)),
+    "MaxAttempts": Field(number(0, LARGEST_ON_AWS, whole=True)),
+    "BackoffRate": Field(number(1, 1000)),
+    "MaxDelaySeconds": Field(SECONDS),
+    "JitterStrategy": Field(choice("FULL", "NONE")),
+    "Comment": Field(text),
+}
+
+_CATCHER: Table = {
+    "ErrorEquals": Field(list_of(text, least=1), required=True),
+    "Next": Field(text, required=True),
+    "Comment": Field(text),
+}
+_ASSIGN: Table = {"Assign": Field(assign(template))}
+
+
+def _jsonata_ending(*members: str) -> Table:
+    kind = jsonata_seeing(*members)
+    return {"Output": Field(kind), "Assign": Field(assign(kind))}
+
+
+CATCHER: Table = {**_CATCHER, **_ASSIGN, "ResultPath": Field(reference_path_or_null)}
+JSONATA_CATCHER: Table = {**_CATCHER, **_jsonata_ending("errorOutput")}
+
+
+def choice_rule(value: Json, where: Place) -> Iterator[Fault]:
+    """A rule of ``Choices``."""
+    yield from _rule(value, where, CHOICE_RULE, "a choice rule")
+
+
+def nested_rule(value: Json, where: Place) -> Iterator[Fault]:
+    """A rule inside And, Or and Not."""
+    yield from _rule(value, where, NESTED_RULE, "a nested rule")
+
+
+def _rule(value: Json, where: Place, table: Table, what: str) -> Iterator[Fault]:
+    yield from check(value, where, table, what)
+    if (
+        isinstance(value, dict) and value.keys() <= table.keys()
+    ):  # else the operator may be the field that is misspelled
+        yield from _one_operator(value, where, what)
+
+
+def _one_operator(rule: Mapping[str, Json], where: Place, what: str) -> Iterator[Fault]:
+    found = [name for name in rule if name in OPERATORS or name in COMBINATIONS]
+    if not found:
+        yield Fault(where, f"{what} needs an operator, such as 'StringEquals' or 'And'")
+    elif len(found) > 1:
+        yield Fault(where, f"{what} has one operator, not {len(found)}: {', '.join(found)}")
+    elif found[0] in OPERATORS and "Variable" not in rule:
+        yield Fault(where, f"{what} with {found[0]!r} needs the field 'Variable'")
+    elif found[0] in COMBINATIONS and "Variable" in rule:
+        yield Fault(where / "Variable", f"{what} with {found[0]!r} has no field 'Variable'")
+
+
+_OPERANDS: Mapping[str, Kind] = {
+    "String": text,
+    "Numeric": number(-math.inf, math.inf),
+    "Boolean": flag,
+    "Timestamp": timestamp,
+}
+
+OPERATORS: Table = {
+    **{name: Field(_OPERANDS[one.kind]) for name, one in choice_rules.COMPARISONS.items()},
+    **{f"{name}Path": Field(a_path) for name in choice_rules.COMPARISONS},
+    **{name: Field(flag) for name in (*choice_rules.TESTS, "IsPresent")},
+    "StringMatches": Field(pattern),
+}
+
+COMBINATIONS: Table = {
+    "And": Field(list_of(nested_rule, least=1)),
+    "Or": Field(list_of(nested_rule, least=1)),
+    "Not": Field(nested_rule),
+}
+
+NESTED_RULE: Table = {"Variable": Field(a_path), "Comment": Field(text), **OPERATORS, **COMBINATIONS}
+CHOICE_RULE: Table = {**NESTED_RULE, **_ASSIGN, "Next": Field(text, required=True)}
+JSONATA_RULE: Table = {
+    **_jsonata_ending(),
+    "Condition": Field(or_jsonata(flag), required=True),
+    "Next": Field(text, required=True),
+    "Comment": Field(text),
+}
+
+LANGUAGES = ("JSONPath", "JSONata")
+
+MACHINE: Table = {
+    "StartAt": Field(text, required=True),
+    "States": Field(an_object, required=True),
+    "Comment": Field(text),
+    "TimeoutSeconds": Field(number(0, LARGEST_ON_AWS, above=True)),
+    "Version": Field(choice("1.0")),
+    "QueryLanguage": Field(choice(*LANGUAGES)),
+}
+
+BRANCH: Table = {name: MACHINE[name] for name in ("StartAt", "States", "Comment")}
+PROCESSOR_CONFIG: Table = {
+    "Mode": Field(choice("INLINE", "DISTRIBUTED")),
+    "ExecutionType": Field(choice("STANDARD", "EXPRESS")),
+}
+PROCESSOR: Table = {**BRANCH, "ProcessorConfig": Field(object_of(PROCESSOR_CONFIG, "a processor's configuration"))}
+
+_ANY: Table = {"Type": Field(text, required=True), "Comment": Field(text), "QueryLanguage": Field(choice(*LANGUAGES))}
+_GOES_ON: Table = {"Next": Field(text), "End": Field(flag)}
+_RETRY: Table = {"Retry": Field(list_of(object_of(RETRIER, "a retrier")))}
+_INSIDE: Table = {"ItemProcessor": Field(anything), "Iterator": Field(anything)}
+_BRANCHES: Table = {"Branches": Field(list_of(anything, 1), required=True)}
+_TIMEOUT = number(0, LARGEST_ON_AWS, above=True)
+_CONCURRENCY = number(0, LARGEST_ON_AWS, whole=True)
+
+_PATHS: Table = {**_ANY, "InputPath": Field(path_or_null), "OutputPath": Field(path_or_null)}
+_RESULT_PATH: Table = {"ResultPath": Field(reference_path_or_null)}
+_CATCH: Table = {"Catch": Field(list_of(object_of(CATCHER, "a catcher")))}
+_WORK: Table = {
+    **_PATHS,
+    **_GOES_ON,
+    **_ASSIGN,
+    **_RESULT_PATH,
+    **_RETRY,
+    **_CATCH,
+    "ResultSelector": Field(template),
+    "Parameters": Field(template),
+}
+
+_JSONATA: Table = {**_ANY, **_jsonata_ending()}
+_JSONATA_CATCH: Table = {"Catch": Field(list_of(object_of(JSONATA_CATCHER, "a catcher")))}
+_JSONATA_WORK: Table = {**_ANY, **_jsonata_ending("result"), **_GOES_ON, **_RETRY, **_JSONATA_CATCH}
+
+JSONPATH_STATES: Mapping[str, Table] = {
+    "Pass": {
+        **_PATHS,
+        **_GOES_ON,
+        **_ASSIGN,
+        **_RESULT_PATH,
+        "Parameters": Field(template),
+        "Result": Field(anything),
+    },
+    "Task": {
+        **_WORK,
+        "Resource": Field(text, required=True),
+        "TimeoutSeconds": Field(_TIMEOUT),
+        "TimeoutSecondsPath": Field(a_path),
+        "HeartbeatSeconds": Field(_TIMEOUT),
+        "HeartbeatSecondsPath": Field(a_path),
+        "Credentials": Field(template),
+    },
+    "Choice": {
+        **_PATHS,
+        **_ASSIGN,
+        "Choices": Field(list_of(choice_rule, least=1), required=True),
+        "Default": Field(text),
+    },
+    "Wait": {
+        **_PATHS,
+        **_GOES_ON,
+        **_ASSIGN,
+        "Seconds": Field(number(0, YEAR)),
+        "SecondsPath": Field(a_path),
+        "Timestamp": Field(timestamp),
+        "TimestampPath": Field(a_path),
+    },
+    "Parallel": {**_WORK, **_BRANCHES},
+    "Map": {
+        **_WORK,
+        **_INSIDE,
+        **DISTRIBUTED,
+        "ItemsPath": Field(path_or_null),
+        "ItemSelector": Field(template),
+        "MaxConcurrency": Field(_CONCURRENCY),
+        "MaxConcurrencyPath": Field(a_path),
+    },
+    "Succeed": _PATHS,
+    "Fail": {
+        **_ANY,
+        "Error": Field(text_up_to(256)),
+        "ErrorPath": Field(expression),
+        "Cause": Field(text_up_to(32768)),
+        "CausePath": Field(expression),
+    },
+}
+
+JSONATA_STATES: Mapping[str, Table] = {
+    "Pass": {**_JSONATA, **_GOES_ON},
+    "Task": {
+        **_JSONATA_WORK,
+        "Resource": Field(text, required=True),
+        "Arguments": Field(jsonata),
+        "TimeoutSeconds": Field(or_jsonata(_TIMEOUT)),
+        "HeartbeatSeconds": Field(or_jsonata(_TIMEOUT)),
+        "Credentials": Field(jsonata),
+    },
+    "Choice": {
+        **_JSONATA,
+        "Choices": Field(list_of(object_of(JSONATA_RULE, "a choice rule"), least=1), required=True),
+        "Default": Field(text),
+    },
+    "Wait": {
+        **_JSONATA,
+        **_GOES_ON,
+        "Seconds": Field(or_jsonata(number(0, YEAR))),
+        "Timestamp": Field(or_jsonata(timestamp)),
+    },
+    "Parallel": {**_JSONATA_WORK, **_BRANCHES, "Arguments": Field(jsonata)},
+    "Map": {
+        **_JSONATA_WORK,
+        **_INSIDE,
+        **JSONATA_DISTRIBUTED,
+        "Items": Field(jsonata),
+        "ItemSelector": Field(jsonata),
+        "MaxConcurrency": Field(or_jsonata(_CONCURRENCY)),
+    },
+    "Succeed": {**_ANY, "Output": Field(jsonata)},
+    "Fail": {**_ANY, "Error": Field(or_jsonata(text_up_to(256))), "Cause": Field(or_jsonata(text_up_to(32768)))},
+}
+
+STATES: Mapping[str, Mapping[str, Table]] = {"JSONPath": JSONPATH_STATES, "JSONata": JSONATA_STATES}
+ELSEWHERE: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    mine: {
+        kind: dict.fromkeys(STATES[other][kind].keys() - table.keys(), f" in {mine}, only in {other}")
+        for kind, table in STATES[mine].items()
+    }
+    for mine, other in (("JSONPath", "JSONata"), ("JSONata", "JSONPath"))
+}
+"""What is said of the fields that a type of states has in the other language alone."""
+
+_INVOCATION_FIELDS = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
+INVOCATION: Table = {
+    **{name: Field(anything) for name in _INVOCATION_FIELDS},
+    **{f"{name}.$": Field(anything) for name in _INVOCATION_FIELDS},
+    "FunctionName": Field(text),
+}
+"""The arguments of ``lambda:invoke``. Source: developer guide, "Optimized Lambda APIs"."""
+
+_START_FIELDS = ("StateMachineArn", "Input", "Name", "TraceHeader")
+START: Table = {f"{name}{suffix}": Field(anything) for name in _START_FIELDS for suffix in ("", ".$")}
+"""The arguments of ``states:startExecution``. Source: API reference, "StartExecution"."""
+
+ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Wait": (("Seconds", "SecondsPath", "Timestamp", "TimestampPath"),),
+    "Map": (("ItemProcessor", "Iterator"),),
+}
+"""Of these fields a state has exactly one."""
+
+AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Task": (("TimeoutSeconds", "TimeoutSecondsPath"), ("HeartbeatSeconds", "HeartbeatSecondsPath")),
+    "Map": (
+        ("MaxConcurrency", "MaxConcurrencyPath"),
+        ("ItemSelector", "Parameters"),
+        ("ItemReader", "Items"),
+        ("ToleratedFailureCount", "ToleratedFailureCountPath"),
+        ("ToleratedFailurePercentage", "ToleratedFailurePercentagePath"),
+    ),
+    "Fail": (("Error", "ErrorPath"), ("Cause", "CausePath")),
+}

@@ -1,0 +1,108 @@
+"""What is wrong with a definition: the faults at once, each with its place. An empty list means it can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any
+
+from stepwell.runtime.engine.definition import field_kinds, graph, rules
+from stepwell.runtime.engine.definition.field_kinds import Fault, Field, check, named, shown
+from stepwell.runtime.engine.definition.resources import NO_ALIASES
+from stepwell.runtime.engine.values.json_places import ROOT, Place
+
+Json = Any
+
+MOST_FAULTS = 100
+STATES_A_STEP = 3
+"""Room for a task, its group and the state that merges the group's results: a list may be stored as a machine too."""
+
+
+def workflow(
+    definition: Json, functions: Collection[str], steps: int = 1000, aliases: Mapping[str, str] = NO_ALIASES
+) -> list[Fault]:
+    """The faults of a definition in either notation. ``functions``: the step types that exist; ``steps``: the most.
+
+    ``aliases`` has the functions that stand for resources.
+    """
+    if isinstance(definition, dict) and "StartAt" in definition and "steps" not in definition:
+        faults = chain(
+            _too_many(graph.count(definition), steps * STATES_A_STEP, ROOT / "States", "states"),
+            graph.faults(definition, functions, aliases),
+        )
+    else:
+        faults = chain(_step_list(definition, functions, steps))
+    return list(islice(faults, MOST_FAULTS))
+
+
+def flow(tree: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:
+    """The faults of a BullMQ-style tree."""
+    faults = list(islice(_node(tree, ROOT, functions), MOST_FAULTS))
+    return faults or list(_too_many(_nodes(tree), steps, ROOT))
+
+
+def is_step_list(definition: Mapping[str, Json]) -> bool:
+    """Which of the two notations a valid definition is written in."""
+    return "steps" in definition
+
+
+def _step_list(definition: Json, functions: Collection[str], most: int) -> Iterator[Fault]:
+    if not isinstance(definition, dict):
+        yield Fault(ROOT, f"a definition must be an object with steps, or a state machine, not {named(definition)}")
+        return
+    kind = field_kinds.list_of(lambda value, where: _step(value, where, functions), least=1)
+    yield from check(definition, ROOT, {"steps": Field(kind, required=True)}, "a step list")
+    steps = list(_steps(definition.get("steps"), ROOT / "steps"))
+    yield from _too_many(len(steps), most, ROOT / "steps")
+    yield from _doubled(steps)
+
+
+def _step(value: Json, where: Place, functions: Collection[str]) -> Iterator[Fault]:
+    if isinstance(value, dict) and "parallel" in value:
+        kind = field_kinds.list_of(lambda member, where: _step(member, where, functions), least=1)
+        yield from check(value, where, {"parallel": Field(kind, required=True)}, "a parallel group")
+        return
+    yield from check(value, where, rules.STEP, "a step")
+    if isinstance(value, dict) and isinstance(value.get("taskName"), str):
+        yield from graph.known(value["taskName"], where / "taskName", functions)
+
+
+def _steps(value: Json, where: Place) -> Iterator[tuple[Place, Mapping[str, Json]]]:
+    """Every step with its place, those of groups too; what is no step is passed over."""
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, dict) and "parallel" in item:
+            yield from _steps(item["parallel"], where / index / "parallel")
+        elif isinstance(item, dict):
+            yield where / index, item
+
+
+def _doubled(steps: list[tuple[Place, Mapping[str, Json]]]) -> Iterator[Fault]:
+    seen: dict[str, Place] = {}
+    for where, step in steps:
+        name = step.get("name")
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            yield Fault(where / "name", f"the name {shown(name)} is taken by {seen[name]}")
+        seen.setdefault(name, where)
+
+
+def _too_many(found: int, most: int, where: Place, of: str = "steps") -> Iterator[Fault]:
+    if found > most:
+        yield Fault(where, f"has {found} {of}; the limit is {most}")
+
+
+def _node(value: Json, where: Place, functions: Collection[str]) -> Iterator[Fault]:
+    table = {
+        "name": Field(field_kinds.text, required=True),
+        "data": Field(field_kinds.anything),
+        "opts": Field(field_kinds.object_of(rules.FLOW_OPTIONS, "opts")),
+        "children": Field(field_kinds.list_of(lambda child, where: _node(child, where, functions))),
+    }
+    yield from check(value, where, table, "a job")
+    if isinstance(value, dict) and isinstance(value.get("name"), str):
+        yield from graph.known(value["name"], where / "name", functions)
+
+
+def _nodes(tree: Mapping[str, Json]) -> int:
+    return 1 + sum(_nodes(child) for child in tree.get("children") or ())

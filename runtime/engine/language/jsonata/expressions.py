@@ -1,0 +1,331 @@
+"""JSONata in the Amazon States Language: ``"{% $states.input.total > 20 %}"``.
+
+An expression is compiled once and evaluated with what is handed in: the ``$states`` object, the variables, the event's
+time and its chance; the same ones give the same value. Its faults carry AWS's words, which name the field; a fault
+knows the place below the field it was given for, the caller knows the field.
+
+Sources: the Amazon States Language specification, "JSONata"; the Step Functions guide, "Transforming data with
+JSONata"; what AWS answers as measured in the public issues floci-io/floci#2665, #2736, #2737, #2745 and #2662.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
+
+from stepwell.runtime.engine.language.jsonata.evaluation import Chance, Evaluation, Regex, message, plain
+from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
+from stepwell.runtime.engine.values.json_places import Step, Way, slashed
+
+Json = Any
+
+OPENING, CLOSING = "{%", "%}"
+RESERVED = "states"
+MOST_CHARACTERS = 65_536
+MOST_STEPS_WRITTEN = 4_000
+"""The parser's work grows with the square of the steps of a path."""
+_CACHED = 4096
+_CODE = re.compile(r"[A-Z]\d{4}")
+
+
+class JsonataSyntax(ValueError):
+    """The text is no expression that may stand in a state machine; ``position`` counts its characters, or is None."""
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        self.position = position
+        self.where: Way = ()
+        super().__init__(message)
+
+
+class JsonataFault(ValueError):
+    """An expression that could not be evaluated; ``where`` leads from the field it was given for to the expression."""
+
+    def __init__(self, expression: str, told: str) -> None:
+        self.expression = expression
+        self.told = told
+        self.where: Way = ()
+        super().__init__(told)
+
+    def cause(self, field: str) -> str:
+        """AWS's sentence: which expression, in which field, and what was wrong with it."""
+        place = self.location(field)
+        return f"The JSONata expression '{self.expression}' specified for the field '{place}' {self.told}"
+
+    def location(self, field: str) -> str:
+        """The field with the way to the expression inside it, as AWS writes it: ``Output/a[0]``."""
+        return f"{field}{slashed(self.where)}".removeprefix("/")
+
+
+class Undefined(JsonataFault):
+    """returned nothing (undefined)."""
+
+    def __init__(self, expression: str) -> None:
+        super().__init__(expression, str(type(self).__doc__))
+
+
+class Scope:
+    """What expressions see: ``$states`` and the variables. To evaluate several, make one: it prepares a value once."""
+
+    def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json]) -> None:
+        self._outside = {**variables, RESERVED: dict(states)}
+        self._marked: dict[str, Any] = {}
+
+    def bindings(self, names: frozenset[str]) -> dict[str, Any]:
+        """The variables of these names, with null told from undefined."""
+        for name in (names & self._outside.keys()) - self._marked.keys():
+            self._marked[name] = marked(self._outside[name])
+        return {name: self._marked[name] for name in names if name in self._marked}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A compiled expression. It is never written to: threads may share it."""
+
+    text: str
+    variables: frozenset[str]
+    """Names it takes from outside, without ``$``: ``states``, variables of the workflow, and built-in functions."""
+    tree: Any = field(repr=False, compare=False)
+
+    def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
+        """What the expression gives. Raises JsonataFault; Undefined when it gives nothing."""
+        return self.within(Scope(states, variables), at, chance)
+
+    def within(self, scope: Scope, at: int, chance: Chance) -> Json:
+        """What the expression gives in a scope that others share. Raises JsonataFault; Undefined."""
+        try:
+            value = Evaluation(self.tree, at, chance).of(scope.bindings(self.variables))
+            if value is not None:
+                return plain(value)
+        except JException as fault:
+            told = f"{fault.error}: {message(fault)}" if _CODE.fullmatch(str(fault.error)) else message(fault)
+            raise JsonataFault(self.text, f"threw an error during evaluation. {told}") from None
+        except Exception as fault:  # the library lets through what Python raises
+            raise JsonataFault(self.text, f"threw an error during evaluation: {_words(fault)}") from None
+        raise Undefined(self.text)
+
+
+def _words(fault: Exception) -> str:
+    """What a fault says that is not one of the language: our refusals word for word, others by their kind."""
+    if isinstance(fault, Refused):
+        return str(fault)
+    return _OTHERS.get(type(fault), f"{type(fault).__name__}: {str(fault)[:200]}")
+
+
+_OTHERS: Mapping[type[Exception], str] = {
+    RecursionError: "Stack overflow error: the value or the expression is nested too deeply",
+    TimeoutError: "Expression evaluation timeout: a regular expression takes too long",
+}
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def compile(text: str) -> Expression:
+    """The compiled form of an expression, given without its delimiters. Raises JsonataSyntax."""
+    text = text.strip()
+    if len(text) > MOST_CHARACTERS or text.count(".") > MOST_STEPS_WRITTEN:
+        raise JsonataSyntax(f"longer than {MOST_CHARACTERS} characters or {MOST_STEPS_WRITTEN} steps")
+    try:
+        tree = Jsonata.get_parser().parse(text, Regex)  # one a thread: making it costs more than most texts
+    except JException as fault:
+        raise JsonataSyntax(message(fault), fault.location if fault.location >= 0 else None) from None
+    except Exception as fault:  # the library's parser stumbles over some texts, the regex compiler over others
+        raise JsonataSyntax(f"the expression cannot be parsed: {str(fault)[:200]}") from None
+    for node in _nodes(tree):
+        if node.type == "string":
+            node.value = _paired(node.value)
+    bound = {name for node in _nodes(tree) for name in _binds(node)}
+    if RESERVED in bound:
+        raise JsonataSyntax(f"${RESERVED} is reserved and cannot be assigned to")
+    used = {str(node.value) for node in _nodes(tree) if node.type == "variable"}
+    return Expression(text, frozenset(used - bound - {"", "$"}), tree)
+
+
+def _paired(text: str) -> str:
+    """The text with surrogate pairs, which a literal may spell out, made one character each."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def top_level_references(expression: Expression) -> tuple[str, ...]:
+    """The names an expression reads from a context at its top level, where there is none: AWS refuses them."""
+    return tuple(dict.fromkeys(_references(expression.tree)))
+
+
+def members_of_states(expression: Expression) -> frozenset[str]:
+    """The members of ``$states`` that an expression names: ``$states.result.total`` has ``result``."""
+    found = set()
+    for node in _nodes(expression.tree):
+        if node.type == "path" and len(node.steps) > 1:
+            first, second = node.steps[:2]
+            if first.type == "variable" and first.value == RESERVED and second.type == "name":
+                found.add(str(second.value))
+    return frozenset(found)
+
+
+def _references(node: Any) -> Iterator[str]:
+    if node.type == "path":
+        yield from _references(node.steps[0])
+        return
+    if node.type == "name":
+        yield str(node.value)
+    if node.type == "variable" and node.value in ("", "$"):
+        yield f"${node.value}"
+    inner = {name: value for name, value in vars(node).items() if name not in _OWN_CONTEXT}
+    for child in _children(inner):
+        yield from _references(child)
+
+
+_OWN_CONTEXT = {"predicate", "stages", "group", "terms", "pattern", "update", "delete", "slot", "seeking_parent"}
+"""Members of a node whose expressions have a context of their own, or are no expressions."""
+
+
+def _binds(node: Any) -> Iterator[str]:
+    if node.type == "bind":
+        yield str(node.lhs.value)
+    if node.type == "lambda":
+        yield from (str(argument.value) for argument in node.arguments)
+    yield from (str(name) for name in (getattr(node, "focus", None), getattr(node, "index", None)) if name)
+
+
+def _nodes(tree: Any) -> Iterator[Any]:
+    waiting, met = [tree], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in met:
+            met.add(id(node))
+            yield node
+            waiting.extend(_children(vars(node)))
+
+
+def _children(members: Any) -> Iterator[Any]:
+    for value in members.values() if isinstance(members, dict) else members:
+        if isinstance(value, Parser.Symbol):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _children(value)
+
+
+def is_expression(text: Json) -> bool:
+    """Whether a string is an expression: it begins with ``{%`` and ends with ``%}``, with no space before or after."""
+    return isinstance(text, str) and len(text) >= 4 and text.startswith(OPENING) and text.endswith(CLOSING)
+
+
+def expression(text: str) -> Expression:
+    """The expression between the delimiters. Raises JsonataSyntax, also for delimiters that open or close nothing."""
+    if not is_expression(text):
+        raise JsonataSyntax(
+            f"the expression must begin with '{OPENING}' and end with '{CLOSING}', without spaces around"
+        )
+    return compile(text[len(OPENING) : -len(CLOSING)])
+
+
+def expect(kind: str, value: Json, text: str) -> Json:
+    """The value, when it is of this kind: one of KINDS. Raises JsonataFault, in AWS's words, for the expression."""
+    if KINDS[kind](value):
+        return value
+    told = f"Expected '{kind}', but was '{kind_of(value)}' for value: {shown(value)}"
+    raise JsonataFault(text, f"returned an unexpected result type. {told}")
+
+
+def kind_of(value: Json) -> str:
+    """The JSONata name of a value's type."""
+    return next(kind for kind in ("null", "boolean", "number", "string", "array", "object") if KINDS[kind](value))
+
+
+KINDS: Mapping[str, Callable[[Json], bool]] = {
+    "null": lambda value: value is None,
+    "boolean": lambda value: isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "string": lambda value: isinstance(value, str),
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
+
+
+@dataclass(frozen=True)
+class JsonataTemplate:
+    """JSON in which strings may be expressions. ``node`` is a literal, an Expression, or an object or list of nodes."""
+
+    node: Any
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it holds no expression: then it renders to itself whatever it is given."""
+        return not _is_live(self.node)
+
+    def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
+        """The template with every expression replaced by its value. Raises JsonataFault, which knows where."""
+        return self.within(Scope(states, variables), at, chance)
+
+    def within(self, scope: Scope, at: int, chance: Chance) -> Json:
+        """The same in a scope that other templates share."""
+        return _render(self.node, lambda one: one.within(scope, at, chance))
+
+    def expressions(self) -> Iterator[tuple[Way, Expression]]:
+        """Every expression in it, with the way that leads there."""
+        return _expressions(self.node, ())
+
+
+@dataclass(frozen=True)
+class _Members:
+    nodes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Items:
+    nodes: tuple[Any, ...]
+
+
+def compile_template(value: Json) -> JsonataTemplate:
+    """The compiled form of a template. Raises JsonataSyntax, which knows where."""
+    return JsonataTemplate(_compile(value))
+
+
+def _compile(value: Json) -> Any:
+    if isinstance(value, str):
+        return expression(value) if value.startswith(OPENING) or value.endswith(CLOSING) else value
+    if isinstance(value, dict):
+        members = {name: _at(name, _compile, one) for name, one in value.items()}
+        return _Members(members) if any(map(_is_live, members.values())) else value
+    if isinstance(value, list):
+        items = [_at(index, _compile, one) for index, one in enumerate(value)]
+        return _Items(tuple(items)) if any(map(_is_live, items)) else value
+    return value
+
+
+def _render(node: Any, evaluate: Callable[[Expression], Json]) -> Json:
+    if isinstance(node, Expression):
+        return evaluate(node)
+    if isinstance(node, _Members):
+        return {name: _at(name, _render, one, evaluate) for name, one in node.nodes.items()}
+    if isinstance(node, _Items):
+        return [_at(index, _render, one, evaluate) for index, one in enumerate(node.nodes)]
+    return node
+
+
+def _at(step: Step, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function returns; its faults learn that they came from this step."""
+    try:
+        return function(*arguments)
+    except (JsonataSyntax, JsonataFault) as fault:
+        fault.where = (step, *fault.where)
+        raise
+
+
+def _expressions(node: Any, where: Way) -> Iterator[tuple[Way, Expression]]:
+    if isinstance(node, Expression):
+        yield where, node
+    elif isinstance(node, _Members):
+        for name, one in node.nodes.items():
+            yield from _expressions(one, (*where, name))
+    elif isinstance(node, _Items):
+        for index, one in enumerate(node.nodes):
+            yield from _expressions(one, (*where, index))
+
+
+def _is_live(node: Any) -> bool:
+    return isinstance(node, Expression | _Members | _Items)

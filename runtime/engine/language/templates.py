@@ -1,0 +1,151 @@
+"""Payload templates: JSON in which a member ``"name.$"`` takes its value from a path or an intrinsic function.
+
+Source: the Amazon States Language specification, section "Payload Template".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from stepwell.runtime.engine.language import aws_messages
+from stepwell.runtime.engine.language.intrinsics import Call, IntrinsicFault, parse_call
+from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
+from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.json_places import Step, Way
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Template:
+    """A compiled template. ``node`` is a literal, an expression, or an object or list of nodes."""
+
+    node: Any
+
+    def reads_input(self) -> bool:
+        """Whether a member takes its value from a path into the state's own data."""
+        waiting = [self.node]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, Path) and one.is_of_input:
+                return True
+            waiting += one.nodes if isinstance(one, _Items) else ()
+            waiting += (node for _, node in one.filled) if isinstance(one, _Members) else ()
+        return False
+
+    def render(self, scope: Scope) -> Json:
+        """The template filled in. Raises NoValue, IntrinsicFault."""
+        return _render(self.node, scope)
+
+
+@dataclass(frozen=True)
+class _Members:
+    literal: dict[str, Json]
+    filled: tuple[tuple[str, Any], ...]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Items:
+    nodes: tuple[Any, ...]
+
+
+def compile(template: Json) -> Template:
+    """The compiled form of a template. Raises PathSyntax, IntrinsicSyntax, or ValueError for a wrong member."""
+    return Template(_compile(template))
+
+
+def faults(template: Json, way: Way = ()) -> Iterator[tuple[Way, str]]:
+    """All that keeps a template from being compiled, each with the way to it; nothing when it can be."""
+    if isinstance(template, dict):
+        try:
+            _refuse_doubled([name.removesuffix(".$") for name in template])
+        except ValueError as fault:
+            yield way, str(fault)
+    for step, value in _steps(template):
+        if isinstance(step, int) or not step.endswith(".$"):
+            yield from faults(value, (*way, step))
+            continue
+        try:
+            expression(value)
+        except ValueError as fault:
+            yield (*way, step), str(fault)
+
+
+def _steps(node: Json) -> Iterable[tuple[Step, Json]]:
+    return node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ())
+
+
+def expression(text: Json) -> Path | Call:
+    """What stands behind a ``.$`` member: a path or a call."""
+    if not isinstance(text, str):
+        raise ValueError("the value of a member that ends in '.$' must be a path or an intrinsic function")
+    return parse(text) if text.startswith("$") else parse_call(text)
+
+
+def _compile(node: Json) -> Any:
+    if isinstance(node, dict):
+        members = [_member(name, value) for name, value in node.items()]
+        _refuse_doubled([name for name, _ in members])
+        if all(not _is_live(value) for _, value in members):
+            return dict(members)
+        live = tuple((name, value) for name, value in members if _is_live(value))
+        literal = {name: value for name, value in members if not _is_live(value)}
+        return _Members(literal, live, tuple(name for name, _ in members))
+    if isinstance(node, list):
+        nodes = [_compile(one) for one in node]
+        return _Items(tuple(nodes)) if any(_is_live(one) for one in nodes) else nodes
+    return node
+
+
+def _member(name: str, value: Json) -> tuple[str, Any]:
+    return (name[:-2], expression(value)) if name.endswith(".$") else (name, _compile(value))
+
+
+def _refuse_doubled(names: list[str]) -> None:
+    twice, times = Counter(names).most_common(1)[0] if names else ("", 0)
+    if times > 1:
+        raise ValueError(f"the member {twice!r} is given twice, once as {twice + '.$'!r}")
+
+
+def _is_live(node: Any) -> bool:
+    return isinstance(node, Path | Call | _Members | _Items)
+
+
+class NoValue(PathMissing):
+    """A path in a template leads nowhere; the message is AWS's."""
+
+
+def evaluate(node: Path | Call, scope: Scope) -> Json:
+    """The value of a path or a call. Raises PathMissing; NoValue of a call's argument; IntrinsicFault."""
+    if isinstance(node, Path):
+        return scope.at_path(node)
+    try:
+        return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
+    except PathMissing as fault:
+        raise NoValue(aws_messages.no_argument(node.text, fault.path, scope.document), fault.path) from None
+    except IntrinsicFault as fault:
+        raise IntrinsicFault(aws_messages.of_intrinsic(node.text, str(fault))) from None
+
+
+def _render(node: Any, scope: Scope) -> Json:
+    if isinstance(node, Path | Call):
+        return evaluate(node, scope)
+    if isinstance(node, _Members):
+        filled = {name: _filled(name, value, scope) for name, value in node.filled}
+        return {name: filled[name] if name in filled else node.literal[name] for name in node.order}
+    if isinstance(node, _Items):
+        return [_render(one, scope) for one in node.nodes]
+    return node
+
+
+def _filled(name: str, node: Any, scope: Scope) -> Json:
+    if not isinstance(node, Path):
+        return _render(node, scope)
+    try:
+        return evaluate(node, scope)
+    except PathMissing as fault:
+        raise NoValue(aws_messages.no_value(node.text, f"{name}.$", scope.document), fault.path) from None

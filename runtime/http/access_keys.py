@@ -1,0 +1,100 @@
+"""The door: where there are keys, nothing is answered without one but ``/health``.
+
+A key is an id and a secret. AWS's clients sign with it; others send both, as a bearer token ``id:secret`` or by HTTP's
+Basic scheme, which browsers ask their user for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from ipaddress import ip_address
+
+from stepwell.functions.errors import Unauthenticated
+from stepwell.runtime.http import sigv4
+from stepwell.runtime.http.request import Request, origin_form
+from stepwell.runtime.http.sigv4 import Signed
+
+Proof = Callable[[bytes], None]
+
+OPEN_PATHS = ("/health",)
+_DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
+REFUSAL = (
+    "Stepwell does not listen on {address} without access keys: whoever reaches it could run code on this machine. "
+    "Set STEPWELL_ACCESS_KEYS=id:secret and give the same to its callers, or listen on 127.0.0.1 (docs/operations.md)."
+)
+
+
+class Guard:
+    """Knows the keys, by their ids. Without any, everybody may ask."""
+
+    def __init__(self, keys: Mapping[str, str], clock: Callable[[], datetime]) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    def proof(self, request: Request) -> Proof:
+        """What the body has to stand against, once it is read. Raises Unauthenticated, before anybody reads it."""
+        path, _, query = origin_form(request.target).partition("?")
+        if not self._keys or path in OPEN_PATHS:
+            return lambda body: None
+        signed = Signed(request.method, path, query, request.headers)
+        claim = sigv4.claim_of(signed)
+        if claim is None:
+            self._check_token(request.headers.get("authorization", ""))
+            return lambda body: None
+        sigv4.check_names(signed, claim)
+        if service := _service_at(request.method, path):
+            sigv4.check_service(claim, service)
+        sigv4.check_time(claim, self._clock())
+        secret = self._keys.get(claim.key_id)
+        if secret is None:
+            raise Unauthenticated(
+                "The security token included in the request is invalid.", code="UnrecognizedClientException"
+            )
+        return lambda body: sigv4.check_signature(signed, claim, secret, body)
+
+    def _check_token(self, authorization: str) -> None:
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() not in ("bearer", "basic"):
+            raise Unauthenticated(code="MissingAuthenticationTokenException")
+        token = given.strip() if scheme.lower() == "bearer" else _decoded(given)
+        key_id, _, secret = token.partition(":")
+        known = self._keys.get(key_id)
+        is_right = hmac.compare_digest((known or "").encode(), secret.encode())
+        if known is None or not is_right:
+            raise Unauthenticated(
+                "The security token included in the request is invalid.", code="UnrecognizedClientException"
+            )
+
+
+def _service_at(method: str, path: str) -> str | None:
+    """The service of AWS's that a request is for; None where it is for ourselves, and signed as its sender likes."""
+    if _DATED.match(path):
+        return "lambda"
+    return "states" if method == "POST" and path in ("", "/") else None
+
+
+def check_address(host: str, keys: Mapping[str, str]) -> None:
+    """Raises ValueError, with what to do, for an address that others reach while there are no keys."""
+    if not keys and not _is_loopback(host):
+        raise ValueError(REFUSAL.format(address=host))
+
+
+def _is_loopback(host: str) -> bool:
+    if host.startswith("/") or host == "localhost":  # a socket in the file system has the rights of its file
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""

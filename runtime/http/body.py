@@ -1,0 +1,80 @@
+"""Reads a request's body, never more of it than its route allows."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from stepwell.functions.errors import InvalidJson, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.http.request import Request
+
+Json = jsontext.Json
+
+_CHUNK = 64 << 10
+_DRAINED = 16 << 20
+
+
+def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Raises PayloadTooLarge, before anything is read where the length is told, and InvalidRequest."""
+    length = _told_length(request)
+    if length is not None and length > limit:
+        raise _too_large(limit)
+    body = _read(request, limit + 1 if length is None else length)
+    if len(body) > limit:
+        raise _too_large(limit)
+    if length is not None and len(body) < length:
+        raise InvalidRequest("The body ended before its Content-Length.")
+    return body
+
+
+def drain(request: Request) -> None:
+    """Take what is left of a refused request's body off the wire, so that whoever still sends it hears the answer.
+
+    A server that hangs up on him would make his system throw the answer away. What is very long is not taken.
+    """
+    with suppress(InvalidRequest):
+        if (_told_length(request) or 0) > _DRAINED:
+            return
+        for _ in range(_DRAINED // _CHUNK):
+            if not _read(request, _CHUNK):
+                return
+
+
+def json_of(request: Request, body: bytes, depth: int) -> Json:
+    """The JSON value of a body, None when there is no body. Raises UnsupportedMediaType and InvalidJson."""
+    if not body:
+        return None
+    if request.media_type != "application/json":
+        raise UnsupportedMediaType()
+    try:
+        return jsontext.read(body, depth)
+    except jsontext.NotJson as fault:
+        raise InvalidJson(f"The body is not JSON: {fault}.") from None
+
+
+def _told_length(request: Request) -> int | None:
+    text = request.headers.get("content-length")
+    if not text or "transfer-encoding" in request.headers:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise InvalidRequest("The Content-Length is not a number.")
+    return int(text)
+
+
+def _read(request: Request, most: int) -> bytes:
+    parts, left = [], most
+    while left > 0:
+        try:
+            part = request.stream.read(min(left, _CHUNK))
+        # What a server raises for a body that breaks off is its own affair: each has other classes.
+        except Exception:
+            raise InvalidRequest("The body broke off, or is not framed as it says.") from None
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {limit} bytes.")

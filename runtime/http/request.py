@@ -1,0 +1,194 @@
+"""An HTTP request, and the API Gateway HTTP API event (payload 2.0) that it becomes."""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, unquote
+
+from stepwell.functions.errors import InvalidRequest
+from stepwell.runtime.http.routes import Match
+
+LONGEST_TARGET = 8000
+MOST_PARAMETERS = 1000
+TEXT_TYPES = frozenset({"application/json", "application/xml", "application/javascript"})
+_PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/@,\[\]]+?)\.?)(?::(\d*))?")
+
+
+class Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. ``target`` is as it stood on the request line; ``headers`` are as ``joined`` makes them."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    stream: Stream
+    source_ip: str = "127.0.0.1"
+    protocol: str = "HTTP/1.1"
+    scheme: str = "http"
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case; empty when none is named."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True)
+class Location:
+    """A request target, taken apart: ``path`` and ``parameters`` are decoded, ``query`` is not."""
+
+    path: str
+    segments: tuple[str, ...]
+    query: str
+    parameters: Mapping[str, str]
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by lower-case name, repeated ones joined with a comma."""
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        name = name.lower()
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def host_of(authority: str) -> str:
+    """The name or the address in a Host header, in lower case and without its port; empty when it is malformed."""
+    found = _AUTHORITY.fullmatch(authority)
+    return (found[1] or found[2]).lower() if found else ""
+
+
+def locate(target: str) -> Location:
+    """Where a request target points. Raises InvalidRequest for one that no handler may see.
+
+    Each segment is decoded by itself, so that an encoded slash is data and never a separator.
+    """
+    if len(target) > LONGEST_TARGET:
+        raise InvalidRequest(f"The URL is longer than {LONGEST_TARGET} characters.")
+    path, _, query = quote(origin_form(target), safe=_PRINTABLE, encoding="latin-1").partition("?")
+    if not path.startswith("/"):
+        raise InvalidRequest("The path must begin with a slash.")
+    segments = tuple(_segment(part) for part in path[1:].split("/"))
+    return Location("/" + "/".join(segments), segments, query, _parameters(query))
+
+
+def event_of(
+    request: Request, location: Location, match: Match, body: bytes, *, request_id: str, at: datetime
+) -> dict[str, Any]:
+    """The event of a request, member for member as API Gateway hands it over: what is empty is absent."""
+    headers = {name: value for name, value in request.headers.items() if name != "cookie"}
+    text, is_base64 = _text(body, request.media_type)
+    optional = {
+        "cookies": [one.strip() for one in request.headers.get("cookie", "").split(";") if one.strip()],
+        "queryStringParameters": dict(location.parameters),
+        "pathParameters": dict(match.parameters),
+        "body": text,
+    }
+    return {
+        "version": "2.0",
+        "routeKey": match.route.key,
+        "rawPath": location.path,
+        "rawQueryString": location.query,
+        "headers": _forwarded(request, at, request_id) | headers,
+        **{name: value for name, value in optional.items() if value},
+        "requestContext": _request_context(request, location, match, request_id, at),
+        "isBase64Encoded": is_base64,
+    }
+
+
+def _request_context(
+    request: Request, location: Location, match: Match, request_id: str, at: datetime
+) -> dict[str, Any]:
+    domain = host_of(request.headers.get("host", "localhost"))
+    return {
+        "accountId": "000000000000",
+        "apiId": "local",
+        "domainName": domain,
+        "domainPrefix": domain.split(".")[0],
+        "http": {
+            "method": request.method,
+            "path": location.path,
+            "protocol": request.protocol,
+            "sourceIp": request.source_ip,
+            "userAgent": request.headers.get("user-agent", ""),
+        },
+        "requestId": request_id,
+        "routeKey": match.route.key,
+        "stage": "$default",
+        "time": at.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": int(at.timestamp() * 1000),
+    }
+
+
+def _forwarded(request: Request, at: datetime, request_id: str) -> dict[str, str]:
+    """The headers that API Gateway adds; one that a proxy has sent stays as it is."""
+    found = _AUTHORITY.fullmatch(request.headers.get("host", ""))
+    port = (found and found[3]) or ("443" if request.scheme == "https" else "80")
+    return {
+        "x-amzn-trace-id": f"Root=1-{int(at.timestamp()):08x}-{uuid.UUID(request_id).hex[:24]}",
+        "x-forwarded-for": request.source_ip,
+        "x-forwarded-port": port,
+        "x-forwarded-proto": request.scheme,
+    }
+
+
+def _text(body: bytes, media_type: str) -> tuple[str, bool]:
+    """A body as an event carries it, and whether that is base64: text types go as text, all others do not."""
+    if not body:
+        return "", False
+    if media_type in TEXT_TYPES or media_type.startswith("text/"):
+        try:
+            return body.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode("ascii"), True
+
+
+def origin_form(target: str) -> str:
+    """The path of a target in absolute form (``GET http://host/path``), which a server must take too."""
+    for scheme in ("http://", "https://"):
+        if target.lower().startswith(scheme):
+            return "/" + target[len(scheme) :].partition("/")[2]
+    return target
+
+
+def _segment(part: str) -> str:
+    text = _decoded(part)
+    if not {".", ".."}.isdisjoint(text.split("/")):
+        raise InvalidRequest("The path holds a '.' or '..' segment.")
+    return text
+
+
+def _decoded(part: str) -> str:
+    try:
+        text = unquote(part, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequest("The URL's percent escapes are not UTF-8.") from None
+    if "\x00" in text:
+        raise InvalidRequest("The URL holds the character NUL.")
+    return text
+
+
+def _parameters(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except UnicodeDecodeError:
+        raise InvalidRequest("The query's percent escapes are not UTF-8.") from None
+    except ValueError:
+        raise InvalidRequest(f"The query has more than {MOST_PARAMETERS} parameters.") from None
+    if "\x00" in "".join(name + value for name, value in pairs):
+        raise InvalidRequest("The query holds the character NUL.")
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found

@@ -1,0 +1,206 @@
+"""Runs a whole state machine in memory: the core decides, this thread does, and no row is written on the way.
+
+An Express execution of AWS is one: a synchronous one has no rows at all, an asynchronous one is a single task of its
+rows (``workflows.around``), so that a lost worker means that it runs again from its beginning.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from stepwell.runtime.engine.core import commands, events, execution
+from stepwell.runtime.engine.core.execution import Execution
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.transition import transition
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
+from stepwell.runtime.workflows import EXPRESS_SECONDS
+
+Json = Any
+
+Own = Callable[[Json, str], Outcome]
+"""What this house does itself for a task, given the task's input and the id of the request."""
+
+AT_ONCE = 16
+"""How many handlers of one execution run at the same time; its other tasks wait for them."""
+
+
+class Express:
+    """Runs executions in memory. ``kill`` ends one that another thread runs."""
+
+    def __init__(
+        self,
+        invoker: Invoker | InProcessInvoker,
+        find: Callable[[str], Target | Outcome],
+        limits: EngineLimits,
+        own: Mapping[str, Own],
+    ) -> None:
+        self._own = own
+        self._invoker = invoker
+        self._find = find
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._flights: dict[str, _Flight] = {}
+
+    def run(self, machine: StateMachine, begun: Execution, key: str) -> Execution:
+        """The execution as it ends, in time; one that is killed stays IN_PROGRESS."""
+        flight = _Flight(machine, begun, self._limits, key)
+        with self._lock:
+            self._flights[key] = flight
+        try:
+            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="express") as handlers:
+                return self._fly(flight, handlers)
+        finally:
+            with self._lock:
+                del self._flights[key]
+
+    def timed(self, machine: StateMachine, begun: Execution, key: str) -> tuple[Execution, int]:
+        """The execution as it ends, and how many milliseconds that took."""
+        began = time.monotonic()
+        return self.run(machine, begun, key), round((time.monotonic() - began) * 1000)
+
+    def outcome(self, machine: StateMachine, begun: Execution, key: str) -> Outcome:
+        """What became of an execution, as what becomes of the task that it is."""
+        ended = self.run(machine, begun, key)
+        if ended.status == execution.IN_PROGRESS:
+            return Outcome(killed=True)
+        if ended.status == execution.COMPLETED:
+            return Outcome(result=jsontext.write(ended.output))
+        return Outcome(error=ended.error or "States.TaskFailed", cause=ended.cause)
+
+    def kill(self, key: str) -> bool:
+        """End what runs under this key. Says whether anything did."""
+        with self._lock:
+            flight = self._flights.get(key)
+        if flight is not None:
+            flight.arrivals.put(None)
+        return flight is not None
+
+    def _fly(self, flight: _Flight, handlers: ThreadPoolExecutor) -> Execution:
+        flight.apply(events.ExecutionStarted(flight.now(), _seed()))
+        try:
+            while flight.value.status == execution.IN_PROGRESS:
+                for task in flight.take_tasks():
+                    handlers.submit(self._work, flight, task)
+                event = flight.await_event()
+                if event is None:
+                    break
+                flight.apply(event)
+                self._stop(flight, flight.abandoned())
+        finally:
+            self._stop(flight, list(flight.running))
+        return flight.value
+
+    def _work(self, flight: _Flight, task: commands.DispatchTask) -> None:
+        """Run one task's handler and let its outcome arrive, whatever it is."""
+        key = flight.key_of(task)
+        try:
+            outcome = self._outcome(task, key)
+        except Exception as fault:
+            outcome = Outcome(error="States.Runtime", cause=str(fault))
+        is_wanted = flight.running.pop(key, None) is not None
+        if is_wanted:  # else it was stopped by us; one that somebody else stops takes the execution with it
+            flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
+
+    def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
+        if task.function in self._own:
+            return self._own[task.function](task.input, new_id())
+        target = self._find(task.function)
+        if isinstance(target, Outcome):
+            return target
+        text = jsontext.write(task.input)
+        return self._invoker.run(target, text, timeout_seconds=task.timeout_seconds, key=key, request_id=new_id())
+
+    def _stop(self, flight: _Flight, keys: list[str]) -> None:
+        for key in keys:
+            if flight.running.pop(key, None) is not None:
+                self._invoker.kill(key)
+
+
+@dataclass
+class _Flight:
+    """An execution on its way: what stands, what runs, what is to come. One thread steers it."""
+
+    machine: StateMachine
+    value: Execution
+    limits: EngineLimits
+    key: str
+    arrivals: queue.SimpleQueue[events.Event | None] = field(default_factory=queue.SimpleQueue)
+    running: dict[str, commands.DispatchTask] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    _waiting: list[commands.DispatchTask] = field(default_factory=list)
+    _timers: list[tuple[float, int, commands.SetTimer]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self._set(commands.SetTimer(commands.EXECUTION, "", 0, 0, EXPRESS_SECONDS))
+
+    def now(self) -> int:
+        """The execution's clock: its start and what has passed since."""
+        return self.value.started_at + round((time.monotonic() - self.began) * 1000)
+
+    def key_of(self, task: commands.DispatchTask) -> str:
+        return f"{self.key}/{task.frame}/{task.entry}/{task.retry}"
+
+    def apply(self, event: events.Event) -> None:
+        """Let the core decide, and note what it asks for."""
+        move = transition(self.machine, self.value, event, self.limits)
+        self.value = move.execution
+        for command in move.commands:
+            if isinstance(command, commands.DispatchTask):
+                self._waiting.append(command)
+            elif isinstance(command, commands.SetTimer):
+                self._set(command)
+
+    def take_tasks(self) -> list[commands.DispatchTask]:
+        """The tasks that are to be begun, which run from now on."""
+        taken, self._waiting = self._waiting, []
+        self.running |= {self.key_of(task): task for task in taken}
+        return taken
+
+    def abandoned(self) -> list[str]:
+        """The keys of tasks that nobody waits for any more."""
+        frames = self.value.frames
+        return [key for key, task in list(self.running.items()) if task.frame not in frames]
+
+    def await_event(self) -> events.Event | None:
+        """The next thing that happens: a task's outcome or a timer; None when all is to end."""
+        while True:
+            due, _, timer = self._timers[0]
+            try:
+                return self.arrivals.get(timeout=max(0.0, due - time.monotonic()))
+            except queue.Empty:
+                heapq.heappop(self._timers)
+                return _fired(timer, self.now())
+
+    def _set(self, timer: commands.SetTimer) -> None:
+        due = time.monotonic() + timer.delay_seconds
+        heapq.heappush(self._timers, (due, next(self._order), timer))
+
+
+def _fired(timer: commands.SetTimer, at: int) -> events.Event:
+    if timer.kind == commands.EXECUTION:
+        return events.ExecutionTimedOut(at, _seed())
+    return events.TimerFired(at, _seed(), timer.frame, timer.entry, timer.number)
+
+
+def _event_of(task: commands.DispatchTask, at: int, outcome: Outcome) -> events.Event:
+    place = (at, _seed(), task.frame, task.entry, 0)
+    if outcome.error is not None:
+        return events.TaskFailed(*place, outcome.error, outcome.cause)
+    return events.TaskSucceeded(*place, jsontext.read(outcome.result or "null", jsontext.DEPTH * 4))
+
+
+def _seed() -> int:
+    return secrets.randbits(64)

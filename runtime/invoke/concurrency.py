@@ -1,0 +1,108 @@
+"""Reserved concurrency: the invocations that run of a function, counted in the database over all processes.
+
+Functions without a reservation are not counted and pay nothing. A seat is leased: one whose process has died is free
+when its lease has run out. A process that was frozen for longer than a lease may run one more than is reserved.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stepwell.db.database import database, locked, transaction
+from stepwell.db.function_models import FunctionSeat, StoredFunction
+from stepwell.db.queries import clock_sql
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.outage import AWAY, is_away
+
+log = logging.getLogger("stepwell.lambdas")
+
+
+class SeatsUnknown(Exception):
+    """The database is away: nobody can tell how many invocations run."""
+
+
+class Seats:
+    """The seats of this process. One thread asks for longer on behalf of all, while there are any."""
+
+    def __init__(self, lease_seconds: float, renew_seconds: float) -> None:
+        self._lease_ms = round(lease_seconds * 1000)
+        self._renew_seconds = renew_seconds
+        self._held: set[str] = set()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._renewing = False
+
+    @contextmanager
+    def seat(self, function: str, reserved: int | None) -> Iterator[bool]:
+        """Whether one more invocation of this function may run; it is counted until the end. Raises SeatsUnknown."""
+        if not reserved:
+            yield reserved is None
+            return
+        identity = new_id()
+        if not self._taken(function, identity):
+            yield False
+            return
+        self._hold(identity)
+        try:
+            yield True
+        finally:
+            self._give(identity)
+
+    def close(self) -> None:
+        """Ask for no seat any longer."""
+        self._closed.set()
+
+    def _taken(self, function: str, identity: str) -> bool:
+        try:
+            return _take(function, identity, self._lease_ms)
+        except AWAY as fault:
+            if not is_away(fault):
+                raise
+            raise SeatsUnknown(str(fault)) from None
+
+    def _hold(self, identity: str) -> None:
+        with self._lock:
+            self._held.add(identity)
+            if not self._renewing:
+                self._renewing = True
+                threading.Thread(target=self._renew, name="seats", daemon=True).start()
+
+    def _give(self, identity: str) -> None:
+        with self._lock:
+            self._held.discard(identity)
+        try:
+            with database.connection_context(), transaction():
+                FunctionSeat.delete().where(FunctionSeat.id == identity).execute()
+        except AWAY as fault:
+            log.warning("a seat is left to its lease: %s", fault)
+
+    def _renew(self) -> None:
+        while not self._closed.wait(self._renew_seconds) and (held := self._still_held()):
+            try:
+                with database.connection_context(), transaction():
+                    longer = FunctionSeat.update(lease_until=clock_sql() + self._lease_ms)
+                    longer.where(FunctionSeat.id.in_(held)).execute()
+            except AWAY as fault:
+                log.warning("seats were not renewed: %s", fault)
+
+    def _still_held(self) -> list[str]:
+        """What is held; when nothing is, nobody renews from then on."""
+        with self._lock:
+            self._renewing = bool(self._held)
+            return list(self._held)
+
+
+def _take(function: str, identity: str, lease_ms: int) -> bool:
+    """Take one of a function's seats, by what is reserved for it now; its row is locked, so takers come one by one."""
+    of_function = FunctionSeat.name == function
+    with database.connection_context(), transaction():
+        stored = locked(StoredFunction, StoredFunction.name == function)
+        FunctionSeat.delete().where(of_function, FunctionSeat.lease_until <= clock_sql()).execute()
+        taken = FunctionSeat.select().where(of_function).count()
+        if stored is not None and stored.reserved is not None and taken >= stored.reserved:
+            return False
+        FunctionSeat.insert(id=identity, name=function, lease_until=clock_sql() + lease_ms).execute()
+        return True

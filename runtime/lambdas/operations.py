@@ -1,0 +1,172 @@
+"""What the handlers of AWS Lambda's operations are handed: functions in files and stored ones, changed and invoked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import chain
+
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.lambda_ import Call, Ended, Found, Function, NewFunction, Update, Usage
+from stepwell.functions.errors.lambda_ import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ServiceException,
+    TooManyRequestsException,
+)
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target, Terms
+from stepwell.runtime.lambdas import archive, calls, files, store
+from stepwell.runtime.lambdas.functions import Functions
+from stepwell.runtime.lambdas.store import Package
+from stepwell.runtime.settings import Settings
+
+INVOCATIONS = 4
+"""How many run at a time in a web process: each holds one of its threads."""
+
+
+class LambdaRoom:
+    def __init__(
+        self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker, settings: Settings
+    ) -> None:
+        self._files = files.callable_files(catalog)
+        self._functions = functions
+        self._invoker = invoker
+        self._settings = settings
+        self._free = threading.BoundedSemaphore(INVOCATIONS)
+
+    def get(self, function: Reference) -> Found:
+        found = self._in_file(function) or store.find(function)
+        if found is None:
+            raise function.unknown
+        return found
+
+    def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]:
+        names = sorted(name for name in [*self._files, *store.named()] if cursor is None or name > cursor)
+        shown = names[:limit]
+        found = list(chain.from_iterable(self._listed(name, all_versions) for name in shown))
+        return Page(found, shown[-1] if len(names) > limit else None)
+
+    def versions(self, function: Reference, *, limit: int, cursor: str | None) -> Page[Function]:
+        found = self._versions(function)
+        if cursor is not None:
+            found = [one for one in found if one.version != LATEST and int(one.version) > _number(cursor)]
+        return page_of(found, limit, lambda one: one.version.replace(LATEST, "0"))
+
+    def create(self, wanted: NewFunction) -> Function:
+        name = wanted.name
+        if name in self._files:
+            raise ResourceConflictException(f"Function already exist: {name}")
+        return store.create(name, wanted.options, _package(wanted.code), wanted.tags, publish=wanted.publish)
+
+    def update(self, function: Reference, change: Update) -> Function:
+        self._refuse_file(function)
+        package = None if change.code is None else _package(change.code)
+        if change.dry_run:
+            return self.get(Reference(function.name)).function
+        return store.change(function, change.revision, change.options, package, publish=change.publish)
+
+    def publish(
+        self,
+        function: Reference,
+        sha256: str | None = None,
+        description: str | None = None,
+        revision: str | None = None,
+    ) -> Function:
+        self._refuse_file(function)
+        return store.publish(function, sha256, description, revision)
+
+    def delete(self, function: Reference) -> None:
+        self._refuse_file(function)
+        if function.qualifier is None:
+            return store.delete(function)
+        if function.qualifier == LATEST:
+            raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
+        return store.delete_version(function)
+
+    def reserve(self, function: Reference, reserved: int | None) -> None:
+        self._refuse_file(function)
+        store.reserve(function, reserved)
+
+    def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None:
+        self._refuse_file(function)
+        gone = set(removed)
+        store.tag(function, lambda tags: {name: tag for name, tag in {**tags, **added}.items() if name not in gone})
+
+    def usage(self) -> Usage:
+        stored, code_bytes, reserved = store.usage()
+        return Usage(len(self._files) + stored, code_bytes, reserved)
+
+    def invoke(self, function: Reference, call: Call) -> Ended:
+        target = self._target(function)
+        if not self._free.acquire(blocking=False):
+            raise TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded")
+        try:
+            outcome = self._run(target, call)
+        finally:
+            self._free.release()
+        if outcome.throttled:
+            raise TooManyRequestsException(Reason="ReservedFunctionConcurrentInvocationLimitExceeded")
+        return calls.ended(outcome, target, call, datetime.now(UTC))
+
+    def _run(self, target: Target, call: Call) -> Outcome:
+        return self._invoker.run(
+            target,
+            call.payload,
+            timeout_seconds=None,
+            key=call.request_id,
+            request_id=call.request_id,
+            terms=Terms(call.client_context),
+        )
+
+    def _target(self, function: Reference) -> Target:
+        if self._in_file(function):
+            return files.target(self._files[function.name], function.qualifier)
+        found = self._functions.stored(function)
+        if found is None:
+            raise function.unknown
+        if isinstance(found, Outcome):
+            raise ServiceException(found.cause)
+        return found
+
+    def _in_file(self, function: Reference) -> Found | None:
+        file = self._files.get(function.name)
+        if file is None or function.qualifier not in (None, LATEST):
+            return None
+        return Found(files.view(file, self._settings.function_timeout_seconds, function.qualifier))
+
+    def _refuse_file(self, function: Reference) -> None:
+        """What lies in a file is changed there."""
+        if function.name in self._files:
+            raise ResourceConflictException(f"{function.name} is a file of this house: change it there.")
+
+    def _listed(self, name: str, all_versions: bool) -> Iterable[Function]:
+        if all_versions:
+            return self._versions(Reference(name))
+        found = self._in_file(Reference(name)) or store.find(Reference(name))
+        return [] if found is None else [found.function]
+
+    def _versions(self, function: Reference) -> list[Function]:
+        found = self._in_file(Reference(function.name, LATEST))
+        versions = [found.function] if found else store.versions(function.name)
+        if not versions:
+            raise function.unknown
+        return versions
+
+
+def _number(cursor: str) -> int:
+    """Raises InvalidParameterValueException for what is no marker of a list of versions."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise InvalidParameterValueException("The marker is not one that was given out.")
+    return int(cursor)
+
+
+def _package(code: bytes) -> Package:
+    """A deployment package that can be unpacked. Raises InvalidParameterValueException."""
+    try:
+        archive.check(code)
+    except archive.BadArchive as fault:
+        raise InvalidParameterValueException(str(fault)) from None
+    return Package(code)

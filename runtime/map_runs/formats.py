@@ -1,0 +1,212 @@
+"""Files whose items are read one after the other, each from where the one before it ended.
+
+JSON Lines, separated values and JSON: of none is more held than the item at hand. A file whose name ends in ``.gz`` is
+unpacked on the way. Source: AWS Step Functions developer guide, "ItemReader (Map)".
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.map_runs.json_stream import Malformed, Tokens
+
+Json = Any
+
+STATE_DATA = "STATE_DATA"
+LARGEST_ITEM = 8 << 20
+"""What one item of a file may have: AWS's own number."""
+DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
+_BOM = b"\xef\xbb\xbf"
+_KEPT = 4
+csv.field_size_limit(LARGEST_ITEM)
+
+
+class ReaderFault(Exception):
+    """The items cannot be read: States.ItemReaderFailed, for this reason."""
+
+
+class Item(NamedTuple):
+    """An item, where the next one begins, and what ``$$.Map.Item`` tells of it. ``key``: of a member of an object."""
+
+    value: Json
+    offset: int = 0
+    source: str = STATE_DATA
+    key: str | None = None
+
+    def told(self) -> dict[str, Json]:
+        """What ``$$.Map.Item`` has of it, beside its index."""
+        member = {} if self.key is None else {"Key": self.key, "Value": self.value["Value"]}
+        return {**member, "Source": self.source}
+
+
+class Lines:
+    """A file of JSON Lines; empty lines are none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, first: int, offset: int) -> Iterator[Item]:
+        with _opened(self._path, offset) as file:
+            for where, line in _lines(file, offset):
+                if line.strip():
+                    yield Item(_value(line, f"{where} is no JSON"), file.tell())
+
+
+class Table:
+    """A file of separated values: each record an object of texts by the names of its columns."""
+
+    def __init__(self, path: Path, config: Mapping[str, Json], headers: list[str] | None = None) -> None:
+        self._path = path
+        self._delimiter = DELIMITERS[config.get("CSVDelimiter", "COMMA")]
+        is_given = config.get("CSVHeaderLocation") == "GIVEN"
+        self._given = headers or (list(config.get("CSVHeaders", ())) if is_given else None)
+
+    def read(self, first: int, offset: int) -> Iterator[Item]:
+        names = self._given or _header(self._path, self._delimiter, *_state_of(self._path))
+        is_header = offset == 0 and self._given is None
+        with _opened(self._path, offset) as file:
+            for record in _records(file, self._delimiter, offset):
+                if record and not is_header:
+                    padded = [*record, *[""] * (len(names) - len(record))]
+                    yield Item(dict(zip(names, padded, strict=False)), file.tell())
+                is_header = is_header and not record
+
+
+class Document:
+    """A file of JSON: the items of the list that ``pointer`` leads to, or the members of the object."""
+
+    def __init__(self, path: Path, pointer: str) -> None:
+        self._path = path
+        self._pointer = pointer
+
+    def read(self, first: int, offset: int) -> Iterator[Item]:
+        with _told():
+            bracket, begins = _opening(self._path, self._pointer, *_state_of(self._path))
+        with _opened(self._path, offset or begins) as file, _told():
+            tokens = Tokens(file, offset or begins, LARGEST_ITEM)
+            while (token := tokens.item(bracket, is_first=not (offset or first))) is not None:
+                yield self._item(tokens, bracket, token, first)
+                first += 1
+            if not self._pointer:
+                tokens.expect_end()
+
+    def _item(self, tokens: Tokens, bracket: bytes, token: bytes, index: int) -> Item:
+        where = f"item {index} is no JSON"
+        if bracket == b"[":
+            return Item(_value(tokens.text(token), where), tokens.offset)
+        key = str(tokens.key(token))
+        value = _value(tokens.text(tokens.next()), where)
+        return Item({"Key": key, "Value": value}, tokens.offset, key=key)
+
+
+@lru_cache(maxsize=_KEPT)
+def _opening(path: Path, pointer: str, changed: int, size: int) -> tuple[bytes, int]:
+    """The bracket behind which the items of a file stand, and where they begin. Raises ReaderFault, Malformed."""
+    with _opened(path, 0) as file:
+        tokens = Tokens(file, len(_BOM) if file.read(len(_BOM)) == _BOM else 0, LARGEST_ITEM)
+        for name in pointer.split("/")[1:]:
+            if not tokens.enter(name.replace("~1", "/").replace("~0", "~")):
+                raise ReaderFault(
+                    "The provided ReaderConfig.ItemsPointer does not match any valid path in the JSON structure."
+                )
+        bracket = tokens.next()
+        if bracket not in (b"[", b"{"):
+            _value(tokens.text(bracket), "it is no JSON")
+            raise ReaderFault("Attempting to map over non-iterable node.")
+        return bracket, tokens.offset
+
+
+@lru_cache(maxsize=_KEPT)
+def _header(path: Path, delimiter: str, changed: int, size: int) -> list[str]:
+    with _opened(path, 0) as file:
+        return next((record for record in _records(file, delimiter, 0) if record), [])
+
+
+def _records(file: BinaryIO, delimiter: str, offset: int) -> Iterator[list[str]]:
+    """A backslash may stand before what would have a meaning. Raises ReaderFault."""
+    reader = csv.reader(
+        (line.decode("utf-8") for _, line in _lines(file, offset)),
+        delimiter=delimiter,
+        escapechar="\\",
+        strict=True,
+    )
+    try:
+        yield from reader
+    except csv.Error as fault:
+        raise ReaderFault(f"The file cannot be read: {_place(reader.line_num, offset)} is no CSV: {fault}") from None
+
+
+def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[str, bytes]]:
+    """Lines of UTF-8 with what they are called, without a byte order mark. Raises ReaderFault."""
+    number = 0
+    while line := file.readline(LARGEST_ITEM + 1):
+        number += 1
+        where = _place(number, offset)
+        if len(line) > LARGEST_ITEM:
+            raise ReaderFault(f"The file cannot be read: {where} has more than {LARGEST_ITEM} bytes")
+        if number == 1 and offset == 0:
+            line = line.removeprefix(_BOM)
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as fault:
+            raise ReaderFault(f"The file cannot be read: {where} is not UTF-8 at its byte {fault.start}") from None
+        yield where, line
+
+
+def _place(line: int, offset: int) -> str:
+    return f"line {line}" if offset == 0 else f"line {line} behind byte {offset}"
+
+
+def _value(text: bytes, where: str) -> Json:
+    try:
+        return jsontext.read(text)
+    except jsontext.NotJson as fault:
+        raise ReaderFault(f"The file cannot be read: {where}: {fault}") from None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except Malformed as fault:
+        raise ReaderFault(f"The file cannot be read: it is no JSON: {fault}") from None
+
+
+@contextmanager
+def _opened(path: Path, offset: int) -> Iterator[BinaryIO]:
+    """The file from there on. Raises ReaderFault for what goes wrong with it inside."""
+    try:
+        if path.suffix == ".gz":
+            packed = _unpacked(path, threading.get_ident(), *_state_of(path))
+            packed.seek(offset)
+            yield packed
+        else:
+            with path.open("rb") as file:
+                file.seek(offset)
+                yield file
+    except (OSError, EOFError, zlib.error) as fault:
+        raise ReaderFault(f"The file cannot be read: {fault}") from None
+
+
+@lru_cache(maxsize=_KEPT)
+def _unpacked(path: Path, thread: int, changed: int, size: int) -> BinaryIO:
+    """Kept open: seeking forward goes on from where the last reader was, and else would begin at the beginning."""
+    return cast(BinaryIO, gzip.open(path))
+
+
+def _state_of(path: Path) -> tuple[int, int]:
+    """What changes when a file does."""
+    try:
+        stat = path.stat()
+    except OSError as fault:
+        raise ReaderFault(f"The file cannot be read: {fault}") from None
+    return stat.st_mtime_ns, stat.st_size

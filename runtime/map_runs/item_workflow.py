@@ -1,0 +1,62 @@
+"""The processor of a Map in distributed mode, as a workflow that nobody sees."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid5
+
+from peewee import fn
+
+from stepwell.db.models import Execution, Version, Workflow
+from stepwell.db.queries import clock_sql
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.ids import new_id
+
+Json = Any
+
+
+def version_of(row: Execution, state: str, label: str) -> Version:
+    """The version that the executions of a run have which this execution's state begins."""
+    identity = str(uuid5(UUID(str(row.version_id)), state))
+    found = Version.get_or_none(Version.id == identity)
+    return _made(row, state, label, identity) if found is None else found
+
+
+def _made(row: Execution, state: str, label: str, identity: str) -> Version:
+    whole = Version.get_by_id(row.version_id)
+    compiled = json.loads(whole.compiled)
+    processor = {**_processor(compiled["machine"], state)}
+    config = processor.pop("ProcessorConfig")
+    if "QueryLanguage" in compiled["machine"]:
+        processor["QueryLanguage"] = compiled["machine"]["QueryLanguage"]
+    own = {**compiled, "machine": processor, "plan": [], "kind": config.get("ExecutionType", "STANDARD")}
+    name = f"{row.workflow}/{label}"
+    Workflow.insert(
+        id=new_id(), name=name, latest=1, created_at=clock_sql(), deleted_at=clock_sql()
+    ).on_conflict_ignore().execute()
+    workflow = Workflow.get(Workflow.name == name)
+    number = (Version.select(fn.MAX(Version.number)).where(Version.workflow_id == workflow.id).scalar() or 0) + 1
+    Version.insert(
+        id=identity,
+        workflow_id=workflow.id,
+        number=number,
+        definition=jsontext.write(processor),
+        compiled=json.dumps(own),
+        options=whole.options,
+        created_at=clock_sql(),
+    ).on_conflict_ignore().execute()
+    return Version.get_by_id(identity)
+
+
+def _processor(machine: Json, state: str) -> Json:
+    """The processor of the Map of this name, wherever in a machine it stands: names stand only once."""
+    waiting = [machine]
+    while waiting:
+        states = waiting.pop()["States"]
+        if state in states:
+            return states[state]["ItemProcessor"]
+        for one in states.values():
+            inside = (one.get("ItemProcessor"), one.get("Iterator"), *one.get("Branches", ()))
+            waiting += [machine for machine in inside if machine is not None]
+    raise AssertionError(f"there is no state {state}")

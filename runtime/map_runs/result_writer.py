@@ -1,0 +1,164 @@
+"""What becomes of the results of a map run: the state's own result, or files of the artifact store and a manifest.
+
+The files grow with the results, a piece at a time. How long they are is kept with the run: what a piece has written
+that was never committed is cut off by the next one. Source: AWS Step Functions developer guide, "ResultWriter (Map)".
+``Bucket`` says nothing here: the store is one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from stepwell.db.models import Execution
+from stepwell.runtime.engine.core import execution
+from stepwell.runtime.engine.core.view import timestamp
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.moves.completion import described
+
+Json = Any
+
+NONE, COMPACT, FLATTEN = "NONE", "COMPACT", "FLATTEN"
+SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
+
+
+class WriterFault(Exception):
+    """The results cannot be written: States.ResultWriterFailed, for this reason."""
+
+
+class TooMuch(Exception):
+    """The results are larger than a result may be."""
+
+
+class ResultFiles:
+    """The files of a run. ``sizes`` are those that they have, by how the executions in them ended; a file may be none.
+
+    Every method raises WriterFault.
+    """
+
+    def __init__(self, root: Path, arguments: Json, config: Mapping[str, Json], arn: str, sizes: dict[str, int]):
+        given = arguments if isinstance(arguments, dict) else {}
+        self._bucket, prefix = (str(given.get(name) or "") for name in ("Bucket", "Prefix"))
+        self._arn = arn
+        self._key = "/".join(part for part in (prefix.strip("/"), arn.rpartition(":")[2]) if part)
+        self._directory = (root.resolve() / self._key).resolve()
+        if "\0" in prefix or not self._directory.is_relative_to(root.resolve()):
+            raise WriterFault(f"The prefix {prefix[:200]!r} leads out of the artifact store")
+        self._transformation = config.get("Transformation", NONE)
+        self._is_lines = config.get("OutputType") == "JSONL"
+        self.sizes = sizes
+
+    def append(self, children: Iterable[Execution], most: int) -> int:
+        """Write results until they have so many bytes; how many executions that were."""
+        count = size = 0
+        found: dict[str, list[str]] = {SUCCEEDED: [], FAILED: []}
+        for child in children:
+            count += 1
+            texts = texts_of(child, self._transformation)
+            found[SUCCEEDED if child.status == execution.COMPLETED else FAILED] += texts
+            size += sum(map(len, texts))
+            if size > most:
+                break
+        for kind, texts in found.items():
+            if texts:
+                self._write(kind, "".join(self._framed(texts, is_first=not self.sizes.get(kind))))
+        return count
+
+    def finish(self) -> Json:
+        """Write what tells of the files; the state's result is then where that is."""
+        if not self._is_lines:
+            for kind in self.sizes:
+                self._write(kind, "]")
+        files: dict[str, list[Json]] = {FAILED: [], "PENDING": [], SUCCEEDED: []}
+        for kind, size in self.sizes.items():
+            files[kind].append({"Key": f"{self._key}/{self._path(kind).name}", "Size": size})
+        manifest = {"DestinationBucket": self._bucket, "MapRunArn": self._arn, "ResultFiles": files}
+        key = f"{self._key}/manifest.json"
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            _put(self._directory / "manifest.json", jsontext.write(manifest))
+        except OSError as fault:
+            raise _unwritable(fault) from None
+        return {"MapRunArn": self._arn, "ResultWriterDetails": {"Bucket": self._bucket, "Key": key}}
+
+    def _framed(self, texts: list[str], is_first: bool) -> Iterator[str]:
+        if self._is_lines:
+            yield from (f"{text}\n" for text in texts)
+            return
+        yield "[" if is_first else ","
+        yield ",".join(texts)
+
+    def _write(self, kind: str, text: str) -> None:
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            path, size = self._path(kind), self.sizes.get(kind, 0)
+            with path.open("r+b" if path.exists() else "x+b") as file:
+                _cut(file, size)
+                self.sizes[kind] = size + file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as fault:
+            raise _unwritable(fault) from None
+
+    def _path(self, kind: str) -> Path:
+        return self._directory / f"{kind}_0.json"
+
+
+def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: int) -> Json:
+    """The results without files. Raises TooMuch when they have more bytes than that."""
+    found: list[str] = []
+    size = 0
+    for child in children:
+        texts = texts_of(child, config.get("Transformation", COMPACT))
+        size += sum(jsontext.size(text) + 1 for text in texts)
+        if size > most:
+            raise TooMuch()
+        found += texts
+    if config.get("OutputType") == "JSONL":
+        return "".join(f"{text}\n" for text in found)
+    return [json.loads(text) for text in found]
+
+
+def texts_of(child: Execution, transformation: str) -> list[str]:
+    """What the results have of an execution, as JSON texts. What failed is told whole, whatever is wanted."""
+    if transformation == NONE or child.status != execution.COMPLETED:
+        return [jsontext.write(_record(child))]
+    if transformation == FLATTEN and child.output.startswith("["):
+        return [jsontext.write(one) for one in json.loads(child.output)]
+    return [child.output]
+
+
+def _record(child: Execution) -> Json:
+    """An execution with all that is known of it; times are texts here."""
+    told = described(child, as_json=False)
+    dates = {name: timestamp(told[name]) for name in ("StartDate", "StopDate")}
+    if child.status == execution.COMPLETED:
+        reason = {"RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven"}
+        redrive = {"RedriveStatus": "NOT_REDRIVABLE", **reason}
+    else:
+        redrive = {"RedriveStatus": "REDRIVABLE_BY_MAP_RUN"}
+    return dict(sorted({**told, **dates, "RedriveCount": child.redrives, **redrive}.items()))
+
+
+def _cut(file: BinaryIO, size: int) -> None:
+    if file.seek(0, os.SEEK_END) < size:
+        raise WriterFault("A file of the results was cut while they were written")
+    file.truncate(size)
+    file.seek(size)
+
+
+def _put(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _unwritable(fault: OSError) -> WriterFault:
+    return WriterFault(f"The results cannot be written: {fault.strerror}")

@@ -1,0 +1,49 @@
+"""What is open in an execution, or below one of its frames, ended: tasks, timers, frames, map runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import SQL, fn
+
+from stepwell.db.models import Attempt, Frame, MapRun, Task, Timer
+from stepwell.db.queries import clock_sql
+
+OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
+
+
+def cancel_all(execution_id: str) -> bool:
+    """End the work of an execution; whether any was open."""
+    _abort_runs(MapRun.execution_id == execution_id)
+    return _cancel_work(Task.execution_id == execution_id, Timer.execution_id == execution_id)
+
+
+def cancel_below(execution_id: str, frame: str) -> bool:
+    """End all that stands below a frame; whether any work was open there."""
+    tasks, timers, frames, runs = (
+        (model.execution_id == execution_id) & _is_below(path, frame)
+        for model, path in ((Task, Task.frame), (Timer, Timer.frame), (Frame, Frame.path), (MapRun, MapRun.frame))
+    )
+    Frame.delete().where(frames).execute()
+    _abort_runs(runs)
+    return _cancel_work(tasks, timers)
+
+
+def _cancel_work(tasks: Any, timers: Any) -> bool:
+    running = Task.select(
+        Task.id, Task.attempt, Task.owner, SQL("'CANCELLED'"), SQL("''"), Task.started_at, clock_sql()
+    ).where(tasks, Task.status == "IN_PROGRESS", Task.owner.is_null(False))
+    kept = (Attempt.task_id, Attempt.attempt, Attempt.owner, Attempt.outcome, Attempt.logs, Attempt.started_at)
+    Attempt.insert_from(running, (*kept, Attempt.finished_at)).execute()
+    Timer.delete().where(timers).execute()
+    ended = Task.update(status="CANCELLED", finished_at=clock_sql(), owner=None, lease_until=None)
+    return bool(ended.where(tasks, Task.status.in_(OPEN)).execute())
+
+
+def _abort_runs(runs: Any) -> None:
+    MapRun.update(status="ABORTED", finished_at=clock_sql()).where(runs, MapRun.status == "RUNNING").execute()
+
+
+def _is_below(path: Any, frame: str) -> Any:
+    prefix = f"{frame}/"
+    return path != "" if frame == "" else fn.SUBSTR(path, 1, len(prefix)) == prefix

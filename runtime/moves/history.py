@@ -1,0 +1,40 @@
+"""The history of an execution: lines that are only ever appended, each in the transaction of the move it tells of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from stepwell.db.models import Execution, History
+from stepwell.db.queries import Claimed, Line, clock_sql
+from stepwell.runtime.engine.transition import Transition
+from stepwell.runtime.engine.values import jsontext
+
+BATCH = 100
+
+
+def lines_of(move: Transition) -> list[Line]:
+    """The history of a transition as it is stored."""
+    return [Line(one.type, one.frame, one.step, jsontext.write(dict(one.details))) for one in move.history]
+
+
+def save(execution_id: str, count: int, lines: Sequence[Line]) -> None:
+    """Append lines to the ledger; ``count`` is how many there are already."""
+    rows = [
+        {"execution_id": execution_id, "id": place, "at": clock_sql(), **vars(line)}
+        for place, line in enumerate(lines, start=count + 1)
+    ]
+    for first in range(0, len(rows), BATCH):
+        History.insert_many(rows[first : first + BATCH]).execute()
+
+
+def submitted(claim: Claimed, result: str, most: int) -> Line:
+    """That a handler has returned this, and somebody else is to answer; without the result, if it has more bytes."""
+    output = {"output": json.loads(result)} if jsontext.size(result) <= most else {}
+    return Line("TaskSubmitted", claim.frame, claim.step, jsontext.write({"task": claim.number, **output}))
+
+
+def append(row: Execution, line: Line) -> None:
+    """Append one line to the ledger of an execution whose row is locked, and which does not move otherwise."""
+    save(row.id, row.history_count, [line])
+    Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()

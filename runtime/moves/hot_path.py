@@ -1,0 +1,139 @@
+"""The hot path: an execution that is nothing but its root frame, whose task succeeds plainly, moves in one statement.
+
+*Plainly*: the next thing is the next task, at once, or the end. :func:`decide` runs the core on what the claim brought
+along, without asking the database; the guards in ``queries.finish`` say whether that was still true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from stepwell.db.queries import Claimed, Finish, Finished, Line, NextTask, Root
+from stepwell.runtime.engine.core import commands, events, execution
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.transition import Transition, transition
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.ids import task_id
+from stepwell.runtime.moves import completion, history, rows
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When something happens, by the database's clock, and the chance that comes with it."""
+
+    at: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """A plain move: the claim it ends, the transition, and the following task as if it were claimed already."""
+
+    claim: Claimed
+    transition: Transition
+    root: Root
+    following: Claimed | None
+    is_planned: bool
+
+
+def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, limits: EngineLimits) -> Move | None:
+    """The plain move that this success makes; None when it is not that simple."""
+    if claim.frame != "" or claim.token is not None:
+        return None
+    before = rows.snapshot(claim)
+    event = events.TaskSucceeded(moment.at, moment.seed, claim.frame, claim.entry, claim.attempt, output)
+    made = transition(machine, before, event, limits)
+    if made.execution is before or not _is_plain(machine, claim, made):
+        return None
+    dispatch = next((one for one in made.commands if isinstance(one, commands.DispatchTask)), None)
+    root = rows.root_of(made.execution)
+    following = None if dispatch is None else _following(claim, root, dispatch)
+    return Move(claim, made, root, following, bool(machine.plan))
+
+
+def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bool], lease_ms: int) -> Finish:
+    """What the one statement is to write. ``may_go_on``: whether this worker may claim the following task with it."""
+    claim, after = move.claim, move.transition.execution
+    claims = move.following is not None and may_go_on(move.following)
+    return Finish(
+        execution_id=claim.execution_id,
+        revision=claim.revision,
+        history_count=claim.history_count,
+        task_id=claim.id,
+        attempt=claim.attempt,
+        owner=claim.owner,
+        result=result,
+        logs=logs,
+        root=move.root,
+        status=after.status,
+        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        lines=[*history.lines_of(move.transition), *(_started(move.following) if claims else ())],
+        next=_next_task(move, claims),
+        lease_ms=lease_ms,
+        run=None if after.status == execution.IN_PROGRESS else completion.run_told(claim.parent),
+    )
+
+
+def next_claim(written: Finish, move: Move, done: Finished) -> Claimed | None:
+    """The claim that came with the move; None when there was nothing to claim, or it was queued for anybody."""
+    if move.following is None or done.attempt is None:
+        return None
+    count = written.history_count + len(written.lines)
+    return replace(move.following, attempt=done.attempt, now=done.now, history_count=count)
+
+
+def _is_plain(machine: StateMachine, claim: Claimed, made: Transition) -> bool:
+    settled, *following = made.commands
+    if not isinstance(settled, commands.CompleteTask) or set(made.execution.frames) != {""}:
+        return False
+    if made.execution.status == execution.COMPLETED:
+        is_told = claim.parent is None or completion.run_told(claim.parent) is not None
+        return not following and machine.timeout_seconds is None and is_told
+    if len(following) != 1 or not isinstance(following[0], commands.DispatchTask):
+        return False
+    return following[0].retry == 0 and following[0].token is None
+
+
+def _following(claim: Claimed, root: Root, dispatch: commands.DispatchTask) -> Claimed:
+    return replace(
+        claim,
+        id=task_id(claim.execution_id, dispatch.number),
+        number=dispatch.number,
+        entry=dispatch.entry,
+        step=dispatch.step,
+        function=dispatch.function,
+        attempt=1,
+        retries=0,
+        losses=0,
+        timeout_seconds=dispatch.timeout_seconds,
+        input=jsontext.write(dispatch.input),
+        revision=claim.revision + 1,
+        root=root,
+    )
+
+
+def _started(following: Claimed | None) -> list[Line]:
+    if following is None:
+        return []
+    details = jsontext.write({"task": following.number, "attempt": following.attempt})
+    return [Line("TaskStarted", "", following.step, details)]
+
+
+def _next_task(move: Move, claims: bool) -> NextTask | None:
+    following = move.following
+    if following is None:
+        return None
+    return NextTask(
+        id=following.id,
+        number=following.number,
+        entry=following.entry,
+        step=following.step,
+        function=following.function,
+        input=following.input,
+        timeout_seconds=following.timeout_seconds,
+        is_new=not move.is_planned,
+        claim=claims,
+    )

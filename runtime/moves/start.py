@@ -1,0 +1,150 @@
+"""How an execution begins: what is asked for is checked, the core moves once, and all of it is written at once."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from peewee import IntegrityError
+
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.db.models import Execution, StartKey
+from stepwell.db.queries import NewExecution, Start
+from stepwell.functions.errors import InvalidName, KeyReused, NameTaken, PayloadTooLarge, Unavailable
+from stepwell.runtime.crashpoints import reach
+from stepwell.runtime.engine.core import events, execution
+from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.transition import Transition, transition
+from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values.jsontext import Json
+from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.ids import new_execution_id
+from stepwell.runtime.moves import rows
+from stepwell.runtime.outage import AWAY, is_away
+from stepwell.runtime.workflows import Latest
+
+READ_BACK_PAUSES, READ_BACK_SECONDS = (0.0, 0.1, 0.3, 0.5), 3.0
+"""The pauses before looks at what became of a start, and after how long no other look begins: the client waits."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a caller asks for: an input, and perhaps a name of its own and an Idempotency-Key.
+
+    ``asked`` is all that the caller sent, as text: the same key with another text is another request.
+    """
+
+    input: Json
+    name: str | None = None
+    key: str | None = None
+    asked: str = ""
+    text: str | None = None
+    """The input as its caller wrote it, when that is to be given back."""
+    published: int | None = None
+    alias: str | None = None
+    trace: str | None = None
+    parent: str | None = None
+    """The task token that the execution's end answers."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The execution that a start has made: ``own`` is what was written, None when its key had made it before."""
+
+    id: str
+    own: NewExecution | None = None
+
+
+def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limits: EngineLimits) -> Start:
+    """All that the start will write. Raises PayloadTooLarge, InvalidName."""
+    text = _checked(wanted, limits)
+    identity = new_execution_id()
+    before = execution.Execution(identity, wanted.name or identity, latest.name, wanted.input, latest.now)
+    move = transition(machine, before, events.ExecutionStarted(latest.now, seed), limits)
+    if machine.plan and move.execution.error == "States.DataLimitExceeded":
+        raise PayloadTooLarge(
+            f"With this input the first step's event is larger than {limits.payload} bytes.", path="$.input"
+        )
+    return rows.beginning(_new_execution(identity, latest, text, wanted, move), machine.plan, move)
+
+
+def write(begin: Start, asked: str) -> str | None:
+    """Write a start, for certain: None, or what its key has started before. Raises NameTaken, KeyReused."""
+    own = begin.execution
+    try:
+        with database.connection_context():
+            reach("start.before_commit")
+            is_new = queries.start(begin)
+            reach("start.after_commit")
+            return None if is_new or own.key is None else started_by(own.key, asked)
+    except IntegrityError:
+        if own.name is None:
+            raise
+        taken = f"Workflow {own.workflow} has an execution named {own.name!r} already."
+        raise NameTaken(taken, path="$.name") from None
+    except AWAY as fault:
+        if not is_away(fault) or not _was_written(own):
+            raise
+        return None
+
+
+def _checked(wanted: Wanted, limits: EngineLimits) -> str:
+    """The input's text."""
+    if wanted.name is not None and (fault := names.fault_of(wanted.name)):
+        raise InvalidName(f"The execution's name: {fault}.", path="$.name")
+    text = jsontext.write(wanted.input) if wanted.text is None else wanted.text
+    if jsontext.size(text) > limits.payload:
+        raise PayloadTooLarge(f"The input is larger than {limits.payload} bytes.", path="$.input")
+    return text
+
+
+def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, move: Transition) -> NewExecution:
+    after = move.execution
+    return NewExecution(
+        id=identity,
+        name=wanted.name,
+        workflow_id=latest.workflow_id,
+        workflow=latest.name,
+        version_id=latest.version_id,
+        version=latest.number,
+        status=after.status,
+        input=text,
+        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        error=after.error,
+        cause=after.cause,
+        key=wanted.key,
+        body_hash=_hash(wanted.asked),
+        created_at=latest.now,
+        published=wanted.published,
+        alias=wanted.alias,
+        trace=wanted.trace,
+        parent=wanted.parent,
+    )
+
+
+def _was_written(own: NewExecution) -> bool:
+    """Whether a start was committed although the connection broke. Raises Unavailable when nobody can tell."""
+    began = time.monotonic()
+    for pause in READ_BACK_PAUSES:
+        time.sleep(pause)
+        with suppress(*AWAY), database.connection_context():
+            return Execution.select().where(Execution.id == own.id).exists()
+        if time.monotonic() - began > READ_BACK_SECONDS:  # the server does not even refuse: it is frozen
+            break
+    raise Unavailable("The database went away while this was written: it may be done. Send it again with a key.")
+
+
+def started_by(key: str, asked: str) -> str | None:
+    """The execution that this key has started. Raises KeyReused when it was for something else."""
+    with database.connection_context():
+        kept = StartKey.get_or_none(StartKey.key == key)
+    if kept is not None and kept.body_hash != _hash(asked):
+        raise KeyReused()
+    return None if kept is None else str(kept.execution_id)
+
+
+def _hash(asked: str) -> str:
+    return hashlib.sha256(asked.encode()).hexdigest()

@@ -1,0 +1,205 @@
+"""Tasks as workers hold them: claimed, leased, given back, lost; each change guarded by attempt, owner and status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from peewee import fn
+
+from stepwell.db import queries
+from stepwell.db.database import database, locked, transaction
+from stepwell.db.function_models import StoredFunction
+from stepwell.db.models import Execution, Task, Worker
+from stepwell.db.queries import Claimed, clock_sql
+from stepwell.runtime.crashpoints import reach
+from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
+from stepwell.runtime.executions import Executions
+from stepwell.runtime.ids import execution_of, is_id
+from stepwell.runtime.moves import rows
+from stepwell.runtime.moves.guards import Guard, SilentGuard
+from stepwell.runtime.outage import one_by_one
+from stepwell.runtime.settings import Settings
+
+log = logging.getLogger("stepwell.tasks")
+
+MOST_LOSSES = 3
+"""Every third loss fails the task; where its Retry tries it again, it may be lost as often once more."""
+MISSING_RETRY_MS = 5_000
+WORKERS_KEPT_MS = 24 * 3600 * 1000
+MISSING_FOR_MS = 5 * 60_000
+OVERDUE_GRACE_MS = 2_000
+RING_AFTER_MS, RING_AT_ONCE = 5_000, 10_000
+
+
+class Tasks:
+    """What one process does with tasks, under its own owner name, new at each start."""
+
+    def __init__(self, executions: Executions, functions: Collection[str], owner: str, settings: Settings) -> None:
+        self.executions = executions
+        self.functions = sorted(functions)
+        self.owner = owner
+        self.lease_ms = round(settings.lease_seconds * 1000)
+
+    def claim(self, task_id: str, often_lost: bool = True) -> Claimed | None:
+        """Take a queued task for this process; None when there is nothing to take, whatever the reason.
+
+        Without ``often_lost`` one that was lost often is left to others, or for later.
+        """
+        if not is_id(task_id):
+            return None
+        with database.connection_context():
+            reach("claim.before_commit")
+            claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
+            reach("claim.after_commit")
+        if claim is None:
+            self._note_missing(task_id)
+        return claim
+
+    def held(self, task_id: str) -> list[Claimed]:
+        """The claim that this process holds of a task, whether it knows of it or not."""
+        with database.connection_context():
+            mine = queries.held(execution_of(task_id), self.owner)
+        return [claim for claim in mine if claim.id == task_id]
+
+    def heartbeat(self, held: Sequence[Claimed]) -> set[tuple[str, int]]:
+        """Ask for longer, for what this process works on: the task ids still its own, each with its attempt.
+
+        What it claimed and no longer works on is not asked for: its lease runs out, and others take it.
+        """
+        if not held:
+            return set()
+        with database.connection_context():
+            return queries.heartbeat(self.owner, self.lease_ms, [(claim.id, claim.attempt) for claim in held])
+
+    def give_back(self, claim: Claimed, logs: str = "") -> bool:
+        """Let somebody else run it: from IN_PROGRESS to QUEUED, no loss and no retry counted. False when not ours."""
+        with database.connection_context(), transaction():
+            execution, task = _held(claim.execution_id, Guard(claim.id, claim.attempt, self.owner))
+            if task is None:
+                return False
+            rows.close_attempt(task, "RETURNED", logs=logs)
+            _queue_again(task, execution)
+            reach("return.before_commit")
+        reach("return.after_commit")
+        self.executions.bell.ring([claim.id])
+        return True
+
+    def sweep(self) -> None:
+        """One round: lost leases, tasks past their time-out, tasks whose holders are silent."""
+        with database.connection_context():
+            lost = queries.lost_tasks()
+            overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
+            silent = queries.silent_tasks()
+        for found in (lost, overdue, silent):
+            random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
+        one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
+        one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
+        one_by_one("silent tasks", [partial(self._fall_silent, *one) for one in silent])
+
+    def unclaimed(self, head: str | None) -> list[str]:
+        """Tasks whose message is lost, oldest first, as the task at the queue's head tells.
+
+        It is empty when no message waits, None when that cannot be told. The queue hands out in the order in which it
+        was rung: what has waited longer than its head it has forgotten.
+        """
+        if head is None:
+            return []
+        with database.connection_context():
+            if head:
+                return queries.overtaken_tasks(head, RING_AFTER_MS, RING_AT_ONCE)
+            return queries.queued_tasks(RING_AFTER_MS, RING_AT_ONCE)
+
+    def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
+        """A worker has let its lease run out: queue the task again, or fail it after too many losses."""
+        guard = Guard(task_id, attempt, owner)
+        with database.connection_context(), transaction():
+            execution, task = _held(execution_id, guard)
+            if task is None or task.lease_until >= queries.now():
+                return
+            losses = task.losses + 1
+            is_too_often = losses % MOST_LOSSES == 0
+            if not is_too_often:
+                rows.close_attempt(task, "LOST")
+                _queue_again(task, execution)
+            reach("lose.before_commit")
+        reach("lose.after_commit")
+        log.warning("task %s: worker %s was lost in attempt %s (loss %s)", task_id, owner, attempt, losses)
+        if is_too_often:
+            cause = f"WorkerLost: {losses} workers were lost while they ran this task"
+            self.executions.fail_unclaimed(guard, execution_id, "States.TaskFailed", cause)
+        else:
+            self.executions.bell.ring([task_id])
+
+    def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
+        self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
+
+    def _fall_silent(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
+        self.executions.fail_unclaimed(
+            SilentGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
+        )
+
+    def present(self) -> None:
+        """Tell the others that this worker lives, and which functions it has."""
+        row = {"owner": self.owner, "functions": json.dumps(self.functions), "seen_at": clock_sql()}
+        with database.connection_context(), transaction():
+            Worker.insert(row).on_conflict(conflict_target=[Worker.owner], update={"seen_at": clock_sql()}).execute()
+            Worker.delete().where(Worker.seen_at < clock_sql() - WORKERS_KEPT_MS).execute()
+
+    def leave(self) -> None:
+        """Tell the others that this worker is gone."""
+        with database.connection_context(), transaction():
+            Worker.delete().where(Worker.owner == self.owner).execute()
+
+    def _note_missing(self, task_id: str) -> None:
+        """Tell a task whose function this process lacks from one that is simply gone; see to it later.
+
+        It fails when no worker that lives has had the function for long enough; until then others may take it.
+        """
+        with database.connection_context():
+            task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED", Task.queued_at.is_null(False))
+            if task is None or self._is_here(task.function):
+                return
+            is_served = self._is_served(task.function)
+            since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
+            with transaction():
+                Task.update(missing_since=since, queued_at=clock_sql() + MISSING_RETRY_MS).where(
+                    Task.id == task_id, Task.status == "QUEUED", Task.queued_at == task.queued_at
+                ).execute()
+            waited = 0 if is_served or task.missing_since is None else queries.now() - task.missing_since
+        log.warning("task %s needs the function %r, which this worker does not have", task_id, task.function)
+        if waited > MISSING_FOR_MS:
+            guard = Guard(task_id, task.attempt, task.owner, "QUEUED")
+            cause = f"FunctionMissing: no worker has the function {task.function!r}"
+            self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
+
+    def _is_here(self, function: str) -> bool:
+        """Whether this worker has the function: in a file, or stored. Its version may be gone: that the run tells."""
+        name = function.partition(QUALIFIED_BY)[0]
+        return name in self.functions or StoredFunction.select().where(StoredFunction.name == name).exists()
+
+    def _is_served(self, function: str) -> bool:
+        """Whether a worker that lives has this function."""
+        living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
+        name = function.partition(QUALIFIED_BY)[0]
+        return any(name in json.loads(worker.functions) for worker in living)
+
+
+def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
+    """An execution and its task, both locked, the task None when this claim of it no longer holds."""
+    execution = locked(Execution, Execution.id == execution_id)
+    return execution, locked(Task, *guard.conditions())
+
+
+def _queue_again(task: Task, execution: Execution) -> None:
+    Task.update(
+        status="QUEUED",
+        owner=None,
+        lease_until=None,
+        deadline_at=None,
+        queued_at=None if execution.paused else clock_sql(),
+        missing_since=None,
+    ).where(Task.id == task.id).execute()

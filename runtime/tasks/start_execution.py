@@ -1,0 +1,127 @@
+"""What a worker does for ``arn:aws:states:::states:startExecution``: start the execution that the call asks for.
+
+It needs no sandbox. A try of the task has one key, so it starts one execution, however often a worker is lost with it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from stepwell.db.database import database
+from stepwell.db.models import Execution
+from stepwell.db.queries import Claimed
+from stepwell.functions import errors
+from stepwell.functions.contract import arns
+from stepwell.functions.errors import StepwellError
+from stepwell.functions.errors.step_functions import AwsError
+from stepwell.runtime.aws.step_functions.executions import target_of
+from stepwell.runtime.engine.core import execution, invocations
+from stepwell.runtime.engine.core.view import timestamp
+from stepwell.runtime.engine.definition.resources import NESTED, SYNC
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
+from stepwell.runtime.executions import Executions
+from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.moves import completion
+from stepwell.runtime.moves.start import Wanted
+from stepwell.runtime.outage import one_by_one
+from stepwell.runtime.workflows import Latest
+
+FUNCTIONS = NESTED
+START = NESTED[0]
+"""The one that waits for nothing more: an execution that runs in memory may make it, too."""
+LOOKED_AT = 1_000
+STOPPED_AT_ONCE = 100
+
+
+class Nested:
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+        self._looked_at: str | None = None
+
+    def run(self, claim: Claimed) -> Outcome:
+        """Start the execution, or find the one that this try has started."""
+        request = invocations.request_of(claim.execution_id, claim.number)
+        parent = claim.token if claim.function in SYNC else None
+        return self.begin(json.loads(claim.input), request, completion.key_of(claim.id, claim.retries), parent)
+
+    def begin(self, arguments: Json, request: str, key: str | None = None, parent: str | None = None) -> Outcome:
+        """Start the execution that a call asks for; with a key only once."""
+        try:
+            latest = _latest(arguments)
+            wanted = self._wanted(arguments, key, parent)
+            started = self._executions.start_wanted(latest, wanted)
+        except AwsError as fault:
+            return Outcome(error=f"StepFunctions.{fault.code}Exception", cause=_refusal(request, fault))
+        except errors.NameTaken as fault:
+            return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)
+        except (StepwellError, jsontext.NotJson) as fault:
+            return Outcome(error="StepFunctions.ValidationException", cause=str(fault))
+        with database.connection_context():
+            child = Execution.get_by_id(started.id)
+            if child.status != execution.IN_PROGRESS and child.parent is not None and completion.tell(child.parent):
+                self._executions.bell.wake_timers()
+        return Outcome(result=jsontext.write(_answer(request, child)))
+
+    def sweep(self) -> None:
+        """End the executions for which nobody waits any more: their tasks have timed out, or were cancelled."""
+        with database.connection_context():
+            orphans = self._orphans()
+        one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
+
+    def _orphans(self) -> list[str]:
+        """Some of them. Each comes in its turn, however many there are that somebody waits for."""
+        found = list(self._live().limit(LOOKED_AT))
+        runs = completion.running({run for one in found if (run := completion.run_of(one.parent))})
+        orphans: list[str] = []
+        for one in found:
+            run = completion.run_of(one.parent)
+            if run not in runs if run else completion.waiting(one.parent) is None:
+                orphans.append(one.id)
+            if len(orphans) == STOPPED_AT_ONCE:
+                self._looked_at = one.id
+                return orphans
+        self._looked_at = found[-1].id if len(found) == LOOKED_AT else None
+        return orphans
+
+    def _live(self) -> Any:
+        """Those that run, behind the ones that were looked at last."""
+        live = Execution.parent.is_null(False), Execution.status == execution.IN_PROGRESS
+        found = Execution.select(Execution.id, Execution.parent).where(*live).order_by(Execution.id)
+        return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
+
+    def _wanted(self, arguments: Json, key: str | None, parent: str | None) -> Wanted:
+        given = arguments.get("Input", {})
+        if isinstance(given, str):
+            given = jsontext.read(given, self._executions.limits.depth)
+        return Wanted(
+            given,
+            arguments.get("Name"),
+            key=key,
+            asked=jsontext.write(arguments),
+            trace=arguments.get("TraceHeader"),
+            parent=parent,
+        )
+
+
+def _latest(arguments: Json) -> Latest:
+    """The version that a call asks for. Raises AwsError."""
+    arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
+    found, _, _ = target_of(arns.parse_machine(arn if isinstance(arn, str) else ""))
+    return found
+
+
+def _refusal(request: str, fault: AwsError) -> str:
+    return invocations.refused(fault.message, "AWSStepFunctions", fault.status, fault.code, request)
+
+
+def _answer(request: str, child: Execution) -> Json:
+    arn = arns.execution(child.workflow, child.name or child.id)
+    return {
+        "ExecutionArn": arn,
+        "SdkHttpMetadata": {"HttpStatusCode": 200},
+        "SdkResponseMetadata": {"RequestId": request},
+        "StartDate": timestamp(child.created_at),
+    }

@@ -1,0 +1,236 @@
+"""The hot path: one statement that does what the general path does, or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from stepwell.db import queries
+from stepwell.db.database import database
+from stepwell.db.models import Execution, Timer
+from stepwell.runtime.ids import task_id
+from stepwell.runtime.moves import hot_path
+from tests.runtime.maps import children, listed, the_run
+from tests.runtime.stage import Json, Stage, machine, parallel, steps, task
+
+THREE = steps("step1", "step2", "step1", data={"x.$": "not a path"})
+ASL = machine(first=task("step1", ResultPath="$.first"), between={"Type": "Pass"}, then=task("step2", TimeoutSeconds=7))
+TIMES = {"at", "created_at", "started_at", "finished_at", "queued_at", "lease_until", "deadline_at", "entered_at"}
+IDENTITY = {"id", "parent", "execution_id", "task_id", "workflow_id", "version_id", "version", "revision", "owner"}
+
+
+@pytest.fixture
+def refused(monkeypatch) -> list[bool]:
+    """Whether the statement refused, for each time that it was asked."""
+    told: list[bool] = []
+    finish = queries.finish
+
+    def told_of(move: queries.Finish) -> queries.Finished | None:
+        done = finish(move)
+        told.append(done is None)
+        return done
+
+    monkeypatch.setattr(queries, "finish", told_of)
+    return told
+
+
+def play(house: Stage, definition: Json, goes_on: bool) -> str:
+    """An execution whose tasks are finished one by one."""
+    identity = house.start(definition, {"in": [1, "ü"]})
+    while house.status(identity) == "IN_PROGRESS":
+        claim = house.claim(identity)
+        while claim is not None:
+            claim = house.succeed(claim, {"by": claim.step}, goes_on=goes_on)
+    return identity
+
+
+def without_times(held: Json, identity: str) -> Json:
+    """The rows without what must differ between two executions: which moment, and whose id."""
+    text = json.dumps({name: [_shorn(row) for row in rows] for name, rows in held.items()}, sort_keys=True)
+    return json.loads(text.replace(identity[:-5], "EXECUTION"))
+
+
+def _shorn(row: Json) -> Json:
+    row = {name: value for name, value in row.items() if name not in IDENTITY}
+    row = {name: bool(value) if name in TIMES else value for name, value in row.items()}
+    return {**row, "details": json.loads(row["details"])} if "details" in row else row
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+@pytest.mark.parametrize("definition", [THREE, ASL], ids=["step list", "state machine"])
+def test_its_effects_are_those_of_the_general_path(house: Stage, refused, definition: Json, goes_on: bool):
+    hot = play(house, definition, goes_on)
+    assert refused and not any(refused)
+    with house.general_path():
+        general = play(house, definition, False)
+    assert house.status(hot) == house.status(general) == "COMPLETED"
+    hot_rows, general_rows = (without_times(house.everything(one), one) for one in (hot, general))
+    assert hot_rows == general_rows
+    assert house.history(hot) == house.history(general)
+
+
+def test_its_rows_are_those_of_the_general_path_while_the_next_task_runs(house: Stage, refused):
+    hot, general = house.start(THREE), house.start(THREE)
+    house.succeed(house.claim(hot), 1, goes_on=True)
+    house.succeed_slowly(house.claim(general), 1)
+    house.claim(general)
+    assert refused == [False]
+    assert without_times(house.everything(hot), hot) == without_times(house.everything(general), general)
+
+
+def test_the_claim_that_comes_with_a_move_is_the_one_a_worker_would_have_made(house: Stage):
+    hot, general = house.start(ASL), house.start(ASL)
+    following = house.succeed(house.claim(hot), 1, goes_on=True)
+    house.succeed_slowly(house.claim(general), 1)
+    claimed = house.claim(general)
+    hot_fields, general_fields = ({**vars(one), "root": vars(one.root)} for one in (following, claimed))
+    same = {"id", "execution_id", "version_id", "revision", "created_at", "now", "root", "input"}
+    assert {k: v for k, v in hot_fields.items() if k not in same} == {
+        k: v for k, v in general_fields.items() if k not in same
+    }
+    assert following.input.replace(hot, "") == claimed.input.replace(general, "")
+    assert following.id == task_id(hot, following.number) and following.attempt == 1
+
+
+def test_the_end_of_a_map_runs_execution_is_told_to_the_run(house: Stage, refused):
+    house.start(listed(), {"items": [7, 7]})
+    house.fire_timers()
+    hot, general = children(house)
+    house.succeed(house.claim(hot.id), 1)
+    house.succeed_slowly(house.claim(general.id), 1)
+    assert refused == [False]
+    assert without_times(house.everything(hot.id), hot.id) == without_times(house.everything(general.id), general.id)
+    with database.connection_context():
+        told = list(
+            Timer.select(Timer.execution_id, Timer.frame, Timer.number, Timer.kind).order_by(Timer.number).tuples()
+        )
+    run = the_run(house)
+    assert told == [(run.execution_id, run.frame, number, "run") for number in (1, 2)]
+
+
+def test_a_map_run_that_is_over_is_told_of_nothing(house: Stage, refused):
+    identity = house.start(listed(), {"items": [1]})
+    house.fire_timers()
+    claim = house.claim(children(house)[0].id)
+    house.executions.cancel(identity)
+    house.succeed(claim, 1)
+    with database.connection_context():
+        assert refused == [False] and Timer.select().count() == 0
+
+
+def test_a_timer_of_a_map_run_whose_execution_has_ended_is_forgotten(house: Stage):
+    identity = house.start(listed(), {"items": [1]})
+    with database.connection_context():
+        timer = list(Timer.select().dicts())
+    house.executions.cancel(identity)
+    with database.connection_context():
+        Timer.insert_many(timer).execute()
+    house.fire_timers()
+    assert house.left_open(identity) == []
+
+
+def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(house: Stage, refused):
+    for definition in (THREE, ASL):
+        identity = house.start(definition)
+        house.rung()
+        assert house.succeed(house.claim(identity), 1, goes_on=False) is None
+        following = house.task(identity, 2)
+        assert (following.status, following.attempt, following.owner, following.started_at) == ("QUEUED", 0, None, None)
+        assert house.rung() == [following.id]
+        assert house.claim(identity).attempt == 1
+    assert refused == [False, False]
+
+
+def changed(**columns: object) -> Callable[[Stage, queries.Claimed], object]:
+    """The execution's row is changed meanwhile."""
+
+    def change(house: Stage, claim: queries.Claimed) -> None:
+        with database.connection_context():
+            Execution.update(**columns).where(Execution.id == claim.execution_id).execute()
+
+    return change
+
+
+def next_is_taken(house: Stage, claim: queries.Claimed) -> None:
+    house.set(house.task(claim.execution_id, 2), status="CANCELLED")
+
+
+def holds_another(house: Stage, claim: queries.Claimed) -> None:
+    """The worker has lost its task, and holds another one of this execution."""
+    house.set(house.task(claim.execution_id), owner="another")
+    house.set(house.task(claim.execution_id, 3), status="IN_PROGRESS", attempt=claim.attempt, owner=claim.owner)
+
+
+GUARDS: dict[str, Callable[[Stage, queries.Claimed], object]] = {
+    "a stale attempt": lambda house, claim: house.set(house.task(claim.execution_id), attempt=2),
+    "a stale owner": lambda house, claim: house.set(house.task(claim.execution_id), owner="another"),
+    "another task": holds_another,
+    "a task that ended": lambda house, claim: house.set(house.task(claim.execution_id), status="COMPLETED"),
+    "a cancelled execution": lambda house, claim: house.executions.cancel(claim.execution_id),
+    "a moved revision": changed(revision=Execution.revision + 1),
+    "a longer history": changed(history_count=Execution.history_count + 1),
+    "a paused execution": changed(paused=True),
+    "an ended execution": changed(status="FAILED"),
+    "a next task that is not planned any more": next_is_taken,
+}
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+@pytest.mark.parametrize("why", GUARDS)
+def test_a_guard_refuses_and_leaves_no_trace(house: Stage, why: str, goes_on: bool):
+    identity = house.start(THREE)
+    claim = house.claim(identity)
+    finish = plain_finish(house, claim, goes_on)
+    GUARDS[why](house, claim)
+    before = house.everything(identity)
+    with database.connection_context():
+        assert queries.finish(finish) is None
+    assert house.everything(identity) == before
+
+
+def test_a_move_is_made_once(house: Stage):
+    identity = house.start(THREE)
+    finish = plain_finish(house, house.claim(identity), True)
+    with database.connection_context():
+        assert queries.finish(finish).attempt == 1
+        before = house.everything(identity)
+        assert queries.finish(finish) is None
+    assert house.everything(identity) == before
+
+
+def plain_finish(house: Stage, claim: queries.Claimed, goes_on: bool) -> queries.Finish:
+    plan = house.workflows.machine(claim.version_id)
+    move = hot_path.decide(claim, 1, plan, hot_path.Moment(claim.now, 0), house.executions.limits)
+    return hot_path.finish(move, "1", "", lambda following: goes_on, house.executions.lease_ms)
+
+
+WAIT = {"Type": "Wait", "Seconds": 1}
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        machine(a=task("step1"), w=WAIT, b=task("step2")),
+        machine(a=task("step1"), both=parallel(machine(b=task("step2")), machine(c=task("step2")))),
+        {**machine(a=task("step1")), "TimeoutSeconds": 60},
+        machine(a=task("step1"), f={"Type": "Fail", "Error": "No"}),
+        machine(a=task("step1", ResultPath="$.a.b.c"), b=task("step2", Parameters={"x.$": "$.missing"})),
+    ],
+    ids=["a wait", "branches", "a timer to be removed", "a failure", "a failing template"],
+)
+def test_what_is_not_plain_takes_the_general_path(house: Stage, refused, definition: Json):
+    identity = house.start(definition)
+    house.succeed(house.claim(identity), {"a": 1}, goes_on=True)
+    assert refused == []
+    house.run()
+    assert house.status(identity) != "IN_PROGRESS" and house.left_open(identity) == []
+    assert house.history(identity)
+
+
+def test_a_result_that_is_too_large_is_an_error(house: Stage, refused):
+    identity = house.start(steps("step1"))
+    house.succeed(house.claim(identity), "x" * house.executions.limits.payload)
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.DataLimitExceeded")
+    assert house.task(identity).status == "FAILED"

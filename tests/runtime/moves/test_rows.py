@@ -1,0 +1,231 @@
+"""How branches are loaded, joined and ended: what the database must get right that the pure core cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from stepwell.db.database import database, locked, transaction
+from stepwell.db.models import Execution, Frame, History
+from stepwell.runtime.engine.core.execution import parent_of
+from stepwell.runtime.moves import rows
+from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises, staged, task
+
+ROUNDS = 200
+
+
+def branch(name: str, function: str = "step1", **fields: Json) -> Json:
+    return machine(**{name: task(function, **fields)})
+
+
+def both(*names: str, **fields: Json) -> Json:
+    return parallel(*(branch(name) for name in names), **fields)
+
+
+# Joins
+
+
+def test_two_last_branches_at_once_join_once(house: Stage):
+    house.workflows.create("play", machine(both=both("a", "b")))
+    latest = house.workflows.latest("play")
+    for _ in range(ROUNDS):
+        identity = house.executions.start(latest, {}).id
+        first, second = house.claim_all(identity)
+        at_once(partial(house.succeed, first, 1), partial(house.succeed, second, 2))
+        assert (house.status(identity), house.output(identity)) == ("COMPLETED", [1, 2])
+        assert house.history(identity).count("ParallelStateSucceeded") == 1
+    assert house.left_open(identity) == [] and not house.executions.counters
+
+
+def test_a_last_branch_and_a_failing_one_at_once_end_it_once(house: Stage):
+    definition = machine(both=both("a", "b"))
+    for _ in range(20):
+        identity = house.start(definition)
+        first, second = house.claim_all(identity)
+        fail = partial(house.executions.fail, second, "No", None, "")
+        at_once(partial(house.succeed, first, 1), fail)
+        assert (house.status(identity), house.execution(identity).error) == ("FAILED", "No")
+        assert house.left_open(identity) == [] and house.history(identity)
+
+
+def test_what_two_branches_give_goes_on_together(house: Stage):
+    identity = house.start(machine(both=both("a", "b", "c", ResultPath="$.all"), then=task("step2")), {"in": 1})
+    house.run()
+    assert house.status(identity) == "COMPLETED"
+    assert house.script.events[-1] == ("step2", {"in": 1, "all": ["step1"] * 3})
+    assert house.left_open(identity) == []
+
+
+def test_a_group_in_a_step_list_keeps_its_planned_rows(house: Stage):
+    group = {"parallel": [{"taskName": "step1"}, {"taskName": "step2"}]}
+    identity = house.start(
+        {"steps": [{"taskName": "step1", "name": "first"}, group, {"taskName": "step2", "name": "z"}]}
+    )
+    assert house.statuses(identity) == ["QUEUED", "PENDING", "PENDING", "PENDING"]
+    house.run()
+    assert house.statuses(identity) == ["COMPLETED"] * 4
+    assert [row.step for row in house.rows(identity)] == ["first", "step1", "step2", "z"]
+
+
+# Failing branches
+
+
+def test_a_failing_branch_cancels_its_siblings(house: Stage):
+    wait = machine(w={"Type": "Wait", "Seconds": 60})
+    identity = house.start(machine(both=parallel(branch("a"), branch("b"), branch("c", "step2"), wait)))
+    failing, running, waiting = house.rows(identity)
+    claims = [house.tasks.claim(one.id) for one in (failing, running)]
+    house.executions.fail(claims[0], "Broken", "why", "")
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "Broken")
+    assert [house.statuses(identity), house.left_open(identity)] == [["FAILED", "CANCELLED", "CANCELLED"], []]
+    assert house.attempts(identity) == [(1, 1, "FAILED"), (2, 1, "CANCELLED")]
+    assert house.tasks.claim(waiting.id) is None
+    before = house.everything(identity)
+    house.succeed(claims[1])
+    assert house.everything(identity) == before
+
+
+def test_a_caught_failure_ends_its_branches_and_goes_on(house: Stage):
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "rescue"}]
+    identity = house.start(machine(both=both("a", "b", Catch=catch), rescue=task("step2")))
+    first, _ = house.claim_all(identity)
+    house.executions.fail(first, "Broken", "why", "")
+    assert house.statuses(identity) == ["FAILED", "CANCELLED", "QUEUED"]
+    with database.connection_context():
+        assert Frame.select().count() == 0
+    house.run()
+    assert house.status(identity) == "COMPLETED"
+    assert house.script.events[-1] == ("step2", {"Error": "Broken", "Cause": "why"})
+
+
+def test_a_retried_group_begins_anew(house: Stage):
+    retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 5, "MaxAttempts": 1}]
+    identity = house.start(machine(both=both("a", "b", Retry=retry)))
+    first, second = house.claim_all(identity)
+    house.executions.fail(first, "Broken", None, "")
+    with database.connection_context():
+        assert Frame.select().count() == 0
+    house.succeed(second)
+    assert house.execution(identity).waiting == "retry"
+    house.run()
+    assert house.status(identity) == "COMPLETED" and len(house.rows(identity)) == 4
+
+
+def test_a_branch_retries_for_itself(house: Stage):
+    retry = [{"ErrorEquals": ["Once"], "IntervalSeconds": 5}]
+    house.script.let("step2", raises("Once"), raises("Once"), raises("Other"))
+    identity = house.start(machine(both=parallel(branch("a"), branch("b", "step2", Retry=retry))))
+    house.run()
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "Other")
+    assert house.attempts(identity) == [(1, 1, "COMPLETED"), (2, 1, "FAILED"), (2, 2, "FAILED"), (2, 3, "FAILED")]
+    assert house.task(identity, 2).retries == 2
+
+
+# Nested
+
+
+NESTED = machine(
+    outer=parallel(
+        machine(inner=both("a", "b"), after=task("step2")),
+        machine(deep=parallel(machine(deeper=both("c", "d")), branch("e"))),
+        branch("f"),
+    )
+)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_nested_branches_join_from_the_inside_out(house: Stage, backwards: bool):
+    identity = house.start(NESTED)
+    while house.status(identity) == "IN_PROGRESS":
+        claims = house.claim_all(identity)
+        for claim in reversed(claims) if backwards else claims:
+            house.succeed(claim, claim.step)
+    assert house.output(identity) == ["after", [["c", "d"], "e"], "f"]
+    assert house.left_open(identity) == [] and house.history(identity)[-1] == "ExecutionSucceeded"
+
+
+def test_a_failure_deep_inside_ends_the_whole(house: Stage):
+    identity = house.start(NESTED)
+    claims = {claim.step: claim for claim in house.claim_all(identity)}
+    house.succeed(claims["a"])
+    house.executions.fail(claims["c"], "Deep", None, "")
+    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "Deep")
+    assert house.left_open(identity) == []
+    assert sorted(house.statuses(identity)) == ["CANCELLED"] * 4 + ["COMPLETED", "FAILED"]
+
+
+def test_a_failure_that_is_caught_inside_leaves_the_outside_alone(house: Stage):
+    catch = [{"ErrorEquals": ["Deep"], "Next": "rescue"}]
+    inner = machine(inner=both("a", "b", Catch=catch, Next="end"), rescue=task("step2"), end={"Type": "Pass"})
+    identity = house.start(machine(outer=parallel(inner, both_branch("c", "d"))))
+    claims = {claim.step: claim for claim in house.claim_all(identity)}
+    house.executions.fail(claims["a"], "Deep", None, "")
+    by_step = {row.step: row.status for row in house.rows(identity)}
+    assert by_step == {"a": "FAILED", "b": "CANCELLED", "c": "IN_PROGRESS", "d": "IN_PROGRESS", "rescue": "QUEUED"}
+    for step in ("c", "d"):
+        house.succeed(claims[step], step)
+    house.run()
+    assert (house.status(identity), house.output(identity)) == ("COMPLETED", ["step2", ["c", "d"]])
+
+
+def both_branch(*names: str) -> Json:
+    return machine(**{f"{'-'.join(names)}": both(*names)})
+
+
+# What is loaded
+
+
+@pytest.fixture
+def wide(empty_url: str, tmp_path: Path) -> Iterator[tuple[Stage, str]]:
+    """An execution of 20 branches of 2 tasks."""
+    branches = [machine(**{f"x{n}": task("step1"), f"y{n}": task("step2")}) for n in range(20)]
+    with staged(empty_url, tmp_path / "home") as stage:
+        yield stage, stage.start(machine(all=parallel(*branches)))
+
+
+def loaded(identity: str, path: str) -> set[str]:
+    with database.connection_context(), transaction():
+        row = locked(Execution, Execution.id == identity)
+        return set(rows.load(row, path, 1).frames)
+
+
+def test_a_branch_is_loaded_without_its_siblings_until_it_is_the_last(wide: tuple[Stage, str]):
+    house, identity = wide
+    claims = house.claim_all(identity)
+    last = claims.pop()
+    assert loaded(identity, last.frame) == {"", last.frame}
+    for claim in claims:
+        house.succeed(claim)
+        assert loaded(identity, last.frame) == {"", last.frame}
+    for claim in house.claim_all(identity):
+        house.succeed(claim)
+    assert len(loaded(identity, last.frame)) == 21
+    house.succeed(last)
+    house.run()
+    assert house.status(identity) == "COMPLETED" and house.left_open(identity) == []
+
+
+def test_a_nested_branch_is_loaded_with_its_ancestors(house: Stage):
+    identity = house.start(NESTED)
+    deep = next(row.frame for row in house.rows(identity) if row.step == "c")
+    sibling = next(row.frame for row in house.rows(identity) if row.step == "d")
+    above = {deep, parent_of(deep), parent_of(parent_of(deep)), ""}
+    assert loaded(identity, deep) == above
+    house.succeed({claim.step: claim for claim in house.claim_all(identity)}["d"])
+    assert loaded(identity, deep) == above | {sibling}
+
+
+def test_many_lines_of_history_are_written_in_their_order(house: Stage):
+    chain = {f"s{n}": {"Type": "Pass"} for n in range(300)}
+    identity = house.start(machine(a=task("step1"), **chain))
+    house.rung()
+    house.succeed_slowly(house.claim(identity), 1)
+    with database.connection_context():
+        entered = History.select(History.step).where(
+            History.execution_id == identity, History.type == "PassStateEntered"
+        )
+        assert [line.step for line in entered.order_by(History.id)] == list(chain)
+    assert house.history(identity)[-1] == "ExecutionSucceeded"

@@ -1,0 +1,40 @@
+"""A start whose COMMIT did not answer is looked for, but its client does not wait for a server that is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+from peewee import OperationalError
+
+from stepwell.db import queries
+from stepwell.functions.errors import Unavailable
+from stepwell.runtime.moves import start
+from tests.runtime.stage import Stage, steps
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(60.0, len(start.READ_BACK_PAUSES)), (0.0, 1)])
+def test_it_is_looked_for_until_too_long_has_passed(
+    house: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float, looks: int
+):
+    house.workflows.create("play", steps("step1"))
+    latest = house.workflows.latest("play")
+    tried: list[int] = []
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        tried.append(1)
+        raise OperationalError("frozen")
+        yield
+
+    def broken(begin: queries.Start) -> str | None:
+        monkeypatch.setattr(start, "database", SimpleNamespace(connection_context=away))
+        raise OperationalError("the connection broke at COMMIT")
+
+    monkeypatch.setattr(queries, "start", broken)
+    monkeypatch.setattr(start, "READ_BACK_SECONDS", seconds)
+    with pytest.raises(Unavailable):
+        house.executions.start(latest, {})
+    assert len(tried) == looks

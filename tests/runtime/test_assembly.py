@@ -1,0 +1,53 @@
+"""The house as it is put together, with the genuine sandbox."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from stepwell.db.database import connect
+from stepwell.db.migrate import migrate
+from stepwell.runtime.assembly import INVOICE_PDF, build
+from stepwell.runtime.settings import Settings
+from tests.runtime.stage import Stage, steps
+from tests.services import until
+
+
+def settings_at(url: str, home: Path) -> Settings:
+    return Settings(home=home, database_url=url, artifacts_dir=home, outbox_dir=home)
+
+
+def threads() -> set[threading.Thread]:
+    """Those of this process, but for the one that watches its connections and belongs to no house."""
+    return {one for one in threading.enumerate() if one.name != "stepwell-silence"}
+
+
+def test_a_house_is_built_used_and_leaves_nothing_running(database_url: str, tmp_path: Path):
+    before = threads()
+    connect(database_url)
+    migrate()
+    runtime = build(settings_at(database_url, tmp_path))
+    api = runtime.api_context("r1")
+    assert api.request_id == "r1"
+    assert api.workflows.get("invoice_pdf").definition == INVOICE_PDF
+    answer = api.functions.invoke("step1", {"data": {"a": 1}})
+    assert answer["result"]["received"] == {"a": 1} and "step1 done" in answer["logs"]
+    assert api.functions.invoke("always_fails", {"data": {}})["error"] == "AlwaysFails"
+    api.workflows.create("w", steps("step1", "step2"))
+    begun = api.executions.start("w", None)
+    work, _ = runtime.worker()
+    work.run(api.executions.get(begun.id).tasks[0].id)
+    until(lambda: api.executions.get(begun.id).status == "COMPLETED", "the execution completes")
+    runtime.close()
+    assert threads() == before
+
+
+def test_a_house_without_tables_is_built_and_says_what_is_missing(database_url: str, tmp_path: Path, caplog):
+    runtime = build(settings_at(database_url, tmp_path))
+    assert "the sample workflow was not stored" in caplog.text
+    runtime.close()
+
+
+def test_each_worker_has_an_owner_name_of_its_own(house: Stage):
+    owners = {house.another_worker().tasks.owner for _ in range(5)}
+    assert len(owners) == 5 and all(":" in owner for owner in owners)

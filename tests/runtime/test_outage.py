@@ -1,0 +1,50 @@
+"""What waiting helps against, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from peewee import IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from playhouse.pool import MaxConnectionsExceeded
+
+from stepwell.db.database import database
+from stepwell.runtime import outage
+from stepwell.runtime.outage import is_away, patiently
+from tests.runtime.stage import Stage
+
+
+@pytest.mark.parametrize(
+    ("fault", "helps"),
+    [
+        (OperationalError("database is locked"), True),
+        (OperationalError("unable to open database file"), True),
+        (OperationalError("no such table: task"), True),
+        (OperationalError('near "SELEC": syntax error'), False),
+        (OperationalError("no such column: tsak.id"), False),
+        (InterfaceError("connection already closed"), True),
+        (MaxConnectionsExceeded(), True),
+        (IntegrityError("UNIQUE constraint failed"), False),
+        (ProgrammingError("anything"), False),
+        (ValueError("anything"), False),
+    ],
+)
+def test_waiting_helps_when_the_database_is_away_and_not_when_we_are_wrong(fault: Exception, helps: bool):
+    assert is_away(fault) is helps
+
+
+def test_a_wrong_statement_is_not_taken_for_an_absence(house: Stage, monkeypatch):
+    monkeypatch.setattr(outage, "PATIENCE", (0, 0))
+    asked: list[str] = []
+
+    def act(sql: str) -> Callable[[], object]:
+        def run() -> object:
+            asked.append(sql)
+            with database.connection_context():
+                return database.execute_sql(sql)
+
+        return run
+
+    with pytest.raises((OperationalError, ProgrammingError)):
+        patiently(act("SELECT nothing FROM task"))
+    assert len(asked) == 1
