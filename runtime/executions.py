@@ -27,6 +27,7 @@ from stepwell.runtime.engine.transition import FramesMissing, Transition, transi
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import is_id, task_id
 from stepwell.runtime.map_runs import pump
 from stepwell.runtime.moves import completion, history, hot_path, rows, task_tokens
@@ -76,7 +77,7 @@ class Executions:
         earlier = starting.write(begin, wanted.asked)
         if earlier is not None:
             return Started(earlier)
-        self._announce(Effects([one.id for one in begin.tasks if one.status == "QUEUED"], bool(begin.timers)))
+        self._announce(Effects([one.id for one in begin.tasks if one.status == TaskStatus.QUEUED], bool(begin.timers)))
         return Started(begin.execution.id, begin.execution)
 
     def asked(self, workflow: str, given: Json, name: str | None = None) -> str:
@@ -122,7 +123,7 @@ class Executions:
             if ended is None:
                 return None
             queued = Task.select(Task.id).where(
-                Task.execution_id == claim.execution_id, Task.status == "QUEUED", Task.queued_at.is_null(False)
+                Task.execution_id == claim.execution_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False)
             )
             self.bell.ring([task.id for task in queued])
             return Done(queries.held(claim.execution_id, claim.owner))
@@ -190,7 +191,7 @@ class Executions:
         if not pump.is_asked_for(execution_id, frame, entry):
             return None
         row = locked(Execution, Execution.id == execution_id)
-        if row is None or row.status != execution.IN_PROGRESS:
+        if row is None or row.status != Status.IN_PROGRESS:
             pump.forget(execution_id, frame, entry)
             return None
         house = pump.House(self.workflows, self.limits, self.artifacts, _seed())
@@ -224,7 +225,7 @@ class Executions:
     def cancel(self, execution_id: str) -> None:
         """End an execution as CANCELLED. One that has ended otherwise stays as it is. Raises NotFound, Conflict."""
         if not self.stop(execution_id):
-            self._refuse(execution_id, "cancelled", unless=execution.CANCELLED)
+            self._refuse(execution_id, "cancelled", unless=Status.CANCELLED)
 
     def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> bool:
         """End an execution as CANCELLED, for the reason told. False when it had ended, or is not there."""
@@ -251,14 +252,14 @@ class Executions:
         with database.connection_context():
             with transaction():
                 row = locked(Execution, Execution.id == execution_id)
-                if row is not None and row.status == execution.IN_PROGRESS and row.paused != paused:
+                if row is not None and row.status == Status.IN_PROGRESS and row.paused != paused:
                     Execution.update(paused=paused, revision=Execution.revision + 1).where(
                         Execution.id == execution_id
                     ).execute()
                     effects = _requeue(execution_id, paused)
                 reach("pause.before_commit")
             reach("pause.after_commit")
-            if row is None or row.status != execution.IN_PROGRESS:
+            if row is None or row.status != Status.IN_PROGRESS:
                 self._refuse(execution_id, "paused" if paused else "resumed")
             self._announce(effects)
 
@@ -323,7 +324,7 @@ class Executions:
         row = locked(Execution, Execution.id == execution_id)
         if timer is not None and not rows.take_timer(execution_id, timer):
             return None
-        if row is None or row.status != execution.IN_PROGRESS:
+        if row is None or row.status != Status.IN_PROGRESS:
             return None
         task = None if guard is None else locked(Task, *guard.conditions())
         if guard is not None and task is None:
@@ -347,7 +348,7 @@ class Executions:
             return None
         first()
         effects = rows.save(row, before, move)
-        if row.parent is not None and move.execution.status != execution.IN_PROGRESS:
+        if row.parent is not None and move.execution.status != Status.IN_PROGRESS:
             effects.timers |= completion.tell(row.parent)
         return effects
 
@@ -373,7 +374,7 @@ class Executions:
 def _requeue(execution_id: str, paused: bool) -> Effects:
     """Take an execution's queued tasks out of everybody's sight, or bring them back and let its map runs go on."""
     queued = Task.update(queued_at=None if paused else clock_sql(), missing_since=None).where(
-        Task.execution_id == execution_id, Task.status == "QUEUED"
+        Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
     found = [task.id for task in queued.returning(Task.id).execute()]
     return Effects() if paused else Effects(found, pump.ask_again(execution_id))

@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from stepwell.runtime.engine.core import commands, events, execution
+from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import transition
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
 from stepwell.runtime.workflows import EXPRESS_SECONDS
@@ -73,9 +74,9 @@ class Express:
     def outcome(self, machine: StateMachine, begun: Execution, key: str) -> Outcome:
         """What became of an execution, as what becomes of the task that it is."""
         ended = self.run(machine, begun, key)
-        if ended.status == execution.IN_PROGRESS:
+        if ended.status == Status.IN_PROGRESS:
             return Outcome(killed=True)
-        if ended.status == execution.COMPLETED:
+        if ended.status == Status.COMPLETED:
             return Outcome(result=jsontext.write(ended.output))
         return Outcome(error=ended.error or "States.TaskFailed", cause=ended.cause)
 
@@ -90,7 +91,7 @@ class Express:
     def _fly(self, flight: _Flight, handlers: ThreadPoolExecutor) -> Execution:
         flight.apply(events.ExecutionStarted(flight.now(), _seed()))
         try:
-            while flight.value.status == execution.IN_PROGRESS:
+            while flight.value.status == Status.IN_PROGRESS:
                 for task in flight.take_tasks():
                     handlers.submit(self._work, flight, task)
                 event = flight.await_event()

@@ -35,6 +35,7 @@ from stepwell.runtime.api import views
 from stepwell.runtime.catalog.catalog import Catalog, Function
 from stepwell.runtime.catalog.openapi import document
 from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id, new_id
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
@@ -206,7 +207,7 @@ class TaskRoom:
             query = query.where(_stands_in(status))
             # Of those that failed the index has the order. Those that are open are few and sorted; by the bare column
             # SQLite would rather walk through all tasks there are than sort.
-            order = Task.id if status == "FAILED" else Task.id.cast("TEXT")
+            order = Task.id if status == TaskStatus.FAILED else Task.id.cast("TEXT")
         with database.connection_context():
             return _newest_first(query.objects(), Task.id, limit, cursor, _task_row, order)
 
@@ -316,7 +317,7 @@ def _tally(row: Execution) -> tuple[int, int]:
     count = fn.COUNT(Task.id)
     counted = Task.select(Task.status, count).where(Task.execution_id == row.id).group_by(Task.status)
     found = dict(counted.tuples())
-    return sum(found.values()), found.get("COMPLETED", 0)
+    return sum(found.values()), found.get(TaskStatus.COMPLETED, 0)
 
 
 def _latest_attempts(tasks: Sequence[Task], most: int) -> Mapping[str, Sequence[Attempt]]:

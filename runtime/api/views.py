@@ -22,6 +22,7 @@ from stepwell.functions.contract import (
 )
 from stepwell.runtime.engine.definition.field_kinds import Fault
 from stepwell.runtime.engine.values.json_places import ROOT
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
 
 Json = Any
@@ -74,7 +75,7 @@ def begun_row(own: NewExecution) -> ExecutionRow:
         paused=False,
         error=own.error,
         started_at=_time(own.created_at),
-        finished_at=_time(own.created_at) if own.status != "IN_PROGRESS" else None,
+        finished_at=_time(own.created_at) if own.status != Status.IN_PROGRESS else None,
     )
 
 
@@ -131,7 +132,7 @@ def attempt_views(task: Task, ended: Sequence[Attempt]) -> list[AttemptView]:
         )
         for row in ended
     ]
-    if task.status == "IN_PROGRESS":
+    if task.status == TaskStatus.IN_PROGRESS:
         views.append(AttemptView(task.attempt, None, None, None, "", _time_or_none(task.started_at), None))
     return views
 

@@ -18,6 +18,7 @@ from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.states import distributed, task, wait
 from stepwell.runtime.engine.states import table as states
 from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 
 __all__ = ["FramesMissing", "Transition", "transition"]
 
@@ -38,7 +39,7 @@ def transition(
 
     Raises FramesMissing when the move needs children of a frame that ``before`` does not hold.
     """
-    if before.status != execution.IN_PROGRESS:
+    if before.status != Status.IN_PROGRESS:
         return Transition(before)
     run = Run(machine, before, event, limits)
     try:
@@ -56,9 +57,9 @@ def _apply(run: Run, event: events.Event) -> bool:
         case events.ExecutionStarted():
             return _start(run)
         case events.ExecutionCancelled():
-            run.end(execution.CANCELLED, error=event.error, cause=event.cause)
+            run.end(Status.CANCELLED, error=event.error, cause=event.cause)
         case events.ExecutionTimedOut():
-            run.end(execution.TIMED_OUT, error="States.Timeout")
+            run.end(Status.TIMED_OUT, error="States.Timeout")
         case events.ExecutionRedriven():
             _go_on(run, event)
         case events.TimerFired():
@@ -92,7 +93,7 @@ def _go_on(run: Run, event: events.ExecutionRedriven) -> None:
     run.set_execution_timer()
     number = 0
     for frame in redrive.unfinished(run.frames):
-        if run.status != execution.IN_PROGRESS or run.frames.get(frame.path) is not frame:
+        if run.status != Status.IN_PROGRESS or run.frames.get(frame.path) is not frame:
             continue
         number = max(number + 1, run.count)
         fresh = redrive.go_on(run, frame, number)
@@ -131,7 +132,7 @@ def _end_run(run: Run, event: events.MapRunEnded) -> bool:
 
 
 def _enter_all(run: Run) -> None:
-    while run.entering and run.status == execution.IN_PROGRESS:
+    while run.entering and run.status == Status.IN_PROGRESS:
         frame = run.next_entry()
         if frame is not None:
             _enter(run, frame)

@@ -34,6 +34,7 @@ from stepwell.runtime.engine.states import distributed
 from stepwell.runtime.engine.states.distributed import Plan
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.map_runs import item_reader, item_workflow, redrive, result_writer
 from stepwell.runtime.map_runs.item_reader import ReaderFault
@@ -202,13 +203,13 @@ class _Pump:
     def _count(self, run: MapRun, plan: Plan, ended: Sequence[int]) -> None:
         for page in _pages(sorted(ended)):
             completion = [f"{RUN_PREFIX}{run.id}:{place}" for place in page]
-            closed = Execution.parent.in_(completion), Execution.status != execution.IN_PROGRESS
+            closed = Execution.parent.in_(completion), Execution.status != Status.IN_PROGRESS
             for status, given in Execution.select(Execution.status, Execution.input).where(*closed).tuples():
                 run.open -= 1
                 self._settle(run, plan, status, given)
 
     def _settle(self, run: MapRun, plan: Plan, status: str, given: str) -> None:
-        if status == execution.COMPLETED:
+        if status == Status.COMPLETED:
             run.succeeded += 1
             return
         run.failed += 1
@@ -258,10 +259,10 @@ class _Pump:
 
     def _begun(self, run: MapRun, plan: Plan, begin: queries.Start) -> None:
         own = begin.execution
-        if own.status != execution.IN_PROGRESS:
+        if own.status != Status.IN_PROGRESS:
             return self._settle(run, plan, own.status, own.input)
         run.open += 1
-        self.done.effects.queued += [one.id for one in begin.tasks if one.status == "QUEUED"]
+        self.done.effects.queued += [one.id for one in begin.tasks if one.status == TaskStatus.QUEUED]
         self.done.effects.timers |= bool(begin.timers)
 
     def _inputs(self, run: MapRun, plan: Plan, room: int) -> list[tuple[Json, int, int]]:

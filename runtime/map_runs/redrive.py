@@ -13,10 +13,10 @@ from peewee import SQL
 from stepwell.db import queries
 from stepwell.db.models import OF_MAP_RUN, Execution, MapRun
 from stepwell.functions.sfn._shapes import MOST_EVENTS, REDRIVABLE_MS
-from stepwell.runtime.engine.core import execution
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.view import StateFault
 from stepwell.runtime.engine.values.entries import entered, redrive_of
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.moves.completion import RUN_PREFIX, place_in_run
 from stepwell.runtime.moves.redrive import REDRIVABLE
 
@@ -40,7 +40,7 @@ def earlier(execution_id: str, frame: Frame) -> MapRun | None:
 
 def is_stopping(run: MapRun) -> bool:
     """Whether executions of a run go on that has ended: the sweep stops them."""
-    return Execution.select().where(*_of(run), Execution.status == execution.IN_PROGRESS).exists()
+    return Execution.select().where(*_of(run), Execution.status == Status.IN_PROGRESS).exists()
 
 
 def begin(run: MapRun, entry: int, at: int) -> None:
@@ -52,7 +52,7 @@ def begin(run: MapRun, entry: int, at: int) -> None:
     run.again, run.again_end = run.base, run.base + run.begun
     run.open = run.failed = run.failed_items = run.written = 0
     run.sizes = "{}"
-    run.succeeded = Execution.select().where(*_of(run), Execution.status == execution.COMPLETED).count()
+    run.succeeded = Execution.select().where(*_of(run), Execution.status == Status.COMPLETED).count()
     run.save()
 
 

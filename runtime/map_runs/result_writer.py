@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stepwell.db.models import Execution
-from stepwell.runtime.engine.core import execution
 from stepwell.runtime.engine.core.view import timestamp
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.moves.completion import described
 
 Json = Any
@@ -59,7 +59,7 @@ class ResultFiles:
         for child in children:
             count += 1
             texts = texts_of(child, self._transformation)
-            found[SUCCEEDED if child.status == execution.COMPLETED else FAILED] += texts
+            found[SUCCEEDED if child.status == Status.COMPLETED else FAILED] += texts
             size += sum(map(len, texts))
             if size > most:
                 break
@@ -125,7 +125,7 @@ def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: in
 
 def texts_of(child: Execution, transformation: str) -> list[str]:
     """What the results have of an execution, as JSON texts. What failed is told whole, whatever is wanted."""
-    if transformation == NONE or child.status != execution.COMPLETED:
+    if transformation == NONE or child.status != Status.COMPLETED:
         return [jsontext.write(_record(child))]
     if transformation == FLATTEN and child.output.startswith("["):
         return [jsontext.write(one) for one in json.loads(child.output)]
@@ -136,7 +136,7 @@ def _record(child: Execution) -> Json:
     """An execution with all that is known of it; times are texts here."""
     told = described(child, as_json=False)
     dates = {name: timestamp(told[name]) for name in ("StartDate", "StopDate")}
-    if child.status == execution.COMPLETED:
+    if child.status == Status.COMPLETED:
         reason = {"RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven"}
         redrive = {"RedriveStatus": "NOT_REDRIVABLE", **reason}
     else:

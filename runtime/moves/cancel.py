@@ -8,8 +8,7 @@ from peewee import SQL, fn
 
 from stepwell.db.models import Attempt, Frame, MapRun, Task, Timer
 from stepwell.db.queries import clock_sql
-
-OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")
+from stepwell.runtime.engine.values.statuses import OPEN_TASKS, TaskStatus
 
 
 def cancel_all(execution_id: str) -> bool:
@@ -32,12 +31,12 @@ def cancel_below(execution_id: str, frame: str) -> bool:
 def _cancel_work(tasks: Any, timers: Any) -> bool:
     running = Task.select(
         Task.id, Task.attempt, Task.owner, SQL("'CANCELLED'"), SQL("''"), Task.started_at, clock_sql()
-    ).where(tasks, Task.status == "IN_PROGRESS", Task.owner.is_null(False))
+    ).where(tasks, Task.status == TaskStatus.IN_PROGRESS, Task.owner.is_null(False))
     kept = (Attempt.task_id, Attempt.attempt, Attempt.owner, Attempt.outcome, Attempt.logs, Attempt.started_at)
     Attempt.insert_from(running, (*kept, Attempt.finished_at)).execute()
     Timer.delete().where(timers).execute()
-    ended = Task.update(status="CANCELLED", finished_at=clock_sql(), owner=None, lease_until=None)
-    return bool(ended.where(tasks, Task.status.in_(OPEN)).execute())
+    ended = Task.update(status=TaskStatus.CANCELLED, finished_at=clock_sql(), owner=None, lease_until=None)
+    return bool(ended.where(tasks, Task.status.in_(OPEN_TASKS)).execute())
 
 
 def _abort_runs(runs: Any) -> None:

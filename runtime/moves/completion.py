@@ -14,15 +14,21 @@ from typing import Any
 from stepwell.db.models import Execution, MapRun, StartKey, Task, Timer
 from stepwell.db.queries import RunTold, clock_sql
 from stepwell.functions.contract import arns
-from stepwell.runtime.engine.core import commands, events, execution
+from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.resources import NESTED_JSON
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER, place_of
 
 RUN_PREFIX = "run:"
-STATUSES = {"COMPLETED": "SUCCEEDED", "FAILED": "FAILED", "TIMED_OUT": "TIMED_OUT", "CANCELLED": "ABORTED"}
+STATUSES = {
+    Status.COMPLETED: "SUCCEEDED",
+    Status.FAILED: "FAILED",
+    Status.TIMED_OUT: "TIMED_OUT",
+    Status.CANCELLED: "ABORTED",
+}
 
 
 @dataclass(frozen=True)
@@ -99,10 +105,10 @@ def event_of(at: int, seed: int, task: Task) -> events.Event | None:
     child = (
         Execution.select().join(StartKey, on=(StartKey.execution_id == Execution.id)).where(StartKey.key == key).first()
     )
-    if child is None or child.status == execution.IN_PROGRESS:
+    if child is None or child.status == Status.IN_PROGRESS:
         return None
     place = (at, seed, task.frame, task.entry, task.attempt)
-    if child.status == execution.COMPLETED:
+    if child.status == Status.COMPLETED:
         return events.TaskSucceeded(*place, described(child, task.function == NESTED_JSON))
     cause = jsontext.write(described(child, as_json=False))
     return events.TaskFailed(*place, "States.TaskFailed", cause)

@@ -10,8 +10,9 @@ from peewee import SQL
 from stepwell.db import queries
 from stepwell.db.models import Task
 from stepwell.runtime.engine.values.jsontext import Json
+from stepwell.runtime.engine.values.statuses import TaskStatus
 
-WAITS_FOR_ANSWER = ("QUEUED", "IN_PROGRESS")
+WAITS_FOR_ANSWER = (TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
 """The statuses in which a task's token may be answered."""
 
 
@@ -22,7 +23,7 @@ class Guard:
     task_id: str
     attempt: int
     owner: str | None
-    status: str = "IN_PROGRESS"
+    status: TaskStatus = TaskStatus.IN_PROGRESS
 
     def conditions(self) -> tuple[Any, ...]:
         owner = Task.owner.is_null() if self.owner is None else Task.owner == self.owner

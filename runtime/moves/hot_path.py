@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stepwell.db.queries import Claimed, Finish, Finished, Line, NextTask, Root
-from stepwell.runtime.engine.core import commands, events, execution
+from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves import completion, history, rows
 
@@ -69,11 +70,11 @@ def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bo
         logs=logs,
         root=move.root,
         status=after.status,
-        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        output=jsontext.write(after.output) if after.status == Status.COMPLETED else None,
         lines=[*history.lines_of(move.transition), *(_started(move.following) if claims else ())],
         next=_next_task(move, claims),
         lease_ms=lease_ms,
-        run=None if after.status == execution.IN_PROGRESS else completion.run_told(claim.parent),
+        run=None if after.status == Status.IN_PROGRESS else completion.run_told(claim.parent),
     )
 
 
@@ -89,7 +90,7 @@ def _is_plain(machine: StateMachine, claim: Claimed, made: Transition) -> bool:
     settled, *following = made.commands
     if not isinstance(settled, commands.CompleteTask) or set(made.execution.frames) != {""}:
         return False
-    if made.execution.status == execution.COMPLETED:
+    if made.execution.status == Status.COMPLETED:
         is_told = claim.parent is None or completion.run_told(claim.parent) is not None
         return not following and machine.timeout_seconds is None and is_told
     if len(following) != 1 or not isinstance(following[0], commands.DispatchTask):

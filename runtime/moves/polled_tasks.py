@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Execution, Task
 from stepwell.db.queries import Line, clock_sql
-from stepwell.runtime.engine.core import execution
 from stepwell.runtime.engine.definition.resources import task_function
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.moves import history
 
 LOOKED_AT = 10
@@ -30,7 +30,7 @@ class Given:
 
 def ask(activity: str, worker: str | None = None) -> Given | None:
     """A task of this activity that nobody works on, which is the asker's now; None when there is none."""
-    free = (Task.status == "IN_PROGRESS", Task.started_at.is_null(), Task.function == task_function(activity))
+    free = (Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null(), Task.function == task_function(activity))
     with database.connection_context():
         waiting = list(Task.select(Task.id, Task.execution_id).where(*free).order_by(Task.id).limit(LOOKED_AT))
         random.shuffle(waiting)
@@ -40,9 +40,9 @@ def ask(activity: str, worker: str | None = None) -> Given | None:
 def _take(found: Task, worker: str | None) -> Given | None:
     with transaction():
         own = locked(Execution, Execution.id == found.execution_id)
-        if own is None or own.paused or own.status != execution.IN_PROGRESS:
+        if own is None or own.paused or own.status != Status.IN_PROGRESS:
             return None
-        task = locked(Task, Task.id == found.id, Task.status == "IN_PROGRESS", Task.started_at.is_null())
+        task = locked(Task, Task.id == found.id, Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null())
         if task is None:
             return None
         silence = task.heartbeat_seconds

@@ -15,12 +15,13 @@ from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves import completion, rows
 from stepwell.runtime.moves.rows import Effects
 from stepwell.runtime.workflows import Workflows, limits_of
 
-REDRIVABLE = (execution.FAILED, execution.TIMED_OUT, execution.CANCELLED)
+REDRIVABLE = (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
 """The ends after which an execution may go on."""
 
 
@@ -43,17 +44,17 @@ def redriven(
         own = {"key": key, "body_hash": "", "execution_id": row.id, "created_at": clock_sql()}
         again = {"created_at": clock_sql()}
         StartKey.insert(own).on_conflict(conflict_target=[StartKey.key], update=again).execute()
-    if move.execution.status != execution.IN_PROGRESS and row.parent is not None:
+    if move.execution.status != Status.IN_PROGRESS and row.parent is not None:
         effects.timers |= completion.tell(row.parent)
     return effects
 
 
 def _revived(row: Execution) -> execution.Execution:
     """The execution as if it had not ended: where its frames stood, with what was never reached before it."""
-    Task.update(status="PENDING", finished_at=None).where(
-        Task.execution_id == row.id, Task.status == "CANCELLED", Task.attempt == 0, Task.entry == 0
+    Task.update(status=TaskStatus.PENDING, finished_at=None).where(
+        Task.execution_id == row.id, Task.status == TaskStatus.CANCELLED, Task.attempt == 0, Task.entry == 0
     ).execute()
-    row.status = execution.IN_PROGRESS
+    row.status = Status.IN_PROGRESS
     return rows.load_all(row)
 
 

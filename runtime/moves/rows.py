@@ -19,6 +19,7 @@ from stepwell.runtime.engine.core.execution import FOR_CHILDREN, child_path, par
 from stepwell.runtime.engine.definition.model import PlannedTask
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves import cancel, history
 
@@ -59,7 +60,7 @@ def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> e
         workflow=row.workflow,
         input=jsontext.stored(row.input),
         started_at=row.created_at,
-        status=row.status,
+        status=Status(row.status),
         frames=frames,
         history_count=row.history_count,
         redrives=row.redrives,
@@ -98,14 +99,14 @@ def beginning(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) 
     """What a start writes: the execution, the row per step of a step list, and what the first transition asks for."""
     after = move.execution
     dispatched = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
-    runs = after.status == execution.IN_PROGRESS
-    idle = "PENDING" if runs else "CANCELLED"
+    runs = after.status == Status.IN_PROGRESS
+    idle = TaskStatus.PENDING if runs else TaskStatus.CANCELLED
     planned = [_planned_task(own.id, one, dispatched.pop(one.number, None), idle) for one in plan]
     return Start(
         execution=own,
         root=root_of(after),
         tasks=planned + [_dispatched_task(own.id, one, "null") for one in dispatched.values()],
-        frames=[_new_frame(one) for path, one in after.frames.items() if path and after.status != execution.COMPLETED],
+        frames=[_new_frame(one) for path, one in after.frames.items() if path and after.status != Status.COMPLETED],
         timers=[_new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
         lines=history.lines_of(move),
     )
@@ -122,12 +123,12 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     history.save(row.id, before.history_count, history.lines_of(move))
     for command in move.commands:
         _settle(row.id, command)
-    if after.status != execution.IN_PROGRESS:
+    if after.status != Status.IN_PROGRESS:
         effects.cancelled |= cancel.cancel_all(row.id)
     for command in move.commands:
         if isinstance(command, commands.CancelFrames):
             effects.cancelled |= cancel.cancel_below(row.id, command.frame)
-    if after.status == execution.COMPLETED:
+    if after.status == Status.COMPLETED:
         Frame.delete().where(Frame.execution_id == row.id).execute()
     else:
         _save_frames(row.id, before, after)
@@ -246,7 +247,7 @@ def _rows_of(execution_id: str, which: Any) -> Iterable[Frame]:
 
 
 def _save_execution(row: Execution, before: execution.Execution, after: execution.Execution) -> None:
-    ended = after.status != execution.IN_PROGRESS
+    ended = after.status != Status.IN_PROGRESS
     moved = "" in after.frames and after.frames[""] is not before.frames.get("")
     root = _changed(before.frames[""], after.frames[""]) if moved else {}
     Execution.update(
@@ -254,7 +255,7 @@ def _save_execution(row: Execution, before: execution.Execution, after: executio
         status=after.status,
         revision=Execution.revision + 1,
         history_count=after.history_count,
-        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        output=jsontext.write(after.output) if after.status == Status.COMPLETED else None,
         error=after.error,
         cause=after.cause,
         finished_at=clock_sql() if ended else None,
@@ -264,14 +265,24 @@ def _save_execution(row: Execution, before: execution.Execution, after: executio
 def _settle(execution_id: str, command: commands.Command) -> None:
     """What becomes of the task whose attempt has just ended."""
     if isinstance(command, commands.CompleteTask):
-        changes = {"status": "COMPLETED", "result": jsontext.write(command.result), "error": None, "cause": None}
+        changes = {
+            "status": TaskStatus.COMPLETED,
+            "result": jsontext.write(command.result),
+            "error": None,
+            "cause": None,
+        }
     elif isinstance(command, commands.FailTask):
-        changes = {"status": "FAILED", "error": command.error, "cause": command.cause}
+        changes = {"status": TaskStatus.FAILED, "error": command.error, "cause": command.cause}
     elif isinstance(command, commands.HoldTask):
-        changes = {"status": "PENDING", "error": command.error, "cause": command.cause, "retries": command.retry}
+        changes = {
+            "status": TaskStatus.PENDING,
+            "error": command.error,
+            "cause": command.cause,
+            "retries": command.retry,
+        }
     else:
         return
-    if changes["status"] != "PENDING":
+    if changes["status"] != TaskStatus.PENDING:
         changes["finished_at"] = clock_sql()
     free = {"owner": None, "lease_until": None, "deadline_at": None, "beat_by": None}
     Task.update(**changes, **free).where(Task.id == task_id(execution_id, command.number)).execute()
@@ -336,7 +347,7 @@ def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: st
         entry=command.entry,
         step=command.step,
         function=command.function,
-        status="IN_PROGRESS" if command.is_polled else "QUEUED",
+        status=TaskStatus.IN_PROGRESS if command.is_polled else TaskStatus.QUEUED,
         data=data,
         input=jsontext.write(command.input),
         timeout_seconds=command.timeout_seconds,
@@ -345,9 +356,11 @@ def _dispatched_task(execution_id: str, command: commands.DispatchTask, data: st
     )
 
 
-def _planned_task(execution_id: str, one: PlannedTask, first: commands.DispatchTask | None, idle: str) -> NewTask:
+def _planned_task(
+    execution_id: str, one: PlannedTask, first: commands.DispatchTask | None, idle: TaskStatus
+) -> NewTask:
     data = jsontext.write(one.data)
-    if first is not None and idle == "PENDING":
+    if first is not None and idle == TaskStatus.PENDING:
         return _dispatched_task(execution_id, first, data)
     return NewTask(
         id=task_id(execution_id, one.number),

@@ -21,6 +21,7 @@ from stepwell.runtime.engine.transition import Transition, transition
 from stepwell.runtime.engine.values import jsontext, names
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import new_execution_id
 from stepwell.runtime.moves import rows
 from stepwell.runtime.outage import AWAY, is_away
@@ -112,7 +113,7 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
         version=latest.number,
         status=after.status,
         input=text,
-        output=jsontext.write(after.output) if after.status == execution.COMPLETED else None,
+        output=jsontext.write(after.output) if after.status == Status.COMPLETED else None,
         error=after.error,
         cause=after.cause,
         key=wanted.key,

@@ -17,6 +17,7 @@ from stepwell.db.models import Execution, Task, Worker
 from stepwell.db.queries import Claimed, clock_sql
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
+from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import execution_of, is_id
 from stepwell.runtime.moves import rows
@@ -160,19 +161,19 @@ class Tasks:
         It fails when no worker that lives has had the function for long enough; until then others may take it.
         """
         with database.connection_context():
-            task = Task.get_or_none(Task.id == task_id, Task.status == "QUEUED", Task.queued_at.is_null(False))
+            task = Task.get_or_none(Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False))
             if task is None or self._is_here(task.function):
                 return
             is_served = self._is_served(task.function)
             since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
             with transaction():
                 Task.update(missing_since=since, queued_at=clock_sql() + MISSING_RETRY_MS).where(
-                    Task.id == task_id, Task.status == "QUEUED", Task.queued_at == task.queued_at
+                    Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at == task.queued_at
                 ).execute()
             waited = 0 if is_served or task.missing_since is None else queries.now() - task.missing_since
         log.warning("task %s needs the function %r, which this worker does not have", task_id, task.function)
         if waited > MISSING_FOR_MS:
-            guard = Guard(task_id, task.attempt, task.owner, "QUEUED")
+            guard = Guard(task_id, task.attempt, task.owner, TaskStatus.QUEUED)
             cause = f"FunctionMissing: no worker has the function {task.function!r}"
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
 
@@ -196,7 +197,7 @@ def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
 
 def _queue_again(task: Task, execution: Execution) -> None:
     Task.update(
-        status="QUEUED",
+        status=TaskStatus.QUEUED,
         owner=None,
         lease_until=None,
         deadline_at=None,

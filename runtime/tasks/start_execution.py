@@ -17,11 +17,12 @@ from stepwell.functions.contract import arns
 from stepwell.functions.errors import StepwellError
 from stepwell.functions.errors.step_functions import AwsError
 from stepwell.runtime.aws.step_functions.executions import target_of
-from stepwell.runtime.engine.core import execution, invocations
+from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.core.view import timestamp
 from stepwell.runtime.engine.definition.resources import NESTED, SYNC
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.invoker import Outcome
 from stepwell.runtime.moves import completion
@@ -61,7 +62,7 @@ class Nested:
             return Outcome(error="StepFunctions.ValidationException", cause=str(fault))
         with database.connection_context():
             child = Execution.get_by_id(started.id)
-            if child.status != execution.IN_PROGRESS and child.parent is not None and completion.tell(child.parent):
+            if child.status != Status.IN_PROGRESS and child.parent is not None and completion.tell(child.parent):
                 self._executions.bell.wake_timers()
         return Outcome(result=jsontext.write(_answer(request, child)))
 
@@ -88,7 +89,7 @@ class Nested:
 
     def _live(self) -> Any:
         """Those that run, behind the ones that were looked at last."""
-        live = Execution.parent.is_null(False), Execution.status == execution.IN_PROGRESS
+        live = Execution.parent.is_null(False), Execution.status == Status.IN_PROGRESS
         found = Execution.select(Execution.id, Execution.parent).where(*live).order_by(Execution.id)
         return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
 

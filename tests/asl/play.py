@@ -13,6 +13,7 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, Task, Timer
 from stepwell.runtime.engine.definition.resources import SYNC
+from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.moves import polled_tasks
 from stepwell.runtime.moves.guards import TokenAnswer
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns, staged
@@ -68,7 +69,7 @@ def play(house: Stage, case: Json) -> None:
 
 def waiting_tasks() -> list[Task]:
     """The tasks that wait for an answer from outside, in their order; not for the end of another execution."""
-    asked = Task.status == "IN_PROGRESS", Task.token.is_null(False), Task.function.not_in(SYNC)
+    asked = Task.status == TaskStatus.IN_PROGRESS, Task.token.is_null(False), Task.function.not_in(SYNC)
     with database.connection_context():
         found = Task.select().where(*asked)
         return list(found.order_by(Task.created_at, Task.execution_id, Task.number))
@@ -91,7 +92,7 @@ def let_time_pass(house: Stage) -> bool:
     limits = {"beat_by": Task.beat_by, "deadline_at": Task.deadline_at}
     with database.connection_context():
         timers = [one.due_at for one in Timer.select()]
-        tasks = list(Task.select().where(Task.status == "IN_PROGRESS"))
+        tasks = list(Task.select().where(Task.status == TaskStatus.IN_PROGRESS))
         ends = [getattr(one, name) for one in tasks for name in limits]
         if not (due := [one for one in [*timers, *ends] if one is not None]):
             return False

@@ -6,6 +6,7 @@ from typing import Any
 
 from stepwell.db.database import database, is_sqlite, unhurried
 from stepwell.db.models import Attempt, Execution, History, Task
+from stepwell.runtime.engine.values.statuses import TaskStatus
 from tests.faults.stack import Stack
 
 NUMBERS = {
@@ -63,7 +64,7 @@ def queue(stack: Stack, size: int) -> None:
     """Queue so many executions of one step each, and ring for every one of them."""
     multiply(stack.start("step1"), range(1, size))
     with database.connection_context():
-        queued = [str(task.id) for task in Task.select(Task.id).where(Task.status == "QUEUED")]
+        queued = [str(task.id) for task in Task.select(Task.id).where(Task.status == TaskStatus.QUEUED)]
     stack.stage.rung()
     stack.stage.executions.bell.ring(queued)
     assert stack.stage.bell.depth() == len(queued) == size

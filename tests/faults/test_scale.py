@@ -17,6 +17,7 @@ from stepwell.db.database import database, is_sqlite
 from stepwell.db.models import Task
 from stepwell.functions.contract import EXECUTION_STATUSES
 from stepwell.runtime.app import create_app
+from stepwell.runtime.engine.values.statuses import TaskStatus
 from tests.faults.conftest import Measured
 from tests.faults.crowd import multiply
 from tests.runtime.stage import Stage, machine, staged, steps, task
@@ -72,7 +73,7 @@ def filled(url: str, home: Path, count: int) -> Iterator[Stage]:
             assert stage.tasks.claim(task_id)
         with database.connection_context():
             far = queries.now() + FAR_MS
-            Task.update(lease_until=far, deadline_at=far).where(Task.status == "IN_PROGRESS").execute()
+            Task.update(lease_until=far, deadline_at=far).where(Task.status == TaskStatus.IN_PROGRESS).execute()
         multiply(
             first, range(1, count + 1), ledger=False
         )  # nothing is ever looked for in the ledger but by its execution
@@ -89,7 +90,9 @@ def hot(stage: Stage) -> dict[str, Callable[[], object]]:
     """What workers do all the time; each may be done again and again."""
     tasks = stage.tasks
     with database.connection_context():
-        held = [claim for row in Task.select().where(Task.status == "IN_PROGRESS") for claim in tasks.held(row.id)]
+        held = [
+            claim for row in Task.select().where(Task.status == TaskStatus.IN_PROGRESS) for claim in tasks.held(row.id)
+        ]
         waiting = queries.queued_tasks(0, LIVE)
     queued = iter(waiting)
     claims: list[Any] = []

@@ -12,6 +12,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Task
+from stepwell.runtime.engine.values.statuses import TaskStatus
 from tests.faults.client import Load
 from tests.faults.conftest import Measured
 from tests.faults.stack import GRACE, QUICK, SLOTS, STEADY, Stack, is_gone, standing
@@ -35,7 +36,7 @@ def laptop(tmp_path: Path) -> Iterator[Stack]:
 
 def nothing_is_held() -> bool:
     with database.connection_context():
-        return Task.select().where(Task.status == "IN_PROGRESS").count() == 0
+        return Task.select().where(Task.status == TaskStatus.IN_PROGRESS).count() == 0
 
 
 # SIGTERM

@@ -16,6 +16,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, History, Task
+from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.invoke.invoker import Outcome
 from stepwell.runtime.settings import ROOT
 from stepwell.runtime.worker import StepwellHuey
@@ -233,7 +234,7 @@ def test_two_workers_bring_all_to_their_end(workers: Workers):
         running = Execution.select().where(Execution.status == "IN_PROGRESS")
         until(lambda: running.count() == 0, f"all have ended; {workers.said()}", seconds=120)
         assert Execution.select().where(Execution.status == "COMPLETED").count() == 200
-        assert Task.select().where(Task.status == "COMPLETED", Task.attempt == 1).count() == 1000
+        assert Task.select().where(Task.status == TaskStatus.COMPLETED, Task.attempt == 1).count() == 1000
         assert Task.select().count() == 1000
         starts = list(Execution.select(Execution.id))
     for row in starts:

@@ -27,9 +27,9 @@ from stepwell.functions.errors.step_functions import (
 from stepwell.functions.sfn._shapes import not_redrivable
 from stepwell.runtime.aws.step_functions import history
 from stepwell.runtime.aws.step_functions.machines import found_version, live_workflow, revision, role_of, routes_of
-from stepwell.runtime.engine.core import execution
 from stepwell.runtime.engine.values import jsontext, names
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
@@ -183,7 +183,7 @@ def _earlier(machine: str, name: str, given: Json) -> Started:
     arn = arns.execution(machine, name)
     with database.connection_context():
         row = found_execution(arns.parse(arn, arns.EXECUTION))
-    if row.status != execution.IN_PROGRESS or json.loads(row.input) != given:
+    if row.status != Status.IN_PROGRESS or json.loads(row.input) != given:
         raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
     return Started(row.id, name, machine, STANDARD, row.created_at)
 

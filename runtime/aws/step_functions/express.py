@@ -13,10 +13,10 @@ from stepwell.functions.errors.step_functions import (
     ThrottlingException,
 )
 from stepwell.runtime.aws.step_functions.executions import check_name, read_input, target_of
-from stepwell.runtime.engine.core import execution
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.workflows import Workflows
 
@@ -45,7 +45,7 @@ class WireExpress:
             ended, took_ms = self._express.timed(self._workflows.inner(latest.version_id), begun, identity)
         finally:
             self._free.release()
-        if ended.status == execution.IN_PROGRESS:
+        if ended.status == Status.IN_PROGRESS:
             raise ServiceUnavailable("This process ends. Try again.")
         return QuickRun(
             id=identity,
@@ -56,7 +56,7 @@ class WireExpress:
             stopped_at=latest.now + took_ms,
             status=ended.status,
             input=input,
-            output=jsontext.write(ended.output) if ended.status == execution.COMPLETED else None,
+            output=jsontext.write(ended.output) if ended.status == Status.COMPLETED else None,
             error=ended.error,
             cause=ended.cause,
             trace=trace,

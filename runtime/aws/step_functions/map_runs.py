@@ -21,6 +21,7 @@ from stepwell.functions.sfn._shapes import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.aws.step_functions.executions import ROW_COLUMNS, execution_row, found_execution
 from stepwell.runtime.engine.states.distributed import MOST_AT_ONCE, Plan
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import pump, redrive
@@ -30,11 +31,11 @@ from stepwell.runtime.moves.redrive import REDRIVABLE
 Json = Any
 
 COUNTED = {
-    "IN_PROGRESS": "running",
-    "COMPLETED": "succeeded",
-    "FAILED": "failed",
-    "TIMED_OUT": "timedOut",
-    "CANCELLED": "aborted",
+    Status.IN_PROGRESS: "running",
+    Status.COMPLETED: "succeeded",
+    Status.FAILED: "failed",
+    Status.TIMED_OUT: "timedOut",
+    Status.CANCELLED: "aborted",
     redrive.PENDING: "pendingRedrive",
 }
 Counts = dict[str, int]

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stepwell.runtime.engine.values.statuses import Status
+
 Json = Any
 
-IN_PROGRESS, COMPLETED, FAILED, TIMED_OUT, CANCELLED = "IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"
 
 FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN = "task", "retry", "timer", "children", "turn"
 FOR_RUN, FOR_ENTRY, FOR_WORK, ENDED = "run", "entry", "work", "ended"
@@ -56,7 +57,7 @@ class Execution:
     workflow: str
     input: Json
     started_at: int
-    status: str = IN_PROGRESS
+    status: Status = Status.IN_PROGRESS
     frames: Mapping[str, Frame] = field(default_factory=dict)
     history_count: int = 0
     output: Json = None

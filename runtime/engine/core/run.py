@@ -37,6 +37,7 @@ from stepwell.runtime.engine.definition.model import (
 from stepwell.runtime.engine.values.dice import Chance
 from stepwell.runtime.engine.values.entries import redrive_of
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 
 Json = Any
 
@@ -175,7 +176,7 @@ class Run(Standing):
             if frame.path == "":
                 self.frames = standing
                 self.commands = [*cancelled, *(one for one in self.commands if not isinstance(one, CancelFrames))]
-                return self.end(execution.FAILED, error=failure.told, cause=failure.cause)
+                return self.end(Status.FAILED, error=failure.told, cause=failure.cause)
             failure = replace(failure, of=self.count)
             parent = self.frames[parent_of(frame.path)]
             if failure.is_shown:
@@ -190,13 +191,13 @@ class Run(Standing):
         if frame.waiting == execution.FOR_CHILDREN:
             self.commands.append(CancelFrames(frame.path))
 
-    def end(self, status: str, **ending: Json) -> None:
+    def end(self, status: Status, **ending: Json) -> None:
         """End the execution; nothing is begun any more. The room for this last line of history is always kept."""
         types = {
-            execution.COMPLETED: "ExecutionSucceeded",
-            execution.FAILED: "ExecutionFailed",
-            execution.CANCELLED: "ExecutionAborted",
-            execution.TIMED_OUT: "ExecutionTimedOut",
+            Status.COMPLETED: "ExecutionSucceeded",
+            Status.FAILED: "ExecutionFailed",
+            Status.CANCELLED: "ExecutionAborted",
+            Status.TIMED_OUT: "ExecutionTimedOut",
         }
         self.status = status
         self.ending = ending
@@ -207,7 +208,7 @@ class Run(Standing):
         """End the execution, which has reached a bound; all stands as it did before this move."""
         self.frames = dict(self.before.frames) or {"": self.frames[""]}
         self.commands = [one for one in self.commands if not isinstance(one, CancelFrames)]
-        self.end(execution.FAILED, error="States.Runtime", cause=cause)
+        self.end(Status.FAILED, error="States.Runtime", cause=cause)
 
     @contextmanager
     def faults_of(self, frame: Frame) -> Iterator[None]:
@@ -239,7 +240,7 @@ class Run(Standing):
     def _end_frame(self, frame: Frame, output: Json) -> None:
         if frame.path == "":
             self.put(frame, waiting=execution.ENDED)
-            return self.end(execution.COMPLETED, output=output)
+            return self.end(Status.COMPLETED, output=output)
         self.put(frame, waiting=execution.ENDED, output=output)
         parent = self.frames[parent_of(frame.path)]
         parent = self.put(parent, open=parent.open - 1)

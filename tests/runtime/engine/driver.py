@@ -15,10 +15,11 @@ from typing import Any
 
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.core.commands import Command, CompleteTask, DispatchTask, FailTask, HoldTask, SetTimer
-from stepwell.runtime.engine.core.execution import IN_PROGRESS, Execution, HistoryEvent
+from stepwell.runtime.engine.core.execution import Execution, HistoryEvent
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
 from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 
 Json = Any
 Make = Callable[[int], events.Event]
@@ -109,7 +110,7 @@ class Driver:
     def redrive(self, count: int) -> Play:
         """Let an execution that has ended go on where it stood, a second later, until nothing is left."""
         ended, at = self.play.execution, BEGIN + self.play.milliseconds + 1000
-        self.play.execution = replace(ended, status=IN_PROGRESS, output=None, error=None, cause=None)
+        self.play.execution = replace(ended, status=Status.IN_PROGRESS, output=None, error=None, cause=None)
         self.deliver(events.ExecutionRedriven(at, self._seed(), count))
         return self.run_on()
 

@@ -15,7 +15,6 @@ from stepwell.runtime.engine.core.execution import (
     ENDED,
     FOR_CHILDREN,
     FOR_TURN,
-    IN_PROGRESS,
     Execution,
     Frame,
     branch_of,
@@ -28,6 +27,7 @@ from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine
 from stepwell.runtime.engine.transition import FramesMissing, Transition, transition
 from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 from tests.runtime.engine.driver import Driver, Play
 from tests.runtime.engine.random_machines import FUNCTIONS, Maker, unnamed_twice
 
@@ -99,14 +99,14 @@ class Checked:
 def check_ledger(before: Execution, move: Transition) -> None:
     assert move.execution.history_count == before.history_count + len(move.history)
     ends = [one for one in move.history if one.type.startswith("Execution") and one.type != "ExecutionStarted"]
-    assert len(ends) == (move.execution.status != IN_PROGRESS)
+    assert len(ends) == (move.execution.status != Status.IN_PROGRESS)
     assert not ends or move.history[-1] is ends[0], "the end is the last line"
 
 
 def check_commands(move: Transition) -> None:
     """Nothing is begun that does not stand, and nothing at all once it is over."""
     begun = [one for one in move.commands if isinstance(one, DispatchTask | SetTimer)]
-    assert not begun or move.execution.status == IN_PROGRESS
+    assert not begun or move.execution.status == Status.IN_PROGRESS
     for one in begun:
         if not (isinstance(one, SetTimer) and one.kind == commands.EXECUTION):
             assert move.execution.frames[one.frame].entry == one.entry
@@ -118,7 +118,7 @@ def check_commands(move: Transition) -> None:
 def check_frames(machine: StateMachine, after: Execution) -> None:
     frames = after.frames
     assert all(parent_of(path) in frames for path in frames if path), "a frame below none"
-    if after.status != IN_PROGRESS:
+    if after.status != Status.IN_PROGRESS:
         return
     for path, frame in frames.items():
         assert frame.path == path and (0 < frame.entry <= after.history_count or frame.waiting == FOR_TURN)
@@ -228,5 +228,5 @@ def test_the_promises_hold(make: Callable[[Maker], StateMachine], in_order: bool
 
 def check_end(played: Play) -> None:
     """When nothing is left to happen, the execution has ended: none is forgotten."""
-    assert played.execution.status != IN_PROGRESS
+    assert played.execution.status != Status.IN_PROGRESS
     assert len(played.history) == played.execution.history_count

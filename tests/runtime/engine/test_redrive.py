@@ -14,6 +14,7 @@ from stepwell.runtime.engine.core.execution import Execution, Frame
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
+from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import TASK_BITS
 from tests.runtime.stage import machine, parallel, task
 
@@ -45,7 +46,7 @@ class Play:
 
     def redrive(self, count: int = 1) -> list[str]:
         """The steps that are done once more."""
-        before = replace(self.execution, status=execution.IN_PROGRESS, output=None, error=None, cause=None)
+        before = replace(self.execution, status=Status.IN_PROGRESS, output=None, error=None, cause=None)
         self.execution = before
         self.take(events.ExecutionRedriven(7, 0, count))
         return [one.step for one in self.move.commands if isinstance(one, DispatchTask)]
@@ -67,11 +68,11 @@ def test_only_the_branches_that_have_no_end_go_on_each_where_it_stood():
     play.succeed("A", 1)
     play.succeed("B1", 2)
     play.fail("C")
-    assert play.execution.status == execution.FAILED
+    assert play.execution.status == Status.FAILED
     assert play.redrive() == ["B2", "C"]
     play.succeed("C", 3)
     play.succeed("B2", 4)
-    assert (play.execution.status, play.execution.output) == (execution.COMPLETED, [1, 4, 3])
+    assert (play.execution.status, play.execution.output) == (Status.COMPLETED, [1, 4, 3])
 
 
 @pytest.mark.parametrize("end", [events.ExecutionCancelled(0, 0), events.ExecutionTimedOut(0, 0)])
@@ -115,9 +116,9 @@ def test_retries_count_anew():
     timer = next(one for one in play.move.commands if isinstance(one, SetTimer))
     play.take(events.TimerFired(0, 0, timer.frame, timer.entry, timer.number))
     play.fail("A")
-    assert play.execution.status == execution.FAILED and play.redrive() == ["A"]
+    assert play.execution.status == Status.FAILED and play.redrive() == ["A"]
     play.fail("A")
-    assert play.execution.status == execution.IN_PROGRESS
+    assert play.execution.status == Status.IN_PROGRESS
 
 
 def test_one_that_waited_for_its_retry_does_not_wait_again():
@@ -151,7 +152,7 @@ def test_an_item_that_could_not_be_begun_is_to_begin_again():
     each = {"Type": "Map", "MaxConcurrency": 1, "ItemSelector": selector, "ItemProcessor": machine(I=task("i"))}
     play = Play(machine(All=each), [{"x": 1}, {}, {"x": 3}])
     play.succeed("I", 1)
-    assert (play.execution.status, play.execution.error) == (execution.FAILED, "States.Runtime")
+    assert (play.execution.status, play.execution.error) == (Status.FAILED, "States.Runtime")
     assert play.redrive() == [] and play.execution.error == "States.Runtime"
     play.machine = load(machine(All=each | {"ItemSelector": {"v": 0}}))
     assert play.redrive(2) == ["I"]
@@ -164,14 +165,14 @@ def test_what_cannot_be_joined_is_done_again_as_a_whole():
     play = Play(fan(machine(A=task("a")), machine(B=task("b")), ResultSelector={"x.$": "$[9]"}))
     play.succeed("A")
     play.succeed("B")
-    assert play.execution.status == execution.FAILED and set(play.execution.frames) == {""}
+    assert play.execution.status == Status.FAILED and set(play.execution.frames) == {""}
     assert play.redrive() == ["A", "B"]
 
 
 def test_a_branch_that_was_left_between_two_states_enters_the_second():
     passes = machine(P={"Type": "Pass"}, A=task("a"))
     play = Play(fan(passes, machine(F={"Type": "Fail", "Error": "No"})))
-    assert play.execution.status == execution.FAILED
+    assert play.execution.status == Status.FAILED
     play.machine = load(fan(passes, machine(F={"Type": "Pass"})))
     assert play.redrive() == ["A"]
     entered = [one.step for one in play.move.history if one.type.endswith("StateEntered")]
@@ -192,9 +193,9 @@ def test_a_catch_that_leads_to_a_fail_cancels_what_stood_below():
     fan_out = parallel(machine(A=task("a")), machine(B=task("b")), Catch=caught)
     play = Play(machine(Fan=fan_out, Stop={"Type": "Fail", "Error": "No"}))
     play.fail("A")
-    assert play.execution.status == execution.FAILED and CancelFrames("") in play.move.commands
+    assert play.execution.status == Status.FAILED and CancelFrames("") in play.move.commands
     assert set(play.execution.frames) == {""} and play.redrive() == []
-    assert play.execution.status == execution.FAILED
+    assert play.execution.status == Status.FAILED
 
 
 def test_parallels_inside_each_other_go_on_in_their_innermost_branches():

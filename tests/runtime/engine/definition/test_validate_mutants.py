@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from stepwell.runtime.engine.core.execution import IN_PROGRESS
 from stepwell.runtime.engine.definition import flow, steplist, validate
 from stepwell.runtime.engine.definition.field_kinds import Fault
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.statuses import Status
 from tests.runtime.engine.driver import Answer, Driver
 from tests.runtime.engine.random_machines import FUNCTIONS, LEAVES, Maker, unnamed_twice
 from tests.runtime.engine.test_cases import FILES, read
@@ -122,7 +122,7 @@ def test_no_mutant_raises(first: int) -> None:
             passed += 1
             answer: Callable[[Any], Answer] = Maker(seed).answer
             played = Driver(machine, {"a": 1}, answer, limits=TIGHT).run()
-            assert played.execution.status != IN_PROGRESS, f"mutant {seed} never ends"
+            assert played.execution.status != Status.IN_PROGRESS, f"mutant {seed} never ends"
     assert 20 < passed < 480, "most mutants are wrong, but not all"
 
 

@@ -1,0 +1,30 @@
+"""The statuses of executions and tasks, and the moves between them. The words stand in the database and in the API."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where an execution is. Nothing leaves the last four but a redrive."""
+
+    IN_PROGRESS = "IN_PROGRESS"  #: start, or redrive of one that failed, timed out or was cancelled
+    COMPLETED = "COMPLETED"  #: in progress -> completed
+    FAILED = "FAILED"  #: in progress -> failed
+    TIMED_OUT = "TIMED_OUT"  #: in progress -> timed out
+    CANCELLED = "CANCELLED"  #: in progress -> cancelled
+
+
+class TaskStatus(StrEnum):
+    """Where a task is."""
+
+    PENDING = "PENDING"  #: planned, its turn has not come; in progress -> pending: a retry waits for its time
+    QUEUED = "QUEUED"  #: pending -> queued: a worker may claim it; in progress -> queued: handed back or lost
+    IN_PROGRESS = "IN_PROGRESS"  #: queued -> in progress: claimed, or polled from outside
+    COMPLETED = "COMPLETED"  #: in progress -> completed
+    FAILED = "FAILED"  #: in progress -> failed; queued -> failed: its time is up, or its function is missing
+    CANCELLED = "CANCELLED"  #: pending, queued or in progress -> cancelled: its state or its execution has ended
+
+
+OPEN_TASKS = (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
+"""A task that has not ended."""
