@@ -11,6 +11,8 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from tests.words import FIELD, PLAIN
+
 Rule = Callable[[Path], Iterator[str]]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -164,6 +166,18 @@ def names_say_something(house: Path) -> Iterator[str]:
                 yield f"{source.path}:{node.lineno}: the name says nothing: class {node.name}"
 
 
+def module_names_are_words_that_readers_know(house: Path) -> Iterator[str]:
+    """A word is plain English, a word of the field, or one that the glossary explains; letters and digits are none."""
+    glossary = house / "docs" / "glossary.md"
+    rows = re.findall(r"^\| ([\w -]+) \|", glossary.read_text(), re.MULTILINE) if glossary.is_file() else []
+    known = PLAIN | FIELD | {word for row in rows for word in words(row.replace(" ", "_"))}
+    for source in sources(house):
+        strange = set(words(source.module.rpartition(".")[2])) - known if "/migrations/" not in source.path else ()
+        for word in sorted(strange):
+            if word.isalpha() and len(word) > 1:
+                yield f"{source.path}: {word!r} stands neither in docs/glossary.md nor in tests/words.py"
+
+
 def every_handler_has_a_test_of_its_own(house: Path) -> Iterator[str]:
     for source in sources(house):
         folder, _, file = source.path.rpartition("/")
@@ -184,6 +198,7 @@ RULES: tuple[Rule, ...] = (
     functions_are_short,
     blocks_stand_no_deeper_than_3,
     names_say_something,
+    module_names_are_words_that_readers_know,
     every_handler_has_a_test_of_its_own,
 )
 
