@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import fastjsonschema
@@ -13,17 +15,18 @@ from runtime.engine.kinds import MOST_KNOWN, cut, did_you_mean, shown
 
 Json = Any
 
+MOST_COMPILED = 200
 _PLAIN = re.compile(r"[A-Za-z_]\w*")
 
 
 class BodySchema:
-    """A JSON Schema, compiled once."""
+    """A JSON Schema, compiled once a process: the catalog checks it, and the gateway then checks bodies by it."""
 
     def __init__(self, schema: Mapping[str, Json], components: Mapping[str, Json]) -> None:
         """``components`` are what ``#/components/schemas/...`` refers to. Raises ValueError for what is no schema."""
         document = {**schema, "components": {"schemas": components}}
         try:
-            self._validate = fastjsonschema.compile(document, use_default=False)
+            self._validate = _compiled(json.dumps(document))
         # What the library stumbles over in a malformed schema it raises as it comes: KeyError, re.error, SyntaxError.
         except Exception as fault:
             raise ValueError(f"is no JSON Schema that can be checked: {cut(str(fault))}") from None
@@ -34,6 +37,11 @@ class BodySchema:
             self._validate(body)
         except fastjsonschema.JsonSchemaValueException as fault:
             raise _refusal(fault, body) from None
+
+
+@lru_cache(maxsize=MOST_COMPILED)
+def _compiled(document: str) -> Callable[[Json], Json]:
+    return fastjsonschema.compile(json.loads(document), use_default=False)
 
 
 def json_path(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import services
+from tests.databases import Emptied, migrated_postgres
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,13 @@ def redis_server() -> Iterator[str]:
     """The URL of the session's Redis, started when the first test asks for it."""
     with services.any_redis() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: str) -> Iterator[Emptied]:
+    """The session's PostgreSQL database that has its tables already."""
+    with migrated_postgres(postgres_server) as made:
+        yield made
 
 
 @pytest.fixture
