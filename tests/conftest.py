@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
+from tests import quick, services
 from tests.databases import Emptied, migrated_postgres
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with quick.held(item.path):
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    quick.refuse_servers(item)
 
 
 @pytest.fixture(scope="session")
