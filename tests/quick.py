@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PATHS = (
     "tests/functions",
     "tests/runtime/engine",
-    "tests/runtime/lambdas/test_archive.py",
     "tests/runtime/test_app.py",
     "tests/runtime/test_auth.py",
     "tests/runtime/test_body_schema.py",
@@ -36,7 +35,6 @@ PATHS = (
     "tests/runtime/test_settings.py",
     "tests/wire/test_operations.py",
     "tests/torture/test_checks.py",
-    "tests/torture/test_simulator.py",
 )
 SERVERS = {"postgres_server", "redis_server"}
 """The fixtures that start a server. Whatever else needs one asks for them."""
