@@ -1,5 +1,7 @@
 # make run      start everything on this machine: needs Python 3.11 or newer and nothing else
-# make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it
+# make quick    the tests that need no database and no process: the pure core, the handlers, HTTP
+# make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it, ARGS="-n0 --pdb" in one process
+# make coverage the whole suite, and which lines no test of it reaches
 # make test-faults  processes die, servers vanish, much happens at once: a quarter of an hour
 # make torture  a whole house is hurt for MINUTES=3 and must lose nothing; SEED=1 says how
 # make check    style, types and the rules of the house
@@ -17,15 +19,23 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # A stamp says that a requirements file is installed as it stands; running needs no test tools.
 CAN_RUN := $(VENV)/can-run.stamp
 CAN_TEST := $(VENV)/can-test.stamp
+# As many processes as there are cores; each has servers of its own, so more than four would be in each other's way.
+SPREAD := -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: run test test-faults torture check format
+.PHONY: run quick test coverage test-faults torture check format
 .DELETE_ON_ERROR:
 
 run: $(CAN_RUN)
 	$(BIN)/python -m emulator $(ARGS)
 
+quick: $(CAN_TEST)
+	$(BIN)/python -m pytest $(SPREAD) $$($(BIN)/python -m tests.quick) $(ARGS)
+
 test: $(CAN_TEST)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
+
+coverage: $(CAN_TEST)
+	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 test-faults: $(CAN_TEST)
 	$(BIN)/python -m pytest tests/crash tests/faults $(ARGS)

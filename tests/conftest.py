@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
+from tests import quick, services
+from tests.databases import Emptied, migrated_postgres
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with quick.held(item.path):
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    quick.refuse_servers(item)
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +34,13 @@ def redis_server() -> Iterator[str]:
     """The URL of the session's Redis, started when the first test asks for it."""
     with services.any_redis() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: str) -> Iterator[Emptied]:
+    """The session's PostgreSQL database that has its tables already."""
+    with migrated_postgres(postgres_server) as made:
+        yield made
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ of them is an error and never a skip: a suite that skips its database proves not
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import random
 import secrets
@@ -327,13 +329,31 @@ def fresh_redis(server_url: str) -> Iterator[str]:
 
     A forgotten BRPOP would else take the first message of the next test.
     """
-    with redis.Redis.from_url(server_url) as client:
-        client.flushdb()
-    try:
-        yield server_url
-    finally:
+    with _alone_on(server_url):
         with redis.Redis.from_url(server_url) as client:
-            _hang_up(client)
+            client.flushdb()
+        try:
+            yield server_url
+        finally:
+            with redis.Redis.from_url(server_url) as client:
+                _hang_up(client)
+
+
+def lock_of(server_url: str) -> Path:
+    """The file that is locked while a test has this server, which was given, to itself."""
+    name = hashlib.sha256(server_url.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"stepwell-{os.getuid()}-{name}.lock"
+
+
+@contextmanager
+def _alone_on(server_url: str) -> Iterator[None]:
+    """Wait for the others who use a server that was given: each process has a server of its own else."""
+    if server_url != os.environ.get("TEST_REDIS_URL"):
+        yield
+        return
+    with lock_of(server_url).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def free_port() -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -191,6 +193,18 @@ def test_a_fresh_redis_is_empty_and_hangs_up_on_whoever_is_left(redis_server: st
         with services.fresh_redis(redis_server) as url, redis.Redis.from_url(url) as client:
             assert client.dbsize() == 0
             assert str(left) not in {one["id"] for one in client.client_list()}
+
+
+def test_a_redis_that_was_given_is_one_tests_at_a_time(
+    redis_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TEST_REDIS_URL", redis_server)
+    lock = services.lock_of(redis_server)
+    with services.fresh_redis(redis_server), lock.open("w") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_the_fixture_gives_an_empty_database_of_each_kind(database_url: str) -> None:

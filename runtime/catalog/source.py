@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 CONSTANTS = frozenset({"ROUTE", "TARGET", "QUERY", "BODY", "BODY_LIMIT", "ANSWERS", "RETRY", "TIMEOUT_SECONDS"})
+MOST_REMEMBERED = 1_000
 
 
 class CatalogError(ValueError):
@@ -38,19 +40,28 @@ class Source:
 
 def read_source(path: Path) -> Source:
     """What a handler's file says of itself. Raises CatalogError when it is no Python or has no ``handler``."""
-    tree = _parse(path)
+    try:
+        return _source(path, path.read_bytes())
+    except OSError as fault:
+        raise CatalogError(path, 1, f"cannot be read: {fault}") from None
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _source(path: Path, content: bytes) -> Source:
+    """What a file with this content says. Parsed once a process; an edited file has another content."""
+    tree = _parse(path, content)
     if not any(name == "handler" for statement in tree.body for name in _names(statement)):
         raise CatalogError(path, 1, "defines no handler(event, context)")
     summary, _, description = (ast.get_docstring(tree) or "").partition("\n")
     return Source(path, _literals(path, tree), summary.strip(), description.strip())
 
 
-def _parse(path: Path) -> ast.Module:
+def _parse(path: Path, content: bytes) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes(), filename=str(path))
+        return ast.parse(content, filename=str(path))
     except SyntaxError as fault:
         raise CatalogError(path, fault.lineno or 1, f"is not Python: {fault.msg}") from None
-    except (OSError, ValueError, RecursionError, MemoryError) as fault:
+    except (ValueError, RecursionError, MemoryError) as fault:
         raise CatalogError(path, 1, f"cannot be read: {fault}") from None
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import fastjsonschema
@@ -13,17 +16,17 @@ from stepwell.runtime.engine.definition.field_kinds import MOST_KNOWN, cut, did_
 
 Json = Any
 
+MOST_COMPILED = 200
 _PLAIN = re.compile(r"[A-Za-z_]\w*")
 
 
 class BodySchema:
-    """A JSON Schema, compiled once."""
+    """A JSON Schema, compiled once a process: the catalog checks it, and the gateway then checks bodies by it."""
 
     def __init__(self, schema: Mapping[str, Json], components: Mapping[str, Json]) -> None:
         """``components`` are what ``#/components/schemas/...`` refers to. Raises ValueError for what is no schema."""
-        document = {**schema, "components": {"schemas": components}}
         try:
-            self._validate = fastjsonschema.compile(document, use_default=False)
+            self._validate = _compiled(json.dumps(schema), _Components(components))
         # What the library stumbles over in a malformed schema it raises as it comes: KeyError, re.error, SyntaxError.
         except Exception as fault:
             raise ValueError(f"is no JSON Schema that can be checked: {cut(str(fault))}") from None
@@ -34,6 +37,26 @@ class BodySchema:
             self._validate(body)
         except fastjsonschema.JsonSchemaValueException as fault:
             raise _refusal(fault, body) from None
+
+
+@dataclass(frozen=True, eq=False)
+class _Components:
+    """Schemas by name, the same only as themselves: to compare what is in them would cost a gateway's start more
+    than all else."""
+
+    schemas: Mapping[str, Json]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Components) and other.schemas is self.schemas
+
+    def __hash__(self) -> int:
+        return id(self.schemas)
+
+
+@lru_cache(maxsize=MOST_COMPILED)
+def _compiled(schema: str, components: _Components) -> Callable[[Json], Json]:
+    document = {**json.loads(schema), "components": {"schemas": components.schemas}}
+    return fastjsonschema.compile(document, use_default=False)
 
 
 def json_path(names: Iterable[str]) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import pytest
 from stepwell.db.database import database
 from stepwell.runtime.aws.step_functions import history
 from stepwell.runtime.aws.step_functions.history import Span
-from stepwell.runtime.catalog.catalog import Catalog
 from tests.asl.play import called, compare, house_for, play, put_stubs, started
 from tests.runtime.conftest import *  # noqa: F403 -- its databases
 from tests.runtime.stage import Stage
@@ -28,13 +25,11 @@ SAID = {"COMPLETED": {"status", "output"}, "FAILED": {"status", "error", "cause"
 
 
 @pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the functions of all cases are; the catalog, which takes longer than a case, is read once."""
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the functions of all cases are."""
     root = tmp_path_factory.mktemp("stubs")
     put_stubs(root, CASES.values())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Catalog, "load", cache(Catalog.load))
-        yield root
+    return root
 
 
 @pytest.mark.parametrize("name", CASES)

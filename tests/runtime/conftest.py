@@ -5,38 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.db.database import connect, database
-from stepwell.db.migrate import migrate
-from stepwell.db.models import TABLES
-from tests import services
+from tests.databases import Emptied, put_migrated_sqlite
 from tests.runtime.stage import Stage, staged
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_server: str) -> Iterator[str]:
-    """A PostgreSQL database with its tables, made once: making one takes longer than most tests do."""
-    with services.fresh_database(postgres_server) as url:
-        connect(url)
-        migrate()
-        database.close_all()
-        yield url
+def migrated_postgres(postgres_tables: Emptied) -> str:
+    """A PostgreSQL database with its tables, made once."""
+    return postgres_tables.url
 
 
 @pytest.fixture
-def emptied_postgres(migrated_postgres: str) -> str:
+def emptied_postgres(postgres_tables: Emptied) -> str:
     """The database with its tables, and nothing in them."""
-    connect(migrated_postgres)
-    with database.connection_context():
-        database.execute_sql(f"TRUNCATE {', '.join(table._meta.table_name for table in TABLES)}")
-    database.close_all()
-    return migrated_postgres
+    postgres_tables.empty()
+    return postgres_tables.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database without rows, of each kind in turn."""
+    """A database with its tables and without rows, of each kind in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'stepwell.db'}"
+        return put_migrated_sqlite(tmp_path / "stepwell.db")
     return str(request.getfixturevalue("emptied_postgres"))
 
 

@@ -32,6 +32,8 @@ COMMON = {
     "UnknownHost": 421,
 }
 """Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
+END_IS_SEEN_SECONDS = 0.01
+"""A server looks so often whether it is to end. Its own half a second would be most of what a test takes."""
 SESSION = boto3.Session()
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 
@@ -94,7 +96,7 @@ def served(house: Stage) -> Iterator[Wire]:
 def listening(app: flask.Flask) -> Iterator[str]:
     """The URL at which an application answers until the block ends."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, args=(END_IS_SEEN_SECONDS,), daemon=True)
     serving.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -65,7 +65,7 @@ def test_an_execution_is_told_with_its_tasks_in_the_order_of_the_definition(hous
     assert told.tasks[1].result == "step1" and told.tasks[0].log == ()
 
 
-@pytest.mark.parametrize("unknown", [new_execution_id(), "x", "", "x" * 1000])
+@pytest.mark.parametrize("unknown", [pytest.param(new_execution_id(), id="nobody's"), "x", "", "x" * 1000])
 def test_what_is_not_there_is_not_found(api: ApiContext, unknown: str):
     history = partial(api.executions.history, after=0, limit=1)
     for ask in (api.executions.get, history, api.executions.cancel, api.tasks.get, api.workflows.get):

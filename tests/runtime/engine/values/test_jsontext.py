@@ -130,7 +130,7 @@ def test_it_writes_compactly_in_the_order_given_and_as_utf8() -> None:
         ["a\x00"],
         ("\x00",),
     ],
-    ids=repr,
+    ids=lambda value: "an object" if type(value) is object else repr(value),
 )
 def test_it_does_not_write(value: Any) -> None:
     with pytest.raises(jsontext.NotJson):
