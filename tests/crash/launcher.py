@@ -12,7 +12,6 @@ It dies once: MARK is made then, and where MARK is, nobody dies. So what gunicor
 from __future__ import annotations
 
 import os
-import runpy
 import sys
 from collections.abc import Callable
 from itertools import count
@@ -22,6 +21,7 @@ from typing import Any
 from peewee import Database
 
 from runtime import crashpoints
+from tests.cradle import run
 
 EXIT_CODE = 42
 
@@ -52,16 +52,6 @@ def _arm_statement(words: str, act: Callable[[], None]) -> None:
         return cursor
 
     Database.execute_sql = executed
-
-
-def run(program: str, *arguments: str) -> None:
-    """What the interpreter does with this command line."""
-    if program == "-m":
-        sys.argv[:] = arguments
-        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv[:] = [program, *arguments]
-        runpy.run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,8 +14,8 @@ from typing import Any
 from db.database import database
 from db.models import Task, Worker
 from runtime.app import create_app
-from runtime.settings import ROOT
 from tests import services
+from tests.cradle import Born, cradle
 from tests.crash.cases import Fault
 from tests.crash.clients import Answer, Client, Http, Inside
 from tests.crash.launcher import EXIT_CODE
@@ -25,7 +24,7 @@ from tests.crash.told import Told, lines_of, told
 from tests.runtime.stage import LONG_AGO, Stage
 
 Json = Any
-Process = subprocess.Popen[bytes]
+Process = Born
 
 HANDLERS = Path(__file__).parent / "handlers"
 PROGRAMS = Path(sys.executable).parent
@@ -64,7 +63,7 @@ class Stand:
     def begin(self, command: Sequence[str], fault: Fault | None = None) -> Process:
         """One more process of the house; it is ended with the test."""
         launcher = ["-m", "tests.crash.launcher", str(self._mark), fault.point, str(fault.times)] if fault else []
-        process = self._opened.enter_context(self._process([sys.executable, *launcher, *command]))
+        process = self._opened.enter_context(self._process([*launcher, *command]))
         self._running[process] = command
         return process
 
@@ -142,10 +141,7 @@ class Stand:
 
     @contextmanager
     def _process(self, command: Sequence[str]) -> Iterator[Process]:
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
-            )
+        process = cradle().start(command, self._environment, self._log)
         try:
             yield process
         finally:

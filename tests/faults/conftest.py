@@ -60,5 +60,5 @@ def measured(request: pytest.FixtureRequest) -> Measured:
 @pytest.fixture
 def stack(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
     """A stack on PostgreSQL and Redis."""
-    with standing(postgres_url, redis_url, tmp_path) as stack:
+    with standing(postgres_url, redis_url, tmp_path, forked=True) as stack:
         yield stack
