@@ -18,7 +18,7 @@ from tests import services
 from tests.cradle import Born, cradle
 from tests.crash.cases import Fault
 from tests.crash.clients import Answer, Client, Http, Inside
-from tests.crash.launcher import EXIT_CODE
+from tests.crash.launcher import EXIT_CODE, NOBODY
 from tests.crash.plays import PLAYS
 from tests.crash.told import Told, lines_of, told
 from tests.runtime.stage import LONG_AGO, Stage
@@ -62,7 +62,8 @@ class Stand:
 
     def begin(self, command: Sequence[str], fault: Fault | None = None) -> Process:
         """One more process of the house; it is ended with the test."""
-        launcher = ["-m", "tests.crash.launcher", str(self._mark), fault.point, str(fault.times)] if fault else []
+        point, times = (fault.point, fault.times) if fault else (NOBODY, 0)
+        launcher = ("-m", "tests.crash.launcher", str(self._mark), point, str(times))
         process = self._opened.enter_context(self._process([*launcher, *command]))
         self._running[process] = command
         return process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,24 @@ ORDER = (
     "test_scale",
     "test_torture",
 )
-"""The quickest first."""
+"""The quickest first. Among several sessions that share the tests the slowest goes first: none waits for it alone."""
 
-FIGURES = pytest.StashKey[list[str]]()
+FIGURE = "measured"
 
 Measured = Callable[[str, object], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = {name: place for place, name in enumerate(ORDER)}
-    items.sort(key=lambda item: ours.get(item.path.stem, -1) if item.path.parent.name == "faults" else -1)
+    is_shared = "PYTEST_XDIST_WORKER" in os.environ
+    items.sort(
+        key=lambda item: ours.get(item.path.stem, -1) if item.path.parent.name == "faults" else -1, reverse=is_shared
+    )
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    figures = config.stash.get(FIGURES, [])
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    ended = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    figures = [line for report in ended for name, line in report.user_properties if name == FIGURE]
     if figures:
         terminalreporter.section("measured")
     for line in figures:
@@ -48,11 +53,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Measured:
     """Write a figure down; all are told at the end of the run."""
-    figures = request.config.stash.setdefault(FIGURES, [])
 
     def write(what: str, value: object) -> None:
         shown = f"{value:.3g}" if isinstance(value, float) else value
-        figures.append(f"{request.node.name}: {what}: {shown}")
+        request.node.user_properties.append((FIGURE, f"{request.node.name}: {what}: {shown}"))
 
     return write
 
