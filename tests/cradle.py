@@ -26,6 +26,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from runtime.catalog import Catalog
+
 ROOT = Path(__file__).resolve().parents[1]
 LOADED = (
     "emulator.__main__",
@@ -123,6 +125,7 @@ def _load() -> None:
     for name in LOADED:
         import_module(name)
     del sys.modules[RUN_AS_MAIN]
+    Catalog.load()  # what is read of the house's own handlers is remembered
     gc.freeze()  # a child's collections would else write to every page that it shares with us
 
 

