@@ -97,7 +97,9 @@ class Cradle:
         with self._asking:
             self._process.stdin.write(json.dumps(question).encode() + b"\n")
             self._process.stdin.flush()
-            return json.loads(self._process.stdout.readline())
+            answer = self._process.stdout.readline()
+        assert answer, "the cradle has died"
+        return json.loads(answer)
 
     def close(self) -> None:
         """End it, and whatever it has started."""
