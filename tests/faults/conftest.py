@@ -11,7 +11,9 @@ import pytest
 
 from tests.faults.stack import Stack, standing
 
+OTHERS = "tests elsewhere"
 ORDER = (
+    OTHERS,
     "test_cancel",
     "test_once",
     "test_signals",
@@ -26,7 +28,13 @@ ORDER = (
     "test_scale",
     "test_torture",
 )
-"""The quickest first. Among several sessions that share the tests the slowest goes first: none waits for it alone."""
+"""The quickest first."""
+
+BUSY = ("test_scale", "test_queue")
+"""What computes while others wait."""
+
+SHARED = (*(name for name in reversed(ORDER) if name not in (*BUSY, OTHERS)), *BUSY, OTHERS)
+"""The order among several sessions: the slowest first, so that nobody waits for it alone, and what waits beside it."""
 
 FIGURE = "measured"
 
@@ -34,11 +42,8 @@ Measured = Callable[[str, object], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ours = {name: place for place, name in enumerate(ORDER)}
-    is_shared = "PYTEST_XDIST_WORKER" in os.environ
-    items.sort(
-        key=lambda item: ours.get(item.path.stem, -1) if item.path.parent.name == "faults" else -1, reverse=is_shared
-    )
+    order = SHARED if "PYTEST_XDIST_WORKER" in os.environ else ORDER
+    items.sort(key=lambda item: order.index(item.path.stem if item.path.parent.name == "faults" else OTHERS))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -56,6 +61,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return nodeid.rpartition("[")[2] if "test_scale.py" in nodeid else nodeid
 
+    config.option.loadscopereorder = False
     return TestByTest(config, log)
 
 
