@@ -203,17 +203,8 @@ def test_the_fixture_gives_an_empty_database_of_each_kind(database_url: str) -> 
 def test_a_server_that_runs_already_is_taken_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_DATABASE_URL", "postgresql://somewhere/else")
     monkeypatch.setenv("TEST_REDIS_URL", "redis://somewhere/3")
-    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
     with services.any_postgres() as database, services.any_redis() as bell:
         assert (database, bell) == ("postgresql://somewhere/else", "redis://somewhere/3")
-
-
-def test_a_redis_that_runs_already_is_one_session_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each empties what it is given: another one would lose what it has just stored."""
-    monkeypatch.setenv("TEST_REDIS_URL", "redis://somewhere/3")
-    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw1")
-    with services.any_redis() as bell:
-        assert bell.startswith("redis://:") and "@127.0.0.1:" in bell
 
 
 def test_sessions_that_share_the_tests_share_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
