@@ -1,6 +1,6 @@
 # make run      start everything on this machine: needs Python 3.11 or newer and nothing else
 # make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it
-# make test-faults  processes die, servers vanish, much happens at once: five minutes
+# make test-faults  processes die, servers vanish, much happens at once: a quarter of an hour
 # make torture  a whole house is hurt for MINUTES=3 and must lose nothing; SEED=1 says how
 # make check    style, types and the rules of the house
 # make format   put the files into the house's form
