@@ -38,7 +38,7 @@ coverage: $(CAN_TEST)
 	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 test-faults: $(CAN_TEST)
-	$(BIN)/python -m pytest tests/crash tests/faults $(ARGS)
+	$(BIN)/python -m pytest -n auto tests/crash tests/faults $(ARGS)
 
 torture: $(CAN_TEST)
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED) $(ARGS)

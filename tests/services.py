@@ -357,12 +357,19 @@ def _alone_on(server_url: str) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on."""
-    for port in random.sample(PORTS, 100):
+    """A port on 127.0.0.1 that nobody listens on, and that no session beside this one is given while it is not used."""
+    number, sessions = _session()
+    for port in random.sample(PORTS[number::sessions], 100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
     raise ServerFailed(f"none of 100 ports from {PORTS.start} to {PORTS.stop} is free")
+
+
+def _session() -> tuple[int, int]:
+    """Which one this is of the sessions that share the tests, from 0, and how many there are."""
+    name = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    return int(name.removeprefix("gw")), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def _run(url: str, statement: str) -> None:

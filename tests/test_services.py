@@ -221,6 +221,13 @@ def test_a_server_that_runs_already_is_taken_first(monkeypatch: pytest.MonkeyPat
         assert (database, bell) == ("postgresql://somewhere/else", "redis://somewhere/3")
 
 
+def test_sessions_that_share_the_tests_share_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "3")
+    for number in range(3):
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", f"gw{number}")
+        assert {(services.free_port() - services.PORTS.start) % 3 for _ in range(20)} == {number}
+
+
 def test_a_free_port_is_one_that_nobody_listens_on() -> None:
     port = services.free_port()
     assert port in services.PORTS

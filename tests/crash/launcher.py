@@ -1,7 +1,7 @@
 """Runs a genuine entry point in a process that dies when it has reached a crash point so many times.
 
 In place of a point there may be the first words of a statement: then it dies right behind that one, inside the
-transaction that the statement is part of.
+transaction that the statement is part of. NOBODY in place of a point lets the process live.
 
     python -m tests.crash.launcher MARK POINT COUNT PROGRAM [ARGUMENT ...]
     python -m tests.crash.launcher MARK POINT COUNT -m MODULE
@@ -12,7 +12,6 @@ It dies once: MARK is made then, and where MARK is, nobody dies. So what gunicor
 from __future__ import annotations
 
 import os
-import runpy
 import sys
 from collections.abc import Callable
 from itertools import count
@@ -22,8 +21,14 @@ from typing import Any
 from peewee import Database
 
 from stepwell.runtime import crashpoints
+from stepwell.runtime.tasks import timers
+from tests.cradle import run
 
 EXIT_CODE = 42
+NOBODY = "nobody"
+
+LOOK_SECONDS = 0.2
+"""How late a timer may be that another process has set: as quick as the other rounds of a stand."""
 
 
 def arm(mark: Path, point: str, times: int) -> None:
@@ -54,16 +59,8 @@ def _arm_statement(words: str, act: Callable[[], None]) -> None:
     Database.execute_sql = executed
 
 
-def run(program: str, *arguments: str) -> None:
-    """What the interpreter does with this command line."""
-    if program == "-m":
-        sys.argv[:] = arguments
-        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv[:] = [program, *arguments]
-        runpy.run_path(program, run_name="__main__")
-
-
 if __name__ == "__main__":
-    arm(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    timers.LONGEST_SLEEP = LOOK_SECONDS
+    if sys.argv[2] != NOBODY:
+        arm(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
     run(*sys.argv[4:])

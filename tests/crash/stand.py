@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,17 +14,17 @@ from typing import Any
 from stepwell.db.database import database
 from stepwell.db.models import Task, Worker
 from stepwell.runtime.app import create_app
-from stepwell.runtime.settings import ROOT
 from tests import services
+from tests.cradle import Born, cradle
 from tests.crash.cases import Fault
 from tests.crash.clients import Answer, Client, Http, Inside
-from tests.crash.launcher import EXIT_CODE
+from tests.crash.launcher import EXIT_CODE, NOBODY
 from tests.crash.plays import PLAYS
 from tests.crash.told import Told, lines_of, told
 from tests.runtime.stage import LONG_AGO, Stage
 
 Json = Any
-Process = subprocess.Popen[bytes]
+Process = Born
 
 HANDLERS = Path(__file__).parent / "handlers"
 PROGRAMS = Path(sys.executable).parent
@@ -73,8 +72,9 @@ class Stand:
 
     def begin(self, command: Sequence[str], fault: Fault | None = None) -> Process:
         """One more process of the house; it is ended with the test."""
-        launcher = ["-m", "tests.crash.launcher", str(self._mark), fault.point, str(fault.times)] if fault else []
-        process = self._opened.enter_context(self._process([sys.executable, *launcher, *command]))
+        point, times = (fault.point, fault.times) if fault else (NOBODY, 0)
+        launcher = ("-m", "tests.crash.launcher", str(self._mark), point, str(times))
+        process = self._opened.enter_context(self._process([*launcher, *command]))
         self._running[process] = command
         return process
 
@@ -152,10 +152,7 @@ class Stand:
 
     @contextmanager
     def _process(self, command: Sequence[str]) -> Iterator[Process]:
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
-            )
+        process = cradle().start(command, self._environment, self._log)
         try:
             yield process
         finally:

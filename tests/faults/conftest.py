@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from tests.faults.stack import Stack, standing
 
+OTHERS = "tests elsewhere"
 ORDER = (
+    OTHERS,
     "test_cancel",
     "test_once",
     "test_signals",
@@ -27,18 +30,44 @@ ORDER = (
 )
 """The quickest first."""
 
-FIGURES = pytest.StashKey[list[str]]()
+BUSY = ("test_scale", "test_queue")
+"""What computes while others wait."""
+
+SHARED = (*(name for name in reversed(ORDER) if name not in (*BUSY, OTHERS)), *BUSY, OTHERS)
+"""The order among several sessions: the slowest first, so that nobody waits for it alone, and what waits beside it."""
+
+FIGURE = "measured"
 
 Measured = Callable[[str, object], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ours = {name: place for place, name in enumerate(ORDER)}
-    items.sort(key=lambda item: ours.get(item.path.stem, -1) if item.path.parent.name == "faults" else -1)
+    order = SHARED if "PYTEST_XDIST_WORKER" in os.environ else ORDER
+    items.sort(key=lambda item: order.index(item.path.stem if item.path.parent.name == "faults" else OTHERS))
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    figures = config.stash.get(FIGURES, [])
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three sessions for two cores: about a third of a session's time it waits for a lease or a time-out to end."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Test by test, in our order; those that stand on one big database stay in one session, which fills it once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class TestByTest(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.rpartition("[")[2] if "test_scale.py" in nodeid else nodeid
+
+    config.option.loadscopereorder = False
+    return TestByTest(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    ended = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    figures = [line for report in ended for name, line in report.user_properties if name == FIGURE]
     if figures:
         terminalreporter.section("measured")
     for line in figures:
@@ -48,11 +77,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Measured:
     """Write a figure down; all are told at the end of the run."""
-    figures = request.config.stash.setdefault(FIGURES, [])
 
     def write(what: str, value: object) -> None:
         shown = f"{value:.3g}" if isinstance(value, float) else value
-        figures.append(f"{request.node.name}: {what}: {shown}")
+        request.node.user_properties.append((FIGURE, f"{request.node.name}: {what}: {shown}"))
 
     return write
 
@@ -60,5 +88,5 @@ def measured(request: pytest.FixtureRequest) -> Measured:
 @pytest.fixture
 def stack(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
     """A stack on PostgreSQL and Redis."""
-    with standing(postgres_url, redis_url, tmp_path) as stack:
+    with standing(postgres_url, redis_url, tmp_path, forked=True) as stack:
         yield stack

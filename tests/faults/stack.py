@@ -19,6 +19,7 @@ from peewee import fn
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, Task
 from stepwell.runtime.settings import ROOT
+from tests.cradle import cradle
 from tests.faults.client import Answer, Load, ask
 from tests.faults.handlers.steps import _notes
 from tests.runtime.stage import Json, Stage, staged
@@ -46,8 +47,11 @@ class Member(Server):
 
     stop_signal = "TERM"
 
-    def __init__(self, name: str, command: Sequence[str], place: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], place: Path, environment: dict[str, str], *, forked: bool
+    ) -> None:
         super().__init__()
+        self._forked = forked
         self.kind = name  # type: ignore[misc]
         self._own_command = command
         self._place = place
@@ -91,7 +95,15 @@ class Member(Server):
         """There is nothing to prepare."""
 
     def _command(self) -> list[str | Path]:
-        return [PROGRAMS / self._own_command[0], *self._own_command[1:]]
+        program, *arguments = self._own_command
+        if program == "-m":
+            return [*([] if self._forked else [sys.executable]), "-m", *arguments]
+        return [PROGRAMS / program, *arguments]
+
+    def _spawn(self, command: list[str | Path], stdout: Any) -> Any:
+        if not self._forked:
+            return super()._spawn(command, stdout)
+        return cradle().start(command, self._surroundings()["env"], self._log)
 
     def _ping(self) -> None:
         """A worker has no address to ask at."""
@@ -116,11 +128,14 @@ class Web(Member):
 class Stack:
     """A database, perhaps a Redis, and the processes that a test begins on them."""
 
-    def __init__(self, stage: Stage, place: Path, environment: dict[str, str], opened: ExitStack) -> None:
+    def __init__(
+        self, stage: Stage, place: Path, environment: dict[str, str], opened: ExitStack, *, forked: bool = False
+    ) -> None:
         self.stage = stage
         self.place = place
         self._environment = environment
         self._opened = opened
+        self._forked = forked
 
     def web(self, name: str = "web", **environment: str) -> Web:
         """gunicorn as it is deployed: its own file, two processes."""
@@ -131,7 +146,7 @@ class Stack:
         return self._begin(Member, name, ["huey_consumer", app, *options], environment)
 
     def emulator(self, **environment: str) -> Web:
-        return self._begin(Web, "emulator", ["python", "-m", "emulator"], environment)
+        return self._begin(Web, "emulator", ["-m", "emulator"], environment)
 
     def start(self, *steps: str, workflow: str = "play", data: Json = None, **fields: Json) -> str:
         """A fresh execution of these step types, started in this process."""
@@ -204,13 +219,16 @@ class Stack:
         return "\n".join(f"{log.name}:\n{log.read_text()[-1500:]}" for log in logs)
 
     def _begin(self, kind: Any, name: str, command: Sequence[str], environment: dict[str, str]) -> Any:
-        member = kind(name, command, self.place, {**self._environment, **environment})
+        member = kind(name, command, self.place, {**self._environment, **environment}, forked=self._forked)
         return self._opened.enter_context(member)
 
 
 @contextmanager
-def standing(database_url: str, redis_url: str | None, place: Path) -> Iterator[Stack]:
-    """A stack without processes as yet. Those that begin end with the block, and no log may hold a traceback."""
+def standing(database_url: str, redis_url: str | None, place: Path, *, forked: bool = False) -> Iterator[Stack]:
+    """A stack without processes as yet. Those that begin end with the block, and no log may hold a traceback.
+
+    Forked ones come from the cradle, and are there sooner.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment = {
         **kept,
@@ -222,7 +240,7 @@ def standing(database_url: str, redis_url: str | None, place: Path) -> Iterator[
     }
     with staged(database_url, place, redis_url=redis_url, function_paths=(HANDLERS,)) as stage:
         with ExitStack() as opened:
-            yield Stack(stage, place, environment, opened)
+            yield Stack(stage, place, environment, opened, forked=forked)
         for log in place.glob("*.log"):
             assert "Traceback" not in log.read_text(), f"{log.name}: {log.read_text()}"
 

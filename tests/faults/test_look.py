@@ -32,7 +32,7 @@ def test_a_worker_finds_what_redis_does_not_tell(stack: Stack, redis: Redis, how
 
 
 def test_an_emulator_finds_what_nobody_has_rung_for(tmp_path: Path):
-    with standing(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path) as laptop:
+    with standing(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path, forked=True) as laptop:
         laptop.emulator(**NO_SWEEP)
         for _ in range(STARTS):
             laptop.start("works", "works")

@@ -30,7 +30,7 @@ NEVER = {
 @pytest.fixture
 def laptop(tmp_path: Path) -> Iterator[Stack]:
     """A stack for the emulator: SQLite, and no Redis."""
-    with standing(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path) as stack:
+    with standing(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path, forked=True) as stack:
         yield stack
 
 

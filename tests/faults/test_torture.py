@@ -11,7 +11,7 @@ from tests.torture.stack import Options
 
 
 def test_a_short_run_loses_nothing(tmp_path: Path) -> None:
-    report = torture(Options(minutes=0.75, rate=4, calm=1.5), tmp_path)
+    report = torture(Options(minutes=0.75, rate=4, calm=1.5), tmp_path, forked=True)
     print(table.text(report))
     assert table.is_kept(report) and table.is_quick(report), "\n".join(complaint(report, tmp_path))
     assert {story.execution_id for story in report.client.stories} != {None}

@@ -47,9 +47,12 @@ class Report:
         return sum(breach.kind == kind for breach in self.breaches)
 
 
-def torture(options: Options, place: Path) -> Report:
-    """Do one run. ``place`` is an empty folder, for logs and for what handlers leave behind."""
-    with running(place, options) as stack:
+def torture(options: Options, place: Path, *, forked: bool = False) -> Report:
+    """Do one run. ``place`` is an empty folder, for logs and for what handlers leave behind.
+
+    Forked processes come from the cradle: a machine that does much else besides has them back as soon.
+    """
+    with running(place, options, forked=forked) as stack:
         client = Client(stack.webs, options.rate, plans(options.seed))
         client.store(options.seed)
         faults = Faults(stack, client, options)

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import psutil
 
+from tests.cradle import cradle
 from tests.services import Postgres, Redis, Server, until
 from tests.torture.handlers.steps import _effects
 
@@ -82,8 +83,9 @@ class Member(KeptLog, Server):
 
     stop_signal = "TERM"
 
-    def __init__(self, name: str, place: Path, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, place: Path, environment: dict[str, str], *, forked: bool) -> None:
         super().__init__()
+        self._forked = forked
         self.place, self.name = place, name
         self.kind = name  # type: ignore[misc]
         self._environment = environment
@@ -103,11 +105,19 @@ class Member(KeptLog, Server):
         assert self.pid is not None
         os.kill(self.pid, signal.SIGSTOP)
 
+    def _spawn(self, command: list[str | Path], stdout: Any) -> Any:
+        if not self._forked:
+            return super()._spawn(command, stdout)
+        return cradle().start(command, self._surroundings()["env"], self._log)
+
     def _prepare(self) -> None:
         """There is nothing to prepare."""
 
     def _surroundings(self) -> dict[str, Any]:
         return {"cwd": ROOT, "env": {**self._environment, "PORT": str(self.port)}}
+
+
+Made = TypeVar("Made", bound=Member)
 
 
 class Web(Member):
@@ -159,17 +169,20 @@ class Stack:
 
 
 @contextmanager
-def running(place: Path, options: Options) -> Iterator[Stack]:
+def running(place: Path, options: Options, *, forked: bool = False) -> Iterator[Stack]:
     """A stack that is up, and is ended whatever happens."""
     with ExitStack() as opened:
         postgres = opened.enter_context(LoggedPostgres(place))
         redis = opened.enter_context(LoggedRedis(place))
         environment = _environment(place, options, postgres.url, redis.url)
-        subprocess.run(
-            [sys.executable, "-m", "stepwell.db.migrate"], cwd=ROOT, env=environment, check=True, capture_output=True
-        )
-        webs = tuple(opened.enter_context(Web(f"web-{n}", place, environment)) for n in range(1, WEBS + 1))
-        workers = tuple(opened.enter_context(Worker(f"worker-{n}", place, environment)) for n in range(1, WORKERS + 1))
+        migrate = [sys.executable, "-m", "stepwell.db.migrate"]
+        subprocess.run(migrate, cwd=ROOT, env=environment, check=True, capture_output=True)
+
+        def begin(kind: type[Made], name: str) -> Made:
+            return opened.enter_context(kind(name, place, environment, forked=forked))
+
+        webs = tuple(begin(Web, f"web-{n}") for n in range(1, WEBS + 1))
+        workers = tuple(begin(Worker, f"worker-{n}") for n in range(1, WORKERS + 1))
         yield Stack(place, postgres, redis, webs, workers)
 
 
