@@ -126,19 +126,20 @@ class Standing:
     @cached_property
     def _about_all(self) -> dict[str, Json]:
         """What the context object of each state says. In a step list, ``Execution.Id`` is the execution's own id."""
-        before, home = self.before, self.machine.home
-        own = before.id if self.machine.plan else home.execution(before.workflow, before.name, before.id)
+        before, deployment = self.before, self.machine.deployment
+        own = before.id if self.machine.plan else deployment.execution(before.workflow, before.name, before.id)
         about: dict[str, Json] = {
             "Id": own,
             "Input": before.input,
             "StartTime": timestamp(before.started_at),
             "Name": before.name,
-            "RoleArn": home.role,
+            "RoleArn": deployment.role,
             "RedriveCount": before.redrives,
         }
         if before.redriven_at is not None:
             about["RedriveTime"] = timestamp(before.redriven_at)
-        return {"Execution": about, "StateMachine": {"Id": home.machine(before.workflow), "Name": before.workflow}}
+        machine = {"Id": deployment.machine(before.workflow), "Name": before.workflow}
+        return {"Execution": about, "StateMachine": machine}
 
     def _told(self, context: Mapping[str, Json]) -> dict[str, Json]:
         """The members of the context object of which something was told, with what is known besides."""
