@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepwell.runtime.engine.core.execution import child_path
-from stepwell.runtime.engine.core.invocations import result, told
+from stepwell.runtime.engine.core.invocations import result, whole_call
 from stepwell.runtime.engine.definition.resources import INVOKE, QUALIFIED_BY, function_of, read
 from stepwell.runtime.engine.values import arns, jsontext
 
@@ -235,7 +235,7 @@ def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[s
 def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting) -> dict[str, Json]:
     if what == "Scheduled":
         is_invoked = "call" in line.details
-        call = jsontext.write(told(line.details, _value(task.input))) if is_invoked else task.input
+        call = jsontext.write(whole_call(line.details, _value(task.input))) if is_invoked else task.input
         return {"region": arns.REGION, "parameters": call, **_terms(line)}
     if what == "Submitted" and "output" in line.details:
         is_invoked = read(setting.resources.get(line.step or "", "")).kind == INVOKE
@@ -245,9 +245,9 @@ def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting)
     return {} if what in ("Started", "Submitted") else _fault(line.details)
 
 
-def _answered(given: Json, told: Mapping[str, Json], line: Recorded, setting: Setting) -> dict[str, Json]:
-    """What a service answered; of a function that was invoked, ``told`` says at least when."""
-    whole = result(given, told, setting.identity, line.details["task"]) if "at" in told else given
+def _answered(given: Json, details: Mapping[str, Json], line: Recorded, setting: Setting) -> dict[str, Json]:
+    """The output of a service. The output of ``lambda:invoke`` is wrapped; ``details`` then has at least the time."""
+    whole = result(given, details, setting.identity, line.details["task"]) if "at" in details else given
     return _payload("output", jsontext.write(whole))
 
 

@@ -116,7 +116,7 @@ class WireTrials:
         identity = str(uuid.uuid4())
         with database.connection_context():
             now = queries.now()
-        return Execution(identity, identity, "TestState", given, now, told=told)
+        return Execution(identity, identity, "TestState", given, now, context_overrides=told)
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The function itself, run once."""
