@@ -165,7 +165,7 @@ class Executions:
             assert task is not None
             return events.TaskFailed(at, _seed(), task.frame, task.entry, task.attempt, error, cause)
 
-        kind = "TIMED_OUT" if retry.told(error) == retry.TIMEOUT else "LOST"
+        kind = "TIMED_OUT" if retry.reported(error) == retry.TIMEOUT else "LOST"
         return self._advance(execution_id, event, guard, Outcome(kind, error, cause))
 
     def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:

@@ -24,7 +24,7 @@ from stepwell.runtime.engine.definition.steplist import Compiled, FunctionDefaul
 from stepwell.runtime.engine.definition.validate import Fault
 from stepwell.runtime.engine.language.fields import Constant
 from stepwell.runtime.engine.values import jsontext, names
-from stepwell.runtime.engine.values.arns import Home
+from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.json_places import ROOT, Place
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.ids import new_id
@@ -225,9 +225,9 @@ def _load(version_id: str) -> Machines:
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
     role = json.loads(version.options).get("roleArn", ROLE)
-    home = Home(REGION, ACCOUNT, role, is_express=compiled.get("kind", workflow.kind) == EXPRESS)
-    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), home)
-    return Machines(around(inner) if home.is_express else inner, inner)
+    deployment = Deployment(REGION, ACCOUNT, role, is_express=compiled.get("kind", workflow.kind) == EXPRESS)
+    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), deployment)
+    return Machines(around(inner) if deployment.is_express else inner, inner)
 
 
 def around(inner: StateMachine) -> StateMachine:

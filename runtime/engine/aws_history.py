@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepwell.runtime.engine.core.execution import child_path
-from stepwell.runtime.engine.core.invocations import result, told
+from stepwell.runtime.engine.core.invocations import result, whole_call
 from stepwell.runtime.engine.definition.resources import INVOKE, QUALIFIED_BY, function_of, read
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 
 Json = Any
 
@@ -65,8 +65,6 @@ class Setting:
     input: str
     output: str | None
     execution: Mapping[str, Json]
-    region: str
-    account: str
     resources: Mapping[str, str]
     tasks: Mapping[int, TaskData] = field(default_factory=dict)
     before: Mapping[str, int] = field(default_factory=dict)
@@ -170,7 +168,7 @@ def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str
         return kind, _member(kind), _of_execution(line, setting)
     if "task" in line.details:
         return _of_task(line, setting)
-    details = _of_map(line, setting) if kind.startswith("Map") else {}
+    details = _of_map(line) if kind.startswith("Map") else {}
     if kind == "EvaluationFailed":
         details = _fault(line.details) | {name: line.details[name] for name in ("location", "state")}
     return kind, _member(kind) if details else None, details
@@ -190,10 +188,11 @@ def _of_execution(line: Recorded, setting: Setting) -> dict[str, Json]:
     return _fault(line.details)
 
 
-def _of_map(line: Recorded, setting: Setting) -> dict[str, Json]:
+def _of_map(line: Recorded) -> dict[str, Json]:
     if line.type in ("MapRunStarted", "MapRunRedriven"):
-        arn = f"arn:aws:states:{setting.region}:{setting.account}:mapRun:{line.details['run']}"
-        return {"mapRunArn": arn, **{name: line.details[name] for name in ("redriveCount",) if name in line.details}}
+        label, _, identity = line.details["run"].rpartition(":")
+        counted = {name: line.details[name] for name in ("redriveCount",) if name in line.details}
+        return {"mapRunArn": arns.map_run(label, identity), **counted}
     if line.type == "MapRunFailed":
         return _fault(line.details)
     if line.type == "MapStateStarted":
@@ -210,18 +209,19 @@ def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[st
         place, action = resource.partition(":states:::")[2].split(":", 1)
         named = {"resourceType": place, "resource": action}
         return line.type, _member(line.type), {**named, **_of_integration(what, line, task, setting)}
-    family, arn = _family(resource, setting)
+    family, arn = _family(resource)
     kind, details = f"{family}{what}", _of_work(what, line, task, arn)
     return kind, None if kind == "LambdaFunctionStarted" else _member(kind), details
 
 
-def _family(resource: str, setting: Setting) -> tuple[str, str]:
+def _family(resource: str) -> tuple[str, str]:
     """What AWS calls the events of a task of this resource, and the ARN it is known by."""
     if ":activity:" in resource:
         return "Activity", resource
     if resource.startswith("arn:"):
         return "LambdaFunction", resource
-    return "LambdaFunction", f"arn:aws:lambda:{setting.region}:{setting.account}:function:{_shown(resource)}"
+    name, _, qualifier = function_of(resource).partition(QUALIFIED_BY)
+    return "LambdaFunction", arns.function(name, qualifier)
 
 
 def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[str, Json]:
@@ -235,8 +235,8 @@ def _of_work(what: str, line: Recorded, task: TaskData, resource: str) -> dict[s
 def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting) -> dict[str, Json]:
     if what == "Scheduled":
         is_invoked = "call" in line.details
-        call = jsontext.write(told(line.details, _value(task.input))) if is_invoked else task.input
-        return {"region": setting.region, "parameters": call, **_terms(line)}
+        call = jsontext.write(whole_call(line.details, _value(task.input))) if is_invoked else task.input
+        return {"region": arns.REGION, "parameters": call, **_terms(line)}
     if what == "Submitted" and "output" in line.details:
         is_invoked = read(setting.resources.get(line.step or "", "")).kind == INVOKE
         return _answered(line.details["output"], {"at": line.at} if is_invoked else {}, line, setting)
@@ -245,9 +245,9 @@ def _of_integration(what: str, line: Recorded, task: TaskData, setting: Setting)
     return {} if what in ("Started", "Submitted") else _fault(line.details)
 
 
-def _answered(given: Json, told: Mapping[str, Json], line: Recorded, setting: Setting) -> dict[str, Json]:
-    """What a service answered; of a function that was invoked, ``told`` says at least when."""
-    whole = result(given, told, setting.identity, line.details["task"]) if "at" in told else given
+def _answered(given: Json, details: Mapping[str, Json], line: Recorded, setting: Setting) -> dict[str, Json]:
+    """The output of a service. The output of ``lambda:invoke`` is wrapped; ``details`` then has at least the time."""
+    whole = result(given, details, setting.identity, line.details["task"]) if "at" in details else given
     return _payload("output", jsontext.write(whole))
 
 
@@ -290,7 +290,3 @@ def _kept(details: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
             yield name, ""
         elif name not in data:
             yield name, value
-
-
-def _shown(resource: str) -> str:
-    return function_of(resource).replace(QUALIFIED_BY, ":")

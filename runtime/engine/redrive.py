@@ -1,9 +1,9 @@
-"""Where an execution goes on that has ended without success: what of it is kept, and what is done once more.
+"""Redrive of an execution that has ended without success: which frames go on, and how.
 
-What stood when it ended stands still, and whatever has no end yet goes on: states do their work again, of a Parallel or
-a Map the branches and items that failed or were aborted, their retries counted anew. What cannot go on in its parts,
-since its results could not be joined, is done again as a whole. Source: AWS Step Functions developer guide, "Restarting
-state machine executions with redrive".
+The frames are kept as they were at the end. A frame goes on if it had not ended: its state does its work again, with
+its retries counted from 0. Of a Parallel or a Map only the failed and the aborted branches and items go on. A state
+whose children were not all kept does its work again as a whole, since it could not join their results. Source: AWS Step
+Functions developer guide, "Restarting state machine executions with redrive".
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from stepwell.runtime.engine.values import entries
 
 
 def unfinished(frames: Mapping[str, Frame]) -> Iterator[Frame]:
-    """The frames that go on by themselves, all of the frames given; who waits for children goes on with these."""
+    """The frames that go on by themselves.
+
+    ``frames`` must be complete. A frame with open children goes on with them.
+    """
     children = _children(frames)
     waiting = [frames[""]]
     while waiting:
@@ -32,7 +35,10 @@ def unfinished(frames: Mapping[str, Frame]) -> Iterator[Frame]:
 
 
 def go_on(run: Run, frame: Frame, number: int) -> Frame | None:
-    """Let a frame go on, by a number of its own; the frame, where its state is to do its work once more."""
+    """Let a frame go on. The frame to be entered again, or None when there is nothing more to do.
+
+    ``number`` is this redrive's number for the frame: the frame's entry holds it from now on.
+    """
     fresh = None
     if frame.waiting == execution.FOR_ENTRY:
         run.enter(frame)
@@ -45,13 +51,13 @@ def go_on(run: Run, frame: Frame, number: int) -> Frame | None:
         entry = entries.redriven(frame.entry, number)
         fresh = run.put(frame, entry=entry, entered_at=run.event.at, retries=(), open=0, begun=0, children=0)
         if frame.waiting == execution.FOR_RUN:
-            distributed.go_on(run, fresh)
+            distributed.ask_for_run(run, fresh)
             fresh = None
     return fresh
 
 
 def _children(frames: Mapping[str, Frame]) -> dict[str, list[Frame]]:
-    """What stands below each frame in the state that it is in, in order."""
+    """The children of each frame in its present state, in order."""
     found = defaultdict(list)
     for path, child in frames.items():
         parent = frames.get(parent_of(path)) if path else None
@@ -61,6 +67,6 @@ def _children(frames: Mapping[str, Frame]) -> dict[str, list[Frame]]:
 
 
 def _goes_on(parent: Frame, child: Frame) -> bool:
-    """Whether a child has begun and not ended; one that could not be begun is to begin."""
+    """True if a child has begun and not ended, or should have begun and could not."""
     is_early = child.waiting == execution.FOR_TURN and branch_of(child.path) >= parent.begun
     return child.waiting != execution.ENDED and not is_early

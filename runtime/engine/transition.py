@@ -1,7 +1,8 @@
-"""``transition(machine, execution, event)``: what becomes of an execution when something happens to it.
+"""``transition(machine, execution, event)``: the execution after an event, and what is to be done about it.
 
-Frozen values in, frozen values out; no clock, no dice. A flat work list enters states one after another, so a chain of
-ten thousand Pass states is a loop, not a recursion. A late or doubled event gives back the very execution it was given.
+Frozen values go in, frozen values come out; there is no clock and no dice. A flat work list enters states one after
+another, so a chain of ten thousand Pass states is a loop and no recursion. A late or doubled event changes nothing: the
+very execution that was given comes back.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from stepwell.runtime.engine import redrive
 from stepwell.runtime.engine.core import events, execution
 from stepwell.runtime.engine.core.commands import Command
 from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
+from stepwell.runtime.engine.core.faults import FramesMissing, QuotaExceeded
 from stepwell.runtime.engine.core.run import Run
-from stepwell.runtime.engine.core.view import FramesMissing, QuotaExceeded
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.states import distributed, task, wait
 from stepwell.runtime.engine.states import table as states
@@ -25,7 +26,7 @@ __all__ = ["FramesMissing", "Transition", "transition"]
 
 @dataclass(frozen=True)
 class Transition:
-    """The new execution (the old one is untouched), what is to be done, and the ledger's new lines."""
+    """The execution after the event (the one before is untouched), the commands, and the new lines of history."""
 
     execution: Execution
     commands: tuple[Command, ...] = ()
@@ -35,7 +36,7 @@ class Transition:
 def transition(
     machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits = LIMITS
 ) -> Transition:
-    """What becomes of an execution when this event happens to it. An event that fits nothing changes nothing.
+    """Apply an event to an execution. An event that does not match it changes nothing.
 
     Raises FramesMissing when the move needs children of a frame that ``before`` does not hold.
     """
@@ -48,11 +49,11 @@ def transition(
         _enter_all(run)
     except QuotaExceeded as fault:
         run.break_off(str(fault))
-    return Transition(run.result(), tuple(run.commands), tuple(run.history))
+    return Transition(run.result(), tuple(run.commands), tuple(run.ledger.lines))
 
 
 def _apply(run: Run, event: events.Event) -> bool:
-    """Let the event in: False when it fits nothing that stands."""
+    """Apply the event. False when no frame waits for it."""
     match event:
         case events.ExecutionStarted():
             return _start(run)
@@ -61,7 +62,7 @@ def _apply(run: Run, event: events.Event) -> bool:
         case events.ExecutionTimedOut():
             run.end(Status.TIMED_OUT, error="States.Timeout")
         case events.ExecutionRedriven():
-            _go_on(run, event)
+            _redrive(run, event)
         case events.TimerFired():
             return _fire(run, event)
         case events.TaskSucceeded() | events.TaskFailed():
@@ -71,31 +72,31 @@ def _apply(run: Run, event: events.Event) -> bool:
             with run.faults_of(frame):
                 task.settle(run, frame, event)
         case events.MapRunEnded():
-            return _end_run(run, event)
+            return _end_map_run(run, event)
         case _:
             raise TypeError(f"{type(event).__name__} is no event of the core")
     return True
 
 
 def _start(run: Run) -> bool:
-    if run.count:
+    if run.ledger.count:
         return False
-    run.record("ExecutionStarted")
+    run.ledger.record("ExecutionStarted")
     run.set_execution_timer()
-    run.enter(Frame(path="", state=run.machine.start_at, input=run.before.input))
+    run.enter(Frame(path="", state=run.view.machine.start_at, input=run.view.before.input))
     return True
 
 
-def _go_on(run: Run, event: events.ExecutionRedriven) -> None:
-    """Let everything go on that stands unfinished; the first of it that fails again may end the execution again."""
-    run.before = replace(run.before, redrives=event.count, redriven_at=event.at)
-    run.record("ExecutionRedriven", redriveCount=event.count)
+def _redrive(run: Run, event: events.ExecutionRedriven) -> None:
+    """Let every unfinished frame go on. The first one that fails again may end the execution again."""
+    run.view.before = replace(run.view.before, redrives=event.count, redriven_at=event.at)
+    run.ledger.record("ExecutionRedriven", redriveCount=event.count)
     run.set_execution_timer()
     number = 0
     for frame in redrive.unfinished(run.frames):
         if run.status != Status.IN_PROGRESS or run.frames.get(frame.path) is not frame:
             continue
-        number = max(number + 1, run.count)
+        number = max(number + 1, run.ledger.count)
         fresh = redrive.go_on(run, frame, number)
         if fresh is not None:
             _enter(run, fresh)
@@ -114,7 +115,7 @@ def _fire(run: Run, event: events.TimerFired) -> bool:
             wait.end(run, frame)
     elif frame.waiting == execution.FOR_RETRY:
         _enter(run, frame)
-    elif frame.waiting == execution.FOR_RUN:  # nobody here keeps map runs
+    elif frame.waiting == execution.FOR_RUN:  # only a caller that keeps no Map Runs lets this timer fire
         cause = "A Map in distributed mode cannot run in an Express workflow"
         run.fail(frame, "States.Runtime", cause)
     else:
@@ -122,7 +123,7 @@ def _fire(run: Run, event: events.TimerFired) -> bool:
     return True
 
 
-def _end_run(run: Run, event: events.MapRunEnded) -> bool:
+def _end_map_run(run: Run, event: events.MapRunEnded) -> bool:
     frame = run.frames.get(event.frame)
     if frame is None or (frame.waiting, frame.entry) != (execution.FOR_RUN, event.entry):
         return False
@@ -140,6 +141,6 @@ def _enter_all(run: Run) -> None:
 
 def _enter(run: Run, frame: Frame) -> None:
     """Let a state begin its work: on entry, or again after a retry's delay."""
-    state = run.state_of(frame)
+    state = run.view.state_of(frame)
     with run.faults_of(frame):
         states.ENTER[type(state)](run, frame, state)

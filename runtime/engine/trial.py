@@ -1,4 +1,4 @@
-"""One state tried by itself: a machine in which it stands alone, and what became of it when it ran.
+"""TestState: one state tried by itself, in a machine made for it, and the verdict on it.
 
 Source: TestState in AWS Step Functions' API reference, and "Testing state machines with TestState" in its guide.
 """
@@ -12,8 +12,8 @@ from typing import Any
 
 from stepwell.runtime.engine.core import commands, dataflow, events, execution, retry
 from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
-from stepwell.runtime.engine.core.run import Run
-from stepwell.runtime.engine.core.view import StateFault
+from stepwell.runtime.engine.core.faults import StateFault
+from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState, PassState, State, StateMachine, WorkState
 from stepwell.runtime.engine.states.items import items_of
 from stepwell.runtime.engine.transition import transition
@@ -24,9 +24,9 @@ Work = Callable[[commands.DispatchTask], "Result | Failure"]
 
 SUCCEEDED, FAILED, RETRIABLE, CAUGHT = "SUCCEEDED", "FAILED", "RETRIABLE", "CAUGHT_ERROR"
 ENTRY = 2
-"""The history id of the state's entry: what goes before is the start of the execution."""
+"""The history id of the state's entry: line 1 is the start of the execution."""
 ALONE = "State"
-"""The name of a state that was given without one."""
+"""The name of a state that has none of its own."""
 _FAULTS = ("TaskFailed", "TaskTimedOut", "EvaluationFailed")
 _OF_CONTAINERS = (
     *("Branches", "ItemProcessor", "Iterator", "ItemSelector", "ItemsPath", "Items", "MaxConcurrency", "Label"),
@@ -47,12 +47,12 @@ class Failure:
 
 
 TOO_MANY = Failure("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
-"""What becomes of a Map of which more items failed than it tolerates."""
+"""The failure of a Map with more failed items than it tolerates."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a state is tried with; ``retries`` is how often its Retry has struck before."""
+    """The input, the variables and the retries so far of the state to be tried."""
 
     input: Json
     variables: Mapping[str, Json] = field(default_factory=dict)
@@ -61,7 +61,10 @@ class Given:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of the state; ``data`` is its data on the way, by the names that AWS has for them."""
+    """The outcome of the state.
+
+    ``data`` has its data at each step of processing, by AWS's names (``inspectionData``).
+    """
 
     status: str
     output: Json = None
@@ -73,12 +76,15 @@ class Verdict:
 
 
 def found(definition: Mapping[str, Json], name: str) -> Json:
-    """The state of this name in a machine, wherever it stands; None when there is none."""
+    """The state of this name in a machine or in the machines inside it; None when there is none."""
     return next((state for own, state in _states(definition) if own == name), None)
 
 
 def alone(state: Mapping[str, Json], name: str, language: str | None, stand_in: str | None) -> dict[str, Json]:
-    """A machine of this state, with something to go to. ``stand_in``: the function in place of its own work."""
+    """A machine of this state and of its targets, as Succeed states.
+
+    ``stand_in`` names a function that replaces the work of a Task, a Parallel or a Map.
+    """
     if stand_in is not None and state.get("Type") in ("Task", "Parallel", "Map"):
         state = _mocked(state, stand_in)
     targets = {target: {"Type": "Succeed"} for target in _targets(state) if target != name}
@@ -87,20 +93,22 @@ def alone(state: Mapping[str, Json], name: str, language: str | None, stand_in: 
 
 
 def tried(machine: StateMachine, before: Execution, given: Given, work: Work, limits: EngineLimits) -> Verdict:
-    """What becomes of the machine's first state with what is given; ``work`` does what a Task asks for."""
+    """The verdict on the machine's first state. ``work`` answers the tasks that it dispatches."""
     state = machine.states[machine.start_at]
     result: list[Json] = []
 
-    def noted(task: commands.DispatchTask) -> Result | Failure:
+    def recorded(task: commands.DispatchTask) -> Result | Failure:
         outcome = work(task)
         result.extend([outcome.value] if isinstance(outcome, Result) else [])
         return outcome
 
     frame = _frame(state, given, before.started_at)
-    lines, asked, ended = _moved(machine, before, frame, noted, limits)
-    verdict = _judged(state, lines, asked, ended)
-    run = Run(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
-    return replace(verdict, data=dict(_data(run, frame, state, result)), details=_details(state, frame, verdict, asked))
+    lines, issued, ended = _moved(machine, before, frame, recorded, limits)
+    verdict = _judged(state, lines, issued, ended)
+    view = View(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
+    return replace(
+        verdict, data=dict(_data(view, frame, state, result)), details=_details(state, frame, verdict, issued)
+    )
 
 
 def names_inside(state: Mapping[str, Json]) -> set[str]:
@@ -112,53 +120,56 @@ def names_inside(state: Mapping[str, Json]) -> set[str]:
 def map_data(
     machine: StateMachine, before: Execution, given: Given, read: Json, limits: EngineLimits
 ) -> dict[str, Json]:
-    """What a Map makes of its fields, by AWS's names, as far as that can be told. ``read`` is what its reader read."""
+    """The data of a Map's fields, by AWS's names, up to the first that faults. ``read`` is the data from its reader."""
     state = machine.states[machine.start_at]
     assert isinstance(state, MapState) and state.concurrency is not None
     frame = _frame(state, given, before.started_at)
-    run = Run(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
+    view = View(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
     found: dict[str, Json] = {}
     with suppress(StateFault):
-        found |= _bounds(run, frame, state)
-        items = _pointed(state, read) if read is not None else _listed(run, frame, state)
+        found |= _bounds(view, frame, state)
+        items = _pointed(state, read) if read is not None else _listed(view, frame, state)
         found |= {} if state.is_jsonata or items is None else _item_data(state, items, read is not None)
         if items is not None and state.selector is not None:
             found["afterItemSelector"] = [
-                dataflow.item_input(run, frame, state, index, item) for index, item in enumerate(items)
+                dataflow.item_input(view, frame, state, index, item) for index, item in enumerate(items)
             ]
         found["items"] = items
     return found
 
 
 def is_too_much(data: dict[str, Json], failures: int) -> bool:
-    """Whether so many failures are more than a Map tolerates; where it says nothing of them, none are too many."""
+    """True if a Map does not tolerate this number of failures. A Map without a tolerated number tolerates any.
+
+    ``data`` is the result of :func:`map_data`; its member ``items`` is taken out.
+    """
     items = data.pop("items", None) or []
     percentage = data.get("toleratedFailurePercentage")
     is_over_share = percentage is not None and bool(items) and 100 * failures / len(items) > percentage
     return is_over_share or failures > int(data.get("toleratedFailureCount", failures))
 
 
-def _bounds(run: Run, frame: Frame, state: MapState) -> Iterator[tuple[str, Json]]:
-    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
+def _bounds(view: View, frame: Frame, state: MapState) -> Iterator[tuple[str, Json]]:
+    scope = view.scope(frame, dataflow.effective_input(view, frame, state))
     assert state.concurrency is not None
-    yield "maxConcurrency", dataflow.number(run, frame, state.concurrency, scope, whole=True)
+    yield "maxConcurrency", dataflow.number(view, frame, state.concurrency, scope, whole=True)
     if state.distribution is not None:
         count, percentage = state.distribution.tolerated_count, state.distribution.tolerated_percentage
         if count is not None:
-            yield "toleratedFailureCount", dataflow.number(run, frame, count, scope, whole=True)
+            yield "toleratedFailureCount", dataflow.number(view, frame, count, scope, whole=True)
         if percentage is not None:
-            yield "toleratedFailurePercentage", dataflow.number(run, frame, percentage, scope)
+            yield "toleratedFailurePercentage", dataflow.number(view, frame, percentage, scope)
 
 
-def _listed(run: Run, frame: Frame, state: MapState) -> Json:
-    """The items that a Map takes from its own data; None where a reader would read them."""
+def _listed(view: View, frame: Frame, state: MapState) -> Json:
+    """The items that a Map takes from its own data; None when it has a reader."""
     if state.distribution is not None and state.distribution.reader is not None:
         return None
-    return items_of(run, frame, state, dataflow.effective_input(run, frame, state))
+    return items_of(view, frame, state, dataflow.effective_input(view, frame, state))
 
 
 def _pointed(state: MapState, read: Json) -> Json:
-    """The items in what a reader read."""
+    """The items at ItemsPointer in the data from a reader; None when there is no list."""
     assert state.distribution is not None
     for name in state.distribution.reader_config.get("ItemsPointer", "").split("/")[1:]:
         member = name.replace("~1", "/").replace("~0", "~")
@@ -181,7 +192,7 @@ def _states(machine: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def _mocked(state: Mapping[str, Json], stand_in: str) -> dict[str, Json]:
-    """The state as a Task of another function: what goes before and after its work stays."""
+    """The state as a Task of another function. The fields that apply before and after its work stay."""
     dropped = {*_OF_CONTAINERS, *(("Parameters",) if state["Type"] == "Map" else ())}
     kept = {name: value for name, value in state.items() if name not in dropped}
     return {**kept, "Type": "Task", "Resource": stand_in}
@@ -213,22 +224,25 @@ def _frame(state: State, given: Given, at: int) -> Frame:
 def _moved(
     machine: StateMachine, before: Execution, frame: Frame, work: Work, limits: EngineLimits
 ) -> tuple[list[HistoryEvent], list[commands.Command], Execution]:
-    """The lines, the commands and the end of a move that begins with the state's entry, its waits cut short."""
+    """The lines of history, the commands and the execution in the end. Waits take no time.
+
+    The first event is the timer of a retry: it lets the state do its work without a new entry.
+    """
     lines: list[HistoryEvent] = []
-    asked: list[commands.Command] = []
+    issued: list[commands.Command] = []
     value = replace(before, frames={"": frame}, history_count=ENTRY)
     event: events.Event | None = events.TimerFired(value.started_at, 0, "", ENTRY, sum(frame.retries))
     while event is not None:
         move = transition(machine, value, event, limits)
         value = move.execution
         lines += move.history
-        asked += move.commands
+        issued += move.commands
         event = _following(move.commands, work, value.started_at)
-    return lines, asked, value
+    return lines, issued, value
 
 
-def _following(asked: Sequence[commands.Command], work: Work, at: int) -> events.Event | None:
-    for command in asked:
+def _following(issued: Sequence[commands.Command], work: Work, at: int) -> events.Event | None:
+    for command in issued:
         if isinstance(command, commands.DispatchTask):
             outcome, place = work(command), (at, 0, command.frame, command.entry, 0)
             if isinstance(outcome, Failure):
@@ -240,11 +254,11 @@ def _following(asked: Sequence[commands.Command], work: Work, at: int) -> events
 
 
 def _judged(
-    state: State, lines: Sequence[HistoryEvent], asked: Sequence[commands.Command], ended: Execution
+    state: State, lines: Sequence[HistoryEvent], issued: Sequence[commands.Command], ended: Execution
 ) -> Verdict:
     fault = next((line.details for line in lines if line.type in _FAULTS), {})
     error, cause = fault.get("error"), fault.get("cause")
-    if any(isinstance(one, commands.SetTimer) and one.kind == commands.RETRY for one in asked):
+    if any(isinstance(one, commands.SetTimer) and one.kind == commands.RETRY for one in issued):
         return Verdict(RETRIABLE, error=error, cause=cause)
     left = next((line for line in lines if line.step == state.name and line.type.endswith("StateExited")), None)
     if left is None:
@@ -254,40 +268,40 @@ def _judged(
     return Verdict(status, left.details["output"], error, cause, next(entered, None))
 
 
-def _details(state: State, frame: Frame, verdict: Verdict, asked: Sequence[commands.Command]) -> dict[str, Json]:
-    """Which Retry or Catch took the error."""
+def _details(state: State, frame: Frame, verdict: Verdict, issued: Sequence[commands.Command]) -> dict[str, Json]:
+    """The index of the Retry or Catch that took the error, and the retry's delay in whole seconds."""
     if not isinstance(state, WorkState) or verdict.error is None:
         return {}
     takers = [one.error_equals for one in (state.retriers if verdict.status == RETRIABLE else state.catchers)]
     index = next((n for n, names in enumerate(takers) if retry.matches(names, verdict.error)), None)
     if verdict.status == CAUGHT:
         return {"catchIndex": index}
-    timers = (one.delay_seconds for one in asked if isinstance(one, commands.SetTimer))
+    timers = (one.delay_seconds for one in issued if isinstance(one, commands.SetTimer))
     return {"retryIndex": index, "retryBackoffIntervalSeconds": round(next(timers))} if index is not None else {}
 
 
-def _data(run: Run, frame: Frame, state: State, result: Sequence[Json]) -> Iterator[tuple[str, Json]]:
-    """The state's data on the way, as far as it came; what cannot be taken is told by the verdict."""
+def _data(view: View, frame: Frame, state: State, result: Sequence[Json]) -> Iterator[tuple[str, Json]]:
+    """The state's data at each step, up to the first field that faults; the verdict reports the fault."""
     yield "input", frame.input
     yield "variables", dict(frame.variables)
     try:
         if not state.is_jsonata:
-            yield "afterInputPath", dataflow.effective_input(run, frame, state)
+            yield "afterInputPath", dataflow.effective_input(view, frame, state)
         if isinstance(state, WorkState | PassState) and state.parameters is not None:
             name = "afterArguments" if state.is_jsonata else "afterParameters"
-            yield name, dataflow.arguments(run, frame, state)
+            yield name, dataflow.arguments(view, frame, state)
         if result:
-            yield from _after(run, frame, state, result[0])
+            yield from _after(view, frame, state, result[0])
     except StateFault:
         return
 
 
-def _after(run: Run, frame: Frame, state: State, result: Json) -> Iterator[tuple[str, Json]]:
+def _after(view: View, frame: Frame, state: State, result: Json) -> Iterator[tuple[str, Json]]:
     yield "result", result
     if not isinstance(state, WorkState) or state.is_jsonata:
         return
     if state.result_selector is not None:
-        result = run.evaluate(state.result_selector, frame, run.scope(frame, result))
+        result = view.evaluate(state.result_selector, frame, view.scope(frame, result))
         yield "afterResultSelector", result
-    placed = frame.input if state.result_path is None else run.placed(state.result_path, frame.input, result)
+    placed = frame.input if state.result_path is None else dataflow.placed(state.result_path, frame.input, result)
     yield "afterResultPath", placed

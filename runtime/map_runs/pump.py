@@ -29,9 +29,8 @@ from stepwell.functions.errors import PayloadTooLarge
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution
 from stepwell.runtime.engine.core.execution import FOR_RUN
-from stepwell.runtime.engine.core.view import Standing, StateFault
-from stepwell.runtime.engine.states import distributed
-from stepwell.runtime.engine.states.distributed import Plan
+from stepwell.runtime.engine.core.faults import StateFault
+from stepwell.runtime.engine.states.distributed import DistributedMap, Plan
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
@@ -91,8 +90,8 @@ def pump(row: Execution, frame: str, entry: int, house: House) -> Pumped | None:
     if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
         return None
     at = queries.now()
-    standing = Standing(house.workflows.machine(row.version_id), before, events.Event(at, house.seed), house.limits)
-    work = _Pump(row, house, standing, place)
+    machine, event = house.workflows.machine(row.version_id), events.Event(at, house.seed)
+    work = _Pump(row, house, DistributedMap(machine, before, event, place, house.limits), at)
     try:
         work.go(ended)
     except StateFault as fault:
@@ -110,13 +109,14 @@ def pump(row: Execution, frame: str, entry: int, house: House) -> Pumped | None:
 class _Pump:
     """One pump of one run, inside its transaction."""
 
-    def __init__(self, row: Execution, house: House, standing: Standing, frame: execution.Frame) -> None:
+    def __init__(self, row: Execution, house: House, map_: DistributedMap, at: int) -> None:
         self.row = row
         self.house = house
-        self.standing = standing
-        self.frame = frame
+        self.map = map_
+        self.frame = map_.frame
+        self.at = at
         self.done = Pumped()
-        self.run: MapRun | None = _running(row.id, frame)
+        self.run: MapRun | None = _running(row.id, self.frame)
 
     def go(self, ended: Sequence[int]) -> None:
         """Count, begin, and end the run when it is over. Raises what may go wrong with a run."""
@@ -137,7 +137,7 @@ class _Pump:
 
     def close(self, error: str | None, cause: str | None, output: Json = None) -> None:
         """End the run: what of it still goes on is stopped by the sweep."""
-        at, seed = self.standing.event.at, self.house.seed
+        at, seed = self.at, self.house.seed
         self.done.event = events.MapRunEnded(at, seed, self.frame.path, self.frame.entry, output, error, cause)
         if self.run is not None:
             self.run.status = SUCCEEDED if error is None else FAILED
@@ -152,7 +152,7 @@ class _Pump:
 
     def _begin(self) -> MapRun:
         """Make the run. Raises StateFault."""
-        plan = distributed.plan(self.standing, self.frame)
+        plan = self.map.plan()
         earlier = MapRun.select(fn.MAX(MapRun.base + MapRun.begun)).where(
             MapRun.execution_id == self.row.id, MapRun.frame == self.frame.path, MapRun.entry == self.frame.entry
         )
@@ -170,7 +170,7 @@ class _Pump:
             total=0,
             unread=0,
             base=earlier.scalar() or 0,
-            created_at=self.standing.event.at,
+            created_at=self.at,
         ).execute()
         self.run = MapRun.get_by_id(identity)
         item_reader.begin(plan, self.house.artifacts, identity)
@@ -181,7 +181,7 @@ class _Pump:
 
     def _redrive(self, run: MapRun) -> MapRun:
         """Have the run go on. Raises StateFault."""
-        redrive.begin(run, self.frame.entry, self.standing.event.at)
+        redrive.begin(run, self.frame.entry, self.at)
         self.run = run
         self._tell("MapRunRedriven", run, redriveCount=run.redrives)
         return run
@@ -245,7 +245,7 @@ class _Pump:
         return len(found)
 
     def _fill_anew(self, run: MapRun, plan: Plan, room: int) -> None:
-        latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.standing.event.at)
+        latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.at)
         machine = self.house.workflows.machine(run.version_id)
         for given, size, offset in self._inputs(run, plan, room):
             parent = f"{RUN_PREFIX}{run.id}:{run.base + run.begun}"
@@ -281,7 +281,7 @@ class _Pump:
         if not read:
             raise ReaderFault("The items are fewer than they were when the run began")
         items = [(item.value, item.told()) for item in read]
-        made = distributed.inputs(self.standing, self.frame, plan, run.next, items)
+        made = self.map.inputs(plan, run.next, items)
         if plan.is_batched and len(made) > 1 and run.next + len(read) < run.total:
             made.pop()
         taken, ways = 0, []
@@ -317,7 +317,7 @@ class _Pump:
         try:
             return result_writer.as_value(children, plan.writer_config, self.house.limits.payload)
         except result_writer.TooMuch:
-            raise self.standing.too_large(self.frame) from None
+            raise self.map.too_large() from None
 
 
 def ask_again(execution_id: str) -> bool:

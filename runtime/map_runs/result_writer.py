@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stepwell.db.models import Execution
-from stepwell.runtime.engine.core.view import timestamp
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.engine.values.times import timestamp
 from stepwell.runtime.moves.completion import described
 
 Json = Any

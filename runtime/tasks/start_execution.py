@@ -18,11 +18,11 @@ from stepwell.functions.errors import StepwellError
 from stepwell.functions.errors.step_functions import AwsError
 from stepwell.runtime.aws.step_functions.executions import target_of
 from stepwell.runtime.engine.core import invocations
-from stepwell.runtime.engine.core.view import timestamp
 from stepwell.runtime.engine.definition.resources import NESTED, SYNC
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.engine.values.times import timestamp
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.invoker import Outcome
 from stepwell.runtime.moves import completion

@@ -22,7 +22,7 @@ from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.trial import Failure, Given, Result
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.arns import Home
+from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.in_memory import Own
@@ -75,7 +75,7 @@ class WireTrials:
         return None if text is None or kind != "JSON" else self._read(text)
 
     def _loaded(self, document: dict[str, Json]) -> StateMachine:
-        return load(self._compiled(document), (), self._workflows.aliases, Home(REGION, ACCOUNT, ROLE))
+        return load(self._compiled(document), (), self._workflows.aliases, Deployment(REGION, ACCOUNT, ROLE))
 
     def _state(self, wanted: Trial) -> tuple[dict[str, Json], str, str | None]:
         """The state to try, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""
@@ -116,7 +116,7 @@ class WireTrials:
         identity = str(uuid.uuid4())
         with database.connection_context():
             now = queries.now()
-        return Execution(identity, identity, "TestState", given, now, told=told)
+        return Execution(identity, identity, "TestState", given, now, context_overrides=told)
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The function itself, run once."""

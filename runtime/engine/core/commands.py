@@ -1,4 +1,4 @@
-"""What the core asks for, imperative. The one place that does it is ``runtime/executions.py``."""
+"""Commands: what the core asks for, in the imperative. Only ``runtime/executions.py`` carries them out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class DispatchTask:
     retry: int
     timeout_seconds: float | None
     token: str | None = None
-    """What answers the task when it is not its handler's return that does."""
+    """The task token, where an answer with this token ends the task and its handler's return does not."""
     heartbeat_seconds: float | None = None
-    """For how long whoever is to answer may be silent."""
+    """The longest time between two heartbeats."""
     is_polled: bool = False
-    """Whether no worker of ours runs it: somebody outside asks for it."""
+    """True if a poller outside takes the task, and no worker of ours."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class FailTask:
 
 @dataclass(frozen=True)
 class HoldTask:
-    """The attempt failed, and the user's Retry will have the task claimed again when a timer fires."""
+    """The attempt failed. The task waits for the timer of a Retry, and will be claimed again."""
 
     number: int
     retry: int
@@ -57,7 +57,7 @@ class HoldTask:
 
 @dataclass(frozen=True)
 class SetTimer:
-    """Fire ``TimerFired(frame, entry, number)``, or ``ExecutionTimedOut``, so many seconds from now."""
+    """Fire ``TimerFired(frame, entry, number)``, or ``ExecutionTimedOut``, after ``delay_seconds``."""
 
     kind: str
     frame: str
@@ -68,7 +68,7 @@ class SetTimer:
 
 @dataclass(frozen=True)
 class CancelFrames:
-    """Nothing below this frame shall go on: its tasks, timers and frames end."""
+    """Cancel everything below this frame: tasks, timers and frames."""
 
     frame: str
 

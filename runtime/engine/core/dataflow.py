@@ -1,8 +1,8 @@
-"""What a state works on, and what becomes of its result: the fields for data, in the order in which AWS takes them.
+"""The data of a state: its input, its work's arguments, its output. Fields are applied in AWS's order.
 
 JSONPath: InputPath, Parameters, the work, ResultSelector, Assign, ResultPath, OutputPath. JSONata: Arguments, the
-work, Assign and Output. Assign sees the variables as they were before. Source: AWS Step Functions developer guide,
-"Processing input and output" and "Passing data between states with variables".
+work, Assign and Output. Assign sees the variables as they were before the state. Source: AWS Step Functions developer
+guide, "Processing input and output" and "Passing data between states with variables".
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from stepwell.runtime.engine.core.execution import Frame
-from stepwell.runtime.engine.core.view import Standing, StateFault
+from stepwell.runtime.engine.core.faults import StateFault
+from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import Catcher, MapState, PassState, State, WorkState
 from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field, Jsonata, PayloadTemplate, Reference
+from stepwell.runtime.engine.language.paths import Path, PathMissing
 from stepwell.runtime.engine.language.scope import Scope
 
 Json = Any
 Assigned = Mapping[str, Json]
 
 FROM_STATE: Mapping[str, Json] = MappingProxyType({"Source": "STATE_DATA"})
-"""What ``$$.Map.Item`` tells of an item of the state's own data. Source: developer guide, "Context object"."""
+"""The member of ``$$.Map.Item`` for an item of the state's own data. Source: developer guide, "Context object"."""
 
 
 class Ending(Protocol):
-    """What may say how a state ends: the state itself, or one of its choices."""
+    """The fields that say how a state ends. The state itself has them, and each of its choices."""
 
     @property
     def output(self) -> Field | None: ...
@@ -34,40 +36,46 @@ class Ending(Protocol):
     def assign(self) -> Field | None: ...
 
 
-def effective_input(run: Standing, frame: Frame, state: State) -> Json:
-    """JSONPath's input after InputPath; JSONata's input."""
-    return frame.input if state.is_jsonata else run.taken(state.input_path, frame, frame.input, "InputPath")
+def effective_input(view: View, frame: Frame, state: State) -> Json:
+    """The input after InputPath; in JSONata the input itself. Raises StateFault."""
+    return frame.input if state.is_jsonata else view.select(state.input_path, frame, frame.input, "InputPath")
 
 
-def arguments(run: Standing, frame: Frame, state: WorkState | PassState, **context: Json) -> Json:
-    """What the work is given: Parameters or Arguments, or else the effective input."""
-    value = effective_input(run, frame, state)
+def arguments(view: View, frame: Frame, state: WorkState | PassState, **context: Json) -> Json:
+    """The arguments of the work: Parameters or Arguments, or else the effective input. Raises StateFault.
+
+    ``context`` adds members to the context object.
+    """
+    value = effective_input(view, frame, state)
     if state.parameters is None:
         return value
     if value is None and isinstance(state.parameters, PayloadTemplate) and state.parameters.template.reads_input():
         raise StateFault("States.Runtime", aws_messages.NO_INPUT)
-    scope = run.scope(frame, value)
+    scope = view.scope(frame, value)
     if context:
         scope = scope.with_context(context)
-    return run.evaluate(state.parameters, frame, scope)
+    return view.evaluate(state.parameters, frame, scope)
 
 
 def item_input(
-    run: Standing, frame: Frame, state: MapState, index: int, item: Json, told: Mapping[str, Json] = FROM_STATE
+    view: View, frame: Frame, state: MapState, index: int, item: Json, more: Mapping[str, Json] = FROM_STATE
 ) -> Json:
-    """What an item of a Map is handed to its processor as. ``told`` is what ``$$.Map.Item`` has beside it."""
+    """The input of a Map's processor for one item. ``more`` adds members to ``$$.Map.Item``. Raises StateFault."""
     if state.selector is None:
         return item
-    scope = run.scope(frame, effective_input(run, frame, state))
-    context = {"Map": {"Item": {"Index": index, "Value": item, **told}}}
-    selected = run.evaluate(state.selector, frame, scope.with_context(context))
-    run.check_size(selected, frame)
+    scope = view.scope(frame, effective_input(view, frame, state))
+    context = {"Map": {"Item": {"Index": index, "Value": item, **more}}}
+    selected = view.evaluate(state.selector, frame, scope.with_context(context))
+    view.check_size(selected, frame)
     return selected
 
 
-def number(run: Standing, frame: Frame, field: Field, scope: Scope, *, above: bool = False, whole: bool = False) -> Any:
-    """A field's number, from 0 on (``above``: above it). Raises StateFault."""
-    value: Any = run.evaluate(field, frame, scope, "integer" if whole else "number")
+def number(view: View, frame: Frame, field: Field, scope: Scope, *, above: bool = False, whole: bool = False) -> Any:
+    """The number that a field gives: 0 or more, with ``above`` more than 0, with ``whole`` an integer.
+
+    Raises StateFault.
+    """
+    value: Any = view.evaluate(field, frame, scope, "integer" if whole else "number")
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if is_number and (value > 0 or (value == 0 and not above)):
         return value
@@ -78,51 +86,62 @@ def number(run: Standing, frame: Frame, field: Field, scope: Scope, *, above: bo
 
 
 def unfit(frame: Frame, field: Field, wanted: str, value: Json) -> StateFault:
-    """A field gives what it must not."""
+    """The fault for a field with a value of the wrong kind. ``wanted`` says what the field must give."""
     error = "States.QueryEvaluationError" if isinstance(field, Jsonata) else "States.Runtime"
     return StateFault(error, f"The field '{field.name}' must give {wanted}, not {aws_messages.shown(value)[:100]}")
 
 
-def passed(run: Standing, frame: Frame, state: State, value: Json, ending: Ending) -> tuple[Json, Assigned]:
-    """The output and the variables of a state without a result: its effective input goes on."""
+def passed(view: View, frame: Frame, state: State, value: Json, ending: Ending) -> tuple[Json, Assigned]:
+    """The output and the new variables of a state without a result: it passes its effective input on.
+
+    Raises StateFault.
+    """
     if ending.output is None and ending.assign is None:
-        return (value if state.is_jsonata else run.taken(state.output_path, frame, value, "OutputPath")), {}
-    scope = run.scope(frame, value)
-    assigned = _assigned(run, ending.assign, frame, scope)
+        return (value if state.is_jsonata else view.select(state.output_path, frame, value, "OutputPath")), {}
+    scope = view.scope(frame, value)
+    assigned = _assigned(view, ending.assign, frame, scope)
     if state.is_jsonata:
-        return (value if ending.output is None else run.evaluate(ending.output, frame, scope)), assigned
-    return run.taken(state.output_path, frame, value, "OutputPath"), assigned
+        return (value if ending.output is None else view.evaluate(ending.output, frame, scope)), assigned
+    return view.select(state.output_path, frame, value, "OutputPath"), assigned
 
 
-def finished(run: Standing, frame: Frame, state: WorkState | PassState, result: Json) -> tuple[Json, Assigned]:
-    """The output and the variables of a state that has a result."""
+def finished(view: View, frame: Frame, state: WorkState | PassState, result: Json) -> tuple[Json, Assigned]:
+    """The output and the new variables of a state with a result. Raises StateFault."""
     if state.is_jsonata:
-        scope = run.scope(frame, frame.input, result=result)
-        output = result if state.output is None else run.evaluate(state.output, frame, scope)
-        return output, _assigned(run, state.assign, frame, scope)
+        scope = view.scope(frame, frame.input, result=result)
+        output = result if state.output is None else view.evaluate(state.output, frame, scope)
+        return output, _assigned(view, state.assign, frame, scope)
     assigned: Assigned = {}
     if state.assign is not None:
-        assigned = _assigned(run, state.assign, frame, run.scope(frame, result))
+        assigned = _assigned(view, state.assign, frame, view.scope(frame, result))
     if isinstance(state, WorkState) and state.result_selector is not None:
-        result = run.evaluate(state.result_selector, frame, run.scope(frame, result))
-    output = frame.input if state.result_path is None else run.placed(state.result_path, frame.input, result)
-    return run.taken(state.output_path, frame, output, "OutputPath"), assigned
+        result = view.evaluate(state.result_selector, frame, view.scope(frame, result))
+    output = frame.input if state.result_path is None else placed(state.result_path, frame.input, result)
+    return view.select(state.output_path, frame, output, "OutputPath"), assigned
 
 
-def caught(run: Standing, frame: Frame, state: State, catcher: Catcher, error: Json) -> tuple[Json, Assigned]:
-    """The output and the variables of a state whose error a catcher takes."""
+def caught(view: View, frame: Frame, state: State, catcher: Catcher, error: Json) -> tuple[Json, Assigned]:
+    """The output and the new variables of a state whose error a catcher takes. Raises StateFault."""
     if state.is_jsonata:
-        scope = run.scope(frame, frame.input, errorOutput=error)
-        output = error if catcher.output is None else run.evaluate(catcher.output, frame, scope)
-        return output, _assigned(run, catcher.assign, frame, scope)
-    assigned = _assigned(run, catcher.assign, frame, run.scope(frame, error))
+        scope = view.scope(frame, frame.input, errorOutput=error)
+        output = error if catcher.output is None else view.evaluate(catcher.output, frame, scope)
+        return output, _assigned(view, catcher.assign, frame, scope)
+    assigned = _assigned(view, catcher.assign, frame, view.scope(frame, error))
     path = catcher.result_path
-    return (frame.input if path is None else run.placed(path, frame.input, error)), assigned
+    return (frame.input if path is None else placed(path, frame.input, error)), assigned
 
 
-def _assigned(run: Standing, field: Field | None, frame: Frame, scope: Scope) -> Assigned:
+def placed(path: Path, document: Json, value: Json) -> Json:
+    """The document with a value at ResultPath. Raises StateFault."""
+    try:
+        return path.put(document, value)
+    except PathMissing:
+        raise StateFault("States.ResultPathMatchFailure", aws_messages.no_step(path, document)) from None
+
+
+def _assigned(view: View, field: Field | None, frame: Frame, scope: Scope) -> Assigned:
     if field is None:
         return {}
-    values = run.evaluate(field, frame, scope)
-    run.check_size(values, frame)
+    values = view.evaluate(field, frame, scope)
+    view.check_size(values, frame)
     return dict(values)

@@ -1,7 +1,7 @@
-"""Facts that enter the core, past tense. Each carries its time (``at``, milliseconds since the epoch) and its chance.
+"""Events: facts that enter the core, in the past tense. Each carries its time and its random seed.
 
 An event about a frame names the frame's path, the entry into its state and, for a task, the attempt: what does not
-match all of them is late or doubled and changes nothing.
+match all of them is late or doubled, and changes nothing.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ Json = Any
 
 @dataclass(frozen=True)
 class Event:
+    """``at`` is in milliseconds since the epoch."""
+
     at: int
     seed: int
-    """64 random bits: the only chance a transition has."""
+    """64 random bits: all randomness of a transition comes from them."""
 
 
 @dataclass(frozen=True)
 class ExecutionStarted(Event):
-    """Somebody asked for it."""
+    """A caller has started the execution."""
 
 
 @dataclass(frozen=True)
 class ExecutionCancelled(Event):
-    """Somebody wants it to stop, and may have said why."""
+    """A caller has stopped the execution, and may have given an error and a cause."""
 
     error: str | None = None
     cause: str | None = None
@@ -34,7 +36,7 @@ class ExecutionCancelled(Event):
 
 @dataclass(frozen=True)
 class ExecutionRedriven(Event):
-    """Somebody wants an execution that has ended to go on where it stood, for the ``count``-th time."""
+    """A caller lets an execution that has ended go on from where it stood, for the ``count``-th time."""
 
     count: int
 
@@ -62,7 +64,7 @@ class TaskFailed(Event):
 
 @dataclass(frozen=True)
 class TimerFired(Event):
-    """A due time has come. ``number`` tells one timer of a visit from the next: how often the state was retried."""
+    """A timer is due. ``number`` is how often the state had been retried when the timer was set."""
 
     frame: str
     entry: int
@@ -76,7 +78,7 @@ class ExecutionTimedOut(Event):
 
 @dataclass(frozen=True)
 class MapRunEnded(Event):
-    """The executions of a Map in distributed mode have ended, or are not to go on: an output, or an error."""
+    """The Map Run of a Map in distributed mode has ended, with an output or an error."""
 
     frame: str
     entry: int

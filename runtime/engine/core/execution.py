@@ -1,4 +1,4 @@
-"""Where an execution stands, as a value."""
+"""An execution as a value: its status, and the frames in which it stands."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ Json = Any
 
 FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN = "task", "retry", "timer", "children", "turn"
 FOR_RUN, FOR_ENTRY, FOR_WORK, ENDED = "run", "entry", "work", "ended"
-"""What a frame waits for. FOR_ENTRY and FOR_WORK do not outlast a move, but where an execution has ended with it."""
+"""What a frame waits for. FOR_ENTRY and FOR_WORK last beyond a transition only where that transition ended the
+execution."""
 
 
 @dataclass(frozen=True)
 class Frame:
     """One place where an execution stands: the root, a branch of a Parallel, or an item of a Map.
 
-    ``path`` tells where: "" is the root, "5.0" branch 0 of the Parallel that was entered at history id 5,
-    "5.0/9.2" branch 2 of one inside it. ``entry`` tells which time: the history id of the entry into ``state``
-    (:func:`entered`), and above it, where that was redriven, a number of the redrive's own.
+    ``path`` names the place: "" is the root, "5.0" is branch 0 of the Parallel that was entered at history id 5,
+    "5.0/9.2" is branch 2 of a Parallel inside that branch. ``entry`` names the visit of ``state``: the history id of
+    the entry, and in higher bits the number of its last redrive (see ``values/entries.py``). ``entered_at`` is in
+    milliseconds since the epoch.
     """
 
     path: str
@@ -32,25 +34,29 @@ class Frame:
     entered_at: int = 0
     waiting: str = FOR_WORK
     attempt: int = 0
-    """The claim whose result counts: the task row's, put here by whoever loads the frame."""
+    """The attempt whose result counts. Whoever loads the frame takes it from the task's row."""
     retries: tuple[int, ...] = ()
-    """How often each retrier has struck in this visit."""
+    """How often each retrier has granted a retry in this visit."""
     open: int = 0
     """How many children have not ended."""
     begun: int = 0
-    """How many children have begun: of a Map some may wait for their turn."""
+    """How many children have begun. The others, items of a Map, wait for their turn."""
     children: int = 0
     """How many children there are."""
     output: Json = None
     variables: Mapping[str, Json] = field(default_factory=dict)
-    """What was assigned in this frame; what its ancestors hold is seen as well."""
+    """The variables assigned in this frame. Expressions see those of its ancestors as well."""
     item: Json = None
-    """Of an item of a Map: the item itself, which ``$$.Map.Item.Value`` shows."""
+    """The item itself where the frame is an item of a Map; ``$$.Map.Item.Value`` shows it."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One run. ``frames``: at least the event's frame, its ancestors, and the children of those with one left open."""
+    """One run of a state machine. Times are in milliseconds since the epoch.
+
+    ``frames`` holds at least the event's frame, its ancestors, and all children of each ancestor that has one open
+    child left. A transition that needs more of them raises FramesMissing.
+    """
 
     id: str
     name: str
@@ -65,13 +71,13 @@ class Execution:
     cause: str | None = None
     redrives: int = 0
     redriven_at: int | None = None
-    told: Mapping[str, Json] = field(default_factory=dict)
-    """What its context object says whatever is known: of a state that is tried, not run."""
+    context_overrides: Mapping[str, Json] = field(default_factory=dict)
+    """Members of the context object that override the execution's own. Only TestState gives some."""
 
 
 @dataclass(frozen=True)
 class HistoryEvent:
-    """One line of the ledger. Its id is its place: the execution's ``history_count`` when it was written, plus one."""
+    """One line of history. Its id is its position: the execution's ``history_count`` before it, plus one."""
 
     type: str
     frame: str = ""
@@ -85,7 +91,7 @@ def parent_of(path: str) -> str:
 
 
 def branch_of(path: str) -> int:
-    """Which branch of its parent a frame is."""
+    """The number of a frame among its parent's children."""
     return int(path.rpartition(".")[2])
 
 
@@ -95,5 +101,5 @@ def child_path(path: str, entry: int, branch: int) -> str:
 
 
 def is_below(path: str, ancestor: str) -> bool:
-    """Whether a frame stands inside another one."""
+    """True if a frame stands inside another one, at any depth."""
     return path != ancestor and (ancestor == "" or path.startswith(ancestor + "/"))

@@ -1,4 +1,4 @@
-"""``arn:aws:states:::lambda:invoke``: which function a call asks for, and the answer that its result is wrapped in.
+"""``arn:aws:states:::lambda:invoke``: the function that a call names, and the response that wraps its result.
 
 Source: AWS Step Functions developer guide, "Invoke an AWS Lambda function with Step Functions"; the answer's members as
 AWS gives them in recorded histories (aws/aws-cdk#6676; localstack/localstack, tests/aws/services/stepfunctions/v2/
@@ -13,15 +13,15 @@ from typing import Any
 
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY, function_of, qualified
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.values.dice import Dice
 
 Json = Any
 
 
 def function_called(arguments: Json, aliases: Mapping[str, str]) -> str | None:
-    """The function that a call names, of the version or alias that it names; None when it names none.
+    """The function that a call names, with its version or alias; None when the call names none.
 
-    One that FunctionName names itself goes before one in Qualifier.
+    A version or alias in FunctionName takes precedence over Qualifier.
     """
     name = arguments.get("FunctionName") if isinstance(arguments, dict) else None
     if not isinstance(name, str):
@@ -32,7 +32,7 @@ def function_called(arguments: Json, aliases: Mapping[str, str]) -> str | None:
 
 
 def event_of(arguments: Mapping[str, Json]) -> Json:
-    """What the function is called with: a text is the JSON of it, nothing and null are an empty object.
+    """The event of the function. A string is read as JSON; an empty one, null and no Payload give an empty object.
 
     Raises NotJson. Source: the recorded histories of test_invoke and test_invoke_json_values.
     """
@@ -42,15 +42,15 @@ def event_of(arguments: Mapping[str, Json]) -> Json:
     return jsontext.read(payload) if isinstance(payload, str) else payload
 
 
-def said(arguments: Mapping[str, Json]) -> dict[str, Json]:
-    """The call as a line of history keeps it, which has no room for a payload that the task's row holds already."""
+def kept_call(arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """The call as a line of history keeps it: without a payload that the task's row holds already."""
     payload = arguments.get("Payload")
     is_kept = payload is None or isinstance(payload, str)
     return {"call": dict(arguments)} if is_kept else {"call": {**arguments, "Payload": None}, "payload": "input"}
 
 
-def told(details: Mapping[str, Json], given: Json) -> Json:
-    """The call that a line of history keeps, whole again with what the task's row says the function was given."""
+def whole_call(details: Mapping[str, Json], given: Json) -> Json:
+    """The call from a line's ``details``, with its payload put back from ``given``, the input in the task's row."""
     call: Mapping[str, Json] = details["call"]
     if "payload" not in details:
         return call
@@ -58,40 +58,40 @@ def told(details: Mapping[str, Json], given: Json) -> Json:
 
 
 def is_event(arguments: Mapping[str, Json]) -> bool:
-    """Whether the function is only to be handed an event, and nobody waits for it."""
+    """True if the call only sends an event to the function and does not wait for its result."""
     return arguments.get("InvocationType") == "Event"
 
 
 EVENT = "lambda.invoke.Event"
-"""What a task has for its function that hands an event to one; it is given both: ``{"function", "event"}``."""
+"""The function of a task that sends an event to another function. Its input is ``{"function", "event"}``."""
 
 
 def unreadable(fault: jsontext.NotJson, execution: str, number: int) -> str:
-    """Lambda's word for a payload that is no JSON, as Step Functions passes it on."""
-    told = f"Could not parse request body into json: Could not parse payload into json: {fault}"
-    return refused(told, "AWSLambda", 400, UNREADABLE.partition(".")[2], request_of(execution, number))
+    """The cause of a payload that is no JSON: Lambda's message, as Step Functions passes it on."""
+    message = f"Could not parse request body into json: Could not parse payload into json: {fault}"
+    return refused(message, "AWSLambda", 400, UNREADABLE.partition(".")[2], request_of(execution, number))
 
 
-def refused(told: str, service: str, status: int, code: str, request: str) -> str:
-    """What a service says when it refuses a call, as Step Functions tells of it.
+def refused(message: str, service: str, status: int, code: str, request: str) -> str:
+    """The cause of a call that a service has refused with this message, in Step Functions' form.
 
     Source: localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling/test_task_service_lambda.py, as
     recorded.
     """
     answer = f"Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request}; Proxy: null"
-    return f"{told} ({answer})"
+    return f"{message} ({answer})"
 
 
 UNREADABLE = "Lambda.InvalidRequestContentException"
 
 
 def request_of(execution: str, number: int, retry: int = 0) -> str:
-    """The id of the request that a task makes of a service."""
-    return Chance(0, f"{execution}/{number}/request{f'/{retry}' if retry else ''}").uuid()
+    """The request id of a task's call of a service: the same for the same arguments."""
+    return Dice(0, f"{execution}/{number}/request{f'/{retry}' if retry else ''}").uuid()
 
 
 def answer(payload: Json, execution: str, number: int, at: int) -> Json:
-    """What the state's result is when the function has returned ``payload`` to this task of an execution, then."""
+    """The state's result when the function has returned ``payload`` at this time, in milliseconds since the epoch."""
     request = request_of(execution, number)
     headers = {
         "Connection": "keep-alive",
@@ -116,17 +116,17 @@ def answer(payload: Json, execution: str, number: int, at: int) -> Json:
     }
 
 
-def result(payload: Json, told: Mapping[str, Json], execution: str, number: int) -> Json:
-    """The state's result, of what the function returned and what the line of history tells besides."""
-    if "accepted" in told:
-        return accepted(execution, number, told["at"])
-    return answer(payload, execution, number, told["at"])
+def result(payload: Json, details: Mapping[str, Json], execution: str, number: int) -> Json:
+    """The state's result, made from the function's return value and the details of the line of history."""
+    if "accepted" in details:
+        return accepted(execution, number, details["at"])
+    return answer(payload, execution, number, details["at"])
 
 
 def accepted(execution: str, number: int, at: int) -> Json:
-    """What the state's result is when a function was handed its event: nothing of what becomes of it.
+    """The state's result when the event was sent: it says nothing about what the function does with it.
 
-    Source: the headers are those of an Invoke that AWS answers 202, as SDKs log them.
+    Source: the headers of AWS's 202 responses to Invoke, as SDKs log them.
     """
     request = request_of(execution, number)
     headers = {
@@ -163,4 +163,4 @@ _AS_SENT = (
 
 
 def _trace(execution: str, number: int, at: int) -> str:
-    return f"root=1-{at // 1000:08x}-{Chance(0, f'{execution}/{number}/trace').bits(96):024x};sampled=0"
+    return f"root=1-{at // 1000:08x}-{Dice(0, f'{execution}/{number}/trace').bits(96):024x};sampled=0"

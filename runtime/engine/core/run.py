@@ -1,7 +1,7 @@
-"""One transition while it is being worked out: the verbs by which states move frames, and the commands so far.
+"""One transition while it is worked out: the verbs by which states move frames, and the commands so far.
 
-The states use its verbs (enter, leave, complete, fail, end); only ``transition`` makes one, and it never outlives the
-call.
+The states use the verbs (enter, leave, complete, fail, end). Only ``transition`` and ``trial`` make a Run, and it never
+outlives the call.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from stepwell.runtime.engine.core import commands, dataflow, execution, retry
+from stepwell.runtime.engine.core import aborted_history, commands, dataflow, execution, retry
 from stepwell.runtime.engine.core.commands import (
     CancelFrames,
     Command,
@@ -25,16 +25,10 @@ from stepwell.runtime.engine.core.commands import (
 )
 from stepwell.runtime.engine.core.events import Event
 from stepwell.runtime.engine.core.execution import Execution, Frame, branch_of, child_path, is_below, parent_of
-from stepwell.runtime.engine.core.view import FramesMissing, Standing, StateFault
-from stepwell.runtime.engine.definition.model import (
-    MapState,
-    ParallelState,
-    StateMachine,
-    TaskState,
-    WaitState,
-    WorkState,
-)
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.core.faults import StateFault
+from stepwell.runtime.engine.core.view import View
+from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine, TaskState, WorkState
+from stepwell.runtime.engine.values.dice import Dice
 from stepwell.runtime.engine.values.entries import redrive_of
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
@@ -42,13 +36,16 @@ from stepwell.runtime.engine.values.statuses import Status
 Json = Any
 
 REDRIVEN_TASKS = 1 << 19
-"""From here on tasks of redrives are numbered: no step list is so long, and no history."""
+"""The tasks of redrives are numbered from here on: no step list and no history is this long."""
 NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An error on its way up. ``of`` is the event it comes of, once it has left the frame that it befell."""
+class RisingError:
+    """An error on its way up through the frames.
+
+    ``of`` is the history id of the line that it results from, once it has left the frame in which it arose.
+    """
 
     error: str
     cause: str | None
@@ -56,19 +53,30 @@ class Failure:
     of: int | None = None
 
     @property
-    def told(self) -> str:
-        """What it is called where it is seen."""
-        return retry.told(self.error)
+    def reported(self) -> str:
+        """The name by which histories and error outputs report the error."""
+        return retry.reported(self.error)
 
     @property
     def is_shown(self) -> bool:
-        """Whether the history says of the states that it goes through that they fail: not when nothing can take it."""
+        """True if the history says of each state on the way that it fails.
+
+        It does not when nothing can take the error.
+        """
         return self.error != retry.BY_NOTHING
 
 
-class Run(Standing):
+class Run:
+    """The state of one transition. ``view`` answers questions about it, ``ledger`` takes its lines of history.
+
+    ``frames`` are the frames as they are now, by path; nobody but the Run changes them.
+    """
+
     def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:
-        super().__init__(machine, before, event, limits)
+        self.view = View(machine, before, event, limits)
+        self.ledger = self.view.ledger
+        self.frames = self.view.frames
+        self.event = event
         self.status = before.status
         self.ending: dict[str, Json] = {}
         self.commands: list[Command] = []
@@ -76,27 +84,35 @@ class Run(Standing):
 
     def result(self) -> Execution:
         """The execution as this transition leaves it."""
-        return replace(self.before, status=self.status, frames=self.frames, history_count=self.count, **self.ending)
+        before, count = self.view.before, self.ledger.count
+        return replace(before, status=self.status, frames=self.frames, history_count=count, **self.ending)
 
     # The verbs
 
+    def put(self, frame: Frame, **changes: Any) -> Frame:
+        """Store a frame, with these changes."""
+        frame = replace(frame, **changes) if changes else frame
+        self.frames[frame.path] = frame
+        return frame
+
     def enter(self, frame: Frame, **changes: Any) -> None:
-        """Let a frame, as changed, enter the state it names, when its turn comes."""
+        """Queue a frame, with these changes, for entry into the state that it names."""
         self.put(frame, waiting=execution.FOR_ENTRY, **changes)
         self.entering.append(frame.path)
 
     def next_entry(self) -> Frame | None:
-        """The next frame whose turn it is, entered; None when it was cancelled meanwhile."""
+        """Take the next frame from the queue and let it enter its state. None when it was cancelled meanwhile."""
         frame = self.frames.get(self.entering.popleft())
         if frame is None:
             return None
-        kind = type(self.state_of(frame)).__name__
-        self.record(f"{kind}Entered", frame, **({} if self._follows(frame) else {"input": frame.input}))
+        kind = type(self.view.state_of(frame)).__name__
+        is_known = aborted_history.is_input_above(self.ledger, frame)
+        self.ledger.record(f"{kind}Entered", frame, **({} if is_known else {"input": frame.input}))
         fresh = Frame(
             path=frame.path,
             state=frame.state,
             input=frame.input,
-            entry=self.count,
+            entry=self.ledger.count,
             entered_at=self.event.at,
             variables=frame.variables,
             item=frame.item,
@@ -106,15 +122,18 @@ class Run(Standing):
     def leave(
         self, frame: Frame, output: Json, next: str | None = None, assigned: Mapping[str, Json] = NOTHING
     ) -> None:
-        """End the state with this output; ``next`` overrides where it goes, as a catcher does."""
-        state = self.state_of(frame)
-        self.check_size(output, frame)
-        told = {}
+        """End the state with this output.
+
+        ``next`` overrides the state's own Next, as a catcher does. Raises StateFault.
+        """
+        state = self.view.state_of(frame)
+        self.view.check_size(output, frame)
+        details = {}
         if assigned:
             frame = self.put(frame, variables={**frame.variables, **assigned})
-            self.check_variables(frame)
-            told = {"assigned": dict(assigned)}
-        self.record(f"{type(state).__name__}Exited", frame, output=output, **told)
+            self.view.check_variables(frame)
+            details = {"assigned": dict(assigned)}
+        self.ledger.record(f"{type(state).__name__}Exited", frame, output=output, **details)
         following = next or state.next
         if following is None:
             self._end_frame(frame, output)
@@ -122,14 +141,14 @@ class Run(Standing):
             self.enter(frame, state=following, input=output)
 
     def complete(self, frame: Frame, state: WorkState, result: Json) -> None:
-        """End a state that did work."""
-        output, assigned = dataflow.finished(self, frame, state, result)
+        """End a state that did work, with the output that it makes of its result. Raises StateFault."""
+        output, assigned = dataflow.finished(self.view, frame, state, result)
         self.leave(frame, output, None, assigned)
 
     def open_children(self, frame: Frame, children: list[Frame], at_once: int, count: int | None = None) -> None:
-        """Let frames stand below this one. So many begin; of the others one each time that one ends.
+        """Open frames below this one. ``at_once`` of them begin; each that ends lets another one begin.
 
-        ``count`` is how many there are, when those behind the ones given can never begin.
+        ``count`` is the number of children when it is more than those given: the rest can never begin.
         """
         begun, count = min(at_once, len(children)), len(children) if count is None else count
         frame = self.put(frame, waiting=execution.FOR_CHILDREN, open=count, begun=begun, children=count)
@@ -139,52 +158,52 @@ class Run(Standing):
             self.begin(frame, child)
 
     def begin(self, parent: Frame, child: Frame) -> None:
-        """Let a child enter its first state, when its turn comes; what a Map hands to an item is worked out now."""
-        state = self.state_of(parent)
+        """Queue a child for its first state. An item of a Map gets its input only now. Raises StateFault."""
+        state = self.view.state_of(parent)
         if isinstance(state, MapState):
             index = branch_of(child.path)
-            child = replace(child, input=dataflow.item_input(self, parent, state, index, child.item))
-            self.record("MapIterationStarted", parent, name=parent.state, index=index)
+            child = replace(child, input=dataflow.item_input(self.view, parent, state, index, child.item))
+            self.ledger.record("MapIterationStarted", parent, name=parent.state, index=index)
         self.enter(child)
 
     def join(self, parent: Frame) -> None:
-        """Go on with the outputs of all children, in their order."""
-        state = self.state_of(parent)
+        """Complete a state with the outputs of its children, in their order. Raises StateFault, FramesMissing."""
+        state = self.view.state_of(parent)
         assert isinstance(state, ParallelState | MapState)
-        results = [self._child(parent, number).output for number in range(parent.children)]
+        results = [self.view.child(parent, number).output for number in range(parent.children)]
         for number in range(parent.children):
             del self.frames[child_path(parent.path, parent.entry, number)]
-        self.record(f"{type(state).__name__}Succeeded", parent)
+        self.ledger.record(f"{type(state).__name__}Succeeded", parent)
         self.complete(parent, state, results)
 
     def fail(self, frame: Frame, error: str, cause: str | None, *, is_terminal: bool = False) -> None:
         """Let an error rise from a frame until a Retry or a Catch takes it, or the execution ends with it.
 
-        Then all stands as it did when the error arose: a redrive goes on from there.
+        When the execution ends, its frames stay as they were when the error arose: a redrive goes on from there.
         """
-        standing = self.frames.copy()
+        frames = self.frames.copy()
         cancelled = [one for one in self.commands if isinstance(one, CancelFrames)]
-        failure = Failure(error, cause, is_terminal)
+        rising = RisingError(error, cause, is_terminal)
         while True:
-            state = self.state_of(frame)
+            state = self.view.state_of(frame)
             self.cancel_children(frame)
             try:
-                if isinstance(state, WorkState) and self._is_taken(frame, state, failure):
+                if isinstance(state, WorkState) and self._is_taken(frame, state, rising):
                     return
             except StateFault as fault:  # of the catcher, which does not catch itself
-                failure = Failure(fault.error, fault.cause_in(frame), fault.is_terminal)
+                rising = RisingError(fault.error, fault.cause_in(frame), fault.is_terminal)
             if frame.path == "":
-                self.frames = standing
+                self._restore(frames)
                 self.commands = [*cancelled, *(one for one in self.commands if not isinstance(one, CancelFrames))]
-                return self.end(Status.FAILED, error=failure.told, cause=failure.cause)
-            failure = replace(failure, of=self.count)
+                return self.end(Status.FAILED, error=rising.reported, cause=rising.cause)
+            rising = replace(rising, of=self.ledger.count)
             parent = self.frames[parent_of(frame.path)]
-            if failure.is_shown:
-                self._tell_of_cut(parent, frame, self.count)
+            if rising.is_shown:
+                aborted_history.record_failed_child(self.view, parent, frame, self.entering)
             frame = parent
 
     def cancel_children(self, frame: Frame) -> None:
-        """Let nothing stand below a frame any more."""
+        """Remove the frames below this one, with the commands that they have given."""
         for path in [path for path in self.frames if is_below(path, frame.path)]:
             del self.frames[path]
         self.commands = [one for one in self.commands if not _begins_below(one, frame.path)]
@@ -192,7 +211,7 @@ class Run(Standing):
             self.commands.append(CancelFrames(frame.path))
 
     def end(self, status: Status, **ending: Json) -> None:
-        """End the execution; nothing is begun any more. The room for this last line of history is always kept."""
+        """End the execution; nothing begins any more. The quota always has room for this last line of history."""
         types = {
             Status.COMPLETED: "ExecutionSucceeded",
             Status.FAILED: "ExecutionFailed",
@@ -202,40 +221,36 @@ class Run(Standing):
         self.status = status
         self.ending = ending
         self.commands = [one for one in self.commands if isinstance(one, CompleteTask | FailTask | CancelFrames)]
-        self.write(types[status], None, {name: value for name, value in ending.items() if name != "output"})
+        self.ledger.write(types[status], None, {name: value for name, value in ending.items() if name != "output"})
 
     def break_off(self, cause: str) -> None:
-        """End the execution, which has reached a bound; all stands as it did before this move."""
-        self.frames = dict(self.before.frames) or {"": self.frames[""]}
+        """Fail the execution, which has reached a quota. Its frames stay as they were before this transition."""
+        self._restore(self.view.before.frames or {"": self.frames[""]})
         self.commands = [one for one in self.commands if not isinstance(one, CancelFrames)]
         self.end(Status.FAILED, error="States.Runtime", cause=cause)
 
     @contextmanager
     def faults_of(self, frame: Frame) -> Iterator[None]:
-        """What goes wrong inside is an error of the frame's state."""
+        """Turn a StateFault inside into an error of the frame's state."""
         try:
             yield
         except StateFault as fault:
-            standing = self.frames[frame.path]
-            self.fail(standing, fault.error, fault.cause_in(standing), is_terminal=fault.is_terminal)
+            current = self.frames[frame.path]
+            self.fail(current, fault.error, fault.cause_in(current), is_terminal=fault.is_terminal)
 
     def set_execution_timer(self) -> None:
-        if self.machine.timeout_seconds is not None:
-            self.commands.append(SetTimer(commands.EXECUTION, "", 0, 0, self.machine.timeout_seconds))
+        """Set the timer of the state machine's TimeoutSeconds, if it has one."""
+        seconds = self.view.machine.timeout_seconds
+        if seconds is not None:
+            self.commands.append(SetTimer(commands.EXECUTION, "", 0, 0, seconds))
 
     # Inside
 
-    def _follows(self, frame: Frame) -> bool:
-        """Whether the line above already holds this frame's input, as the output of the state it left."""
-        last = self.history[-1] if self.history else None
-        return last is not None and last.frame == frame.path and last.details.get("output", last) is frame.input
-
-    def _child(self, parent: Frame, number: int) -> Frame:
-        """A child that is known to stand. Raises FramesMissing."""
-        path = child_path(parent.path, parent.entry, number)
-        if path not in self.frames:
-            raise FramesMissing(path)
-        return self.frames[path]
+    def _restore(self, frames: Mapping[str, Frame]) -> None:
+        """Have these frames and no others. The view shares the dict, so it is changed in place."""
+        kept = dict(frames)
+        self.frames.clear()
+        self.frames.update(kept)
 
     def _end_frame(self, frame: Frame, output: Json) -> None:
         if frame.path == "":
@@ -244,66 +259,38 @@ class Run(Standing):
         self.put(frame, waiting=execution.ENDED, output=output)
         parent = self.frames[parent_of(frame.path)]
         parent = self.put(parent, open=parent.open - 1)
-        if isinstance(self.state_of(parent), MapState):
-            self.record("MapIterationSucceeded", parent, name=parent.state, index=branch_of(frame.path))
+        if isinstance(self.view.state_of(parent), MapState):
+            self.ledger.record("MapIterationSucceeded", parent, name=parent.state, index=branch_of(frame.path))
         with self.faults_of(parent):
             if parent.begun < parent.children:
-                following = self._child(parent, parent.begun)
+                following = self.view.child(parent, parent.begun)
                 self.begin(self.put(parent, begun=parent.begun + 1), following)
             elif parent.open == 0:
                 self.join(parent)
 
-    def _tell_of_cut(self, parent: Frame, failed: Frame, of: int) -> None:
-        """Write down that a frame has failed, and what of its siblings goes no further because of that event."""
-        if isinstance(self.state_of(parent), MapState):
-            self.record("MapIterationFailed", parent, name=parent.state, index=branch_of(failed.path), of=of)
-        if isinstance(self.state_of(failed), TaskState):  # it has failed, but was not left
-            self.record("TaskStateAborted", failed, of=of)
-        if parent.open > 1:
-            self._tell_of_aborted(parent, of, failed.path)
-
-    def _tell_of_aborted(self, parent: Frame, of: int, but: str = "") -> None:
-        """Write down which states below a frame are left unfinished, each before those inside it."""
-        for child in [self._child(parent, number) for number in range(parent.begun)]:
-            is_yet_to_enter = child.path in self.entering
-            if child.path == but or (child.waiting == execution.ENDED and not is_yet_to_enter):
-                continue
-            if isinstance(self.state_of(parent), MapState):
-                index = branch_of(child.path)
-                self.record("MapIterationAborted", parent, name=parent.state, index=index, of=of)
-            if is_yet_to_enter:
-                continue
-            if isinstance(state := self.state_of(child), TaskState | WaitState | ParallelState | MapState):
-                self.record(f"{type(state).__name__}Aborted", child, of=of)
-            if child.waiting == execution.FOR_CHILDREN:
-                self._tell_of_aborted(child, of)
-
-    def _is_taken(self, frame: Frame, state: WorkState, failure: Failure) -> bool:
-        draw = Chance(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}/retry")
-        error, cause, is_terminal = failure.error, failure.cause, failure.is_terminal
-        decision = retry.decide(state.retriers, frame.retries, error, draw.fraction(), is_terminal)
+    def _is_taken(self, frame: Frame, state: WorkState, rising: RisingError) -> bool:
+        """True if the state's Retry or Catch takes the error. Raises StateFault of the catcher's expressions."""
+        dice = Dice(self.event.seed, f"{frame.path}/{frame.entry}/{sum(frame.retries)}/retry")
+        error, cause, is_terminal = rising.error, rising.cause, rising.is_terminal
+        decision = retry.decide(state.retriers, frame.retries, error, dice.fraction(), is_terminal)
         if decision is not None:
             self._hold(frame, state, decision, error, cause)
             return True
-        if failure.is_shown and (failure.of is not None or self._fails_of_itself(frame, state)):
-            self.record(f"{type(state).__name__}Failed", frame, error=failure.told, cause=cause, of=failure.of)
+        if rising.is_shown and (rising.of is not None or aborted_history.is_own_failure(self.ledger, frame, state)):
+            kind = f"{type(state).__name__}Failed"
+            self.ledger.record(kind, frame, error=rising.reported, cause=cause, of=rising.of)
         if isinstance(state, TaskState):
             self._settle_failed(FailTask(number_of(state, frame), error, cause))
         catcher = retry.first_match(state.catchers, error, is_terminal)
         if catcher is None:
             return False
-        output, assigned = dataflow.caught(self, frame, state, catcher, {"Error": failure.told, "Cause": cause or ""})
+        error_output = {"Error": rising.reported, "Cause": cause or ""}
+        output, assigned = dataflow.caught(self.view, frame, state, catcher, error_output)
         self.leave(frame, output, catcher.next, assigned)
         return True
 
-    def _fails_of_itself(self, frame: Frame, state: WorkState) -> bool:
-        """Whether it is a Map that fails because of its map run, or of an expression that it would have begun with."""
-        above = self.history[-1].type if self.history else None
-        is_new = frame.waiting in (execution.FOR_WORK, execution.FOR_RETRY)
-        return isinstance(state, MapState) and (above == "MapRunFailed" or (above == "EvaluationFailed" and is_new))
-
     def _settle_failed(self, command: FailTask | HoldTask) -> None:
-        """The task failed, even when its handler did not: what it returned could not be used."""
+        """Let the task fail, even if its handler succeeded: the state could not use the result."""
         number = command.number
         self.commands = [c for c in self.commands if not isinstance(c, CompleteTask) or c.number != number]
         self.commands.append(command)
@@ -321,7 +308,10 @@ def _begins_below(command: Command, frame: str) -> bool:
 
 
 def number_of(state: TaskState, frame: Frame) -> int:
-    """Which task of the execution this visit is: the planned one, one named after its entry, or a redrive's own."""
+    """The number of the task that belongs to this visit of the state.
+
+    It is the planned task's number, a redrive's own number, or else the history id of the entry.
+    """
     if redrive_of(frame.entry):
         return REDRIVEN_TASKS + redrive_of(frame.entry)
     return state.number if state.number is not None else frame.entry

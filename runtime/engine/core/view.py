@@ -1,17 +1,17 @@
-"""Where a transition stands: the frames, whose state each is in, and what the expressions of a state see from there."""
+"""An execution as its states see it: the frames, the context object, the variables, and the limits of payloads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
 from stepwell.runtime.engine.core.events import Event
-from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent, branch_of, parent_of
+from stepwell.runtime.engine.core.execution import Execution, Frame, branch_of, child_path, parent_of
+from stepwell.runtime.engine.core.faults import FramesMissing, QuotaExceeded, StateFault, too_large
+from stepwell.runtime.engine.core.ledger import Ledger
 from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, State, StateMachine, WorkState
 from stepwell.runtime.engine.language import aws_messages
@@ -22,40 +22,19 @@ from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.language.templates import NoValue
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.values.dice import Dice
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.times import timestamp
 
 Json = Any
 
 
-class QuotaExceeded(Exception):
-    """A bound of the execution as a whole is reached; the message says which."""
+class View:
+    """Answers the questions of states: which state a frame is in, what an expression gives, whether a value fits.
 
-
-class FramesMissing(Exception):
-    """The move needs more of the children of a frame than it was given: load more of them, and decide again."""
-
-
-class StateFault(Exception):
-    """A state cannot do what its definition says: an error name and a cause, to which the state's name is added."""
-
-    def __init__(self, error: str, cause: str) -> None:
-        self.error = error
-        self.cause = cause
-        super().__init__(f"{error}: {cause}")
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether only its own name takes it."""
-        return self.error == TOO_LARGE
-
-    def cause_in(self, frame: Frame) -> str:
-        """The cause as it is told of the frame's state."""
-        return self.cause if self.is_terminal else aws_messages.in_state(frame.state, frame.entry, self.cause)
-
-
-class Standing:
-    """What is known of an execution while a transition of it is worked out, and its ledger."""
+    ``before`` is the execution as the transition found it. ``frames`` are the frames as they are now, by path; the view
+    looks at them and never changes them. ``ledger`` takes the line that AWS writes when an expression fails.
+    """
 
     def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:
         self.machine = machine
@@ -63,16 +42,11 @@ class Standing:
         self.event = event
         self.limits = limits
         self.frames = dict(before.frames)
-        self.count = before.history_count
-        self.written = 0
+        self.ledger = Ledger(before.history_count, limits.history)
+        self._written = 0
         self._evaluated = 0
-        self.history: list[HistoryEvent] = []
 
-    def put(self, frame: Frame, **changes: Any) -> Frame:
-        """Store a frame as changed."""
-        frame = replace(frame, **changes) if changes else frame
-        self.frames[frame.path] = frame
-        return frame
+    # Frames
 
     def machine_of(self, path: str) -> StateMachine:
         """The state machine that a frame runs: the whole one, or the branch or processor it was opened for."""
@@ -86,6 +60,7 @@ class Standing:
         return state.branches[branch_of(path)]
 
     def state_of(self, frame: Frame) -> State:
+        """The state that a frame is in."""
         return self.machine_of(frame.path).states[frame.state]
 
     def lineage(self, path: str) -> Iterator[Frame]:
@@ -95,20 +70,12 @@ class Standing:
             path = parent_of(path)
         yield self.frames[""]
 
-    # The ledger
-
-    def record(self, type: str, frame: Frame | None = None, **details: Json) -> None:
-        """Write a line of history. Raises QuotaExceeded when only the line that ends the execution has room left."""
-        if self.count >= self.limits.history - 1:
-            raise QuotaExceeded(f"The execution reached the maximum number of history events ({self.limits.history}).")
-        self.write(type, frame, details)
-
-    def write(self, type: str, frame: Frame | None, details: dict[str, Json]) -> None:
-        """Write a line of history, whatever room is left."""
-        self.count += 1
-        path, step = (frame.path, frame.state) if frame is not None else ("", None)
-        said = {name: value for name, value in details.items() if value is not None or name in ("input", "output")}
-        self.history.append(HistoryEvent(type, path, step, said))
+    def child(self, parent: Frame, number: int) -> Frame:
+        """The child of this number, from 0. Raises FramesMissing when it was not loaded."""
+        path = child_path(parent.path, parent.entry, number)
+        if path not in self.frames:
+            raise FramesMissing(path)
+        return self.frames[path]
 
     # Expressions
 
@@ -117,51 +84,58 @@ class Standing:
         state: dict[str, Json] = {"Name": frame.state, "EnteredTime": timestamp(frame.entered_at)}
         if isinstance(self.state_of(frame), WorkState):
             state["RetryCount"] = sum(frame.retries)
-        context: dict[str, Json] = {**self._about_all, "State": state}
+        context: dict[str, Json] = {**self._of_execution, "State": state}
         item = self._item_of(frame) if frame.path else None
         if item is not None:
             context["Map"] = {"Item": {"Index": branch_of(item.path), "Value": item.item}}
-        return {**context, **self._told(context)} if self.before.told else context
+        return {**context, **self._overridden(context)} if self.before.context_overrides else context
 
     @cached_property
-    def _about_all(self) -> dict[str, Json]:
-        """What the context object of each state says. In a step list, ``Execution.Id`` is the execution's own id."""
-        before, home = self.before, self.machine.home
-        own = before.id if self.machine.plan else home.execution(before.workflow, before.name, before.id)
+    def _of_execution(self) -> dict[str, Json]:
+        """The part of the context object that is the same for all states.
+
+        In a step list, ``Execution.Id`` is the execution's own id and no ARN.
+        """
+        before, deployment = self.before, self.machine.deployment
+        own = before.id if self.machine.plan else deployment.execution(before.workflow, before.name, before.id)
         about: dict[str, Json] = {
             "Id": own,
             "Input": before.input,
             "StartTime": timestamp(before.started_at),
             "Name": before.name,
-            "RoleArn": home.role,
+            "RoleArn": deployment.role,
             "RedriveCount": before.redrives,
         }
         if before.redriven_at is not None:
             about["RedriveTime"] = timestamp(before.redriven_at)
-        return {"Execution": about, "StateMachine": {"Id": home.machine(before.workflow), "Name": before.workflow}}
+        machine = {"Id": deployment.machine(before.workflow), "Name": before.workflow}
+        return {"Execution": about, "StateMachine": machine}
 
-    def _told(self, context: Mapping[str, Json]) -> dict[str, Json]:
-        """The members of the context object of which something was told, with what is known besides."""
-        return {name: {**context.get(name, {}), **of} for name, of in self.before.told.items()}
+    def _overridden(self, context: Mapping[str, Json]) -> dict[str, Json]:
+        """The members of the context object that have overrides, merged with them."""
+        return {name: {**context.get(name, {}), **given} for name, given in self.before.context_overrides.items()}
 
     def scope(self, frame: Frame, document: Json, **states: Json) -> Scope:
-        """What an expression of a frame's state sees: ``document`` is ``$``, ``states`` are members of ``$states``."""
+        """The scope of an expression of a frame's state.
+
+        ``document`` is ``$``, ``states`` are members of ``$states``.
+        """
         variables: dict[str, Json] = {}
         for one in self.lineage(frame.path):
             variables = {**one.variables, **variables} if one.variables else variables
         return Scope(
             document=document,
-            around=lambda: self.context(frame),
+            make_context=lambda: self.context(frame),
             variables=variables,
             at=self.event.at,
-            chance=self._chance(),
+            dice=self._dice(),
             states={"input": frame.input, **states},
         )
 
-    def _chance(self) -> Chance:
-        """What one field draws from; the next one draws from another."""
+    def _dice(self) -> Dice:
+        """New dice for each scope: the number of lines and of scopes so far is their salt."""
         self._evaluated += 1
-        return Chance(self.event.seed, f"{self.count}/{self._evaluated}")
+        return Dice(self.event.seed, f"{self.ledger.count}/{self._evaluated}")
 
     def evaluate(self, field: Field, frame: Frame, scope: Scope, kind: str | None = None) -> Json:
         """The value of a field; in JSONata it must be of this kind. Raises StateFault."""
@@ -171,7 +145,7 @@ class Standing:
 
     @contextmanager
     def evaluating(self, frame: Frame, field: str) -> Iterator[None]:
-        """What goes wrong with an expression inside is a fault of this field."""
+        """Turn the faults of expressions inside into StateFault, in AWS's words for this field."""
         try:
             yield
         except (NoValue, IntrinsicFault) as fault:  # AWS was never seen to name it States.IntrinsicFailure
@@ -183,11 +157,13 @@ class Standing:
         except JsonataFault as fault:
             error, location = "States.QueryEvaluationError", fault.location(field)
             cause = aws_messages.in_state(frame.state, frame.entry, fault.cause(field))
-            self.record("EvaluationFailed", frame, error=error, cause=cause, location=location, state=frame.state)
+            self.ledger.record(
+                "EvaluationFailed", frame, error=error, cause=cause, location=location, state=frame.state
+            )
             raise StateFault(error, fault.cause(field)) from None
 
-    def taken(self, path: Path | None, frame: Frame, document: Json, field: str) -> Json:
-        """The part of a document that InputPath or OutputPath takes; an empty object when it is null."""
+    def select(self, path: Path | None, frame: Frame, document: Json, field: str) -> Json:
+        """The part of a document that InputPath or OutputPath selects; an empty object when the field is null."""
         if path is None:
             return {}
         if path.text == "$":
@@ -197,27 +173,18 @@ class Standing:
         with self.evaluating(frame, field):
             return self.scope(frame, document).at_path(path)
 
-    def placed(self, path: Path, document: Json, value: Json) -> Json:
-        """A document with a value at ResultPath."""
-        try:
-            return path.put(document, value)
-        except PathMissing:
-            raise StateFault("States.ResultPathMatchFailure", aws_messages.no_step(path, document)) from None
-
-    def token(self, frame: Frame, number: int) -> str:
-        """A task token: which task it answers, and a secret of this try's own."""
-        salt = f"{self.event.seed}/{frame.path}/{frame.entry}/{sum(frame.retries)}/token"
-        return f"{self.before.id}.{number}.{blake2b(salt.encode(), digest_size=16).hexdigest()}"
+    # Limits
 
     def check_size(self, value: Json, frame: Frame, copies: int = 1) -> None:
-        """Refuse what is larger than a payload may be, as AWS does; and what could not be stored.
+        """Refuse a value that is larger than a payload may be, as AWS does, or that cannot be stored.
 
-        ``copies`` is how often it will be written. Raises QuotaExceeded when one move would write without bound.
+        ``copies`` is how often the value will be written. Raises StateFault; QuotaExceeded when this transition would
+        write more bytes than one may.
         """
         if not isinstance(value, dict | list | str):
             return
         if jsontext.is_longer_than(value, self.limits.payload):
-            raise self.too_large(frame)
+            raise too_large(frame)
         try:
             text = jsontext.write(value)
             jsontext.check_depth(text, self.limits.depth)
@@ -225,13 +192,16 @@ class Standing:
             raise StateFault("States.Runtime", f"The state/task '{frame.state}' returned no JSON: {fault}") from None
         size = jsontext.size(text)
         if size > self.limits.payload:
-            raise self.too_large(frame)
-        self.written += size * copies
-        if self.written > self.limits.move:
+            raise too_large(frame)
+        self._written += size * copies
+        if self._written > self.limits.move:
             raise QuotaExceeded(f"One move of the execution would write more than {self.limits.move} bytes.")
 
     def check_variables(self, frame: Frame) -> None:
-        """Refuse more variables than may be held, as AWS does; those of frames beside this one do not count."""
+        """Refuse more bytes of variables than a frame and its ancestors may hold, as AWS does. Raises StateFault.
+
+        The variables of other branches and items do not count.
+        """
         held = sum(jsontext.size(jsontext.write(dict(one.variables))) for one in self.lineage(frame.path))
         if held > self.limits.variables:
             raise StateFault(
@@ -240,18 +210,14 @@ class Standing:
                 f"bytes service limit ({self.limits.variables}).",
             )
 
-    def too_large(self, frame: Frame) -> StateFault:
-        """What it is that a result has more bytes than a payload may have."""
-        return StateFault(TOO_LARGE, aws_messages.too_large(frame.state))
+    def token(self, frame: Frame, number: int) -> str:
+        """A task token: the execution, the task's number, and a secret that differs with each retry."""
+        salt = f"{self.event.seed}/{frame.path}/{frame.entry}/{sum(frame.retries)}/token"
+        return f"{self.before.id}.{number}.{blake2b(salt.encode(), digest_size=16).hexdigest()}"
 
     def _item_of(self, frame: Frame) -> Frame | None:
-        """The innermost item of a Map that a frame is, or is inside of."""
+        """The innermost item of a Map that the frame is, or stands in."""
         for one in self.lineage(frame.path):
             if one.path and isinstance(self.state_of(self.frames[parent_of(one.path)]), MapState):
                 return one
         return None
-
-
-def timestamp(at: int) -> str:
-    """Milliseconds since the epoch as AWS writes them: 2026-11-24T03:00:00.000Z."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -16,7 +16,7 @@ from stepwell.runtime.engine.language.fields import Constant, Field, Reference, 
 from stepwell.runtime.engine.language.jsonata.expressions import JsonataFault
 from stepwell.runtime.engine.language.paths import Path, parse
 from stepwell.runtime.engine.language.scope import Scope
-from stepwell.runtime.engine.values.arns import NOWHERE, Home
+from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
 from stepwell.runtime.engine.values.json_places import Way, slashed
 
 Json = Any
@@ -44,7 +44,7 @@ def load(
     document: Mapping[str, Json],
     plan: tuple[d.PlannedTask, ...] = (),
     aliases: Mapping[str, str] = NO_ALIASES,
-    home: Home = NOWHERE,
+    deployment: Deployment = NOWHERE,
 ) -> d.StateMachine:
     """The state machine that a valid document describes.
 
@@ -52,7 +52,8 @@ def load(
     """
     numbers = {task.step: task.number for task in plan}
     is_jsonata = document.get("QueryLanguage") == "JSONata"
-    return replace(_machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases)), plan=plan, home=home)
+    machine = _machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases))
+    return replace(machine, plan=plan, deployment=deployment)
 
 
 def _machine(document: Mapping[str, Json], language: _Language) -> d.StateMachine:

@@ -14,7 +14,7 @@ from stepwell.runtime.engine.definition.resources import ACTIVITY, FUNCTION, Res
 from stepwell.runtime.engine.language.choice_rules import Rule
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.language.paths import Path, parse
-from stepwell.runtime.engine.values.arns import NOWHERE, Home
+from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
 
 Json = Any
 
@@ -179,4 +179,4 @@ class StateMachine:
     states: Mapping[str, State]
     timeout_seconds: float | None = None
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
-    home: Home = field(default=NOWHERE, compare=False)
+    deployment: Deployment = field(default=NOWHERE, compare=False)

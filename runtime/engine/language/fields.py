@@ -82,7 +82,7 @@ class Jsonata:
     template: JsonataTemplate
 
     def value(self, scope: Scope) -> Json:
-        return self.template.within(scope.bindings, scope.at, scope.chance)
+        return self.template.within(scope.bindings, scope.at, scope.dice)
 
     def expected(self, kind: str, value: Json) -> Json:
         """The value, when it is of this kind of ``jsonata.KINDS``. Raises JsonataFault, in AWS's words."""

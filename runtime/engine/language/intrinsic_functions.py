@@ -19,7 +19,7 @@ from typing import Any
 
 from stepwell.runtime.engine.language import java_text
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.values.dice import Dice
 
 Json = Any
 
@@ -50,7 +50,7 @@ class IntrinsicFault(ValueError):
 class Intrinsic:
     """A function, and how many arguments it takes; ``most`` is None for any number.
 
-    One that ``draws`` is given a Chance before them.
+    One that ``draws`` is given a Dice before them.
     """
 
     apply: Callable[..., Json]
@@ -195,12 +195,12 @@ def _json_merge(first: Json, second: Json, deep: Json) -> Json:
     return {**first, **second}
 
 
-def _math_random(chance: Chance, first: Json, last: Json, *seed: Json) -> int:
+def _math_random(dice: Dice, first: Json, last: Json, *seed: Json) -> int:
     """A number from the first up to, and not including, the last; with a seed always Java's (seen)."""
     start, end = _cut(first), _cut(last)
     if start >= end:
         raise IntrinsicFault
-    return java_text.next_int(_cut(seed[0], _LONG) if seed else chance.bits(48), start, end)
+    return java_text.next_int(_cut(seed[0], _LONG) if seed else dice.bits(48), start, end)
 
 
 def _math_add(first: Json, second: Json) -> int:
@@ -215,8 +215,8 @@ def _string_split(value: Json, splitter: Json) -> list[Json]:
     return [part for part in parts if part]
 
 
-def _uuid(chance: Chance) -> str:
-    return chance.uuid()
+def _uuid(dice: Dice) -> str:
+    return dice.uuid()
 
 
 def _text(value: Json) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from stepwell.runtime.engine.language.intrinsic_functions import FUNCTIONS, IntrinsicFault
 from stepwell.runtime.engine.language.paths import Path, PathSyntax, scan
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.values.dice import Dice
 
 __all__ = ["FUNCTIONS", "Call", "IntrinsicFault", "IntrinsicSyntax", "Literal", "parse_call"]
 
@@ -51,13 +51,13 @@ class Call:
         document: Json,
         context: Mapping[str, Json],
         variables: Mapping[str, Json] | None = None,
-        chance: Chance | None = None,
+        dice: Dice | None = None,
     ) -> Json:
         """What the call gives. Raises IntrinsicFault in AWS's words, PathMissing."""
         function = FUNCTIONS[self.name]
-        values = [_evaluate(one, document, context, variables, chance) for one in self.arguments]
+        values = [_evaluate(one, document, context, variables, dice) for one in self.arguments]
         try:
-            return function.apply(*_dice(chance), *values) if function.draws else function.apply(*values)
+            return function.apply(*_given(dice), *values) if function.draws else function.apply(*values)
         except IntrinsicFault as fault:
             raise IntrinsicFault(str(fault) or f"Invalid arguments in {self.name}") from None
 
@@ -179,16 +179,16 @@ def _evaluate(
     document: Json,
     context: Mapping[str, Json],
     variables: Mapping[str, Json] | None,
-    chance: Chance | None,
+    dice: Dice | None,
 ) -> Json:
     if isinstance(argument, Literal):
         return argument.value
     if isinstance(argument, Path):
         return argument.get(document, context, variables)
-    return argument.value(document, context, variables, chance)
+    return argument.value(document, context, variables, dice)
 
 
-def _dice(chance: Chance | None) -> tuple[Chance]:
-    if chance is None:
+def _given(dice: Dice | None) -> tuple[Dice]:
+    if dice is None:
         raise IntrinsicFault("there is no chance to draw from here")
-    return (chance,)
+    return (dice,)

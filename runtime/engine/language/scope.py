@@ -1,4 +1,4 @@
-"""What the expressions of one state see: ``$``, ``$$``, the variables, the time and the chance of the event."""
+"""What the expressions of one state see: ``$``, ``$$``, the variables, the time and the dice of the event."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from stepwell.runtime.engine.language.jsonata import expressions
 from stepwell.runtime.engine.language.paths import Path
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.values.dice import Dice
 
 Json = Any
 
@@ -18,20 +18,20 @@ Json = Any
 class Scope:
     """``document`` is JSONPath's ``$``; ``states`` is JSONata's ``$states``, without its context.
 
-    ``around`` makes the context object, for those few that look at it.
+    ``make_context`` makes the context object, for those few that look at it.
     """
 
     document: Json
-    around: Callable[[], Mapping[str, Json]]
+    make_context: Callable[[], Mapping[str, Json]]
     variables: Mapping[str, Json]
     at: int
-    chance: Chance
+    dice: Dice
     states: Mapping[str, Json] = field(default_factory=dict)
 
     @cached_property
     def context(self) -> Mapping[str, Json]:
         """The context object, ``$$``."""
-        return self.around()
+        return self.make_context()
 
     def at_path(self, path: Path) -> Json:
         """The value at a path, or the list of those that it selects. Raises PathMissing."""
@@ -44,4 +44,4 @@ class Scope:
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
         """The same with more in the context object."""
-        return replace(self, around=lambda: {**self.context, **members})
+        return replace(self, make_context=lambda: {**self.context, **members})

@@ -124,7 +124,7 @@ def evaluate(node: Path | Call, scope: Scope) -> Json:
     if isinstance(node, Path):
         return scope.at_path(node)
     try:
-        return node.value(scope.document, scope.context, variables=scope.variables, chance=scope.chance)
+        return node.value(scope.document, scope.context, variables=scope.variables, dice=scope.dice)
     except PathMissing as fault:
         raise NoValue(aws_messages.no_argument(node.text, fault.path, scope.document), fault.path) from None
     except IntrinsicFault as fault:

@@ -1,7 +1,8 @@
-"""Map, distributed: its items are executions of their own, under a map run that whoever drives the core keeps.
+"""Map, distributed: its items are executions of their own, in a Map Run that the caller of the core keeps.
 
-The core says what the run is to be (:func:`plan`) and what each execution is handed (:func:`inputs`); it learns how the
-run has ended. Source: AWS Step Functions developer guide, "Using Map state in Distributed mode".
+A transition only asks for the run to begin and takes its end. Between the two the caller asks a :class:`DistributedMap`
+what the run is to be and what each child execution gets. Source: AWS Step Functions developer guide, "Using Map state
+in Distributed mode".
 """
 
 from __future__ import annotations
@@ -10,28 +11,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stepwell.runtime.engine.core import commands, dataflow, execution
+from stepwell.runtime.engine.core import commands, dataflow, execution, faults
 from stepwell.runtime.engine.core.commands import SetTimer
-from stepwell.runtime.engine.core.events import MapRunEnded
-from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.events import Event, MapRunEnded
+from stepwell.runtime.engine.core.execution import Execution, Frame
+from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.core.run import Run
-from stepwell.runtime.engine.core.view import Standing, StateFault
-from stepwell.runtime.engine.definition.model import Distribution, MapState
+from stepwell.runtime.engine.core.view import View
+from stepwell.runtime.engine.definition.model import Distribution, MapState, StateMachine
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.states.items import collection_of, members_of
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.limits import EngineLimits
 
 Json = Any
 
 MOST_AT_ONCE = 10_000
-"""How many executions of a run go on at a time at most: AWS's own number."""
+"""How many child executions of a run are in progress at a time at most: AWS's own number."""
 MOST_BATCH_BYTES = 256 << 10
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A map run as its state wants it. ``items`` is None when ``reader`` says where they are."""
+    """A Map Run as the fields of its state want it. ``items`` is None when ``reader`` says where they are."""
 
     label: str
     items: list[Json] | None
@@ -49,104 +52,125 @@ class Plan:
     tolerated_percentage: float | None
     writer_config: Json = field(default_factory=dict)
     is_keyed: bool = False
-    """Whether the items are an object's members."""
+    """Whether the items are the members of an object."""
 
 
 def enter(run: Run, frame: Frame, state: MapState) -> None:
-    """Have the run begun, by a timer that is due at once: on entry, or again when the state is retried."""
-    _, mode = _state(run, frame)
-    length = 0  # what a reader has is not read as yet
-    if mode.reader is None:
-        given = dataflow.effective_input(run, frame, state)
-        length = len(collection_of(run, frame, state, given, takes_objects=True))
-    run.record("MapStateStarted", frame, length=length, again=frame.entry if frame.retries else None)
-    go_on(run, frame)
+    """Ask for the Map Run: on entry, or again when the state is retried. Raises StateFault."""
+    _, distribution = _distributed(run.view, frame)
+    length = 0  # the items of a reader are not read yet
+    if distribution.reader is None:
+        given = dataflow.effective_input(run.view, frame, state)
+        length = len(collection_of(run.view, frame, state, given, takes_objects=True))
+    run.ledger.record("MapStateStarted", frame, length=length, again=frame.entry if frame.retries else None)
+    ask_for_run(run, frame)
 
 
-def go_on(run: Run, frame: Frame) -> None:
-    """Have the run redriven, which keeps the entry that it was begun with in mind; or begun, if it never was."""
+def ask_for_run(run: Run, frame: Frame) -> None:
+    """Ask for the Map Run to be started, or redriven if this entry had one. A timer that is due at once does it."""
     run.put(frame, waiting=execution.FOR_RUN)
     run.commands.append(SetTimer(commands.RUN, frame.path, frame.entry, 0, 0))
 
 
 def end(run: Run, frame: Frame, event: MapRunEnded) -> None:
-    """The run has ended."""
-    state = run.state_of(frame)
+    """Take the end of the Map Run. Raises StateFault of the state's own fields."""
+    state = run.view.state_of(frame)
     assert isinstance(state, MapState)
     if event.error is not None:
-        run.record("MapRunFailed", frame, error=event.error, cause=event.cause)
+        run.ledger.record("MapRunFailed", frame, error=event.error, cause=event.cause)
         return run.fail(frame, event.error, event.cause, is_terminal=event.error == TOO_LARGE)
-    run.record("MapRunSucceeded", frame)
-    run.record("MapStateSucceeded", frame)
+    run.ledger.record("MapRunSucceeded", frame)
+    run.ledger.record("MapStateSucceeded", frame)
     run.complete(frame, state, event.output)
 
 
-def plan(standing: Standing, frame: Frame) -> Plan:
-    """What a frame's Map wants. Raises StateFault."""
-    state, mode = _state(standing, frame)
-    given = dataflow.effective_input(standing, frame, state)
-    scope = standing.scope(frame, given)
+class DistributedMap:
+    """A frame's Map in distributed mode, for the caller that keeps its Map Run.
+
+    The expressions of one DistributedMap draw from ``event.seed``, one after the other: plan and inputs never draw the
+    same number.
+    """
+
+    def __init__(
+        self, machine: StateMachine, execution: Execution, event: Event, frame: Frame, limits: EngineLimits
+    ) -> None:
+        self.frame = frame
+        self._view = View(machine, execution, event, limits)
+
+    def plan(self) -> Plan:
+        """The plan of the Map Run. Raises StateFault."""
+        return _plan(self._view, self.frame)
+
+    def inputs(
+        self, plan: Plan, first: int, items: Sequence[tuple[Json, Mapping[str, Json]]]
+    ) -> list[tuple[Json, int]]:
+        """The inputs of the child executions for these items, each with its item count. Raises StateFault.
+
+        ``first`` is the index of the first item. With each item come the members of ``$$.Map.Item`` besides it.
+        """
+        state, _ = _distributed(self._view, self.frame)
+        selected = [
+            dataflow.item_input(self._view, self.frame, state, index, item, more)
+            for index, (item, more) in enumerate(items, start=first)
+        ]
+        if not plan.is_batched:
+            return [(one, 1) for one in selected]
+        base = {} if plan.batch_input is None else {"BatchInput": plan.batch_input}
+        return [({**base, "Items": batch}, len(batch)) for batch in _batches(plan, base, selected)]
+
+    def too_large(self) -> StateFault:
+        """The fault for a result of the Map Run above the payload limit."""
+        return faults.too_large(self.frame)
+
+
+def _plan(view: View, frame: Frame) -> Plan:
+    state, distribution = _distributed(view, frame)
+    given = dataflow.effective_input(view, frame, state)
+    scope = view.scope(frame, given)
 
     def number(field: Field | None, **rule: bool) -> Any:
-        return None if field is None else dataflow.number(standing, frame, field, scope, **rule)
+        return None if field is None else dataflow.number(view, frame, field, scope, **rule)
 
     def value(field: Field | None) -> Json:
-        return None if field is None else standing.evaluate(field, frame, scope)
+        return None if field is None else view.evaluate(field, frame, scope)
 
     items, is_keyed = None, False
-    if mode.reader is None:
-        items = collection_of(standing, frame, state, given, takes_objects=True)
+    if distribution.reader is None:
+        items = collection_of(view, frame, state, given, takes_objects=True)
         is_keyed = isinstance(items, dict)
     assert state.concurrency is not None
-    percentage = number(mode.tolerated_percentage)
+    percentage = number(distribution.tolerated_percentage)
     if percentage is not None and percentage > 100:
         raise StateFault("States.Runtime", "ToleratedFailurePercentage must be at most 100")
     return Plan(
-        label=mode.label,
+        label=distribution.label,
         items=members_of(items) if isinstance(items, dict) else items,
         is_keyed=is_keyed,
-        reader=value(mode.reader),
-        lists_objects=mode.lists_objects,
-        reader_config=dict(mode.reader_config),
-        most_items=number(mode.most_items, above=True, whole=True),
-        writer=value(mode.writer),
-        writer_config=dict(mode.writer_config),
+        reader=value(distribution.reader),
+        lists_objects=distribution.lists_objects,
+        reader_config=dict(distribution.reader_config),
+        most_items=number(distribution.most_items, above=True, whole=True),
+        writer=value(distribution.writer),
+        writer_config=dict(distribution.writer_config),
         concurrency=min(number(state.concurrency, whole=True) or MOST_AT_ONCE, MOST_AT_ONCE),
-        batch_items=number(mode.batch_items, above=True, whole=True),
-        batch_bytes=number(mode.batch_bytes, above=True, whole=True),
-        batch_input=value(mode.batch_input),
-        is_batched=mode.is_batched,
-        tolerated_count=number(mode.tolerated_count, whole=True),
+        batch_items=number(distribution.batch_items, above=True, whole=True),
+        batch_bytes=number(distribution.batch_bytes, above=True, whole=True),
+        batch_input=value(distribution.batch_input),
+        is_batched=distribution.is_batched,
+        tolerated_count=number(distribution.tolerated_count, whole=True),
         tolerated_percentage=percentage,
     )
 
 
-def inputs(
-    standing: Standing, frame: Frame, wanted: Plan, first: int, items: Sequence[tuple[Json, Mapping[str, Json]]]
-) -> list[tuple[Json, int]]:
-    """What executions are handed that take these items, the first of which has this index; and how many each takes.
-
-    With each item comes what ``$$.Map.Item`` has beside it. Raises StateFault.
-    """
-    state, _ = _state(standing, frame)
-    selected = [
-        dataflow.item_input(standing, frame, state, index, item, told)
-        for index, (item, told) in enumerate(items, start=first)
-    ]
-    if not wanted.is_batched:
-        return [(one, 1) for one in selected]
-    base = {} if wanted.batch_input is None else {"BatchInput": wanted.batch_input}
-    return [({**base, "Items": batch}, len(batch)) for batch in _batches(wanted, base, selected)]
-
-
-def _batches(wanted: Plan, base: Json, items: Sequence[Json]) -> list[list[Json]]:
-    most = min(wanted.batch_bytes or MOST_BATCH_BYTES, MOST_BATCH_BYTES)
+def _batches(plan: Plan, base: Json, items: Sequence[Json]) -> list[list[Json]]:
+    """The items in batches within the plan's bounds. ``base`` are the members that each input has besides them."""
+    most = min(plan.batch_bytes or MOST_BATCH_BYTES, MOST_BATCH_BYTES)
     overhead = jsontext.size(jsontext.write({**base, "Items": []}))
     batches: list[list[Json]] = []
     size = 0
     for item in items:
         own = jsontext.size(jsontext.write(item)) + 1
-        is_full = batches and (len(batches[-1]) == wanted.batch_items or size + own > most)
+        is_full = batches and (len(batches[-1]) == plan.batch_items or size + own > most)
         if not batches or is_full:
             batches.append([])
             size = overhead
@@ -155,7 +179,7 @@ def _batches(wanted: Plan, base: Json, items: Sequence[Json]) -> list[list[Json]
     return batches
 
 
-def _state(standing: Standing, frame: Frame) -> tuple[MapState, Distribution]:
-    state = standing.state_of(frame)
+def _distributed(view: View, frame: Frame) -> tuple[MapState, Distribution]:
+    state = view.state_of(frame)
     assert isinstance(state, MapState) and state.distribution is not None
     return state, state.distribution

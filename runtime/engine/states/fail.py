@@ -10,6 +10,7 @@ from stepwell.runtime.engine.language.fields import Field
 
 
 def enter(run: Run, frame: Frame, state: FailState) -> None:
+    """Raise the state's error from its frame. Raises StateFault of its expressions."""
     error, cause = (_text(run, frame, state, field) for field in (state.error, state.cause))
     run.fail(frame, error or "", cause)
 
@@ -17,8 +18,8 @@ def enter(run: Run, frame: Frame, state: FailState) -> None:
 def _text(run: Run, frame: Frame, state: FailState, field: Field | None) -> str | None:
     if field is None:
         return None
-    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
-    value = run.evaluate(field, frame, scope, "string")
+    scope = run.view.scope(frame, dataflow.effective_input(run.view, frame, state))
+    value = run.view.evaluate(field, frame, scope, "string")
     if not isinstance(value, str):
         raise dataflow.unfit(frame, field, "a string", value)
     return value

@@ -1,4 +1,4 @@
-"""Map, inline: opens a frame for each item, so many at a time, and goes on with the list of their outputs."""
+"""Map, inline: opens a frame for each item, a bounded number at a time. Their outputs, in order, are the result."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ AT_ONCE = 40
 """How many items run at a time at most. Source: AWS's developer guide, "Using Map state in Inline mode"."""
 
 LINES_AN_ITEM = 4
-"""How many lines of history an item has at least that has ended: so many items are more than one history can hold."""
+"""An item that has ended has at least this many lines of history. So the quota bounds how many items can ever begin."""
 
 
 def enter(run: Run, frame: Frame, state: MapState) -> None:
-    """Open the items: on entry, or again when the state is retried as a whole."""
+    """Open the items: on entry, or again when the state is retried as a whole. Raises StateFault."""
     assert state.processor is not None
     if state.distribution is not None:
         return distributed.enter(run, frame, state)
-    given = dataflow.effective_input(run, frame, state)
-    items = items_of(run, frame, state, given)
+    given = dataflow.effective_input(run.view, frame, state)
+    items = items_of(run.view, frame, state, given)
     at_once = _at_once(run, frame, state, given)
-    run.record("MapStateStarted", frame, length=len(items), again=frame.entry if frame.retries else None)
-    can_begin = run.limits.history // LINES_AN_ITEM + AT_ONCE
+    run.ledger.record("MapStateStarted", frame, length=len(items), again=frame.entry if frame.retries else None)
+    can_begin = run.ledger.quota // LINES_AN_ITEM + AT_ONCE
     children = [
         Frame(child_path(frame.path, frame.entry, index), state.processor.start_at, None, item=item)
         for index, item in enumerate(items[:can_begin])
@@ -41,5 +41,6 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
 
 def _at_once(run: Run, frame: Frame, state: MapState, given: Json) -> int:
     assert state.concurrency is not None
-    at_most = dataflow.number(run, frame, state.concurrency, run.scope(frame, given), whole=True)
+    scope = run.view.scope(frame, given)
+    at_most = dataflow.number(run.view, frame, state.concurrency, scope, whole=True)
     return min(at_most or AT_ONCE, AT_ONCE)

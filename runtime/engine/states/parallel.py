@@ -1,4 +1,4 @@
-"""Parallel: opens a frame for each branch, and goes on with the list of their outputs when the last one has ended."""
+"""Parallel: opens a frame for each branch. When the last one has ended, their outputs, in order, are the result."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from stepwell.runtime.engine.definition.model import ParallelState
 
 
 def enter(run: Run, frame: Frame, state: ParallelState) -> None:
-    """Open the branches: on entry, or again when the state is retried as a whole."""
-    value = dataflow.arguments(run, frame, state)
-    run.check_size(value, frame)
-    run.record("ParallelStateStarted", frame, again=frame.entry if frame.retries else None)
+    """Open the branches: on entry, or again when the state is retried as a whole. Raises StateFault."""
+    value = dataflow.arguments(run.view, frame, state)
+    run.view.check_size(value, frame)
+    run.ledger.record("ParallelStateStarted", frame, again=frame.entry if frame.retries else None)
     children = [
         Frame(child_path(frame.path, frame.entry, number), branch.start_at, value)
         for number, branch in enumerate(state.branches)

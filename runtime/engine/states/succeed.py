@@ -9,6 +9,7 @@ from stepwell.runtime.engine.definition.model import SucceedState
 
 
 def enter(run: Run, frame: Frame, state: SucceedState) -> None:
-    value = dataflow.effective_input(run, frame, state)
-    output, _ = dataflow.passed(run, frame, state, value, state)
+    """Leave the state. Raises StateFault."""
+    value = dataflow.effective_input(run.view, frame, state)
+    output, _ = dataflow.passed(run.view, frame, state, value, state)
     run.leave(frame, output)

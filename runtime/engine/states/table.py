@@ -18,3 +18,4 @@ ENTER: Mapping[type[d.State], Callable[[Any, Any, Any], None]] = {
     d.SucceedState: succeed.enter,
     d.FailState: fail.enter,
 }
+"""Each function takes the run, the frame and the state. It is called on entry, and again after a retry's delay."""

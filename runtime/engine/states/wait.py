@@ -1,4 +1,4 @@
-"""Wait: stands still until its time has come. It costs one timer row, however long it is."""
+"""Wait: sets a timer and goes on when it fires. A wait costs one timer row, however long it is."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from stepwell.runtime.engine.core import commands, dataflow, execution
 from stepwell.runtime.engine.core.commands import SetTimer
 from stepwell.runtime.engine.core.execution import Frame
+from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.core.retry import LONGEST
 from stepwell.runtime.engine.core.run import Run
-from stepwell.runtime.engine.core.view import StateFault
 from stepwell.runtime.engine.definition.model import WaitState
 from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field, Reference
@@ -23,43 +23,45 @@ _LONG = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def enter(run: Run, frame: Frame, state: WaitState) -> None:
+    """Set the timer. A time in the past fires at once. Raises StateFault."""
     seconds = min(max(_seconds(run, frame, state), 0), LONGEST)
     run.commands.append(SetTimer(commands.WAIT, frame.path, frame.entry, 0, seconds))
     run.put(frame, waiting=execution.FOR_TIMER)
 
 
 def end(run: Run, frame: Frame) -> None:
-    """The time has come."""
-    state = run.state_of(frame)
-    value = dataflow.effective_input(run, frame, state)
-    output, assigned = dataflow.passed(run, frame, state, value, state)
+    """Leave the state: its timer has fired. Raises StateFault."""
+    state = run.view.state_of(frame)
+    value = dataflow.effective_input(run.view, frame, state)
+    output, assigned = dataflow.passed(run.view, frame, state, value, state)
     run.leave(frame, output, None, assigned)
 
 
 def _seconds(run: Run, frame: Frame, state: WaitState) -> float:
-    scope = run.scope(frame, dataflow.effective_input(run, frame, state))
+    scope = run.view.scope(frame, dataflow.effective_input(run.view, frame, state))
     if state.timestamp is not None:
         return (_due(run, frame, state.timestamp, scope) - run.event.at) / 1000
     assert state.seconds is not None, "a Wait says until when"
     if isinstance(state.seconds, Reference):
         return _long(run, frame, state.seconds, scope)
-    return float(dataflow.number(run, frame, state.seconds, scope))
+    return float(dataflow.number(run.view, frame, state.seconds, scope))
 
 
 def _due(run: Run, frame: Frame, field: Field, scope: Scope) -> int:
-    value = run.evaluate(field, frame, scope, "string")
+    """The timestamp that a field gives, in milliseconds since the epoch."""
+    value = run.view.evaluate(field, frame, scope, "string")
     due = milliseconds(value)
     if due is not None:
         return due
     if isinstance(field, Reference):
-        said = "does not reference a valid ISO-8601 extended offset date-time format string"
-        raise _unfit(field, said, value)
+        problem = "does not reference a valid ISO-8601 extended offset date-time format string"
+        raise _unfit(field, problem, value)
     raise dataflow.unfit(frame, field, "a timestamp such as 2026-11-24T03:00:00Z", value)
 
 
 def _long(run: Run, frame: Frame, field: Reference, scope: Scope) -> int:
-    """The whole number at SecondsPath, which may be written as a text."""
-    value = run.evaluate(field, frame, scope)
+    """The whole number at SecondsPath. A string of digits counts as one."""
+    value = run.view.evaluate(field, frame, scope)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and _LONG.fullmatch(value)):
         raise _unfit(field, "cannot be parsed as a long value", value)
@@ -68,5 +70,5 @@ def _long(run: Run, frame: Frame, field: Reference, scope: Scope) -> int:
     return int(value)
 
 
-def _unfit(field: Reference, said: str, value: Json) -> StateFault:
-    return StateFault("States.Runtime", aws_messages.of_parameter(field.name, said, field.node.text, value))
+def _unfit(field: Reference, problem: str, value: Json) -> StateFault:
+    return StateFault("States.Runtime", aws_messages.of_parameter(field.name, problem, field.node.text, value))

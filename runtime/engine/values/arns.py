@@ -1,16 +1,56 @@
-"""Where a state machine is at home: what the names in its context object are made of.
+"""ARNs: the one place where they are made. The handlers' contract takes them apart.
 
-Source: AWS Step Functions developer guide, "Accessing execution data from the Context object".
+There is one region and one account here. An ARN of Step Functions has the form
+``arn:aws:states:<region>:<account>:<kind>:<name>...``.
+
+Sources: AWS Step Functions API reference, "qualified and unqualified ARNs"; developer guide, "Accessing execution data
+from the Context object".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+REGION, ACCOUNT = "us-east-1", "123456789012"
+"""The contract's constants of these names have the same values; a test holds them equal."""
+
+
+def machine(name: str, qualifier: str | int | None = None) -> str:
+    """The ARN of a state machine, or of its version or alias named by ``qualifier``."""
+    return _of_states("stateMachine", name, *_qualified(qualifier))
+
+
+def execution(machine: str, name: str) -> str:
+    """The ARN of a Standard execution; ``machine`` is the name of its state machine."""
+    return _of_states("execution", machine, name)
+
+
+def express(machine: str, name: str, identity: str) -> str:
+    """The ARN of an Express execution. It ends with the execution's id, because its name may be used again."""
+    return _of_states("express", machine, name, identity)
+
+
+def map_run(label: str, identity: str) -> str:
+    """The ARN of a Map Run; ``label`` has the form ``machine/label``."""
+    return _of_states("mapRun", label, identity)
+
+
+def activity(name: str) -> str:
+    """The ARN of an activity."""
+    return _of_states("activity", name)
+
+
+def function(name: str, qualifier: str | None = None) -> str:
+    """The ARN of a Lambda function, or of its version or alias named by ``qualifier``. An empty one counts as none."""
+    return ":".join(("arn:aws:lambda", REGION, ACCOUNT, "function", name, *_qualified(qualifier or None)))
+
 
 @dataclass(frozen=True)
-class Home:
-    """The same for all executions of a version; whoever loads the machine knows it."""
+class Deployment:
+    """What a state machine's context object says of the place where it runs: the same for all executions of a version.
+
+    Whoever loads the machine knows it. ``role`` is the ARN of the state machine's role.
+    """
 
     region: str = ""
     account: str = ""
@@ -19,12 +59,21 @@ class Home:
 
     def machine(self, name: str) -> str:
         """The ARN of the state machine of this name."""
-        return f"arn:aws:states:{self.region}:{self.account}:stateMachine:{name}"
+        return _of_states("stateMachine", name, region=self.region, account=self.account)
 
     def execution(self, machine: str, name: str, identity: str) -> str:
-        """The ARN of an execution; of an Express one, whose name may be used again, it holds its id, too."""
-        kind, more = ("express", f":{identity}") if self.is_express else ("execution", "")
-        return f"arn:aws:states:{self.region}:{self.account}:{kind}:{machine}:{name}{more}"
+        """The ARN of an execution, with its id where the machine is an Express one."""
+        kind, parts = ("express", (machine, name, identity)) if self.is_express else ("execution", (machine, name))
+        return _of_states(kind, *parts, region=self.region, account=self.account)
 
 
-NOWHERE = Home()
+NOWHERE = Deployment()
+"""The default: ARNs without region and account."""
+
+
+def _of_states(kind: str, *parts: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    return ":".join(("arn:aws:states", region, account, kind, *parts))
+
+
+def _qualified(qualifier: str | int | None) -> tuple[str, ...]:
+    return () if qualifier is None else (str(qualifier),)

@@ -1,11 +1,11 @@
-"""Chance as a value: numbers that nobody foresees and that come out the same whenever they are drawn again."""
+"""Dice as a value: numbers that nobody foresees and that come out the same whenever they are drawn again."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
 
-class Chance:
+class Dice:
     """Draws, one after the other, that depend on the seed, the salt and how many came before, and on nothing else.
 
     One seed may serve many places, each with a salt of its own. Nothing here is fit for a secret.

@@ -1,9 +1,9 @@
-"""Timestamps as AWS takes them: RFC 3339 with an upper-case T, and Z or an offset."""
+"""Timestamps as AWS reads and writes them: RFC 3339 with an upper-case T, and Z or an offset."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 Json = Any
@@ -16,7 +16,7 @@ _INSTANT = re.compile(
 
 
 def instant(value: Json) -> tuple[datetime, str] | None:
-    """A timestamp as something that compares, to any fraction of a second; None when it is none."""
+    """A timestamp as a value that compares, exact to any fraction of a second; None when the value is none."""
     match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
@@ -28,9 +28,14 @@ def instant(value: Json) -> tuple[datetime, str] | None:
 
 
 def milliseconds(value: Json) -> int | None:
-    """A timestamp in milliseconds since the epoch; None when it is none."""
+    """A timestamp in milliseconds since the epoch; None when the value is none."""
     found = instant(value)
     if found is None:
         return None
     moment, fraction = found
     return round(moment.timestamp()) * 1000 + int(fraction[:3].ljust(3, "0") or 0)
+
+
+def timestamp(at: int) -> str:
+    """Milliseconds since the epoch as AWS writes them: 2026-11-24T03:00:00.000Z."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

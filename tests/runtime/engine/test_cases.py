@@ -16,7 +16,7 @@ from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.arns import Home
+from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
 from tests.runtime.engine.driver import Driver, Play, Script
 
@@ -27,7 +27,7 @@ FILES = sorted(CASES.rglob("*.json"))
 FUNCTIONS = ("step1", "step2", "fetch", "fetch::PROD", "flaky", "send")
 FIELDS = {"source", "definition", "functions", "input", "name", "tasks", "seed", "limits", "expect"}
 FIELDS |= {"cancelAfter", "redrives", "aliases"}
-HOME = Home("us-east-1", "123456789012", "arn:aws:iam::123456789012:role/stepwell")
+DEPLOYMENT = Deployment("us-east-1", "123456789012", "arn:aws:iam::123456789012:role/stepwell")
 
 
 def read(file: Path) -> Json:
@@ -47,9 +47,9 @@ def machine_of(case: Json) -> StateMachine:
         aliases = case.get("aliases", {})
         assert validate.workflow(definition, FUNCTIONS, aliases=aliases) == []
         if not validate.is_step_list(definition):
-            return load(definition, aliases=aliases, home=HOME)
+            return load(definition, aliases=aliases, deployment=DEPLOYMENT)
         compiled = steplist.compile(definition, own)
-    return load(json.loads(json.dumps(compiled.machine)), compiled.plan, home=HOME)
+    return load(json.loads(json.dumps(compiled.machine)), compiled.plan, deployment=DEPLOYMENT)
 
 
 def play(case: Json) -> Play:
@@ -93,8 +93,6 @@ def setting_of(played: Play, definition: Json) -> Setting:
         input=jsontext.write(execution.input),
         output=jsontext.write(execution.output),
         execution={},
-        region=HOME.region,
-        account=HOME.account,
         resources=aws_history.resources_of(definition) if "States" in definition else {},
         tasks=texts,
     )

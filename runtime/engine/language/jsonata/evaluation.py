@@ -50,7 +50,7 @@ _TOO_DEEP = "Stack overflow error: Check for non-terminating recursive function.
 _TOO_LONG = "Expression evaluation timeout: Check for infinite loop"
 
 
-class Chance(Protocol):
+class Dice(Protocol):
     """The dice an evaluation is handed: the same ones give the same answers."""
 
     def fraction(self) -> float:
@@ -171,13 +171,13 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
 class Evaluation(Jsonata):  # type: ignore[misc]
     """What the library keeps per thread while an expression is evaluated, with the bounds and repairs in it."""
 
-    def __init__(self, tree: Any, at: int, chance: Chance) -> None:
+    def __init__(self, tree: Any, at: int, dice: Dice) -> None:
         self.tree = tree
         self.parser = tree._outer_instance
         self.input = None
         self.environment = None
         self.timestamp = at
-        self.chance = chance
+        self.dice = dice
         self.depth = 0
         self.steps = 0
 

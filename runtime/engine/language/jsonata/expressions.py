@@ -1,7 +1,7 @@
 """JSONata in the Amazon States Language: ``"{% $states.input.total > 20 %}"``.
 
 An expression is compiled once and evaluated with what is handed in: the ``$states`` object, the variables, the event's
-time and its chance; the same ones give the same value. Its faults carry AWS's words, which name the field; a fault
+time and its dice; the same ones give the same value. Its faults carry AWS's words, which name the field; a fault
 knows the place below the field it was given for, the caller knows the field.
 
 Sources: the Amazon States Language specification, "JSONata"; the Step Functions guide, "Transforming data with
@@ -18,7 +18,7 @@ from typing import Any
 
 from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
-from stepwell.runtime.engine.language.jsonata.evaluation import Chance, Evaluation, Regex, message, plain
+from stepwell.runtime.engine.language.jsonata.evaluation import Dice, Evaluation, Regex, message, plain
 from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
 from stepwell.runtime.engine.values.json_places import Step, Way, slashed
 
@@ -91,14 +91,14 @@ class Expression:
     """Names it takes from outside, without ``$``: ``states``, variables of the workflow, and built-in functions."""
     tree: Any = field(repr=False, compare=False)
 
-    def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
+    def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
         """What the expression gives. Raises JsonataFault; Undefined when it gives nothing."""
-        return self.within(Scope(states, variables), at, chance)
+        return self.within(Scope(states, variables), at, dice)
 
-    def within(self, scope: Scope, at: int, chance: Chance) -> Json:
+    def within(self, scope: Scope, at: int, dice: Dice) -> Json:
         """What the expression gives in a scope that others share. Raises JsonataFault; Undefined."""
         try:
-            value = Evaluation(self.tree, at, chance).of(scope.bindings(self.variables))
+            value = Evaluation(self.tree, at, dice).of(scope.bindings(self.variables))
             if value is not None:
                 return plain(value)
         except JException as fault:
@@ -257,13 +257,13 @@ class JsonataTemplate:
         """Whether it holds no expression: then it renders to itself whatever it is given."""
         return not _is_live(self.node)
 
-    def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, chance: Chance) -> Json:
+    def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
         """The template with every expression replaced by its value. Raises JsonataFault, which knows where."""
-        return self.within(Scope(states, variables), at, chance)
+        return self.within(Scope(states, variables), at, dice)
 
-    def within(self, scope: Scope, at: int, chance: Chance) -> Json:
+    def within(self, scope: Scope, at: int, dice: Dice) -> Json:
         """The same in a scope that other templates share."""
-        return _render(self.node, lambda one: one.within(scope, at, chance))
+        return _render(self.node, lambda one: one.within(scope, at, dice))
 
     def expressions(self) -> Iterator[tuple[Way, Expression]]:
         """Every expression in it, with the way that leads there."""

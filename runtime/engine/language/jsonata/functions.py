@@ -77,11 +77,11 @@ def hash_(text: Value, algorithm: Value) -> Value:
 
 
 def random(seed: Value) -> Value:
-    return Jsonata.CURRENT.jsonata.chance.fraction() if seed is None else java_text.fraction(int(seed))
+    return Jsonata.CURRENT.jsonata.dice.fraction() if seed is None else java_text.fraction(int(seed))
 
 
 def uuid() -> Value:
-    return Jsonata.CURRENT.jsonata.chance.uuid()
+    return Jsonata.CURRENT.jsonata.dice.uuid()
 
 
 def parse(text: Value) -> Value:
@@ -324,9 +324,9 @@ def sort(values: Value, comparator: Value) -> Value:
 def shuffle(values: Value) -> Value:
     if values is None:
         return None
-    mixed, chance = list(values), Jsonata.CURRENT.jsonata.chance
+    mixed, dice = list(values), Jsonata.CURRENT.jsonata.dice
     for last in range(len(mixed) - 1, 0, -1):
-        other = math.floor(chance.fraction() * (last + 1))
+        other = math.floor(dice.fraction() * (last + 1))
         mixed[last], mixed[other] = mixed[other], mixed[last]
     return mixed
 

@@ -15,16 +15,16 @@ import pytest
 
 from stepwell.runtime.engine.language.intrinsic_functions import FUNCTIONS, LARGEST, MOST_CHARACTERS
 from stepwell.runtime.engine.language.intrinsics import IntrinsicFault, parse_call
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.values.dice import Dice
 
 Json = Any
 
 BIG = "x" * (LARGEST // 2)
 
 
-def call(text: str, *values: Json, chance: Chance | None = None) -> Json:
+def call(text: str, *values: Json, dice: Dice | None = None) -> Json:
     """What a call gives whose arguments ``$.a``, ``$.b`` and ``$.c`` are these values."""
-    return parse_call(text).value(dict(zip("abc", values, strict=False)), {}, {}, chance)
+    return parse_call(text).value(dict(zip("abc", values, strict=False)), {}, {}, dice)
 
 
 GIVEN: list[tuple[str, str, tuple[Json, ...], Json]] = [
@@ -138,7 +138,7 @@ GIVEN: list[tuple[str, str, tuple[Json, ...], Json]] = [
 
 @pytest.mark.parametrize(("source", "text", "values", "given"), GIVEN)
 def test_a_function_gives(source: str, text: str, values: tuple[Json, ...], given: Json) -> None:
-    found = call(text, *values, chance=Chance(7))
+    found = call(text, *values, dice=Dice(7))
     assert (found, repr(found)) == (given, repr(given)), source
 
 
@@ -198,7 +198,7 @@ REFUSED: list[tuple[str, tuple[Json, ...]]] = [
 @pytest.mark.parametrize(("text", "values"), REFUSED)
 def test_what_a_function_cannot_take(text: str, values: tuple[Json, ...]) -> None:
     with pytest.raises(IntrinsicFault) as fault:
-        call(text, *values, chance=Chance(1))
+        call(text, *values, dice=Dice(1))
     assert str(fault.value) == f"Invalid arguments in {text.split('(', 1)[0]}"
 
 
@@ -220,9 +220,9 @@ DRAWING = ["States.UUID()", "States.MathRandom(1, 999)"]
 
 @pytest.mark.parametrize("text", DRAWING)
 def test_what_is_drawn_is_the_same_again_from_the_same_chance(text: str) -> None:
-    first, again = Chance(7, "x"), Chance(7, "x")
-    drawn = [call(text, chance=first) for _ in range(5)]
-    assert drawn == [call(text, chance=again) for _ in range(5)]
+    first, again = Dice(7, "x"), Dice(7, "x")
+    drawn = [call(text, dice=first) for _ in range(5)]
+    assert drawn == [call(text, dice=again) for _ in range(5)]
     assert len(set(drawn)) == 5
 
 
@@ -233,15 +233,15 @@ def test_nothing_is_drawn_where_no_chance_was_handed_in(text: str) -> None:
 
 
 def test_calls_that_stand_in_one_another_draw_from_one_chance() -> None:
-    first, second = call("States.Array(States.UUID(), States.UUID())", chance=Chance(1))
+    first, second = call("States.Array(States.UUID(), States.UUID())", dice=Dice(1))
     assert first != second
 
 
 def test_a_random_number_lies_from_the_start_up_to_the_end_without_it() -> None:
-    chance = Chance(5)
-    drawn = [call("States.MathRandom(-2, 3)", chance=chance) for _ in range(500)]
+    dice = Dice(5)
+    drawn = [call("States.MathRandom(-2, 3)", dice=dice) for _ in range(500)]
     assert set(drawn) == {-2, -1, 0, 1, 2}
-    assert {call("States.MathRandom(1.6, 3.4)", chance=chance) for _ in range(50)} == {1, 2}
+    assert {call("States.MathRandom(1.6, 3.4)", dice=dice) for _ in range(50)} == {1, 2}
 
 
 def test_all_18_functions_are_there_and_each_is_tried() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.runtime.engine.core.run import StateFault
+from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.definition import validate
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import ChoiceState

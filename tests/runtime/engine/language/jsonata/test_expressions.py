@@ -26,7 +26,7 @@ from stepwell.runtime.engine.language.jsonata.expressions import (
     expect,
     is_expression,
 )
-from stepwell.runtime.engine.values.dice import Chance
+from stepwell.runtime.engine.values.dice import Dice
 
 Json = Any
 
@@ -36,7 +36,7 @@ EVALUATION = "threw an error during evaluation"
 
 
 def value(text: str, data: Json = None, variables: Mapping[str, Json] | None = None, seed: int = 0) -> Json:
-    return expressions.compile(text).value({"input": data}, variables or {}, AT, Chance(seed))
+    return expressions.compile(text).value({"input": data}, variables or {}, AT, Dice(seed))
 
 
 def told(text: str, data: Json = None) -> str:
@@ -91,13 +91,13 @@ def test_the_differences_are_the_known_ones(case: dict[str, Json]) -> None:
 def test_states_and_variables_are_bound() -> None:
     states = {"input": {"a": 1}, "result": [2], "context": {"Execution": {"Id": "e-1"}}}
     text = "[$states.input.a, $states.result, $states.context.Execution.Id, $x.y]"
-    assert expressions.compile(text).value(states, {"x": {"y": 3}}, AT, Chance(0)) == [1, 2, "e-1", 3]
+    assert expressions.compile(text).value(states, {"x": {"y": 3}}, AT, Dice(0)) == [1, 2, "e-1", 3]
 
 
 def test_expressions_may_share_a_scope() -> None:
     scope = expressions.Scope({"input": [None, 1]}, {"x": None})
     texts = ("$x", "$states.input[0]", "$type($states.input[0]) & $type($x)", "$states.input[1] + $count($y)")
-    assert [expressions.compile(text).within(scope, AT, Chance(0)) for text in texts] == [None, None, "nullnull", 1]
+    assert [expressions.compile(text).within(scope, AT, Dice(0)) for text in texts] == [None, None, "nullnull", 1]
 
 
 def test_a_variable_cannot_stand_in_for_states() -> None:
@@ -458,7 +458,7 @@ def test_what_would_take_too_long_ends(text: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_bound_of_time_is_a_count_and_not_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluation = jsonata_evaluation.Evaluation(expressions.compile("$sum([1..10].($ * 2))").tree, AT, Chance(0))
+    evaluation = jsonata_evaluation.Evaluation(expressions.compile("$sum([1..10].($ * 2))").tree, AT, Dice(0))
     evaluation.of({})
     monkeypatch.setattr(jsonata_evaluation, "MOST_STEPS", evaluation.steps)
     assert value("$sum([1..10].($ * 2))") == 110
@@ -510,7 +510,7 @@ def test_threads_share_an_expression() -> None:
     expression = expressions.compile(text)
 
     def run(number: int) -> Json:
-        return expression.value({"input": number}, {"v": [None, number]}, AT + 1000 * number, Chance(number))
+        return expression.value({"input": number}, {"v": [None, number]}, AT + 1000 * number, Dice(number))
 
     alone = [run(number) for number in range(200)]
     with ThreadPoolExecutor(8) as pool:
@@ -576,7 +576,7 @@ RENDERED: list[tuple[Json, Json]] = [
 
 @pytest.mark.parametrize(("template", "expected"), RENDERED)
 def test_a_template_is_rendered(template: Json, expected: Json) -> None:
-    got = compile_template(template).render({"input": {"a": 1}}, {"v": None}, AT, Chance(0))
+    got = compile_template(template).render({"input": {"a": 1}}, {"v": None}, AT, Dice(0))
     assert (got, json.dumps(got)) == (expected, json.dumps(expected))
 
 
@@ -584,14 +584,14 @@ def test_a_template_without_expressions_is_given_back_as_it_is() -> None:
     literal = {"a": [1, {"b": "c"}]}
     template = compile_template(literal)
     assert template.is_constant
-    assert template.render({}, {}, AT, Chance(0)) is literal
+    assert template.render({}, {}, AT, Dice(0)) is literal
     assert not compile_template({"a": [1, "{% 1 %}"]}).is_constant
 
 
 def test_a_fault_knows_its_place_in_the_template() -> None:
     template = compile_template({"a": {"b": [1, "{% 1 %}", "{% $states.input.x %}"]}})
     with pytest.raises(Undefined) as fault:
-        template.render({"input": {}}, {}, AT, Chance(0))
+        template.render({"input": {}}, {}, AT, Dice(0))
     assert fault.value.cause("Output") == (
         "The JSONata expression '$states.input.x' specified for the field 'Output/a/b[2]' returned nothing (undefined)."
     )
