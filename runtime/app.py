@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import flask
 
-from stepwell.functions.contract import ApiContext
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime import logs
 from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog

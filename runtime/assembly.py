@@ -15,7 +15,7 @@ from peewee import PeeweeException
 
 from stepwell.db import queries
 from stepwell.db.database import connect, database
-from stepwell.functions.contract import ApiContext
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime.api import rooms
 from stepwell.runtime.aws.step_functions.activities import WireActivities
 from stepwell.runtime.aws.step_functions.executions import WireExecutions

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from stepwell.functions.contract import ApiContext, Page
+from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.function_names import Reference
-
-Json = Any
+from stepwell.functions.contract.rest import ApiContext
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from stepwell.functions.contract import ApiContext, Page
+from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.arns import Arn
-
-Json = Any
+from stepwell.functions.contract.rest import ApiContext
 
 STANDARD, EXPRESS = "STANDARD", "EXPRESS"
 

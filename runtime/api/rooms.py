@@ -14,7 +14,9 @@ from peewee import SQL, fn
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, History, Task, Version, Workflow
 from stepwell.db.pages import newest
-from stepwell.functions.contract import (
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.rest import (
     EXECUTION_STATUSES,
     OPEN_TASK_STATUSES,
     ExecutionPart,
@@ -22,14 +24,11 @@ from stepwell.functions.contract import (
     ExecutionView,
     FunctionView,
     HistoryView,
-    Page,
     TaskRow,
     TaskView,
     WorkflowRow,
     WorkflowView,
-    page_of,
 )
-from stepwell.functions.contract.function_names import Reference
 from stepwell.functions.errors import InvalidCursor, NotFound, PayloadTooLarge, TooManyRequests, Unavailable
 from stepwell.runtime.api import views
 from stepwell.runtime.catalog.catalog import Catalog, Function

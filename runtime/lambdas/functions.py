@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepwell.functions.contract import FunctionView
 from stepwell.functions.contract.function_names import Reference, arn
 from stepwell.functions.contract.lambda_ import Found
+from stepwell.functions.contract.rest import FunctionView
 from stepwell.runtime.engine.core.invocations import refused
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults

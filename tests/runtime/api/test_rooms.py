@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from stepwell.db.database import connect, database, is_sqlite
-from stepwell.functions.contract import ApiContext, Page
+from stepwell.functions.contract import Page
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.functions.errors import (
     InvalidCursor,
     InvalidToken,
