@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
-from stepwell.functions.api._schemas import SCHEMAS
 from stepwell.functions.contract.rest import ApiContext
+from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.aws.json_protocol import StepFunctions

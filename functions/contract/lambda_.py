@@ -5,13 +5,23 @@ The views are frozen values; times are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.function_names import Reference
 from stepwell.functions.contract.rest import ApiContext
+
+DEFAULT_OPTIONS: Mapping[str, Json] = {
+    "Description": "",
+    "Timeout": 3,
+    "MemorySize": 128,
+    "TracingConfig": {"Mode": "PassThrough"},
+    "EphemeralStorage": {"Size": 512},
+    "Architectures": ["x86_64"],
+}
+"""The options of a function that was created without them."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +186,9 @@ class Events(Protocol):
 
 @dataclass(frozen=True)
 class Policy:
-    """The statements of a function's policy; ``revision`` moves with each change."""
+    """A function's policy as JSON text; each change gives it another ``revision``."""
 
-    statements: Sequence[Json]
+    text: str
     revision: str
 
 

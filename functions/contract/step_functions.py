@@ -9,11 +9,29 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from stepwell.functions.contract import Json, Page
+from stepwell.functions.contract import ROLE, Json, Page
 from stepwell.functions.contract.arns import Arn
 from stepwell.functions.contract.rest import ApiContext
 
 STANDARD, EXPRESS = "STANDARD", "EXPRESS"
+STATUSES = {
+    "IN_PROGRESS": "RUNNING",
+    "COMPLETED": "SUCCEEDED",
+    "FAILED": "FAILED",
+    "TIMED_OUT": "TIMED_OUT",
+    "CANCELLED": "ABORTED",
+    "PENDING_REDRIVE": "PENDING_REDRIVE",
+}
+"""Our statuses in AWS's words."""
+DEFAULT_OPTIONS: Mapping[str, Json] = {
+    "roleArn": ROLE,
+    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+    "tracingConfiguration": {"enabled": False},
+    "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+}
+"""The options of a state machine that was created over REST, or without them."""
+MOST_TAGS = 50
+"""The most tags that one resource may have."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +143,8 @@ class Run(RunRow):
     error: str | None
     cause: str | None
     trace: str | None
-    events: int
-    now: int
-    """The time at which it was looked at."""
+    not_redrivable: str | None
+    """Why the execution cannot be redriven, in AWS's words; None when it can."""
 
 
 @dataclass(frozen=True)

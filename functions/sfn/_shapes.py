@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
-from stepwell.functions.contract import ROLE, Page, arns
+from stepwell.functions.contract import Page, arns
 from stepwell.functions.contract.step_functions import (
+    DEFAULT_OPTIONS,
     EXPRESS,
+    STATUSES,
     ActivityView,
     AliasView,
+    Json,
     Machine,
     MachineRow,
     MapRun,
@@ -20,28 +23,8 @@ from stepwell.functions.contract.step_functions import (
     Started,
 )
 
-Json = Any
 Row = TypeVar("Row")
 
-STATUSES = {
-    "IN_PROGRESS": "RUNNING",
-    "COMPLETED": "SUCCEEDED",
-    "FAILED": "FAILED",
-    "TIMED_OUT": "TIMED_OUT",
-    "CANCELLED": "ABORTED",
-    "PENDING_REDRIVE": "PENDING_REDRIVE",
-}
-"""Our statuses in AWS's words."""
-OPTIONS: Mapping[str, Json] = {
-    "roleArn": ROLE,
-    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
-    "tracingConfiguration": {"enabled": False},
-    "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
-}
-"""What a state machine has that was made over REST, or without saying."""
-REDRIVABLE_MS = 14 * 24 * 3600 * 1000
-LONGEST_MS = 365 * 24 * 3600 * 1000
-MOST_EVENTS = 24_999
 EXPRESS_MB, EXPRESS_STEP_MS = 64, 100
 """What AWS bills an Express execution by: the least memory there is, and time in steps."""
 _INCLUDED = {"included": True}
@@ -76,7 +59,7 @@ def machine_row(row: MachineRow) -> dict[str, Json]:
 def configured(view: Machine, with_data: bool) -> dict[str, Json]:
     """What both descriptions of a state machine say of a revision; without its definition unless ``with_data``."""
     definition = view.definition if with_data else "{}"
-    return {**OPTIONS, **view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
+    return {**DEFAULT_OPTIONS, **view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
 
 
 def version_row(view: Machine) -> dict[str, Json]:
@@ -167,15 +150,14 @@ def run_row(row: RunRow) -> dict[str, Json]:
 
 def run(view: Run, with_data: bool) -> dict[str, Json]:
     """An execution; without payloads and errors unless ``with_data``."""
-    reason = not_redrivable(view)
     redrivable = "REDRIVABLE" if view.map_run is None else "REDRIVABLE_BY_MAP_RUN"
     return {
         **run_row(view),
         **(_data(view) if with_data else {}),
         "traceHeader": view.trace,
         "mapRunArn": map_run_arn(view),
-        "redriveStatus": "NOT_REDRIVABLE" if reason else redrivable,
-        "redriveStatusReason": reason,
+        "redriveStatus": "NOT_REDRIVABLE" if view.not_redrivable else redrivable,
+        "redriveStatusReason": view.not_redrivable,
     }
 
 
@@ -209,16 +191,3 @@ def _data(view: Run | QuickRun) -> dict[str, Json]:
         "error": view.error,
         "cause": view.cause,
     }
-
-
-def not_redrivable(view: Run) -> str | None:
-    """Why an execution cannot be redriven; None when it can. Source: redriveStatusReason of DescribeExecution."""
-    if view.status in ("IN_PROGRESS", "COMPLETED"):
-        return f"Execution is {STATUSES[view.status]} and cannot be redriven"
-    if view.events >= MOST_EVENTS:
-        return "Execution history event limit exceeded"
-    if view.now - view.started_at > LONGEST_MS:
-        return "Execution has exceeded the max execution time"
-    if view.now - (view.stopped_at or view.now) > REDRIVABLE_MS:
-        return "Execution redrivable period exceeded"
-    return None

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stepwell.functions.api._schemas import SCHEMAS
 from stepwell.functions.contract.rest import FunctionView
+from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.runtime.catalog.source import CatalogError, Source, read_source
 from stepwell.runtime.engine.definition import field_kinds, rules
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults

@@ -12,8 +12,7 @@ from typing import Any
 
 from stepwell.functions.contract import ROLE
 from stepwell.functions.contract.function_names import LATEST
-from stepwell.functions.contract.lambda_ import Function
-from stepwell.functions.lambda_api import _options
+from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, Function
 from stepwell.runtime.catalog import catalog
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.invoke.invoker import Target
@@ -57,7 +56,7 @@ def view(function: catalog.Function, default_seconds: float, qualifier: str | No
 
 def _described(function: catalog.Function, default_seconds: float) -> Mapping[str, Json]:
     return {
-        **_options.DEFAULTS,
+        **DEFAULT_OPTIONS,
         "Runtime": RUNTIME,
         "Role": ROLE,
         "Handler": f"{function.module}.handler",

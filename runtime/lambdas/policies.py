@@ -19,13 +19,14 @@ from stepwell.functions.errors.lambda_ import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from stepwell.functions.lambda_api import _policy
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.lambdas import store
 from stepwell.runtime.lambdas.operations import LambdaRoom
 
 Json = Any
 
+MOST_BYTES = 20_480
+"""The most bytes of a policy. Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda"."""
 _NAMES = uuid.UUID("8f7bb3a2-52c1-4c4f-9c0a-6f6c2b0f8d11")
 """What revisions are made under: a policy of the same statements has the same."""
 
@@ -56,7 +57,7 @@ class PolicyRoom:
             found = _statements(function)
         if not found:
             raise ResourceNotFoundException("The resource you requested does not exist.")
-        return Policy(found, _revision(found))
+        return Policy(_text(found), _revision(found))
 
     def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:
         self._lambdas.get(function)
@@ -77,12 +78,15 @@ def _is(function: Reference) -> tuple[Any, ...]:
 
 
 def _revision(statements: Sequence[Json]) -> str:
-    return str(uuid.uuid5(_NAMES, _policy.text(statements)))
+    return str(uuid.uuid5(_NAMES, _text(statements)))
 
 
 def _check_size(statements: Sequence[Json]) -> None:
-    size = len(_policy.text(statements).encode())
-    if size > _policy.MOST_BYTES:
-        raise PolicyLengthExceededException(
-            f"The final policy size ({size}) is bigger than the limit ({_policy.MOST_BYTES})."
-        )
+    size = len(_text(statements).encode())
+    if size > MOST_BYTES:
+        raise PolicyLengthExceededException(f"The final policy size ({size}) is bigger than the limit ({MOST_BYTES}).")
+
+
+def _text(statements: Sequence[Json]) -> str:
+    """The policy of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}, separators=(",", ":"))

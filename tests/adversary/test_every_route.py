@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.functions.api._schemas import SCHEMAS
+from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.catalog.catalog import Catalog, Function

@@ -15,7 +15,7 @@ from stepwell.db.pages import newest
 from stepwell.functions import errors
 from stepwell.functions.contract import Page, arns, page_of
 from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import EXPRESS, STANDARD, Machine, Run, RunRow, Started
+from stepwell.functions.contract.step_functions import EXPRESS, STANDARD, STATUSES, Machine, Run, RunRow, Started
 from stepwell.functions.errors.step_functions import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
@@ -24,11 +24,10 @@ from stepwell.functions.errors.step_functions import (
     InvalidName,
     StateMachineTypeNotSupported,
 )
-from stepwell.functions.sfn._shapes import not_redrivable
 from stepwell.runtime.aws.step_functions import history
 from stepwell.runtime.aws.step_functions.machines import found_version, live_workflow, revision, role_of, routes_of
 from stepwell.runtime.engine.values import jsontext, names
-from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS, EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
@@ -41,6 +40,8 @@ Json = Any
 
 TOKEN_KEPT_MS = 15 * 60_000
 """For how long a redrive that is asked for again with the same token is the same one."""
+LONGEST_MS = 365 * 24 * 3600 * 1000
+"""How long AWS lets an execution take in all: one that began earlier is not redriven."""
 ROW_COLUMNS = (
     *(Execution.id, Execution.name, Execution.workflow, Execution.status, Execution.created_at, Execution.finished_at),
     *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at, Execution.parent),
@@ -74,10 +75,10 @@ class WireExecutions:
         found = self.get(arn)
         key = f"redrive:{found.id}:{token}"
         with database.connection_context():
-            kept = StartKey.get_or_none(StartKey.key == key)
-        if token is not None and kept is not None and found.now - kept.created_at < TOKEN_KEPT_MS:
+            kept, now = StartKey.get_or_none(StartKey.key == key), queries.now()
+        if token is not None and kept is not None and now - kept.created_at < TOKEN_KEPT_MS:
             return int(found.redriven_at or kept.created_at)
-        reason = not_redrivable(found)
+        reason = found.not_redrivable
         if found.map_run is not None and reason is None:
             reason = "Execution belongs to a Map Run, and is redriven with it"
         if reason is not None or not self._executions.redrive(found.id, None if token is None else key):
@@ -89,15 +90,15 @@ class WireExecutions:
             row, now = found_execution(arn), queries.now()
             of_run = completion.run_of(row.parent)
             run = None if of_run is None else MapRun.get_by_id(of_run)
+        status = map_redrives.status_of(run, row)
         return Run(
-            **{**vars(execution_row(row)), "status": map_redrives.status_of(run, row)},
+            **{**vars(execution_row(row)), "status": status},
             input=row.input,
             output=row.output,
             error=row.error,
             cause=row.cause,
             trace=row.trace,
-            events=row.history_count,
-            now=now,
+            not_redrivable=_not_redrivable(row, status, now),
         )
 
     def machine(self, arn: Arn) -> Machine:
@@ -186,6 +187,19 @@ def _earlier(machine: str, name: str, given: Json) -> Started:
     if row.status != Status.IN_PROGRESS or json.loads(row.input) != given:
         raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
     return Started(row.id, name, machine, STANDARD, row.created_at)
+
+
+def _not_redrivable(row: Execution, status: str, now: int) -> str | None:
+    """Why an execution cannot be redriven; None when it can. Source: redriveStatusReason of DescribeExecution."""
+    if status in (Status.IN_PROGRESS, Status.COMPLETED):
+        return f"Execution is {STATUSES[status]} and cannot be redriven"
+    if row.history_count >= MOST_EVENTS:
+        return "Execution history event limit exceeded"
+    if now - row.created_at > LONGEST_MS:
+        return "Execution has exceeded the max execution time"
+    if now - (row.finished_at or now) > REDRIVABLE_MS:
+        return "Execution redrivable period exceeded"
+    return None
 
 
 def _standard(arn: Arn) -> Workflow:

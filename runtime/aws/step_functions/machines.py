@@ -15,9 +15,8 @@ from stepwell.db.queries import clock_sql
 from stepwell.functions import errors
 from stepwell.functions.contract import Page, arns, page_of
 from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import DefinitionFault, Machine, MachineRow, NewMachine
+from stepwell.functions.contract.step_functions import DEFAULT_OPTIONS, DefinitionFault, Machine, MachineRow, NewMachine
 from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists, StateMachineDoesNotExist
-from stepwell.functions.sfn._shapes import OPTIONS
 from stepwell.runtime.aws.step_functions import definitions
 from stepwell.runtime.engine.values import jsontext, names
 from stepwell.runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
@@ -151,12 +150,12 @@ def revision(version_id: str) -> Machine:
 
 def role_of(machine: Machine) -> str:
     """The role that a revision was stored with; one made over REST has ours."""
-    return str(machine.options.get("roleArn", OPTIONS["roleArn"]))
+    return str(machine.options.get("roleArn", DEFAULT_OPTIONS["roleArn"]))
 
 
 def _same(found: Machine, wanted: NewMachine) -> Machine:
     """The state machine that is there, when it is what is wanted. Raises StateMachineAlreadyExists."""
-    before, after = ({**OPTIONS, **one.options} for one in (found, wanted))
+    before, after = ({**DEFAULT_OPTIONS, **one.options} for one in (found, wanted))
     for ignored in (before, after):
         del ignored["roleArn"]
     is_same = found.kind == wanted.kind and before == after and (found.version is not None) == wanted.publish

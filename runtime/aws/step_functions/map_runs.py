@@ -17,10 +17,10 @@ from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import Arn
 from stepwell.functions.contract.step_functions import MapRun, MapRunChanges, MapRunRow, RunRow
 from stepwell.functions.errors.step_functions import ResourceNotFound, ValidationException
-from stepwell.functions.sfn._shapes import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.aws.step_functions.executions import ROW_COLUMNS, execution_row, found_execution
 from stepwell.runtime.engine.states.distributed import MOST_AT_ONCE, Plan
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
