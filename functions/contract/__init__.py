@@ -23,10 +23,6 @@ Event = Mapping[str, Any]
 Response = dict[str, Any]
 Row = TypeVar("Row")
 
-ACCOUNT, REGION = "123456789012", "us-east-1"
-"""What stands in every ARN that is made here."""
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
-"""The role of what was made without one; nothing comes of it here."""
 _MOST_DIGITS = 18
 
 

@@ -28,6 +28,7 @@ DEFAULT_OPTIONS: Mapping[str, Json] = {
 class Function:
     """One version of a function. ``options`` are the members of its configuration that a caller may choose."""
 
+    arn: str
     name: str
     version: str
     options: Mapping[str, Json]
@@ -35,8 +36,6 @@ class Function:
     code_sha256: str
     modified_at: int
     revision: str
-    qualifier: str | None = None
-    """What stands at the end of its ARN."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Alias:
     version: str
     weights: Mapping[str, float]
     description: str = ""
-    function: str = ""
+    arn: str = ""
     revision: str = ""
 
 
@@ -167,6 +166,8 @@ class EventRules:
     on_success: str | None = None
     on_failure: str | None = None
     modified_at: int = 0
+    arn: str = ""
+    """The ARN of the function, version or alias that the rules are for."""
 
 
 class Events(Protocol):
@@ -180,7 +181,7 @@ class Events(Protocol):
         """Raises InvalidParameterValueException."""
 
     def drop_rules(self, function: Reference) -> None: ...
-    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[tuple[str, EventRules]]:
+    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[EventRules]:
         """The rules of a function's versions and aliases, by qualifier."""
 
 
@@ -195,8 +196,11 @@ class Policy:
 class Policies(Protocol):
     """Who may call a function: kept and given back. What is not there raises ResourceNotFoundException."""
 
-    def add(self, function: Reference, statement: Json, revision: str | None) -> None:
-        """Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException."""
+    def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
+        """Keep a statement; returns it with the function's ARN as its ``Resource``.
+
+        Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException.
+        """
 
     def get(self, function: Reference) -> Policy: ...
     def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:

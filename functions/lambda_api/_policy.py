@@ -22,7 +22,7 @@ _CONDITIONS = {
 
 
 def statement(function: Reference, given: Json) -> Json:
-    """The statement that an input of AddPermission stands for. Raises InvalidParameterValueException."""
+    """The statement of an input of AddPermission, without its Resource. Raises InvalidParameterValueException."""
     if function.qualifier == LATEST:
         raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
     made = {
@@ -30,7 +30,6 @@ def statement(function: Reference, given: Json) -> Json:
         "Effect": "Allow",
         "Principal": _principal(given["Principal"]),
         "Action": given["Action"],
-        "Resource": function.arn,
     }
     conditions: dict[str, dict[str, str]] = {}
     for member, (relation, key) in _CONDITIONS.items():

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from stepwell.functions.contract import Page, arns
+from stepwell.functions.contract import Page
 from stepwell.functions.contract.step_functions import (
-    DEFAULT_OPTIONS,
-    EXPRESS,
     STATUSES,
     ActivityView,
     AliasView,
@@ -20,7 +18,6 @@ from stepwell.functions.contract.step_functions import (
     QuickRun,
     Run,
     RunRow,
-    Started,
 )
 
 Row = TypeVar("Row")
@@ -41,7 +38,7 @@ def page(found: Page[Row], name: str, shape: Callable[[Row], Json]) -> dict[str,
 
 def activity_row(view: ActivityView) -> dict[str, Json]:
     return {
-        "activityArn": arns.activity(view.name),
+        "activityArn": view.arn,
         "name": view.name,
         "creationDate": seconds(view.created_at),
     }
@@ -49,7 +46,7 @@ def activity_row(view: ActivityView) -> dict[str, Json]:
 
 def machine_row(row: MachineRow) -> dict[str, Json]:
     return {
-        "stateMachineArn": arns.machine(row.name),
+        "stateMachineArn": row.arn,
         "name": row.name,
         "type": row.kind,
         "creationDate": seconds(row.created_at),
@@ -59,19 +56,19 @@ def machine_row(row: MachineRow) -> dict[str, Json]:
 def configured(view: Machine, with_data: bool) -> dict[str, Json]:
     """What both descriptions of a state machine say of a revision; without its definition unless ``with_data``."""
     definition = view.definition if with_data else "{}"
-    return {**DEFAULT_OPTIONS, **view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
+    return {**view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
 
 
 def version_row(view: Machine) -> dict[str, Json]:
     return {
-        "stateMachineVersionArn": arns.machine(view.name, view.version),
+        "stateMachineVersionArn": view.version_arn,
         "creationDate": seconds(view.version_created_at),
     }
 
 
 def alias_row(view: AliasView) -> dict[str, Json]:
     return {
-        "stateMachineAliasArn": arns.machine(view.machine, view.name),
+        "stateMachineAliasArn": view.arn,
         "creationDate": seconds(view.created_at),
     }
 
@@ -82,31 +79,17 @@ def alias(view: AliasView) -> dict[str, Json]:
         "name": view.name,
         "description": view.description,
         "routingConfiguration": [
-            {"stateMachineVersionArn": arns.machine(view.machine, version), "weight": weight}
-            for version, weight in view.routes
+            {"stateMachineVersionArn": version, "weight": weight} for version, weight in view.routes
         ],
         "updateDate": seconds(view.updated_at),
     }
 
 
-def execution_arn(view: Started) -> str:
-    if view.kind == EXPRESS:
-        return arns.express(view.machine, view.name, view.id)
-    return arns.execution(view.machine, view.name)
-
-
-def map_run_arn(row: RunRow | MapRunRow) -> str | None:
-    """The map run, or the one that an execution belongs to, if it does."""
-    if isinstance(row, MapRunRow):
-        return arns.map_run(row.label, row.id)
-    return row.map_run and arns.map_run(row.machine, row.map_run)
-
-
 def map_run_row(row: MapRunRow) -> dict[str, Json]:
     return {
-        "executionArn": arns.execution(row.machine, row.execution),
-        "mapRunArn": map_run_arn(row),
-        "stateMachineArn": arns.machine(row.label),
+        "executionArn": row.execution_arn,
+        "mapRunArn": row.arn,
+        "stateMachineArn": row.machine_arn,
         "startDate": seconds(row.started_at),
         "stopDate": seconds(row.stopped_at),
     }
@@ -130,19 +113,19 @@ def map_run(view: MapRun) -> dict[str, Json]:
 
 def child_row(row: RunRow) -> dict[str, Json]:
     """An execution in the listing of its map run."""
-    return {**run_row(row), "mapRunArn": map_run_arn(row), "itemCount": row.items}
+    return {**run_row(row), "mapRunArn": row.map_run_arn, "itemCount": row.items}
 
 
 def run_row(row: RunRow) -> dict[str, Json]:
     return {
-        "executionArn": execution_arn(row),
-        "stateMachineArn": arns.machine(row.machine),
+        "executionArn": row.arn,
+        "stateMachineArn": row.machine_arn,
         "name": row.name,
         "status": STATUSES[row.status],
         "startDate": seconds(row.started_at),
         "stopDate": seconds(row.stopped_at),
-        "stateMachineVersionArn": row.version and arns.machine(row.machine, row.version),
-        "stateMachineAliasArn": row.alias and arns.machine(row.machine, row.alias),
+        "stateMachineVersionArn": row.version_arn,
+        "stateMachineAliasArn": row.alias_arn,
         "redriveCount": row.redrives,
         "redriveDate": seconds(row.redriven_at),
     }
@@ -150,12 +133,12 @@ def run_row(row: RunRow) -> dict[str, Json]:
 
 def run(view: Run, with_data: bool) -> dict[str, Json]:
     """An execution; without payloads and errors unless ``with_data``."""
-    redrivable = "REDRIVABLE" if view.map_run is None else "REDRIVABLE_BY_MAP_RUN"
+    redrivable = "REDRIVABLE" if view.map_run_arn is None else "REDRIVABLE_BY_MAP_RUN"
     return {
         **run_row(view),
         **(_data(view) if with_data else {}),
         "traceHeader": view.trace,
-        "mapRunArn": map_run_arn(view),
+        "mapRunArn": view.map_run_arn,
         "redriveStatus": "NOT_REDRIVABLE" if view.not_redrivable else redrivable,
         "redriveStatusReason": view.not_redrivable,
     }
@@ -169,8 +152,8 @@ def quick_run(view: QuickRun, with_data: bool) -> dict[str, Json]:
         "billedDurationInMilliseconds": max(1, -(-took_ms // EXPRESS_STEP_MS)) * EXPRESS_STEP_MS,
     }
     return {
-        "executionArn": execution_arn(view),
-        "stateMachineArn": arns.machine(view.machine),
+        "executionArn": view.arn,
+        "stateMachineArn": view.machine_arn,
         "name": view.name,
         "startDate": seconds(view.started_at),
         "stopDate": seconds(view.stopped_at),

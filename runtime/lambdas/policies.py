@@ -22,6 +22,7 @@ from stepwell.functions.errors.lambda_ import (
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.lambdas import store
 from stepwell.runtime.lambdas.operations import LambdaRoom
+from stepwell.runtime.lambdas.references import arn_of
 
 Json = Any
 
@@ -35,10 +36,11 @@ class PolicyRoom:
     def __init__(self, lambdas: LambdaRoom) -> None:
         self._lambdas = lambdas
 
-    def add(self, function: Reference, statement: Json, revision: str | None) -> None:
+    def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
         self._lambdas.get(function)
+        whole = _with_resource(statement, arn_of(function))
         own = {"name": function.name, "qualifier": function.qualifier or "", "sid": statement["Sid"]}
-        text = jsontext.write(statement)
+        text = jsontext.write(whole)
         try:
             with database.connection_context(), transaction():
                 FunctionPermission.insert(**own, statement=text, created_at=clock_sql()).execute()
@@ -50,6 +52,7 @@ class PolicyRoom:
                 f"The statement id ({own['sid']}) provided already exists. "
                 "Please provide a new statement id, or remove the existing statement."
             ) from None
+        return whole
 
     def get(self, function: Reference) -> Policy:
         self._lambdas.get(function)
@@ -66,6 +69,12 @@ class PolicyRoom:
             gone = FunctionPermission.delete().where(*_is(function), FunctionPermission.sid == statement_id)
             if not gone.execute():
                 raise ResourceNotFoundException(f"Statement {statement_id} is not found in resource policy.")
+
+
+def _with_resource(statement: Json, arn: str) -> Json:
+    """The statement with its members in AWS's order: the Resource stands before the Condition."""
+    conditions = {name: one for name, one in statement.items() if name == "Condition"}
+    return {name: one for name, one in statement.items() if name != "Condition"} | {"Resource": arn} | conditions
 
 
 def _statements(function: Reference) -> list[Json]:

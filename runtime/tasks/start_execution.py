@@ -13,14 +13,14 @@ from stepwell.db.database import database
 from stepwell.db.models import Execution
 from stepwell.db.queries import Claimed
 from stepwell.functions import errors
-from stepwell.functions.contract import arns
+from stepwell.functions.contract.arns import parse_machine
 from stepwell.functions.errors import StepwellError
 from stepwell.functions.errors.step_functions import AwsError
 from stepwell.runtime.aws.step_functions.executions import target_of
 from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.core.view import timestamp
 from stepwell.runtime.engine.definition.resources import NESTED, SYNC
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
@@ -110,7 +110,7 @@ class Nested:
 def _latest(arguments: Json) -> Latest:
     """The version that a call asks for. Raises AwsError."""
     arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
-    found, _, _ = target_of(arns.parse_machine(arn if isinstance(arn, str) else ""))
+    found, _, _ = target_of(parse_machine(arn if isinstance(arn, str) else ""))
     return found
 
 

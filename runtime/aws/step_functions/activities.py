@@ -13,9 +13,10 @@ from stepwell.db.models import Activity
 from stepwell.db.queries import clock_sql
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import DEFAULT_OPTIONS, ActivityTask, ActivityView
+from stepwell.functions.contract.step_functions import ActivityTask, ActivityView
 from stepwell.functions.errors.step_functions import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
-from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.aws.step_functions.machines import DEFAULT_OPTIONS
+from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.moves.polled_tasks import ask
 
 Json = Any
@@ -82,4 +83,4 @@ def _polled(activity: str, worker: str | None, seconds: float) -> ActivityTask |
 
 def _view(row: Activity) -> ActivityView:
     encryption = json.loads(row.options) or DEFAULT_OPTIONS["encryptionConfiguration"]
-    return ActivityView(row.name, row.created_at, encryption)
+    return ActivityView(arns.activity(row.name), row.name, row.created_at, encryption)

@@ -13,8 +13,8 @@ from stepwell.db.database import database
 from stepwell.db.models import Execution, MapRun, StartKey, Workflow
 from stepwell.db.pages import newest
 from stepwell.functions import errors
-from stepwell.functions.contract import Page, arns, page_of
-from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.arns import EXECUTION, Arn
 from stepwell.functions.contract.step_functions import EXPRESS, STANDARD, STATUSES, Machine, Run, RunRow, Started
 from stepwell.functions.errors.step_functions import (
     ExecutionAlreadyExists,
@@ -26,7 +26,7 @@ from stepwell.functions.errors.step_functions import (
 )
 from stepwell.runtime.aws.step_functions import history
 from stepwell.runtime.aws.step_functions.machines import found_version, live_workflow, revision, role_of, routes_of
-from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS, EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
@@ -62,7 +62,9 @@ class WireExecutions:
             started = self._executions.start_wanted(latest, wanted)
         except errors.NameTaken:
             return _earlier(arn.name, name or "", given)
-        return Started(started.id, name or started.id, arn.name, kind, latest.now)
+        shown = name or started.id
+        own = arns.express(arn.name, shown, started.id) if is_express else arns.execution(arn.name, shown)
+        return Started(started.id, own, shown, arns.machine(arn.name), latest.now)
 
     def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
         with database.connection_context():
@@ -79,7 +81,7 @@ class WireExecutions:
         if token is not None and kept is not None and now - kept.created_at < TOKEN_KEPT_MS:
             return int(found.redriven_at or kept.created_at)
         reason = found.not_redrivable
-        if found.map_run is not None and reason is None:
+        if found.map_run_arn is not None and reason is None:
             reason = "Execution belongs to a Map Run, and is redriven with it"
         if reason is not None or not self._executions.redrive(found.id, None if token is None else key):
             raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
@@ -183,10 +185,10 @@ def _earlier(machine: str, name: str, given: Json) -> Started:
     """The execution that has this name, when the same request has started it. Raises ExecutionAlreadyExists."""
     arn = arns.execution(machine, name)
     with database.connection_context():
-        row = found_execution(arns.parse(arn, arns.EXECUTION))
+        row = found_execution(Arn(arn, EXECUTION, machine, (name,)))
     if row.status != Status.IN_PROGRESS or json.loads(row.input) != given:
         raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
-    return Started(row.id, name, machine, STANDARD, row.created_at)
+    return Started(row.id, arn, name, arns.machine(machine), row.created_at)
 
 
 def _not_redrivable(row: Execution, status: str, now: int) -> str | None:
@@ -220,17 +222,18 @@ def _asked(arn: Arn) -> list[tuple[Any, Any]]:
 
 def execution_row(row: Any) -> RunRow:
     """An execution by a row of ``ROW_COLUMNS``."""
+    name, run = row.name or row.id, completion.run_of(row.parent)
     return RunRow(
         id=row.id,
-        name=row.name or row.id,
-        machine=row.workflow,
-        kind=STANDARD,
+        arn=arns.execution(row.workflow, name),
+        name=name,
+        machine_arn=arns.machine(row.workflow),
         started_at=row.created_at,
         status=row.status,
         stopped_at=row.finished_at,
-        version=row.published,
-        alias=row.alias,
+        version_arn=arns.machine(row.workflow, row.published) if row.published else None,
+        alias_arn=arns.machine(row.workflow, row.alias) if row.alias else None,
         redrives=row.redrives,
         redriven_at=row.redriven_at,
-        map_run=completion.run_of(row.parent),
+        map_run_arn=arns.map_run(row.workflow, run) if run else None,
     )

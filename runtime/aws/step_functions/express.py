@@ -14,7 +14,7 @@ from stepwell.functions.errors.step_functions import (
 )
 from stepwell.runtime.aws.step_functions.executions import check_name, read_input, target_of
 from stepwell.runtime.engine.core.execution import Execution
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.in_memory import Express
@@ -49,9 +49,9 @@ class WireExpress:
             raise ServiceUnavailable("This process ends. Try again.")
         return QuickRun(
             id=identity,
+            arn=arns.express(latest.name, begun.name, identity),
             name=begun.name,
-            machine=latest.name,
-            kind=EXPRESS,
+            machine_arn=arns.machine(latest.name),
             started_at=latest.now,
             stopped_at=latest.now + took_ms,
             status=ended.status,

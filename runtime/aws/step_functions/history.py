@@ -10,9 +10,10 @@ from typing import Any
 from peewee import fn
 
 from stepwell.db.models import Execution, History, Task, Version
-from stepwell.functions.contract import ACCOUNT, REGION, Page, arns
+from stepwell.functions.contract import Page
 from stepwell.runtime.engine import aws_history
 from stepwell.runtime.engine.aws_history import Recorded, Setting, TaskData
+from stepwell.runtime.engine.values import arns
 from stepwell.runtime.workflows import machine_document
 
 Json = Any
@@ -65,8 +66,8 @@ def _setting(row: Execution, role: str, lines: Sequence[Recorded], above: Record
         input=row.input,
         output=row.output,
         execution={"roleArn": role, **qualified},
-        region=REGION,
-        account=ACCOUNT,
+        region=arns.REGION,
+        account=arns.ACCOUNT,
         resources=aws_history.resources_of(machine),
         tasks=_tasks(row.id, lines),
         before=_before(row.id, lines),

@@ -6,22 +6,30 @@ A version of ours is a revision of AWS's; those that are published have AWS's ve
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Alias, Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.functions import errors
-from stepwell.functions.contract import Page, arns, page_of
-from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import DEFAULT_OPTIONS, DefinitionFault, Machine, MachineRow, NewMachine
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.arns import MACHINE, Arn
+from stepwell.functions.contract.step_functions import DefinitionFault, Machine, MachineRow, NewMachine
 from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists, StateMachineDoesNotExist
 from stepwell.runtime.aws.step_functions import definitions
-from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
 
 Json = Any
+
+DEFAULT_OPTIONS: Mapping[str, Json] = {
+    "roleArn": arns.ROLE,
+    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+    "tracingConfiguration": {"enabled": False},
+    "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+}
+"""The options of a state machine that was created over REST, or without them."""
 
 
 class WireMachines:
@@ -37,7 +45,7 @@ class WireMachines:
         with database.connection_context(), transaction():
             made = revived(wanted.name, wanted.kind, jsontext.write(dict(wanted.tags)))
             if made is None:
-                return _same(view(*found_version(Arn("", arns.MACHINE, wanted.name))), wanted)
+                return _same(view(*found_version(Arn("", MACHINE, wanted.name))), wanted)
             published = _published(made, wanted.description) if wanted.publish else {}
             return view(made, add_version(made, wanted.definition, compiled, options, **published))
 
@@ -68,7 +76,7 @@ class WireMachines:
         )
         with database.connection_context():
             found = list(query.order_by(Workflow.name).limit(limit + 1))
-        return page_of(found, limit, lambda one: one.name, lambda one: MachineRow(one.name, one.kind, one.created_at))
+        return page_of(found, limit, lambda one: one.name, _row)
 
     def delete(self, arn: Arn) -> None:
         try:
@@ -149,8 +157,8 @@ def revision(version_id: str) -> Machine:
 
 
 def role_of(machine: Machine) -> str:
-    """The role that a revision was stored with; one made over REST has ours."""
-    return str(machine.options.get("roleArn", DEFAULT_OPTIONS["roleArn"]))
+    """The role that a revision was stored with; one that was created over REST has the default role."""
+    return str(machine.options["roleArn"])
 
 
 def _same(found: Machine, wanted: NewMachine) -> Machine:
@@ -177,16 +185,23 @@ def next_published(workflow: Workflow) -> int:
     return int(Workflow.select(Workflow.published).where(Workflow.id == workflow.id).scalar())
 
 
+def _row(workflow: Workflow) -> MachineRow:
+    return MachineRow(arns.machine(workflow.name), workflow.name, workflow.kind, workflow.created_at)
+
+
 def view(workflow: Workflow, version: Version) -> Machine:
+    number = version.published
     return Machine(
+        arn=arns.machine(workflow.name),
         name=workflow.name,
         kind=workflow.kind,
         created_at=workflow.created_at,
         definition=_text(version),
-        options=json.loads(version.options),
+        options={**DEFAULT_OPTIONS, **json.loads(version.options)},
         revision=None if version.number == workflow.first else version.id,
         revised_at=version.created_at,
-        version=version.published,
+        version=number,
+        version_arn=arns.machine(workflow.name, number) if number else None,
         version_created_at=version.published_at,
         description=version.description,
     )

@@ -28,3 +28,39 @@ class Home:
 
 
 NOWHERE = Home()
+
+REGION, ACCOUNT = "us-east-1", "123456789012"
+"""The region and the account in every ARN that is made here."""
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
+"""The role of a state machine or a function that was created without one. It has no effect here."""
+_STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
+
+
+def machine(name: str, qualifier: str | int | None = None) -> str:
+    """The ARN of a state machine, or of one of its versions or aliases."""
+    return f"{_STATES}:stateMachine:{name}" + ("" if qualifier is None else f":{qualifier}")
+
+
+def execution(machine: str, name: str) -> str:
+    """The ARN of a Standard execution."""
+    return f"{_STATES}:execution:{machine}:{name}"
+
+
+def express(machine: str, name: str, identity: str) -> str:
+    """The ARN of an Express execution: its name may be used again, so the ARN holds its id as well."""
+    return f"{_STATES}:express:{machine}:{name}:{identity}"
+
+
+def map_run(label: str, identity: str) -> str:
+    """The ARN of a Map Run; ``label`` is ``<machine>/<the Map's label>``."""
+    return f"{_STATES}:mapRun:{label}:{identity}"
+
+
+def activity(name: str) -> str:
+    """The ARN of an activity."""
+    return f"{_STATES}:activity:{name}"
+
+
+def function(name: str, qualifier: str | None = None) -> str:
+    """The ARN of a function, or of one of its versions or aliases."""
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}{f':{qualifier}' if qualifier else ''}"
