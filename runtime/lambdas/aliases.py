@@ -24,7 +24,7 @@ from stepwell.runtime.lambdas.references import unknown
 Json = Any
 
 
-class AliasRoom:
+class Aliases:
     def create(self, function: Reference, wanted: Alias) -> Alias:
         with store.changing(function):
             if _found(function.name, wanted.alias) is not None:

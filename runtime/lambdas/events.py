@@ -30,7 +30,7 @@ from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.invoker import Outcome
 from stepwell.runtime.lambdas import event_calls
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.lambdas.operations import LambdaRoom
+from stepwell.runtime.lambdas.operations import Lambdas
 from stepwell.runtime.lambdas.references import arn_of
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflows import EVENT, Workflows
@@ -94,8 +94,8 @@ class EventSender:
         return Outcome(result="null")
 
 
-class EventRoom:
-    def __init__(self, lambdas: LambdaRoom, queue: EventQueue) -> None:
+class Events:
+    def __init__(self, lambdas: Lambdas, queue: EventQueue) -> None:
         self._lambdas = lambdas
         self._queue = queue
 

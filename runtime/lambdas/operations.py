@@ -28,7 +28,7 @@ INVOCATIONS = 4
 """How many run at a time in a web process: each holds one of its threads."""
 
 
-class LambdaRoom:
+class Lambdas:
     def __init__(
         self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker, settings: Settings
     ) -> None:

@@ -21,7 +21,7 @@ from stepwell.functions.errors.lambda_ import (
 )
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.lambdas import store
-from stepwell.runtime.lambdas.operations import LambdaRoom
+from stepwell.runtime.lambdas.operations import Lambdas
 from stepwell.runtime.lambdas.references import arn_of
 
 Json = Any
@@ -32,8 +32,8 @@ _NAMES = uuid.UUID("8f7bb3a2-52c1-4c4f-9c0a-6f6c2b0f8d11")
 """What revisions are made under: a policy of the same statements has the same."""
 
 
-class PolicyRoom:
-    def __init__(self, lambdas: LambdaRoom) -> None:
+class Policies:
+    def __init__(self, lambdas: Lambdas) -> None:
         self._lambdas = lambdas
 
     def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
