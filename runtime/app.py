@@ -15,8 +15,9 @@ from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime import logs
 from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
-from stepwell.runtime.gateway import Gateway, Invoker
+from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request, joined
+from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
 from stepwell.runtime.settings import Settings, read_settings
 
 
@@ -26,7 +27,7 @@ class WebRuntime(Protocol):
     @property
     def catalog(self) -> Catalog: ...
     @property
-    def invoker(self) -> Invoker: ...
+    def invoker(self) -> Invoker | InProcessInvoker: ...
     def api_context(self, request_id: str) -> ApiContext: ...
     def close(self) -> None: ...
 

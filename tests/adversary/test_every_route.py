@@ -194,7 +194,7 @@ def hostile_paths(web: Web, route: Route, ask: Ask) -> Iterator[tuple[str, Ask, 
     for name, changed, expected in (
         ("no slash", target[1:] or "x", (400,)),
         ("two slashes", f"/{target}", REFUSED),
-        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or rest_protocol.is_asked(target) else REFUSED),
+        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or rest_protocol.is_dated(target) else REFUSED),
         ("a way up", f"/x/..{target}", (400,)),
         ("a dot", f"/.{target}", (400,)),
         ("an asterisk", "*", (400,)),
