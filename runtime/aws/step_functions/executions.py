@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from stepwell.db import queries
@@ -25,7 +23,8 @@ from stepwell.functions.errors.step_functions import (
     StateMachineTypeNotSupported,
 )
 from stepwell.runtime.aws.step_functions import history
-from stepwell.runtime.aws.step_functions.machines import found_version, live_workflow, revision, role_of, routes_of
+from stepwell.runtime.aws.step_functions.machines import revision, role_of
+from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, target_of
 from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS, EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
@@ -34,7 +33,6 @@ from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
 from stepwell.runtime.moves import completion
 from stepwell.runtime.moves.start import Wanted
-from stepwell.runtime.workflows import Latest
 
 Json = Any
 
@@ -55,9 +53,11 @@ class WireExecutions:
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
         check_name(name)
         given = read_input(input, self._executions.limits)
-        latest, kind, asked = target_of(arn)
-        is_express = kind == EXPRESS  # whose names may be used again
-        wanted = Wanted(given, None if is_express else name, text=input, trace=trace, **asked)
+        target = target_of(arn)
+        latest = target.latest
+        is_express = target.kind == EXPRESS  # whose names may be used again
+        named = None if is_express else name
+        wanted = Wanted(given, named, text=input, trace=trace, published=target.published, alias=target.alias)
         try:
             started = self._executions.start_wanted(latest, wanted)
         except errors.NameTaken:
@@ -163,22 +163,6 @@ def found_execution(arn: Arn) -> Execution:
     if row is None:
         raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
     return row
-
-
-def target_of(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
-    """The revision to start, its machine's type, and by which version and alias it was asked for."""
-    with database.connection_context():
-        workflow, asked = live_workflow(arn), {"published": arn.version, "alias": None}
-        if arn.qualifier is not None and arn.version is None:
-            asked = {"published": _chosen(routes_of(workflow, arn)), "alias": arn.qualifier}
-        rest = () if asked["published"] is None else (str(asked["published"]),)
-        workflow, row = found_version(replace(arn, rest=rest))
-        return Latest(workflow.id, workflow.name, row.id, row.number, queries.now()), workflow.kind, asked
-
-
-def _chosen(routes: list[tuple[int, int]]) -> int:
-    """One of the versions, by weight."""
-    return random.choices([version for version, _ in routes], [weight for _, weight in routes])[0]
 
 
 def _earlier(machine: str, name: str, given: Json) -> Started:

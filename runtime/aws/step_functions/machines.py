@@ -9,15 +9,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepwell.db.database import database, locked, transaction
-from stepwell.db.models import Alias, Version, Workflow
+from stepwell.db.database import database, transaction
+from stepwell.db.models import Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.functions import errors
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import MACHINE, Arn
 from stepwell.functions.contract.step_functions import DefinitionFault, Machine, MachineRow, NewMachine
-from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists, StateMachineDoesNotExist
+from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists
 from stepwell.runtime.aws.step_functions import definitions
+from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, locked_workflow, newest_version
 from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
 
@@ -93,61 +94,6 @@ class WireMachines:
 
     def warnings(self, definition: str) -> Sequence[DefinitionFault]:
         return [definitions.as_aws(one) for one in self._workflows.warnings(json.loads(definition))]
-
-
-def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
-    return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn.text}'")
-
-
-def live_workflow(arn: Arn) -> Workflow:
-    """The state machine's row. Raises StateMachineDoesNotExist."""
-    return _known(Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
-
-
-def locked_workflow(arn: Arn) -> Workflow:
-    """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
-    return _known(locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
-
-
-def _known(row: Workflow | None, arn: Arn) -> Workflow:
-    """AWS's wire does not know the workflows of flows and events: no ARN could hold their names."""
-    if row is None or ":" in arn.name:
-        raise does_not_exist(arn)
-    return row
-
-
-def found_version(arn: Arn) -> tuple[Workflow, Version]:
-    """The revision that an ARN names. Raises StateMachineDoesNotExist."""
-    workflow = live_workflow(arn)
-    number = arn.version
-    if arn.qualifier is not None and number is None:
-        number = routes_of(workflow, arn)[0][0]
-    if number is None:
-        return workflow, newest_version(workflow)
-    version = published_version(workflow, number)
-    if version is None:
-        raise does_not_exist(arn)
-    return workflow, version
-
-
-def newest_version(workflow: Workflow) -> Version:
-    """The revision that runs unless another one is asked for."""
-    return Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
-
-
-def published_version(workflow: Workflow, number: int) -> Version | None:
-    """The revision that was published under this number since the state machine was made."""
-    return Version.get_or_none(
-        Version.workflow_id == workflow.id, Version.number >= workflow.first, Version.published == number
-    )
-
-
-def routes_of(workflow: Workflow, arn: Arn) -> list[tuple[int, int]]:
-    """The versions behind the ARN's alias, with their weights. Raises StateMachineDoesNotExist."""
-    alias = Alias.get_or_none(Alias.workflow_id == workflow.id, Alias.name == arn.qualifier)
-    if alias is None:
-        raise does_not_exist(arn)
-    return [(version, weight) for version, weight in json.loads(alias.routes)]
 
 
 def revision(version_id: str) -> Machine:

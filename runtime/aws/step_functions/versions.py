@@ -11,13 +11,12 @@ from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import MACHINE, Arn
 from stepwell.functions.contract.step_functions import AliasView, Machine, Routes
 from stepwell.functions.errors.step_functions import ConflictException, ResourceNotFound, ServiceQuotaExceededException
-from stepwell.runtime.aws.step_functions.machines import (
+from stepwell.runtime.aws.step_functions.machines import next_published, view
+from stepwell.runtime.aws.step_functions.targets import (
     live_workflow,
     locked_workflow,
     newest_version,
-    next_published,
     published_version,
-    view,
 )
 from stepwell.runtime.engine.values import arns, jsontext
 
