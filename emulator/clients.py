@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from stepwell.functions.contract import REGION
+from stepwell.runtime.engine.values.arns import REGION
 from stepwell.runtime.settings import Settings
 
 ANY_KEY = "stepwell"

@@ -11,33 +11,37 @@ from urllib.parse import quote
 
 import flask
 
-from stepwell.functions.contract import ApiContext
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime import logs
 from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
-from stepwell.runtime.gateway import Gateway, Invoker
+from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request, joined
+from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
 from stepwell.runtime.settings import Settings, read_settings
 
 
-class Rooms(Protocol):
-    """What the web process stands on; ``stepwell.runtime.assembly.build`` makes the real one."""
+class WebRuntime(Protocol):
+    """The part of a runtime that the web process uses; ``stepwell.runtime.assembly.build`` makes the real one."""
 
     @property
     def catalog(self) -> Catalog: ...
     @property
-    def invoker(self) -> Invoker: ...
+    def invoker(self) -> Invoker | InProcessInvoker: ...
     def api_context(self, request_id: str) -> ApiContext: ...
     def close(self) -> None: ...
 
 
-def create_app(settings: Settings | None = None, context: Rooms | None = None) -> flask.Flask:
-    """The WSGI application, on the rooms given or on those that the settings describe."""
+def create_app(settings: Settings | None = None, runtime: WebRuntime | None = None) -> flask.Flask:
+    """The WSGI application, on the runtime given or on the one that the settings describe.
+
+    A runtime that is given stays open: its owner closes it.
+    """
     settings = settings or read_settings()
-    rooms = context or _real_rooms(settings)
-    gateway = Gateway(rooms.catalog, rooms.api_context, rooms.invoker, settings)
+    runtime = runtime or _built(settings)
+    gateway = Gateway(runtime.catalog, runtime.api_context, runtime.invoker, settings)
     app = flask.Flask(__name__, static_folder=None)
-    app.extensions["stepwell"] = rooms
+    app.extensions["stepwell"] = runtime
 
     # A hook and no rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
     @app.before_request
@@ -52,11 +56,11 @@ class _Answer(flask.Response):
     default_mimetype = None
 
 
-def _real_rooms(settings: Settings) -> Rooms:
+def _built(settings: Settings) -> WebRuntime:
     logs.configure()
-    rooms = build(settings)
-    atexit.register(rooms.close)
-    return rooms
+    runtime = build(settings)
+    atexit.register(runtime.close)
+    return runtime
 
 
 def _answer(gateway: Gateway, request: flask.Request) -> flask.Response:

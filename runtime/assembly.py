@@ -9,14 +9,19 @@ import logging
 import secrets
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from peewee import PeeweeException
 
 from stepwell.db import queries
 from stepwell.db.database import connect, database
-from stepwell.functions.contract import ApiContext
-from stepwell.runtime.api import rooms
+from stepwell.functions.contract.rest import ApiContext
+from stepwell.runtime.api.artifacts import ArtifactsApi
+from stepwell.runtime.api.context import Context
+from stepwell.runtime.api.executions import ExecutionsApi
+from stepwell.runtime.api.functions import FunctionsApi
+from stepwell.runtime.api.health import HealthApi
+from stepwell.runtime.api.tasks import TasksApi
+from stepwell.runtime.api.workflows import WorkflowsApi
 from stepwell.runtime.aws.step_functions.activities import WireActivities
 from stepwell.runtime.aws.step_functions.executions import WireExecutions
 from stepwell.runtime.aws.step_functions.express import WireExpress
@@ -33,11 +38,11 @@ from stepwell.runtime.executions import Executions
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
 from stepwell.runtime.lambdas import files
-from stepwell.runtime.lambdas.aliases import AliasRoom
-from stepwell.runtime.lambdas.events import EventQueue, EventRoom, EventSender
+from stepwell.runtime.lambdas.aliases import Aliases
+from stepwell.runtime.lambdas.events import EventQueue, Events, EventSender
 from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
-from stepwell.runtime.lambdas.operations import LambdaRoom
-from stepwell.runtime.lambdas.policies import PolicyRoom
+from stepwell.runtime.lambdas.operations import Lambdas
+from stepwell.runtime.lambdas.policies import Policies
 from stepwell.runtime.settings import Settings, SettingsError
 from stepwell.runtime.tasks.claims import Tasks
 from stepwell.runtime.tasks.loops import Rounds
@@ -56,34 +61,6 @@ INVOICE_PDF = {
         {"taskName": "deliver_invoice"},
     ]
 }
-
-
-@dataclass(frozen=True)
-class Context:
-    """What one call of an API handler is handed."""
-
-    request_id: str
-    executions: rooms.ExecutionRoom
-    workflows: rooms.WorkflowRoom
-    tasks: rooms.TaskRoom
-    functions: rooms.FunctionRoom
-    artifacts: rooms.ArtifactRoom
-    health: rooms.HealthRoom
-    machines: WireMachines
-    versions: WireVersions
-    aliases: WireAliases
-    tags: WireTags
-    activities: WireActivities
-    runs: WireExecutions
-    map_runs: WireMapRuns
-    quick_runs: WireExpress
-    trials: WireTrials
-    tokens: WireTokens
-    lambdas: LambdaRoom
-    lambda_aliases: AliasRoom
-    lambda_events: EventRoom
-    lambda_policies: PolicyRoom
-    log: logging.Logger
 
 
 class Runtime:
@@ -111,20 +88,21 @@ class Runtime:
         )
         self.timers = Timers(self.executions)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
+        steps = {name: files.target(one) for name, one in self.catalog.steps.items()}
         endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
-        self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
+        self.functions = Functions(endpoints | steps, settings.code_dir.absolute())
         queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
         self._sender = EventSender(queue, self.functions)
         self._own = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
         self._express = self._in_memory()
-        lambdas = LambdaRoom(self.catalog, self.functions, self.invoker, settings)
-        self._rooms = {
-            "executions": rooms.ExecutionRoom(self.executions, self.workflows),
-            "workflows": rooms.WorkflowRoom(self.workflows),
-            "tasks": rooms.TaskRoom(self.executions),
-            "functions": rooms.FunctionRoom(self.catalog, self.functions, self.invoker),
-            "artifacts": rooms.ArtifactRoom(settings.artifacts_dir, limits.artifact),
-            "health": rooms.HealthRoom(self.storage.depth, self.counted),
+        lambdas = Lambdas(self.catalog, self.functions, self.invoker, settings)
+        self._apis = {
+            "executions": ExecutionsApi(self.executions, self.workflows),
+            "workflows": WorkflowsApi(self.workflows),
+            "tasks": TasksApi(self.executions),
+            "functions": FunctionsApi(self.catalog, self.functions, self.invoker),
+            "artifacts": ArtifactsApi(settings.artifacts_dir, limits.artifact),
+            "health": HealthApi(self.storage.depth, self.counted),
             "machines": WireMachines(self.workflows),
             "versions": WireVersions(),
             "aliases": WireAliases(),
@@ -135,14 +113,14 @@ class Runtime:
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
             "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
             "tokens": WireTokens(self.executions),
-            "lambda_aliases": AliasRoom(),
-            "lambda_events": EventRoom(lambdas, queue),
-            "lambda_policies": PolicyRoom(lambdas),
+            "lambda_aliases": Aliases(),
+            "lambda_events": Events(lambdas, queue),
+            "lambda_policies": Policies(lambdas),
             "lambdas": lambdas,
         }
 
     def api_context(self, request_id: str) -> ApiContext:
-        return Context(request_id=request_id, log=log, **self._rooms)
+        return Context(request_id=request_id, log=log, **self._apis)
 
     def counted(self) -> dict[str, int]:
         """What this process has seen go wrong and be made up for since its start."""

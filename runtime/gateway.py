@@ -13,44 +13,43 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
-from stepwell.functions.api._schemas import SCHEMAS
-from stepwell.functions.contract import ApiContext
+from stepwell.functions.contract.rest import ApiContext
+from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.aws.json_protocol import StepFunctions
 from stepwell.runtime.catalog.catalog import Catalog, Function
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.http.access_keys import Guard
+from stepwell.runtime.http.access_keys import AccessKeys
 from stepwell.runtime.http.body import drain, json_of, read_body
 from stepwell.runtime.http.body_schema import BodySchema
+from stepwell.runtime.http.faults import error_of
 from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Request, event_of, locate
 from stepwell.runtime.http.response import MalformedResponse, Response, error_response, json_response, response_of
 from stepwell.runtime.http.routes import Router
+from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome
 from stepwell.runtime.lambdas import files
-from stepwell.runtime.outage import is_away
 from stepwell.runtime.settings import Limits, Settings
 
 log = logging.getLogger("stepwell.http")
 
+REQUEST_ID = "x-amzn-requestid"
+"""The header in which AWS names a request."""
 USERS_TIMEOUT_SECONDS = 30.0
 _TIMED_OUT = ("States.Timeout", "Sandbox.Timedout")
 
 
-class Outcome(Protocol):
-    """What became of one invocation: ``result`` is JSON text, or None when there is none."""
+class WireProtocol(Protocol):
+    """One of the protocols that requests come in. The first that accepts a request answers it, or refuses it."""
 
-    @property
-    def result(self) -> str | None: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def cause(self) -> str | None: ...
+    def accepts(self, request: Request) -> bool: ...
 
+    def answer(self, request: Request, request_id: str) -> Response:
+        """The response. Whatever it raises is for ``refuse``."""
 
-class Invoker(Protocol):
-    def run(self, target: Any, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str) -> Outcome:
-        """Run a handler in the sandbox; ``target`` has ``name``, ``module``, ``path`` and ``timeout_seconds``."""
+    def refuse(self, fault: Exception, request: Request, request_id: str) -> Response:
+        """The response to a request that failed, in the protocol's own form of errors."""
 
 
 class Endpoint(Protocol):
@@ -60,49 +59,58 @@ class Endpoint(Protocol):
 
 
 class Gateway:
-    """Answers requests."""
+    """Answers requests in three protocols: Step Functions' JSON, Lambda's REST and our own."""
 
     def __init__(
         self,
         catalog: Catalog,
         make_context: Callable[[str], ApiContext],
-        invoker: Invoker,
+        invoker: Invoker | InProcessInvoker,
         settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         limits, origins = settings.limits, Origins(settings.url, settings.hosts)
-        self._clock = clock
-        self._guard = Guard(dict(settings.access_keys), clock)
-        self._step_functions = StepFunctions(catalog.targets, make_context, origins, limits, self._guard)
-        self._router = Router(catalog.routes)
-        self._endpoints: Mapping[str, Endpoint] = {
+        keys = AccessKeys(dict(settings.access_keys), clock)
+        endpoints: dict[str, Endpoint] = {
             route.key: _built_in(function, make_context, origins, limits)
             if function.builtin
-            else Users(function, invoker, limits)
+            else UserEndpoint(function, invoker, limits)
             for route, function in catalog.routes.items()
         }
+        routed = Routed(Router(catalog.routes), endpoints, keys, clock)
+        self._protocols: tuple[WireProtocol, ...] = (
+            StepFunctions(catalog.targets, make_context, origins, limits, keys, clock),
+            Lambda(routed),
+            Rest(routed),
+        )
 
     def handle(self, request: Request) -> Response:
         """The response to a request, whatever happens; it names the request's id."""
         request_id = str(uuid.uuid4())
-        if self._step_functions.is_asked(request):
-            return self._step_functions.answer(request, request_id, self._clock())
+        protocol = next(one for one in self._protocols if one.accepts(request))
         try:
-            response = self._answer(request, request_id)
+            response = protocol.answer(request, request_id)
         except Exception as fault:
-            told = _told(fault, request, request_id)
-            response = (
-                rest_protocol.error_response(told) if rest_protocol.is_asked(request.target) else error_response(told)
-            )
+            response = protocol.refuse(fault, request, request_id)
             drain(request)
-        if rest_protocol.is_asked(request.target):
-            response = response.with_header("x-amzn-requestid", request_id)
         if request.method == "HEAD":
             response = response.without_body()
         return response.with_header("x-request-id", request_id)
 
-    def _answer(self, request: Request, request_id: str) -> Response:
-        prove = self._guard.proof(request)
+
+class Routed:
+    """Answers a request by the endpoint whose route its method and path meet."""
+
+    def __init__(
+        self, router: Router, endpoints: Mapping[str, Endpoint], keys: AccessKeys, clock: Callable[[], datetime]
+    ) -> None:
+        self._router = router
+        self._endpoints = endpoints
+        self._keys = keys
+        self._clock = clock
+
+    def answer(self, request: Request, request_id: str) -> Response:
+        prove = self._keys.proof(request)
         location = locate(request.target)
         match = self._router.choose(request.method, rest_protocol.segments_of(location))
         endpoint = self._endpoints[match.route.key]
@@ -112,8 +120,38 @@ class Gateway:
         return endpoint.answer(request, event, body)
 
 
+class Rest:
+    """Our own protocol, which takes every request that is in no other: errors have the one JSON form."""
+
+    def __init__(self, routed: Routed) -> None:
+        self.answer = routed.answer
+
+    def accepts(self, request: Request) -> bool:
+        return True
+
+    def refuse(self, fault: Exception, request: Request, request_id: str) -> Response:
+        return error_response(_error_of(fault, request, request_id))
+
+
+class Lambda:
+    """The protocol of AWS Lambda: paths begin with a date, and the request's id stands in AWS's header as well."""
+
+    def __init__(self, routed: Routed) -> None:
+        self._routed = routed
+
+    def accepts(self, request: Request) -> bool:
+        return rest_protocol.is_dated(request.target)
+
+    def answer(self, request: Request, request_id: str) -> Response:
+        return self._routed.answer(request, request_id).with_header(REQUEST_ID, request_id)
+
+    def refuse(self, fault: Exception, request: Request, request_id: str) -> Response:
+        error = _error_of(fault, request, request_id)
+        return rest_protocol.error_response(error).with_header(REQUEST_ID, request_id)
+
+
 class BodyCheck:
-    """What a body must be before its handler is called: JSON, and as the handler's BODY says if it has one."""
+    """Checks a body before its handler is called: it must be JSON, and fit the handler's BODY if there is one."""
 
     def __init__(self, function: Function, limits: Limits) -> None:
         self._depth = limits.depth
@@ -129,12 +167,12 @@ class BodyCheck:
 def _built_in(
     function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
 ) -> Endpoint:
-    kind = rest_protocol.Operation if function.kind == "lambda" else BuiltIn
+    kind = rest_protocol.Operation if function.kind == "lambda" else BuiltInEndpoint
     return kind(function, make_context, origins, limits)
 
 
-class BuiltIn:
-    """A handler of the house: who asks and with what is checked before it is called, and its errors are ours."""
+class BuiltInEndpoint:
+    """A handler of ours: the origin and the body of a request are checked before it is called."""
 
     def __init__(
         self, function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
@@ -153,10 +191,10 @@ class BuiltIn:
         return response_of(self._handler(event, context))
 
 
-class Users:
-    """A user's own handler: fails as it would behind API Gateway. Without a BODY it sees every body as it came."""
+class UserEndpoint:
+    """A user's own handler: it fails as it would behind API Gateway. Without a BODY it gets every body as it came."""
 
-    def __init__(self, function: Function, invoker: Invoker, limits: Limits) -> None:
+    def __init__(self, function: Function, invoker: Invoker | InProcessInvoker, limits: Limits) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._body = BodyCheck(function, limits) if function.body is not None else None
         self._function = function
@@ -190,14 +228,6 @@ def _result(outcome: Outcome) -> Any:
     return jsontext.read(outcome.result)
 
 
-def _told(fault: Exception, request: Request, request_id: str) -> StepwellError:
-    """What the caller is told of a fault; what is our own fault goes to the log, whole."""
-    if is_away(fault):
-        log.warning(
-            "%s %.200r: the database is away (request %s): %s", request.method, request.target, request_id, fault
-        )
-        return Unavailable()
-    if isinstance(fault, StepwellError) and fault.status != StepwellError.status:
-        return fault
-    log.error("%s %.200r failed (request %s)", request.method, request.target, request_id, exc_info=fault)
-    return StepwellError()
+def _error_of(fault: Exception, request: Request, request_id: str) -> StepwellError:
+    name = f"{request.method} {request.target!r:.200}"
+    return error_of(fault, log, name, request_id, away=Unavailable(), failed=StepwellError())

@@ -13,7 +13,6 @@ from peewee import Case
 from stepwell.db.database import database, transaction
 from stepwell.db.models import Alias, Version, Workflow
 from stepwell.db.queries import clock_sql
-from stepwell.functions.contract import ACCOUNT, REGION, ROLE
 from stepwell.functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from stepwell.runtime.engine.aws_history import resources_of
 from stepwell.runtime.engine.definition import flow, lint, steplist, validate
@@ -23,7 +22,7 @@ from stepwell.runtime.engine.definition.resources import FUNCTION, NO_ALIASES, R
 from stepwell.runtime.engine.definition.steplist import Compiled, FunctionDefaults
 from stepwell.runtime.engine.definition.validate import Fault
 from stepwell.runtime.engine.language.fields import Constant
-from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.json_places import ROOT, Place
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -224,8 +223,8 @@ def _load(version_id: str) -> Machines:
         raise NotFound("The workflow's version is gone.")
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
-    role = json.loads(version.options).get("roleArn", ROLE)
-    deployment = Deployment(REGION, ACCOUNT, role, is_express=compiled.get("kind", workflow.kind) == EXPRESS)
+    role = json.loads(version.options).get("roleArn", arns.ROLE)
+    deployment = Deployment(arns.REGION, arns.ACCOUNT, role, is_express=compiled.get("kind", workflow.kind) == EXPRESS)
     inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), deployment)
     return Machines(around(inner) if deployment.is_express else inner, inner)
 

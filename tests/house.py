@@ -95,6 +95,17 @@ def a_function_imports_contract_errors_and_its_own_folder(house: Path) -> Iterat
                 yield f"{source.path}:{line}: may import functions.contract, functions.errors, {folder}._x; not {name}"
 
 
+def private_files_stay_in_their_folder(house: Path) -> Iterator[str]:
+    """``_x.py`` is for its own folder; a test of that folder, at the same path below ``tests``, may import it too."""
+    for source in (*sources(house), *_tests(house)):
+        path = source.path.removeprefix("tests/")
+        own = {path.rpartition("/")[0], path.removesuffix(".py").replace("/test_", "/")}
+        for line, name in imports(source):
+            found = re.match(r"(.+?)\.(_[a-z]\w*)", name)
+            if found and name.split(".")[0] in FOLDERS and (owner := found[1].replace(".", "/")) not in own:
+                yield f"{source.path}:{line}: {found[2]} is private to {owner}"
+
+
 def the_engine_is_pure(house: Path) -> Iterator[str]:
     for source in sources(house):
         if source.room == ENGINE:
@@ -189,6 +200,7 @@ def every_handler_has_a_test_of_its_own(house: Path) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     each_room_imports_only_what_lies_below_it,
     a_function_imports_contract_errors_and_its_own_folder,
+    private_files_stay_in_their_folder,
     the_engine_is_pure,
     imports_are_written_from_the_top,
     imports_of_ours_say_stepwell,
@@ -231,6 +243,12 @@ def nesting(node: ast.AST, parent: ast.AST | None = None) -> int:
 def words(name: str) -> list[str]:
     """The words of a snake_case or CamelCase name, in lower case."""
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+
+
+@cache
+def _tests(house: Path) -> tuple[Source, ...]:
+    """The files of the tests, read once; the rules of size do not concern them."""
+    return tuple(_source(house, file) for file in sorted((house / "tests").rglob("*.py")))
 
 
 def _source(house: Path, file: Path) -> Source:

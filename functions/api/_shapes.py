@@ -6,18 +6,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from stepwell.functions.contract import (
+from stepwell.functions.contract import Page, instant
+from stepwell.functions.contract.rest import (
     AttemptView,
     ExecutionRow,
     ExecutionView,
     FunctionView,
     HistoryView,
-    Page,
     TaskRow,
     TaskView,
     WorkflowRow,
     WorkflowView,
-    instant,
 )
 
 Shape = dict[str, Any]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stepwell.functions.api import _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, path_of, reply
+from stepwell.functions.contract import Event, Response, path_of, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "POST /executions/{id}/cancel"
 ANSWERS = {200: {"$ref": "#/components/schemas/ExecutionRow"}}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from stepwell.functions.api import _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, body_of, reply
+from stepwell.functions.contract import Event, Response, body_of, reply
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.functions.errors import InvalidName
 
 ROUTE = "POST /workflows"

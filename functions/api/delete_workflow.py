@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import ApiContext, Event, Response, path_of
+from stepwell.functions.contract import Event, Response, path_of
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "DELETE /workflows/{name}"
 ANSWERS = {204: None}

@@ -6,7 +6,8 @@ It is stored before this answers. The same request with the same Idempotency-Key
 from __future__ import annotations
 
 from stepwell.functions.api import _arguments, _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, body_of, path_of, reply
+from stepwell.functions.contract import Event, Response, body_of, path_of, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "POST /workflows/{name}/execute"
 BODY = {

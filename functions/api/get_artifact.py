@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from urllib.parse import quote
 
-from stepwell.functions.contract import ApiContext, Event, Response, path_of
+from stepwell.functions.contract import Event, Response, path_of
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.functions.errors import NotFound
 
 ROUTE = "GET /artifacts/{key+}"

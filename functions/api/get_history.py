@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stepwell.functions.api import _arguments, _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, number_of, path_of, reply
+from stepwell.functions.contract import Event, Response, number_of, path_of, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /executions/{id}/history"
 QUERY = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import ApiContext, Event, Response, reply
+from stepwell.functions.contract import Event, Response, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /openapi.json"
 ANSWERS = {

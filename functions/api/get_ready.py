@@ -6,7 +6,8 @@ queue did not take, and results that came too late to count. Both cost time only
 
 from __future__ import annotations
 
-from stepwell.functions.contract import ApiContext, Event, Response, reply
+from stepwell.functions.contract import Event, Response, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /ready"
 ANSWERS = {

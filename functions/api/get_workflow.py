@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from stepwell.functions.api import _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, path_of, reply, word_of
+from stepwell.functions.contract import Event, Response, path_of, reply, word_of
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /workflows/{name}"
 QUERY = {

@@ -5,7 +5,8 @@ The body is its event. A function that fails is answered too: with ``error`` and
 
 from __future__ import annotations
 
-from stepwell.functions.contract import ApiContext, Event, Response, body_of, path_of, reply
+from stepwell.functions.contract import Event, Response, body_of, path_of, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "POST /functions/{name}/invoke"
 BODY = {"description": "the event; {} when there is no body"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stepwell.functions.api import _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, reply
+from stepwell.functions.contract import Event, Response, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /functions"
 ANSWERS = {

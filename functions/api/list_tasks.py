@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stepwell.functions.api import _arguments, _shapes
-from stepwell.functions.contract import OPEN_TASK_STATUSES, ApiContext, Event, Response, query_of, reply, word_of
+from stepwell.functions.contract import Event, Response, query_of, reply, word_of
+from stepwell.functions.contract.rest import OPEN_TASK_STATUSES, ApiContext
 
 ROUTE = "GET /tasks"
 QUERY = {

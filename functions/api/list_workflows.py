@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stepwell.functions.api import _arguments, _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, query_of, reply
+from stepwell.functions.contract import Event, Response, query_of, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /workflows"
 QUERY = {

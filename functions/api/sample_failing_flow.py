@@ -6,7 +6,8 @@ Its child succeeds at the third attempt, each later than the one before; then it
 from __future__ import annotations
 
 from stepwell.functions.api import _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, reply
+from stepwell.functions.contract import Event, Response, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /tasks/sample-failing-flow"
 ANSWERS = {200: {"$ref": "#/components/schemas/Started"}}

@@ -6,7 +6,8 @@ The parent's event holds the results of its children, in order, as ``children: [
 from __future__ import annotations
 
 from stepwell.functions.api import _arguments, _shapes
-from stepwell.functions.contract import ApiContext, Event, Response, body_of, reply
+from stepwell.functions.contract import Event, Response, body_of, reply
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "POST /flows"
 BODY = {"$ref": "#/components/schemas/Flow"}

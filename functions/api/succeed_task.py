@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import ApiContext, Event, Response, body_of, path_of
+from stepwell.functions.contract import Event, Response, body_of, path_of
+from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "POST /tasks/{token}/success"
 BODY = {

@@ -1,4 +1,4 @@
-"""ARNs of Step Functions: taken apart and made. Any partition, region and account is taken, one is given.
+"""Takes the ARNs of Step Functions apart. Any partition, region and account is accepted. ARNs are made by the runtime.
 
 Source: AWS Step Functions API reference, "qualified and unqualified ARNs"; the words of InvalidArn from AWS's answers.
 """
@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stepwell.functions.contract import ACCOUNT, REGION
 from stepwell.functions.errors.step_functions import InvalidArn, ValidationException
 
-PREFIX = f"arn:aws:states:{REGION}:{ACCOUNT}:"
 MACHINE, EXECUTION, EXPRESS, ACTIVITY, MAP_RUN = "stateMachine", "execution", "express", "activity", "mapRun"
 _FORM = re.compile(r"arn:[a-z0-9-]+:states:[a-z0-9-]*:[0-9]*:([A-Za-z]+):(.+)", re.DOTALL)
 _PARTS = {MACHINE: (1, 2), EXECUTION: (2, 2), EXPRESS: (3, 3), ACTIVITY: (1, 1), MAP_RUN: (2, 2)}
@@ -19,7 +17,7 @@ _PARTS = {MACHINE: (1, 2), EXECUTION: (2, 2), EXPRESS: (3, 3), ACTIVITY: (1, 1),
 
 @dataclass(frozen=True)
 class Arn:
-    """``name`` is the machine's or the activity's; ``rest`` what stands behind it."""
+    """``name`` is the name of the machine or the activity, ``rest`` the parts behind it."""
 
     text: str
     kind: str
@@ -83,29 +81,3 @@ def parse_alias(text: str) -> Arn:
     if found.qualifier is None or found.version is not None:
         raise ValidationException(f"The ARN is not that of a state machine alias: '{text}'")
     return found
-
-
-def alias(machine_name: str, name: str) -> Arn:
-    """The ARN of an alias that is to be."""
-    return Arn(machine(machine_name, name), MACHINE, machine_name, (name,))
-
-
-def machine(name: str, qualifier: str | int | None = None) -> str:
-    return f"{PREFIX}{MACHINE}:{name}" + ("" if qualifier is None else f":{qualifier}")
-
-
-def execution(machine_name: str, name: str) -> str:
-    return f"{PREFIX}{EXECUTION}:{machine_name}:{name}"
-
-
-def express(machine_name: str, name: str, identity: str) -> str:
-    return f"{PREFIX}{EXPRESS}:{machine_name}:{name}:{identity}"
-
-
-def map_run(label: str, identity: str) -> str:
-    """``label`` is ``machine/label``."""
-    return f"{PREFIX}{MAP_RUN}:{label}:{identity}"
-
-
-def activity(name: str) -> str:
-    return f"{PREFIX}{ACTIVITY}:{name}"

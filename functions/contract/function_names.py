@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.functions.contract import ACCOUNT, REGION
-from stepwell.functions.errors.lambda_ import InvalidParameterValueException, ResourceNotFoundException
+from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 LATEST = "$LATEST"
 _NAMED = re.compile(
@@ -23,20 +22,6 @@ class Reference:
 
     name: str
     qualifier: str | None = None
-
-    @property
-    def arn(self) -> str:
-        return arn(self.name, self.qualifier)
-
-    @property
-    def unknown(self) -> ResourceNotFoundException:
-        """What a caller is told when there is no such function."""
-        return ResourceNotFoundException(f"Function not found: {self.arn}")
-
-
-def arn(name: str, qualifier: str | None = None) -> str:
-    """The ARN of a function, or of one of its versions or aliases."""
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}{f':{qualifier}' if qualifier else ''}"
 
 
 def referred(text: str, qualifier: str | None = None) -> Reference:

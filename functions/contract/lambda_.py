@@ -5,20 +5,30 @@ The views are frozen values; times are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from stepwell.functions.contract import ApiContext, Page
+from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.rest import ApiContext
 
-Json = Any
+DEFAULT_OPTIONS: Mapping[str, Json] = {
+    "Description": "",
+    "Timeout": 3,
+    "MemorySize": 128,
+    "TracingConfig": {"Mode": "PassThrough"},
+    "EphemeralStorage": {"Size": 512},
+    "Architectures": ["x86_64"],
+}
+"""The options of a function that was created without them."""
 
 
 @dataclass(frozen=True)
 class Function:
     """One version of a function. ``options`` are the members of its configuration that a caller may choose."""
 
+    arn: str
     name: str
     version: str
     options: Mapping[str, Json]
@@ -26,8 +36,6 @@ class Function:
     code_sha256: str
     modified_at: int
     revision: str
-    qualifier: str | None = None
-    """What stands at the end of its ARN."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Alias:
     version: str
     weights: Mapping[str, float]
     description: str = ""
-    function: str = ""
+    arn: str = ""
     revision: str = ""
 
 
@@ -158,6 +166,8 @@ class EventRules:
     on_success: str | None = None
     on_failure: str | None = None
     modified_at: int = 0
+    arn: str = ""
+    """The ARN of the function, version or alias that the rules are for."""
 
 
 class Events(Protocol):
@@ -171,23 +181,26 @@ class Events(Protocol):
         """Raises InvalidParameterValueException."""
 
     def drop_rules(self, function: Reference) -> None: ...
-    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[tuple[str, EventRules]]:
+    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[EventRules]:
         """The rules of a function's versions and aliases, by qualifier."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The statements of a function's policy; ``revision`` moves with each change."""
+    """A function's policy as JSON text; each change gives it another ``revision``."""
 
-    statements: Sequence[Json]
+    text: str
     revision: str
 
 
 class Policies(Protocol):
     """Who may call a function: kept and given back. What is not there raises ResourceNotFoundException."""
 
-    def add(self, function: Reference, statement: Json, revision: str | None) -> None:
-        """Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException."""
+    def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
+        """Keep a statement; returns it with the function's ARN as its ``Resource``.
+
+        Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException.
+        """
 
     def get(self, function: Reference) -> Policy: ...
     def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from stepwell.functions.contract import ApiContext, Page
+from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.arns import Arn
-
-Json = Any
+from stepwell.functions.contract.rest import ApiContext
 
 STANDARD, EXPRESS = "STANDARD", "EXPRESS"
+STATUSES = {
+    "IN_PROGRESS": "RUNNING",
+    "COMPLETED": "SUCCEEDED",
+    "FAILED": "FAILED",
+    "TIMED_OUT": "TIMED_OUT",
+    "CANCELLED": "ABORTED",
+    "PENDING_REDRIVE": "PENDING_REDRIVE",
+}
+"""Our statuses in AWS's words."""
+MOST_TAGS = 50
+"""The most tags that one resource may have."""
 
 
 @dataclass(frozen=True)
 class MachineRow:
+    arn: str
     name: str
     kind: str
     created_at: int
@@ -28,8 +39,8 @@ class MachineRow:
 class Machine(MachineRow):
     """One revision of a state machine. ``revision`` is None for the one that it was made with.
 
-    ``options`` are roleArn and the logging, tracing and encryption configuration as they were given; ``version`` the
-    number it was published under, if it was.
+    ``options`` are roleArn and the logging, tracing and encryption configuration; ``version`` is the number it was
+    published under, if it was.
     """
 
     definition: str
@@ -37,6 +48,7 @@ class Machine(MachineRow):
     revision: str | None
     revised_at: int
     version: int | None
+    version_arn: str | None
     version_created_at: int | None
     description: str | None
 
@@ -69,16 +81,19 @@ Routes = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class AliasView:
-    machine: str
+    """An alias. ``routes`` are the ARNs of its versions with their weights in percent."""
+
+    arn: str
     name: str
     description: str | None
-    routes: Routes
+    routes: tuple[tuple[str, int], ...]
     created_at: int
     updated_at: int
 
 
 @dataclass(frozen=True)
 class ActivityView:
+    arn: str
     name: str
     created_at: int
     encryption: Mapping[str, Json]
@@ -94,12 +109,12 @@ class ActivityTask:
 
 @dataclass(frozen=True)
 class Started:
-    """An execution that was begun, or had been by the same request. ``name`` as in its ARN."""
+    """An execution that was started now, or earlier by the same request. ``name`` is the one in its ARN."""
 
     id: str
+    arn: str
     name: str
-    machine: str
-    kind: str
+    machine_arn: str
     started_at: int
 
 
@@ -107,14 +122,14 @@ class Started:
 class RunRow(Started):
     status: str
     stopped_at: int | None
-    version: int | None
-    alias: str | None
+    version_arn: str | None
+    alias_arn: str | None
     redrives: int
     redriven_at: int | None
-    map_run: str | None = None
-    """Of an execution that an item of a Map is: the map run's id. ``kind`` and ``machine`` are as of any other."""
+    map_run_arn: str | None = None
+    """The Map Run that this child execution belongs to, if any."""
     items: int | None = None
-    """How many items it takes, where that was asked for."""
+    """The number of items in the input of a child execution; None outside the listing of a Map Run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,19 +141,17 @@ class Run(RunRow):
     error: str | None
     cause: str | None
     trace: str | None
-    events: int
-    now: int
-    """The time at which it was looked at."""
+    not_redrivable: str | None
+    """Why the execution cannot be redriven, in AWS's words; None when it can."""
 
 
 @dataclass(frozen=True)
 class MapRunRow:
-    """A map run. ``label`` is ``machine/label``, ``execution`` the name of the execution that its Map belongs to."""
+    """A Map Run. ``machine_arn`` names the Map as well: ``...:<machine>/<label>``."""
 
-    id: str
-    label: str
-    machine: str
-    execution: str
+    arn: str
+    execution_arn: str
+    machine_arn: str
     started_at: int
     stopped_at: int | None
 
@@ -246,7 +259,7 @@ class Versions(Protocol):
 
 
 class Aliases(Protocol):
-    def create(self, arn: Arn, routes: Routes, description: str | None) -> AliasView:
+    def create(self, machine: str, name: str, routes: Routes, description: str | None) -> AliasView:
         """Make an alias, or find it made just so before. Raises ResourceNotFound, ConflictException."""
 
     def update(self, arn: Arn, routes: Routes | None, description: str | None) -> AliasView:

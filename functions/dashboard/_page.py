@@ -19,7 +19,8 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stepwell.functions.contract import ApiContext, Event, Response, instant
+from stepwell.functions.contract import Event, Response, instant
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.functions.dashboard import _excerpts, _times
 from stepwell.functions.errors import StepwellError
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from stepwell.functions.contract import ApiContext, Event, HistoryView, Json, Response, number_of, path_of
+from stepwell.functions.contract import Event, Json, Response, number_of, path_of
+from stepwell.functions.contract.rest import ApiContext, HistoryView
 from stepwell.functions.dashboard import _excerpts, _page, _query
 
 ROUTE = "GET /queues/executions/{id}"

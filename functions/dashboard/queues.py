@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import (
-    EXECUTION_STATUSES,
-    OPEN_TASK_STATUSES,
-    ApiContext,
-    Event,
-    Response,
-    query_of,
-    word_of,
-)
+from stepwell.functions.contract import Event, Response, query_of, word_of
+from stepwell.functions.contract.rest import EXECUTION_STATUSES, OPEN_TASK_STATUSES, ApiContext
 from stepwell.functions.dashboard import _page, _query
 
 ROUTE = "GET /queues"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import ApiContext, Event, Response, path_of, query_of
+from stepwell.functions.contract import Event, Response, path_of, query_of
+from stepwell.functions.contract.rest import ApiContext
 from stepwell.functions.dashboard import _page, _query
 
 ROUTE = "GET /queues/workflows/{name}"

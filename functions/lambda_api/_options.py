@@ -6,20 +6,10 @@ Source: Lambda developer guide, "Lambda quotas" and "Using Lambda environment va
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from stepwell.functions.contract.lambda_ import Json
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
-Json = Any
-
-DEFAULTS: Mapping[str, Json] = {
-    "Description": "",
-    "Timeout": 3,
-    "MemorySize": 128,
-    "TracingConfig": {"Mode": "PassThrough"},
-    "EphemeralStorage": {"Size": 512},
-    "Architectures": ["x86_64"],
-}
 KEPT = (
     *("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "TracingConfig"),
     *("EphemeralStorage", "Architectures", "LoggingConfig", "DeadLetterConfig", "KMSKeyArn"),

@@ -1,19 +1,16 @@
-"""Resource policies: what AddPermission asks for, as the statement of a policy, and statements as a policy.
+"""Turns the input of AddPermission into the statement of a resource policy.
 
-Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda" (the form of a statement, 20 KB).
+Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda" (the form of a statement).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
 
 from stepwell.functions.contract.function_names import LATEST, Reference
 from stepwell.functions.contract.lambda_ import Json
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
-MOST_BYTES = 20_480
 _CONDITIONS = {
     "SourceArn": ("ArnLike", "AWS:SourceArn"),
     "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
@@ -25,7 +22,7 @@ _CONDITIONS = {
 
 
 def statement(function: Reference, given: Json) -> Json:
-    """The statement that an input of AddPermission stands for. Raises InvalidParameterValueException."""
+    """The statement of an input of AddPermission, without its Resource. Raises InvalidParameterValueException."""
     if function.qualifier == LATEST:
         raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
     made = {
@@ -33,18 +30,12 @@ def statement(function: Reference, given: Json) -> Json:
         "Effect": "Allow",
         "Principal": _principal(given["Principal"]),
         "Action": given["Action"],
-        "Resource": function.arn,
     }
     conditions: dict[str, dict[str, str]] = {}
     for member, (relation, key) in _CONDITIONS.items():
         if member in given:
             conditions.setdefault(relation, {})[key] = _text(given[member])
     return made | ({"Condition": conditions} if conditions else {})
-
-
-def text(statements: Sequence[Json]) -> str:
-    """A policy."""
-    return json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}, separators=(",", ":"))
 
 
 def _principal(name: str) -> Json:

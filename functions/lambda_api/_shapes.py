@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.function_names import Reference
 from stepwell.functions.contract.lambda_ import Alias, EventRules, Function
 
 Json = Any
@@ -28,7 +26,7 @@ def modified(at: int) -> str:
 def alias(view: Alias) -> dict[str, Json]:
     """An AliasConfiguration."""
     return {
-        "AliasArn": function_names.arn(view.function, view.alias),
+        "AliasArn": view.arn,
         "Name": view.alias,
         "FunctionVersion": view.version,
         "Description": view.description,
@@ -37,11 +35,11 @@ def alias(view: Alias) -> dict[str, Json]:
     }
 
 
-def event_rules(function: Reference, view: EventRules) -> dict[str, Json]:
+def event_rules(view: EventRules) -> dict[str, Json]:
     """A FunctionEventInvokeConfig."""
     chosen = {"OnSuccess": view.on_success, "OnFailure": view.on_failure}
     return {
-        "FunctionArn": function_names.arn(function.name, function.qualifier or function_names.LATEST),
+        "FunctionArn": view.arn,
         "LastModified": view.modified_at / 1000,
         "MaximumRetryAttempts": view.retries,
         "MaximumEventAgeInSeconds": view.max_age,
@@ -71,7 +69,7 @@ def configuration(view: Function) -> dict[str, Json]:
         **{name: option for name, option in view.options.items() if option not in _NOTHING},
         "Description": view.options["Description"],
         "FunctionName": view.name,
-        "FunctionArn": function_names.arn(view.name, view.qualifier),
+        "FunctionArn": view.arn,
         "CodeSize": view.code_size,
         "CodeSha256": view.code_sha256,
         "LastModified": modified(view.modified_at),

@@ -14,5 +14,5 @@ ROUTE = "POST /2015-03-31/functions/{FunctionName}/policy"
 def handler(given: Json, context: LambdaContext) -> Json:
     function = function_names.reference(given)
     statement = _policy.statement(function, given)
-    context.lambda_policies.add(function, statement, given.get("RevisionId"))
-    return {"Statement": json.dumps(statement, separators=(",", ":"))}
+    kept = context.lambda_policies.add(function, statement, given.get("RevisionId"))
+    return {"Statement": json.dumps(kept, separators=(",", ":"))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Json, LambdaContext, NewFunction
+from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, Json, LambdaContext, NewFunction
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 from stepwell.functions.lambda_api import _options, _shapes
 
@@ -13,7 +13,7 @@ BODY_LIMIT = "code_body"
 
 def handler(given: Json, context: LambdaContext) -> Json:
     function = function_names.referred(given["FunctionName"])
-    options = {**_options.DEFAULTS, **_options.chosen(given)}
+    options = {**DEFAULT_OPTIONS, **_options.chosen(given)}
     if not {"Runtime", "Handler"} <= options.keys() or given.get("PackageType") == "Image":
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."

@@ -10,5 +10,4 @@ ROUTE = "GET /2019-09-25/functions/{FunctionName}/event-invoke-config"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
-    function = function_names.reference(given)
-    return _shapes.event_rules(function, context.lambda_events.rules(function))
+    return _shapes.event_rules(context.lambda_events.rules(function_names.reference(given)))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from stepwell.functions.contract import function_names
 from stepwell.functions.contract.lambda_ import Json, LambdaContext
-from stepwell.functions.lambda_api import _policy
 
 ROUTE = "GET /2015-03-31/functions/{FunctionName}/policy"
 
 
 def handler(given: Json, context: LambdaContext) -> Json:
     found = context.lambda_policies.get(function_names.reference(given))
-    return {"Policy": _policy.text(found.statements), "RevisionId": found.revision}
+    return {"Policy": found.text, "RevisionId": found.revision}

@@ -14,5 +14,5 @@ def handler(given: Json, context: LambdaContext) -> Json:
     name = function_names.reference(given).name
     limit = min(given.get("MaxItems", _shapes.PAGE), _shapes.PAGE)
     page = context.lambda_events.list(Reference(name), limit=limit, cursor=given.get("Marker"))
-    configs = [_shapes.event_rules(Reference(name, qualifier), rules) for qualifier, rules in page.items]
+    configs = [_shapes.event_rules(rules) for rules in page.items]
     return {"FunctionEventInvokeConfigs": configs, "NextMarker": page.next}

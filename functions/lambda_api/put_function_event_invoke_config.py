@@ -12,4 +12,4 @@ ROUTE = "PUT /2019-09-25/functions/{FunctionName}/event-invoke-config"
 def handler(given: Json, context: LambdaContext) -> Json:
     function = function_names.reference(given)
     rules = EventRules(**_shapes.chosen_rules(given))
-    return _shapes.event_rules(function, context.lambda_events.set_rules(function, rules))
+    return _shapes.event_rules(context.lambda_events.set_rules(function, rules))

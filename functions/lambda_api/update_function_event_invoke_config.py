@@ -14,4 +14,4 @@ ROUTE = "POST /2019-09-25/functions/{FunctionName}/event-invoke-config"
 def handler(given: Json, context: LambdaContext) -> Json:
     function = function_names.reference(given)
     rules = replace(context.lambda_events.rules(function), **_shapes.chosen_rules(given))
-    return _shapes.event_rules(function, context.lambda_events.set_rules(function, rules))
+    return _shapes.event_rules(context.lambda_events.set_rules(function, rules))

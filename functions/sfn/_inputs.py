@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from stepwell.functions.contract import arns as _arns
+from stepwell.functions.contract.step_functions import MOST_TAGS, Json
 from stepwell.functions.errors.step_functions import (
     InvalidArn,
     InvalidEncryptionConfiguration,
@@ -16,10 +16,8 @@ from stepwell.functions.errors.step_functions import (
     ValidationException,
 )
 
-Json = Any
 Input = Mapping[str, Json]
 
-MOST_TAGS = 50
 PAGE = 100
 WHOLE = 100
 _OPTIONS = ("roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")

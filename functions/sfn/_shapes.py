@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
-from stepwell.functions.contract import ROLE, Page, arns
+from stepwell.functions.contract import Page
 from stepwell.functions.contract.step_functions import (
-    EXPRESS,
+    STATUSES,
     ActivityView,
     AliasView,
+    Json,
     Machine,
     MachineRow,
     MapRun,
@@ -17,31 +18,10 @@ from stepwell.functions.contract.step_functions import (
     QuickRun,
     Run,
     RunRow,
-    Started,
 )
 
-Json = Any
 Row = TypeVar("Row")
 
-STATUSES = {
-    "IN_PROGRESS": "RUNNING",
-    "COMPLETED": "SUCCEEDED",
-    "FAILED": "FAILED",
-    "TIMED_OUT": "TIMED_OUT",
-    "CANCELLED": "ABORTED",
-    "PENDING_REDRIVE": "PENDING_REDRIVE",
-}
-"""Our statuses in AWS's words."""
-OPTIONS: Mapping[str, Json] = {
-    "roleArn": ROLE,
-    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
-    "tracingConfiguration": {"enabled": False},
-    "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
-}
-"""What a state machine has that was made over REST, or without saying."""
-REDRIVABLE_MS = 14 * 24 * 3600 * 1000
-LONGEST_MS = 365 * 24 * 3600 * 1000
-MOST_EVENTS = 24_999
 EXPRESS_MB, EXPRESS_STEP_MS = 64, 100
 """What AWS bills an Express execution by: the least memory there is, and time in steps."""
 _INCLUDED = {"included": True}
@@ -58,7 +38,7 @@ def page(found: Page[Row], name: str, shape: Callable[[Row], Json]) -> dict[str,
 
 def activity_row(view: ActivityView) -> dict[str, Json]:
     return {
-        "activityArn": arns.activity(view.name),
+        "activityArn": view.arn,
         "name": view.name,
         "creationDate": seconds(view.created_at),
     }
@@ -66,7 +46,7 @@ def activity_row(view: ActivityView) -> dict[str, Json]:
 
 def machine_row(row: MachineRow) -> dict[str, Json]:
     return {
-        "stateMachineArn": arns.machine(row.name),
+        "stateMachineArn": row.arn,
         "name": row.name,
         "type": row.kind,
         "creationDate": seconds(row.created_at),
@@ -76,19 +56,19 @@ def machine_row(row: MachineRow) -> dict[str, Json]:
 def configured(view: Machine, with_data: bool) -> dict[str, Json]:
     """What both descriptions of a state machine say of a revision; without its definition unless ``with_data``."""
     definition = view.definition if with_data else "{}"
-    return {**OPTIONS, **view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
+    return {**view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
 
 
 def version_row(view: Machine) -> dict[str, Json]:
     return {
-        "stateMachineVersionArn": arns.machine(view.name, view.version),
+        "stateMachineVersionArn": view.version_arn,
         "creationDate": seconds(view.version_created_at),
     }
 
 
 def alias_row(view: AliasView) -> dict[str, Json]:
     return {
-        "stateMachineAliasArn": arns.machine(view.machine, view.name),
+        "stateMachineAliasArn": view.arn,
         "creationDate": seconds(view.created_at),
     }
 
@@ -99,31 +79,17 @@ def alias(view: AliasView) -> dict[str, Json]:
         "name": view.name,
         "description": view.description,
         "routingConfiguration": [
-            {"stateMachineVersionArn": arns.machine(view.machine, version), "weight": weight}
-            for version, weight in view.routes
+            {"stateMachineVersionArn": version, "weight": weight} for version, weight in view.routes
         ],
         "updateDate": seconds(view.updated_at),
     }
 
 
-def execution_arn(view: Started) -> str:
-    if view.kind == EXPRESS:
-        return arns.express(view.machine, view.name, view.id)
-    return arns.execution(view.machine, view.name)
-
-
-def map_run_arn(row: RunRow | MapRunRow) -> str | None:
-    """The map run, or the one that an execution belongs to, if it does."""
-    if isinstance(row, MapRunRow):
-        return arns.map_run(row.label, row.id)
-    return row.map_run and arns.map_run(row.machine, row.map_run)
-
-
 def map_run_row(row: MapRunRow) -> dict[str, Json]:
     return {
-        "executionArn": arns.execution(row.machine, row.execution),
-        "mapRunArn": map_run_arn(row),
-        "stateMachineArn": arns.machine(row.label),
+        "executionArn": row.execution_arn,
+        "mapRunArn": row.arn,
+        "stateMachineArn": row.machine_arn,
         "startDate": seconds(row.started_at),
         "stopDate": seconds(row.stopped_at),
     }
@@ -147,19 +113,19 @@ def map_run(view: MapRun) -> dict[str, Json]:
 
 def child_row(row: RunRow) -> dict[str, Json]:
     """An execution in the listing of its map run."""
-    return {**run_row(row), "mapRunArn": map_run_arn(row), "itemCount": row.items}
+    return {**run_row(row), "mapRunArn": row.map_run_arn, "itemCount": row.items}
 
 
 def run_row(row: RunRow) -> dict[str, Json]:
     return {
-        "executionArn": execution_arn(row),
-        "stateMachineArn": arns.machine(row.machine),
+        "executionArn": row.arn,
+        "stateMachineArn": row.machine_arn,
         "name": row.name,
         "status": STATUSES[row.status],
         "startDate": seconds(row.started_at),
         "stopDate": seconds(row.stopped_at),
-        "stateMachineVersionArn": row.version and arns.machine(row.machine, row.version),
-        "stateMachineAliasArn": row.alias and arns.machine(row.machine, row.alias),
+        "stateMachineVersionArn": row.version_arn,
+        "stateMachineAliasArn": row.alias_arn,
         "redriveCount": row.redrives,
         "redriveDate": seconds(row.redriven_at),
     }
@@ -167,15 +133,14 @@ def run_row(row: RunRow) -> dict[str, Json]:
 
 def run(view: Run, with_data: bool) -> dict[str, Json]:
     """An execution; without payloads and errors unless ``with_data``."""
-    reason = not_redrivable(view)
-    redrivable = "REDRIVABLE" if view.map_run is None else "REDRIVABLE_BY_MAP_RUN"
+    redrivable = "REDRIVABLE" if view.map_run_arn is None else "REDRIVABLE_BY_MAP_RUN"
     return {
         **run_row(view),
         **(_data(view) if with_data else {}),
         "traceHeader": view.trace,
-        "mapRunArn": map_run_arn(view),
-        "redriveStatus": "NOT_REDRIVABLE" if reason else redrivable,
-        "redriveStatusReason": reason,
+        "mapRunArn": view.map_run_arn,
+        "redriveStatus": "NOT_REDRIVABLE" if view.not_redrivable else redrivable,
+        "redriveStatusReason": view.not_redrivable,
     }
 
 
@@ -187,8 +152,8 @@ def quick_run(view: QuickRun, with_data: bool) -> dict[str, Json]:
         "billedDurationInMilliseconds": max(1, -(-took_ms // EXPRESS_STEP_MS)) * EXPRESS_STEP_MS,
     }
     return {
-        "executionArn": execution_arn(view),
-        "stateMachineArn": arns.machine(view.machine),
+        "executionArn": view.arn,
+        "stateMachineArn": view.machine_arn,
         "name": view.name,
         "startDate": seconds(view.started_at),
         "stopDate": seconds(view.stopped_at),
@@ -209,16 +174,3 @@ def _data(view: Run | QuickRun) -> dict[str, Json]:
         "error": view.error,
         "cause": view.cause,
     }
-
-
-def not_redrivable(view: Run) -> str | None:
-    """Why an execution cannot be redriven; None when it can. Source: redriveStatusReason of DescribeExecution."""
-    if view.status in ("IN_PROGRESS", "COMPLETED"):
-        return f"Execution is {STATUSES[view.status]} and cannot be redriven"
-    if view.events >= MOST_EVENTS:
-        return "Execution history event limit exceeded"
-    if view.now - view.started_at > LONGEST_MS:
-        return "Execution has exceeded the max execution time"
-    if view.now - (view.stopped_at or view.now) > REDRIVABLE_MS:
-        return "Execution redrivable period exceeded"
-    return None

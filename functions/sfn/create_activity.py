@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import arns
 from stepwell.functions.contract.step_functions import Json, SfnContext
 from stepwell.functions.sfn import _inputs, _shapes
 
@@ -13,4 +12,4 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     encryption = event.get("encryptionConfiguration", {})
     _inputs.check_encryption(encryption)
     made = context.activities.create(event["name"], encryption, _inputs.tags(event.get("tags", [])))
-    return {"activityArn": arns.activity(made.name), "creationDate": _shapes.seconds(made.created_at)}
+    return {"activityArn": made.arn, "creationDate": _shapes.seconds(made.created_at)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import arns
 from stepwell.functions.contract.step_functions import STANDARD, Json, NewMachine, SfnContext
 from stepwell.functions.sfn import _inputs, _shapes
 
@@ -22,7 +21,7 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     )
     made = context.machines.create(wanted)
     return {
-        "stateMachineArn": arns.machine(made.name),
+        "stateMachineArn": made.arn,
         "creationDate": _shapes.seconds(made.created_at),
-        "stateMachineVersionArn": made.version and arns.machine(made.name, made.version),
+        "stateMachineVersionArn": made.version_arn,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import arns
 from stepwell.functions.contract.step_functions import Json, SfnContext
 from stepwell.functions.sfn import _inputs, _shapes
 
@@ -11,8 +10,8 @@ TARGET = "AWSStepFunctions.CreateStateMachineAlias"
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     machine, routes = _inputs.routes(event["routingConfiguration"])
-    made = context.aliases.create(arns.alias(machine, event["name"]), routes, event.get("description"))
+    made = context.aliases.create(machine, event["name"], routes, event.get("description"))
     return {
-        "stateMachineAliasArn": arns.machine(made.machine, made.name),
+        "stateMachineAliasArn": made.arn,
         "creationDate": _shapes.seconds(made.created_at),
     }

@@ -15,7 +15,7 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     of_version = arn.qualifier is not None
     return {
         **_shapes.configured(found, _inputs.with_data(event)),
-        "stateMachineArn": arns.machine(found.name, found.version if of_version else None),
+        "stateMachineArn": found.version_arn if of_version else found.arn,
         "status": "ACTIVE",
         "type": found.kind,
         "creationDate": _shapes.seconds(found.version_created_at if of_version else found.created_at),

@@ -15,9 +15,9 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     name, _, label = found.name.rpartition("/")
     return {
         **_shapes.configured(found, _inputs.with_data(event)),
-        "stateMachineArn": arns.machine(found.name),
+        "stateMachineArn": found.arn,
         "name": name or found.name,
         "updateDate": _shapes.seconds(found.revised_at),
         "label": label if name else None,
-        "mapRunArn": _shapes.map_run_arn(context.runs.get(arn)) if name else None,
+        "mapRunArn": context.runs.get(arn).map_run_arn if name else None,
     }

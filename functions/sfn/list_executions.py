@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from stepwell.functions.contract import arns
-from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.contract.step_functions import STATUSES, Json, SfnContext
 from stepwell.functions.errors.step_functions import ValidationException
 from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.ListExecutions"
-OURS = {theirs: ours for ours, theirs in _shapes.STATUSES.items()}
+OURS = {theirs: ours for ours, theirs in STATUSES.items()}
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:

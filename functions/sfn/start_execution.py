@@ -16,4 +16,4 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
         input=event.get("input", "{}"),
         trace=event.get("traceHeader"),
     )
-    return {"executionArn": _shapes.execution_arn(begun), "startDate": _shapes.seconds(begun.started_at)}
+    return {"executionArn": begun.arn, "startDate": _shapes.seconds(begun.started_at)}

@@ -27,5 +27,5 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     return {
         "updateDate": _shapes.seconds(made.revised_at),
         "revisionId": made.revision,
-        "stateMachineVersionArn": made.version and arns.machine(made.name, made.version),
+        "stateMachineVersionArn": made.version_arn,
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from stepwell.db.models import Attempt, Execution, History, Task, Version
 from stepwell.db.queries import NewExecution
-from stepwell.functions.contract import (
+from stepwell.functions.contract.rest import (
     AttemptView,
     ExecutionRow,
     ExecutionView,

@@ -110,6 +110,13 @@ class Model:
             yield from self._faults(one, inner, f"{path}.{name}.member")
 
 
+def without_nulls(value: Json) -> Json:
+    """The value as the wire has it: a member that is None is absent there, never null."""
+    if isinstance(value, dict):
+        return {name: without_nulls(one) for name, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
 def _input_of(operation: Json) -> str:
     """A table says the input's shape alone where all of it stands in the body."""
     return operation if isinstance(operation, str) else operation["input"]

@@ -23,7 +23,7 @@ from stepwell.functions.errors.lambda_ import (
     UnknownOperationException,
     ValidationException,
 )
-from stepwell.runtime.aws.model import Forbidden, Mistyped, Model
+from stepwell.runtime.aws.model import Forbidden, Mistyped, Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.origin import Origins
@@ -38,7 +38,7 @@ _DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
 _TRUTHS = {"true": True, "false": False}
 
 
-def is_asked(target: str) -> bool:
+def is_dated(target: str) -> bool:
     """Whether a request's target is one of this protocol: it begins with the date of an API's version."""
     return _DATED.match(target) is not None
 
@@ -46,7 +46,7 @@ def is_asked(target: str) -> bool:
 def segments_of(location: Location) -> tuple[str, ...]:
     """The path to be routed: older clients of this protocol put a slash behind it, which means nothing."""
     segments = location.segments
-    return segments[:-1] if is_asked(location.path) and segments[-1] == "" else segments
+    return segments[:-1] if is_dated(location.path) and segments[-1] == "" else segments
 
 
 class Operation:
@@ -111,7 +111,7 @@ def operation_of(handler: str) -> str:
 
 def response_of(table: Mapping[str, Any], result: Mapping[str, Json]) -> Response:
     """The response that an operation's result stands for. On the wire what is not there is absent, never null."""
-    left = _without_nulls(result)
+    left = without_nulls(result)
     status = left.pop(table.get("answers_status"), table["status"])
     headers = [(name, left.pop(member)) for member, name in table["answers_headers"].items() if member in left]
     payload = table.get("answers_payload")
@@ -123,12 +123,13 @@ def response_of(table: Mapping[str, Any], result: Mapping[str, Json]) -> Respons
 
 def error_response(fault: StepwellError) -> Response:
     """An error in this protocol's form."""
-    told = _told(fault)
-    headers = (("content-type", "application/json"), ("x-amzn-errortype", told.code), *told.headers.items())
-    return Response(told.status, headers, jsontext.write(told.body).encode())
+    error = _in_words_of_aws(fault)
+    headers = (("content-type", "application/json"), ("x-amzn-errortype", error.code), *error.headers.items())
+    return Response(error.status, headers, jsontext.write(error.body).encode())
 
 
-def _told(fault: StepwellError) -> LambdaError:
+def _in_words_of_aws(fault: StepwellError) -> LambdaError:
+    """The error as Lambda's API has it."""
     if isinstance(fault, LambdaError):
         return fault
     if isinstance(fault, Unauthenticated):
@@ -167,9 +168,3 @@ def _value(text: str, kind: str) -> Json:
             raise SerializationException("STRING_VALUE can not be converted to a Boolean")
         return _TRUTHS[text]
     return text.split(",") if kind == "list" else text
-
-
-def _without_nulls(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
-    return [_without_nulls(one) for one in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Finds the handlers: every file in the rooms of ``functions/`` and of each directory of ``FUNCTIONS_PATH``.
+"""Finds the handlers: every file in the folders of ``functions/`` and of each directory of ``FUNCTIONS_PATH``.
 
 A handler is known by the constants in its file, read without importing it. A fault in any file, a step type that stands
 twice, a route or a target that stands twice: the process does not start, and the message names the files.
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stepwell.functions.api._schemas import SCHEMAS
-from stepwell.functions.contract import FunctionView
+from stepwell.functions.contract.rest import FunctionView
+from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.runtime.catalog.source import CatalogError, Source, read_source
 from stepwell.runtime.engine.definition import field_kinds, rules
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults
@@ -30,8 +30,9 @@ log = logging.getLogger("stepwell.catalog")
 
 Json = Any
 
-ROOMS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", "lambda_api": "lambda"}
-USERS_ROOMS = {"steps": "step", "api": "api"}
+KINDS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", "lambda_api": "lambda"}
+USERS_KINDS = {"steps": "step", "api": "api"}
+"""The folders that are searched, and the kind of the handlers in each."""
 FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "lambda": "ROUTE", "sfn": "TARGET"}
 """The constant that says what a handler answers to. A step type's is its name."""
 BODY_LIMITS = ("body", "definition_body", "invoke_body", "code_body")
@@ -91,9 +92,9 @@ class Catalog:
     @classmethod
     def load(cls, function_paths: Sequence[Path] = ()) -> Catalog:
         """The built-in handlers and those of each path. Raises CatalogError."""
-        found = list(_room_by_room(ROOT, ROOT / "functions", ROOMS, builtin=True))
+        found = list(_folder_by_folder(ROOT, ROOT / "functions", KINDS, builtin=True))
         for path in function_paths:
-            found += _room_by_room(path, path, USERS_ROOMS, builtin=False)
+            found += _folder_by_folder(path, path, USERS_KINDS, builtin=False)
         catalog = cls(tuple(found), _steps(found), _routes(found), _targets(found))
         log.info("%d step types, %d routes, %d targets", *map(len, (catalog.steps, catalog.routes, catalog.targets)))
         return catalog
@@ -104,9 +105,9 @@ class Catalog:
         return FunctionDefaults(retry=step.retry, timeout_seconds=step.timeout_seconds)
 
 
-def _room_by_room(root: Path, house: Path, rooms: Mapping[str, str], *, builtin: bool) -> Iterator[Function]:
-    for room, kind in rooms.items():
-        for path in sorted((house / room).glob("*.py")):
+def _folder_by_folder(root: Path, functions: Path, kinds: Mapping[str, str], *, builtin: bool) -> Iterator[Function]:
+    for folder, kind in kinds.items():
+        for path in sorted((functions / folder).glob("*.py")):
             if not path.name.startswith("_"):
                 yield _function(read_source(path), kind, root, builtin)
 

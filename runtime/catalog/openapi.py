@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from stepwell.functions.api._schemas import SCHEMAS
+from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.runtime.catalog.catalog import Catalog, Function
 from stepwell.runtime.http.routes import Route
 

@@ -29,8 +29,8 @@ REFUSAL = (
 )
 
 
-class Guard:
-    """Knows the keys, by their ids. Without any, everybody may ask."""
+class AccessKeys:
+    """The secrets by the ids of their keys. Without any, everybody may ask."""
 
     def __init__(self, keys: Mapping[str, str], clock: Callable[[], datetime]) -> None:
         self._keys = keys

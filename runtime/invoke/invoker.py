@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stepwell.functions.contract import ACCOUNT, REGION
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.invoke.concurrency import Seats, SeatsUnknown
 from stepwell.runtime.sandbox import invocation
 from stepwell.runtime.sandbox.invocation import CAUSE_CHARS, ERROR_CHARS
@@ -203,13 +202,12 @@ class Reading:
 
 def lambda_context(target: Target, request_id: str, terms: Terms | None = None) -> dict[str, Json]:
     """What Lambda's context object says of an invocation, but for what only the process that runs it knows."""
-    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{target.name}"
     return {
         "aws_request_id": request_id,
         "function_name": target.name,
         "function_version": target.version,
         "memory_limit_in_mb": str(target.memory_mb),
-        "invoked_function_arn": f"{arn}:{target.qualifier}" if target.qualifier else arn,
+        "invoked_function_arn": arns.function(target.name, target.qualifier),
         "log_group_name": f"/aws/lambda/{target.name}",
         "client_context": None if terms is None else terms.client_context,
     }

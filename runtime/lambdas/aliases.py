@@ -16,18 +16,19 @@ from stepwell.functions.errors.lambda_ import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.lambdas import store
+from stepwell.runtime.lambdas.references import unknown
 
 Json = Any
 
 
-class AliasRoom:
+class Aliases:
     def create(self, function: Reference, wanted: Alias) -> Alias:
         with store.changing(function):
             if _found(function.name, wanted.alias) is not None:
-                raise ResourceConflictException(f"Alias already exists: {_arn(function, wanted.alias)}")
+                raise ResourceConflictException(f"Alias already exists: {arns.function(function.name, wanted.alias)}")
             _check(function, wanted)
             FunctionAlias.insert(
                 **_columns(wanted), name=function.name, alias=wanted.alias, revision=new_id()
@@ -38,7 +39,7 @@ class AliasRoom:
         with database.connection_context():
             found = _found(function.name, alias)
         if found is None:
-            raise ResourceNotFoundException(f"Cannot find alias arn: {_arn(function, alias)}")
+            raise ResourceNotFoundException(f"Cannot find alias arn: {arns.function(function.name, alias)}")
         return _view(found)
 
     def update(self, function: Reference, alias: str, changes: Mapping[str, Json], revision: str | None) -> Alias:
@@ -60,7 +61,7 @@ class AliasRoom:
 
     def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]:
         if not store.exists(function.name):
-            raise function.unknown
+            raise unknown(function)
         query = FunctionAlias.select().where(FunctionAlias.name == function.name, FunctionAlias.alias > (cursor or ""))
         if version is not None:
             query = query.where(FunctionAlias.version == version)
@@ -74,7 +75,7 @@ def _check(function: Reference, wanted: Alias) -> None:
     for version in (wanted.version, *wanted.weights):
         number = 0 if version == LATEST else int(version)
         if not FunctionVersion.select().where(_numbered(function, number)).exists():
-            raise Reference(function.name, version).unknown
+            raise unknown(Reference(function.name, version))
     if len(wanted.weights) > 1 or not all(0 <= weight <= 1 for weight in wanted.weights.values()):
         raise InvalidParameterValueException("An alias has one additional version, with a weight from 0.0 to 1.0.")
     if wanted.weights and (wanted.version == LATEST or wanted.version in wanted.weights):
@@ -89,14 +90,11 @@ def _found(name: str, alias: str) -> FunctionAlias | None:
     return FunctionAlias.get_or_none(FunctionAlias.name == name, FunctionAlias.alias == alias)
 
 
-def _arn(function: Reference, alias: str) -> str:
-    return Reference(function.name, alias).arn
-
-
 def _columns(wanted: Alias) -> dict[str, str]:
     weights = jsontext.write(dict(wanted.weights))
     return {"version": wanted.version, "weights": weights, "description": wanted.description}
 
 
 def _view(row: Any) -> Alias:
-    return Alias(row.alias, row.version, json.loads(row.weights), row.description, row.name, row.revision)
+    arn = arns.function(row.name, row.alias)
+    return Alias(row.alias, row.version, json.loads(row.weights), row.description, arn, row.revision)

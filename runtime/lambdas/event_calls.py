@@ -11,6 +11,7 @@ from stepwell.db.queries import Claimed
 from stepwell.functions.contract.function_names import LATEST, Reference
 from stepwell.functions.contract.lambda_ import EventRules
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
+from stepwell.runtime.engine.values import arns
 from stepwell.runtime.invoke.invoker import Outcome, Target
 
 INVOKE = "Invoke"
@@ -46,7 +47,8 @@ def rules_of(function: Reference) -> EventRules | None:
 
 
 def rules(row: EventConfig) -> EventRules:
-    return EventRules(**json.loads(row.options), modified_at=row.modified_at)
+    arn = arns.function(row.name, row.qualifier)
+    return EventRules(**json.loads(row.options), modified_at=row.modified_at, arn=arn)
 
 
 def rules_key(function: Reference) -> tuple[Any, ...]:

@@ -14,8 +14,8 @@ from typing import Any
 from stepwell.db.database import database, transaction
 from stepwell.db.function_models import EventConfig
 from stepwell.db.queries import clock_sql
-from stepwell.functions.contract import Page, function_names, page_of
-from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.function_names import LATEST, Reference, referred
 from stepwell.functions.contract.lambda_ import Call, EventRules
 from stepwell.functions.errors import NameTaken, PayloadTooLarge
 from stepwell.functions.errors.lambda_ import (
@@ -25,12 +25,13 @@ from stepwell.functions.errors.lambda_ import (
 )
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.definition.steplist import Compiled
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.invoker import Outcome
 from stepwell.runtime.lambdas import event_calls
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.lambdas.operations import LambdaRoom
+from stepwell.runtime.lambdas.operations import Lambdas
+from stepwell.runtime.lambdas.references import arn_of
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflows import EVENT, Workflows
 
@@ -93,8 +94,8 @@ class EventSender:
         return Outcome(result="null")
 
 
-class EventRoom:
-    def __init__(self, lambdas: LambdaRoom, queue: EventQueue) -> None:
+class Events:
+    def __init__(self, lambdas: Lambdas, queue: EventQueue) -> None:
         self._lambdas = lambdas
         self._queue = queue
 
@@ -111,14 +112,14 @@ class EventRoom:
         """Raises ResourceNotFoundException."""
         found = event_calls.rules_of(function)
         if found is None:
-            raise ResourceNotFoundException(f"The function {function.arn} doesn't have an EventInvokeConfig")
+            raise ResourceNotFoundException(f"The function {arn_of(function)} doesn't have an EventInvokeConfig")
         return found
 
     def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
         self._lambdas.get(function)
         for destination in (rules.on_success, rules.on_failure):
             self._check(destination)
-        options = jsontext.write({name: one for name, one in vars(rules).items() if name != "modified_at"})
+        options = jsontext.write({name: one for name, one in vars(rules).items() if name not in ("modified_at", "arn")})
         row = EventConfig.insert(**_key(function), options=options, modified_at=clock_sql())
         changed = {EventConfig.options: options, EventConfig.modified_at: clock_sql()}
         with database.connection_context(), transaction():
@@ -130,12 +131,12 @@ class EventRoom:
         with database.connection_context(), transaction():
             EventConfig.delete().where(*event_calls.rules_key(function)).execute()
 
-    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[tuple[str, EventRules]]:
+    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[EventRules]:
         self._lambdas.get(function)
         query = EventConfig.select().where(EventConfig.name == function.name, EventConfig.qualifier > (cursor or ""))
         with database.connection_context():
             found = list(query.order_by(EventConfig.qualifier).limit(limit + 1))
-        return page_of(found, limit, lambda one: one.qualifier, lambda one: (one.qualifier, event_calls.rules(one)))
+        return page_of(found, limit, lambda one: one.qualifier, event_calls.rules)
 
     def _check(self, destination: str | None) -> None:
         """A destination is a function that is there, or has one that stands for it.
@@ -149,7 +150,7 @@ class EventRoom:
                 f"The destination ARN {destination} is not a function's: RESOURCE_ALIASES has none for it."
             )
         try:
-            self._lambdas.get(function_names.referred(destination))
+            self._lambdas.get(referred(destination))
         except ResourceNotFoundException as fault:
             raise InvalidParameterValueException(
                 f"The destination ARN {destination} is invalid: {fault.message}"
@@ -162,7 +163,7 @@ def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Jso
     again, told = (_again(retry_seconds, most) for most in (retries, RETRIES))
     call: dict[str, Json] = {
         "Type": "Task",
-        "Resource": function.arn,
+        "Resource": arn_of(function),
         "InputPath": "$.payload",
         "ResultSelector": {"payload.$": "$", "count.$": "States.MathAdd($$.State.RetryCount, 1)"},
         "ResultPath": "$.response",
@@ -250,7 +251,7 @@ def _failure(function: Reference, rules: EventRules, retries: int) -> dict[str, 
 
 def _record(function: Reference, how: Mapping[str, Json]) -> dict[str, Json]:
     """What all records have. Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations"."""
-    arn = function_names.arn(function.name, function.qualifier or LATEST)
+    arn = arns.function(function.name, function.qualifier or LATEST)
     return {
         "version": "1.0",
         "timestamp.$": "$$.State.EnteredTime",

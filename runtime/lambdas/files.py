@@ -10,12 +10,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.functions.contract import ROLE
 from stepwell.functions.contract.function_names import LATEST
-from stepwell.functions.contract.lambda_ import Function
-from stepwell.functions.lambda_api import _options
+from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, Function
 from stepwell.runtime.catalog import catalog
 from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.engine.values import arns
 from stepwell.runtime.invoke.invoker import Target
 
 Json = Any
@@ -44,6 +43,7 @@ def view(function: catalog.Function, default_seconds: float, qualifier: str | No
     code = function.path.read_bytes()
     digest = hashlib.sha256(code).digest()
     return Function(
+        arn=arns.function(function.name, qualifier),
         name=function.name,
         version=LATEST,
         options=_described(function, default_seconds),
@@ -51,15 +51,14 @@ def view(function: catalog.Function, default_seconds: float, qualifier: str | No
         code_sha256=base64.b64encode(digest).decode(),
         modified_at=round(function.path.stat().st_mtime * 1000),
         revision=str(uuid.UUID(bytes=digest[:16], version=4)),
-        qualifier=qualifier,
     )
 
 
 def _described(function: catalog.Function, default_seconds: float) -> Mapping[str, Json]:
     return {
-        **_options.DEFAULTS,
+        **DEFAULT_OPTIONS,
         "Runtime": RUNTIME,
-        "Role": ROLE,
+        "Role": arns.ROLE,
         "Handler": f"{function.module}.handler",
         "Description": function.summary,
         "Timeout": max(1, round(function.timeout_seconds or default_seconds)),

@@ -11,15 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepwell.functions.contract import FunctionView
-from stepwell.functions.contract.function_names import Reference, arn
+from stepwell.functions.contract.function_names import Reference
 from stepwell.functions.contract.lambda_ import Found
+from stepwell.functions.contract.rest import FunctionView
 from stepwell.runtime.engine.core.invocations import refused
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.invoker import Outcome, Target
 from stepwell.runtime.lambdas import store
+from stepwell.runtime.lambdas.references import unknown
 from stepwell.runtime.lambdas.unpacked import Unpacked
 from stepwell.runtime.sandbox.spawner import Place
 
@@ -41,7 +42,7 @@ class Functions:
         function = Reference(name, qualifier or None)
         found = self.stored(function)
         if found is None:
-            fault = function.unknown
+            fault = unknown(function)
             cause = refused(fault.message, "AWSLambda", fault.status, type(fault).__name__, new_id())
             return Outcome(error=f"Lambda.{type(fault).__name__}", cause=cause)
         return found
@@ -65,7 +66,7 @@ def views() -> list[FunctionView]:
         FunctionView(
             name=one.name,
             kind="stored",
-            source=arn(one.name),
+            source=one.arn,
             summary=one.options["Description"],
             route=None,
             timeout_seconds=one.options["Timeout"],

@@ -20,6 +20,7 @@ from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target, Terms
 from stepwell.runtime.lambdas import archive, calls, files, store
 from stepwell.runtime.lambdas.functions import Functions
+from stepwell.runtime.lambdas.references import unknown
 from stepwell.runtime.lambdas.store import Package
 from stepwell.runtime.settings import Settings
 
@@ -27,7 +28,7 @@ INVOCATIONS = 4
 """How many run at a time in a web process: each holds one of its threads."""
 
 
-class LambdaRoom:
+class Lambdas:
     def __init__(
         self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker, settings: Settings
     ) -> None:
@@ -40,7 +41,7 @@ class LambdaRoom:
     def get(self, function: Reference) -> Found:
         found = self._in_file(function) or store.find(function)
         if found is None:
-            raise function.unknown
+            raise unknown(function)
         return found
 
     def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]:
@@ -126,7 +127,7 @@ class LambdaRoom:
             return files.target(self._files[function.name], function.qualifier)
         found = self._functions.stored(function)
         if found is None:
-            raise function.unknown
+            raise unknown(function)
         if isinstance(found, Outcome):
             raise ServiceException(found.cause)
         return found
@@ -152,7 +153,7 @@ class LambdaRoom:
         found = self._in_file(Reference(function.name, LATEST))
         versions = [found.function] if found else store.versions(function.name)
         if not versions:
-            raise function.unknown
+            raise unknown(function)
         return versions
 
 

@@ -19,25 +19,28 @@ from stepwell.functions.errors.lambda_ import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from stepwell.functions.lambda_api import _policy
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.lambdas import store
-from stepwell.runtime.lambdas.operations import LambdaRoom
+from stepwell.runtime.lambdas.operations import Lambdas
+from stepwell.runtime.lambdas.references import arn_of
 
 Json = Any
 
+MOST_BYTES = 20_480
+"""The most bytes of a policy. Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda"."""
 _NAMES = uuid.UUID("8f7bb3a2-52c1-4c4f-9c0a-6f6c2b0f8d11")
 """What revisions are made under: a policy of the same statements has the same."""
 
 
-class PolicyRoom:
-    def __init__(self, lambdas: LambdaRoom) -> None:
+class Policies:
+    def __init__(self, lambdas: Lambdas) -> None:
         self._lambdas = lambdas
 
-    def add(self, function: Reference, statement: Json, revision: str | None) -> None:
+    def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
         self._lambdas.get(function)
+        whole = _with_resource(statement, arn_of(function))
         own = {"name": function.name, "qualifier": function.qualifier or "", "sid": statement["Sid"]}
-        text = jsontext.write(statement)
+        text = jsontext.write(whole)
         try:
             with database.connection_context(), transaction():
                 FunctionPermission.insert(**own, statement=text, created_at=clock_sql()).execute()
@@ -49,6 +52,7 @@ class PolicyRoom:
                 f"The statement id ({own['sid']}) provided already exists. "
                 "Please provide a new statement id, or remove the existing statement."
             ) from None
+        return whole
 
     def get(self, function: Reference) -> Policy:
         self._lambdas.get(function)
@@ -56,7 +60,7 @@ class PolicyRoom:
             found = _statements(function)
         if not found:
             raise ResourceNotFoundException("The resource you requested does not exist.")
-        return Policy(found, _revision(found))
+        return Policy(_text(found), _revision(found))
 
     def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:
         self._lambdas.get(function)
@@ -65,6 +69,12 @@ class PolicyRoom:
             gone = FunctionPermission.delete().where(*_is(function), FunctionPermission.sid == statement_id)
             if not gone.execute():
                 raise ResourceNotFoundException(f"Statement {statement_id} is not found in resource policy.")
+
+
+def _with_resource(statement: Json, arn: str) -> Json:
+    """The statement with its members in AWS's order: the Resource stands before the Condition."""
+    conditions = {name: one for name, one in statement.items() if name == "Condition"}
+    return {name: one for name, one in statement.items() if name != "Condition"} | {"Resource": arn} | conditions
 
 
 def _statements(function: Reference) -> list[Json]:
@@ -77,12 +87,15 @@ def _is(function: Reference) -> tuple[Any, ...]:
 
 
 def _revision(statements: Sequence[Json]) -> str:
-    return str(uuid.uuid5(_NAMES, _policy.text(statements)))
+    return str(uuid.uuid5(_NAMES, _text(statements)))
 
 
 def _check_size(statements: Sequence[Json]) -> None:
-    size = len(_policy.text(statements).encode())
-    if size > _policy.MOST_BYTES:
-        raise PolicyLengthExceededException(
-            f"The final policy size ({size}) is bigger than the limit ({_policy.MOST_BYTES})."
-        )
+    size = len(_text(statements).encode())
+    if size > MOST_BYTES:
+        raise PolicyLengthExceededException(f"The final policy size ({size}) is bigger than the limit ({MOST_BYTES}).")
+
+
+def _text(statements: Sequence[Json]) -> str:
+    """The policy of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}, separators=(",", ":"))

@@ -29,8 +29,9 @@ from stepwell.functions.errors.lambda_ import (
     PreconditionFailedException,
     ResourceConflictException,
 )
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.ids import new_id
+from stepwell.runtime.lambdas.references import unknown
 
 Json = Any
 Change = Callable[[dict[str, Json]], Mapping[str, Json]]
@@ -119,7 +120,7 @@ def delete_version(function: Reference) -> None:
     with changing(function):
         row = _version(function.name, function.qualifier or LATEST)
         if row is None:
-            raise function.unknown
+            raise unknown(function)
         named = FunctionAlias.select().where(FunctionAlias.name == function.name)
         using = [one.alias for one in named if str(row.number) in (one.version, *json.loads(one.weights))]
         if using:
@@ -225,7 +226,7 @@ def changing(function: Reference) -> Iterator[FunctionVersion]:
     """A transaction in which a function's row is locked; its $LATEST. Raises ResourceNotFoundException."""
     with database.connection_context(), transaction():
         if locked(StoredFunction, StoredFunction.name == function.name) is None:
-            raise function.unknown
+            raise unknown(function)
         yield _version(function.name, LATEST)
 
 
@@ -284,6 +285,7 @@ def _described() -> Any:
 
 def _view(row: FunctionVersion, qualifier: str | None) -> Function:
     return Function(
+        arn=arns.function(row.name, qualifier),
         name=row.name,
         version=LATEST if row.number == 0 else str(row.number),
         options=json.loads(row.options),
@@ -291,7 +293,6 @@ def _view(row: FunctionVersion, qualifier: str | None) -> Function:
         code_sha256=row.code,
         modified_at=row.modified_at,
         revision=row.revision,
-        qualifier=qualifier,
     )
 
 

@@ -24,14 +24,13 @@ from peewee import fn
 from stepwell.db import queries
 from stepwell.db.models import Execution, MapRun, Timer
 from stepwell.db.queries import Line, clock_sql
-from stepwell.functions.contract import arns
 from stepwell.functions.errors import PayloadTooLarge
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution
 from stepwell.runtime.engine.core.execution import FOR_RUN
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.states.distributed import DistributedMap, Plan
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import new_id

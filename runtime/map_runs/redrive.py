@@ -12,10 +12,10 @@ from peewee import SQL
 
 from stepwell.db import queries
 from stepwell.db.models import OF_MAP_RUN, Execution, MapRun
-from stepwell.functions.sfn._shapes import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.values.entries import entered, redrive_of
+from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.moves.completion import RUN_PREFIX, place_in_run
 from stepwell.runtime.moves.redrive import REDRIVABLE

@@ -13,10 +13,9 @@ from typing import Any
 
 from stepwell.db.models import Execution, MapRun, StartKey, Task, Timer
 from stepwell.db.queries import RunTold, clock_sql
-from stepwell.functions.contract import arns
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.resources import NESTED_JSON
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import task_id

@@ -13,13 +13,11 @@ from stepwell.db.database import database
 from stepwell.db.models import Execution
 from stepwell.db.queries import Claimed
 from stepwell.functions import errors
-from stepwell.functions.contract import arns
 from stepwell.functions.errors import StepwellError
-from stepwell.functions.errors.step_functions import AwsError
-from stepwell.runtime.aws.step_functions.executions import target_of
+from stepwell.runtime.aws.step_functions.targets import latest_of
 from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.definition.resources import NESTED, SYNC
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.engine.values.times import timestamp
@@ -52,10 +50,11 @@ class Nested:
         """Start the execution that a call asks for; with a key only once."""
         try:
             latest = _latest(arguments)
+        except StepwellError as fault:
+            return Outcome(error=f"StepFunctions.{fault.code}Exception", cause=_refusal(request, fault))
+        try:
             wanted = self._wanted(arguments, key, parent)
             started = self._executions.start_wanted(latest, wanted)
-        except AwsError as fault:
-            return Outcome(error=f"StepFunctions.{fault.code}Exception", cause=_refusal(request, fault))
         except errors.NameTaken as fault:
             return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)
         except (StepwellError, jsontext.NotJson) as fault:
@@ -108,13 +107,12 @@ class Nested:
 
 
 def _latest(arguments: Json) -> Latest:
-    """The version that a call asks for. Raises AwsError."""
+    """The version that a call asks for. Raises StepwellError, with AWS's code, where there is none."""
     arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
-    found, _, _ = target_of(arns.parse_machine(arn if isinstance(arn, str) else ""))
-    return found
+    return latest_of(arn if isinstance(arn, str) else "")
 
 
-def _refusal(request: str, fault: AwsError) -> str:
+def _refusal(request: str, fault: StepwellError) -> str:
     return invocations.refused(fault.message, "AWSStepFunctions", fault.status, fault.code, request)
 
 

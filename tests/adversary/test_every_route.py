@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.functions.api._schemas import SCHEMAS
+from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.catalog.catalog import Catalog, Function
@@ -194,7 +194,7 @@ def hostile_paths(web: Web, route: Route, ask: Ask) -> Iterator[tuple[str, Ask, 
     for name, changed, expected in (
         ("no slash", target[1:] or "x", (400,)),
         ("two slashes", f"/{target}", REFUSED),
-        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or rest_protocol.is_asked(target) else REFUSED),
+        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or rest_protocol.is_dated(target) else REFUSED),
         ("a way up", f"/x/..{target}", (400,)),
         ("a dot", f"/.{target}", (400,)),
         ("an asterisk", "*", (400,)),

@@ -11,7 +11,8 @@ import pytest
 from stepwell.db import postgresql, queries
 from stepwell.db.database import database, transaction
 from stepwell.db.models import Execution
-from stepwell.runtime.api.rooms import ExecutionRoom, TaskRoom
+from stepwell.runtime.api.executions import ExecutionsApi
+from stepwell.runtime.api.tasks import TasksApi
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.moves import hot_path, polled_tasks, start
@@ -84,7 +85,7 @@ REPEATED: dict[str, Callable[[Stage], Any]] = {
     "due timers": lambda house: queries.due_timers(),
     "the next timer": lambda house: queries.next_timer_ms(),
     "queued tasks": lambda house: queries.queued_tasks(0, 16),
-    "counts of tasks": lambda house: TaskRoom(house.executions).counts(),
+    "counts of tasks": lambda house: TasksApi(house.executions).counts(),
 }
 
 
@@ -140,14 +141,14 @@ def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
 
 
 def test_a_page_of_a_listing_scans_no_table(old_house: Stage, monkeypatch):
-    room = ExecutionRoom(old_house.executions, old_house.workflows)
+    api = ExecutionsApi(old_house.executions, old_house.workflows)
     identity = old_house.start(steps("step1"))
     for act in (
-        lambda: room.list(workflow=None, status=None, limit=20, cursor=None),
-        lambda: room.list(workflow=None, status="IN_PROGRESS", limit=20, cursor=None),
-        lambda: room.history(identity, after=0, limit=20),
-        lambda: room.get(identity),
-        lambda: TaskRoom(old_house.executions).list(status=None, limit=20, cursor=None),
+        lambda: api.list(workflow=None, status=None, limit=20, cursor=None),
+        lambda: api.list(workflow=None, status="IN_PROGRESS", limit=20, cursor=None),
+        lambda: api.history(identity, after=0, limit=20),
+        lambda: api.get(identity),
+        lambda: TasksApi(old_house.executions).list(status=None, limit=20, cursor=None),
     ):
         plans = plans_of(act, monkeypatch)
         assert "Seq Scan on execution" not in plans and "Seq Scan on task" not in plans, plans

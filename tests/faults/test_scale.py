@@ -15,7 +15,7 @@ import pytest
 from stepwell.db import queries
 from stepwell.db.database import database, is_sqlite
 from stepwell.db.models import Task
-from stepwell.functions.contract import EXECUTION_STATUSES
+from stepwell.functions.contract.rest import EXECUTION_STATUSES
 from stepwell.runtime.app import create_app
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from tests.faults.conftest import Measured

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from stepwell.functions import contract
+from stepwell.functions.contract import rest
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 
 
 def test_the_statuses_of_the_contract_are_the_engine_s() -> None:
-    assert contract.EXECUTION_STATUSES == tuple(Status)
-    assert contract.TASK_STATUSES == tuple(TaskStatus)
-    assert set(contract.OPEN_TASK_STATUSES) < set(TaskStatus)
+    assert rest.EXECUTION_STATUSES == tuple(Status)
+    assert rest.TASK_STATUSES == tuple(TaskStatus)
+    assert set(rest.OPEN_TASK_STATUSES) < set(TaskStatus)

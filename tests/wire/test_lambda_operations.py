@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore import xform_name
 
-from stepwell.functions.lambda_api._policy import MOST_BYTES
+from stepwell.runtime.lambdas.policies import MOST_BYTES
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.wire import lambda_model
 from tests.wire.lambda_client import LambdaWire, refused, served

@@ -15,8 +15,8 @@ from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import Arn
 from stepwell.functions.contract.step_functions import ActivityTask, ActivityView
 from stepwell.functions.errors.step_functions import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
-from stepwell.functions.sfn._shapes import OPTIONS
-from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.aws.step_functions.machines import DEFAULT_OPTIONS
+from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.moves.polled_tasks import ask
 
 Json = Any
@@ -40,7 +40,7 @@ class WireActivities:
             row = Activity.insert(name=name, options=options, tags=jsontext.write(dict(tags)), created_at=clock_sql())
             row.on_conflict_ignore().execute()
             made = _view(Activity.get_by_id(name))
-        if made.encryption != (encryption or OPTIONS["encryptionConfiguration"]):
+        if made.encryption != (encryption or DEFAULT_OPTIONS["encryptionConfiguration"]):
             raise ActivityAlreadyExists(f"Activity Already Exists: '{name}'")
         return made
 
@@ -82,5 +82,5 @@ def _polled(activity: str, worker: str | None, seconds: float) -> ActivityTask |
 
 
 def _view(row: Activity) -> ActivityView:
-    encryption = json.loads(row.options) or OPTIONS["encryptionConfiguration"]
-    return ActivityView(row.name, row.created_at, encryption)
+    encryption = json.loads(row.options) or DEFAULT_OPTIONS["encryptionConfiguration"]
+    return ActivityView(arns.activity(row.name), row.name, row.created_at, encryption)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from stepwell.db import queries
@@ -13,9 +11,9 @@ from stepwell.db.database import database
 from stepwell.db.models import Execution, MapRun, StartKey, Workflow
 from stepwell.db.pages import newest
 from stepwell.functions import errors
-from stepwell.functions.contract import Page, arns, page_of
-from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import EXPRESS, STANDARD, Machine, Run, RunRow, Started
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.arns import EXECUTION, Arn
+from stepwell.functions.contract.step_functions import EXPRESS, STANDARD, STATUSES, Machine, Run, RunRow, Started
 from stepwell.functions.errors.step_functions import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
@@ -24,23 +22,24 @@ from stepwell.functions.errors.step_functions import (
     InvalidName,
     StateMachineTypeNotSupported,
 )
-from stepwell.functions.sfn._shapes import not_redrivable
 from stepwell.runtime.aws.step_functions import history
-from stepwell.runtime.aws.step_functions.machines import found_version, live_workflow, revision, role_of, routes_of
-from stepwell.runtime.engine.values import jsontext, names
-from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.aws.step_functions.machines import revision, role_of
+from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, target_of
+from stepwell.runtime.engine.values import arns, jsontext, names
+from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS, EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
 from stepwell.runtime.moves import completion
 from stepwell.runtime.moves.start import Wanted
-from stepwell.runtime.workflows import Latest
 
 Json = Any
 
 TOKEN_KEPT_MS = 15 * 60_000
 """For how long a redrive that is asked for again with the same token is the same one."""
+LONGEST_MS = 365 * 24 * 3600 * 1000
+"""How long AWS lets an execution take in all: one that began earlier is not redriven."""
 ROW_COLUMNS = (
     *(Execution.id, Execution.name, Execution.workflow, Execution.status, Execution.created_at, Execution.finished_at),
     *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at, Execution.parent),
@@ -54,14 +53,18 @@ class WireExecutions:
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
         check_name(name)
         given = read_input(input, self._executions.limits)
-        latest, kind, asked = target_of(arn)
-        is_express = kind == EXPRESS  # whose names may be used again
-        wanted = Wanted(given, None if is_express else name, text=input, trace=trace, **asked)
+        target = target_of(arn)
+        latest = target.latest
+        is_express = target.kind == EXPRESS  # whose names may be used again
+        named = None if is_express else name
+        wanted = Wanted(given, named, text=input, trace=trace, published=target.published, alias=target.alias)
         try:
             started = self._executions.start_wanted(latest, wanted)
         except errors.NameTaken:
             return _earlier(arn.name, name or "", given)
-        return Started(started.id, name or started.id, arn.name, kind, latest.now)
+        shown = name or started.id
+        own = arns.express(arn.name, shown, started.id) if is_express else arns.execution(arn.name, shown)
+        return Started(started.id, own, shown, arns.machine(arn.name), latest.now)
 
     def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
         with database.connection_context():
@@ -74,11 +77,11 @@ class WireExecutions:
         found = self.get(arn)
         key = f"redrive:{found.id}:{token}"
         with database.connection_context():
-            kept = StartKey.get_or_none(StartKey.key == key)
-        if token is not None and kept is not None and found.now - kept.created_at < TOKEN_KEPT_MS:
+            kept, now = StartKey.get_or_none(StartKey.key == key), queries.now()
+        if token is not None and kept is not None and now - kept.created_at < TOKEN_KEPT_MS:
             return int(found.redriven_at or kept.created_at)
-        reason = not_redrivable(found)
-        if found.map_run is not None and reason is None:
+        reason = found.not_redrivable
+        if found.map_run_arn is not None and reason is None:
             reason = "Execution belongs to a Map Run, and is redriven with it"
         if reason is not None or not self._executions.redrive(found.id, None if token is None else key):
             raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
@@ -89,15 +92,15 @@ class WireExecutions:
             row, now = found_execution(arn), queries.now()
             of_run = completion.run_of(row.parent)
             run = None if of_run is None else MapRun.get_by_id(of_run)
+        status = map_redrives.status_of(run, row)
         return Run(
-            **{**vars(execution_row(row)), "status": map_redrives.status_of(run, row)},
+            **{**vars(execution_row(row)), "status": status},
             input=row.input,
             output=row.output,
             error=row.error,
             cause=row.cause,
             trace=row.trace,
-            events=row.history_count,
-            now=now,
+            not_redrivable=_not_redrivable(row, status, now),
         )
 
     def machine(self, arn: Arn) -> Machine:
@@ -162,30 +165,27 @@ def found_execution(arn: Arn) -> Execution:
     return row
 
 
-def target_of(arn: Arn) -> tuple[Latest, str, dict[str, Json]]:
-    """The revision to start, its machine's type, and by which version and alias it was asked for."""
-    with database.connection_context():
-        workflow, asked = live_workflow(arn), {"published": arn.version, "alias": None}
-        if arn.qualifier is not None and arn.version is None:
-            asked = {"published": _chosen(routes_of(workflow, arn)), "alias": arn.qualifier}
-        rest = () if asked["published"] is None else (str(asked["published"]),)
-        workflow, row = found_version(replace(arn, rest=rest))
-        return Latest(workflow.id, workflow.name, row.id, row.number, queries.now()), workflow.kind, asked
-
-
-def _chosen(routes: list[tuple[int, int]]) -> int:
-    """One of the versions, by weight."""
-    return random.choices([version for version, _ in routes], [weight for _, weight in routes])[0]
-
-
 def _earlier(machine: str, name: str, given: Json) -> Started:
     """The execution that has this name, when the same request has started it. Raises ExecutionAlreadyExists."""
     arn = arns.execution(machine, name)
     with database.connection_context():
-        row = found_execution(arns.parse(arn, arns.EXECUTION))
+        row = found_execution(Arn(arn, EXECUTION, machine, (name,)))
     if row.status != Status.IN_PROGRESS or json.loads(row.input) != given:
         raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
-    return Started(row.id, name, machine, STANDARD, row.created_at)
+    return Started(row.id, arn, name, arns.machine(machine), row.created_at)
+
+
+def _not_redrivable(row: Execution, status: str, now: int) -> str | None:
+    """Why an execution cannot be redriven; None when it can. Source: redriveStatusReason of DescribeExecution."""
+    if status in (Status.IN_PROGRESS, Status.COMPLETED):
+        return f"Execution is {STATUSES[status]} and cannot be redriven"
+    if row.history_count >= MOST_EVENTS:
+        return "Execution history event limit exceeded"
+    if now - row.created_at > LONGEST_MS:
+        return "Execution has exceeded the max execution time"
+    if now - (row.finished_at or now) > REDRIVABLE_MS:
+        return "Execution redrivable period exceeded"
+    return None
 
 
 def _standard(arn: Arn) -> Workflow:
@@ -206,17 +206,18 @@ def _asked(arn: Arn) -> list[tuple[Any, Any]]:
 
 def execution_row(row: Any) -> RunRow:
     """An execution by a row of ``ROW_COLUMNS``."""
+    name, run = row.name or row.id, completion.run_of(row.parent)
     return RunRow(
         id=row.id,
-        name=row.name or row.id,
-        machine=row.workflow,
-        kind=STANDARD,
+        arn=arns.execution(row.workflow, name),
+        name=name,
+        machine_arn=arns.machine(row.workflow),
         started_at=row.created_at,
         status=row.status,
         stopped_at=row.finished_at,
-        version=row.published,
-        alias=row.alias,
+        version_arn=arns.machine(row.workflow, row.published) if row.published else None,
+        alias_arn=arns.machine(row.workflow, row.alias) if row.alias else None,
         redrives=row.redrives,
         redriven_at=row.redriven_at,
-        map_run=completion.run_of(row.parent),
+        map_run_arn=arns.map_run(row.workflow, run) if run else None,
     )

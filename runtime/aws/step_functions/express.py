@@ -12,9 +12,10 @@ from stepwell.functions.errors.step_functions import (
     StateMachineTypeNotSupported,
     ThrottlingException,
 )
-from stepwell.runtime.aws.step_functions.executions import check_name, read_input, target_of
+from stepwell.runtime.aws.step_functions.executions import check_name, read_input
+from stepwell.runtime.aws.step_functions.targets import target_of
 from stepwell.runtime.engine.core.execution import Execution
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.in_memory import Express
@@ -34,8 +35,9 @@ class WireExpress:
     def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
         check_name(name)
         given = read_input(input, self._limits)
-        latest, kind, _ = target_of(arn)
-        if kind != EXPRESS:
+        target = target_of(arn)
+        latest = target.latest
+        if target.kind != EXPRESS:
             raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")
         identity = str(uuid.uuid4())
         begun = Execution(identity, name or identity, latest.name, given, latest.now)
@@ -49,9 +51,9 @@ class WireExpress:
             raise ServiceUnavailable("This process ends. Try again.")
         return QuickRun(
             id=identity,
+            arn=arns.express(latest.name, begun.name, identity),
             name=begun.name,
-            machine=latest.name,
-            kind=EXPRESS,
+            machine_arn=arns.machine(latest.name),
             started_at=latest.now,
             stopped_at=latest.now + took_ms,
             status=ended.status,

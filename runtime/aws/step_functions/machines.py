@@ -6,23 +6,31 @@ A version of ours is a revision of AWS's; those that are published have AWS's ve
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepwell.db.database import database, locked, transaction
-from stepwell.db.models import Alias, Version, Workflow
+from stepwell.db.database import database, transaction
+from stepwell.db.models import Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.functions import errors
-from stepwell.functions.contract import Page, arns, page_of
-from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract.arns import MACHINE, Arn
 from stepwell.functions.contract.step_functions import DefinitionFault, Machine, MachineRow, NewMachine
-from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists, StateMachineDoesNotExist
-from stepwell.functions.sfn._shapes import OPTIONS
+from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists
 from stepwell.runtime.aws.step_functions import definitions
-from stepwell.runtime.engine.values import jsontext, names
+from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, locked_workflow, newest_version
+from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
 
 Json = Any
+
+DEFAULT_OPTIONS: Mapping[str, Json] = {
+    "roleArn": arns.ROLE,
+    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+    "tracingConfiguration": {"enabled": False},
+    "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+}
+"""The options of a state machine that was created over REST, or without them."""
 
 
 class WireMachines:
@@ -38,7 +46,7 @@ class WireMachines:
         with database.connection_context(), transaction():
             made = revived(wanted.name, wanted.kind, jsontext.write(dict(wanted.tags)))
             if made is None:
-                return _same(view(*found_version(Arn("", arns.MACHINE, wanted.name))), wanted)
+                return _same(view(*found_version(Arn("", MACHINE, wanted.name))), wanted)
             published = _published(made, wanted.description) if wanted.publish else {}
             return view(made, add_version(made, wanted.definition, compiled, options, **published))
 
@@ -69,7 +77,7 @@ class WireMachines:
         )
         with database.connection_context():
             found = list(query.order_by(Workflow.name).limit(limit + 1))
-        return page_of(found, limit, lambda one: one.name, lambda one: MachineRow(one.name, one.kind, one.created_at))
+        return page_of(found, limit, lambda one: one.name, _row)
 
     def delete(self, arn: Arn) -> None:
         try:
@@ -88,61 +96,6 @@ class WireMachines:
         return [definitions.as_aws(one) for one in self._workflows.warnings(json.loads(definition))]
 
 
-def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
-    return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn.text}'")
-
-
-def live_workflow(arn: Arn) -> Workflow:
-    """The state machine's row. Raises StateMachineDoesNotExist."""
-    return _known(Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
-
-
-def locked_workflow(arn: Arn) -> Workflow:
-    """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
-    return _known(locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
-
-
-def _known(row: Workflow | None, arn: Arn) -> Workflow:
-    """AWS's wire does not know the workflows of flows and events: no ARN could hold their names."""
-    if row is None or ":" in arn.name:
-        raise does_not_exist(arn)
-    return row
-
-
-def found_version(arn: Arn) -> tuple[Workflow, Version]:
-    """The revision that an ARN names. Raises StateMachineDoesNotExist."""
-    workflow = live_workflow(arn)
-    number = arn.version
-    if arn.qualifier is not None and number is None:
-        number = routes_of(workflow, arn)[0][0]
-    if number is None:
-        return workflow, newest_version(workflow)
-    version = published_version(workflow, number)
-    if version is None:
-        raise does_not_exist(arn)
-    return workflow, version
-
-
-def newest_version(workflow: Workflow) -> Version:
-    """The revision that runs unless another one is asked for."""
-    return Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
-
-
-def published_version(workflow: Workflow, number: int) -> Version | None:
-    """The revision that was published under this number since the state machine was made."""
-    return Version.get_or_none(
-        Version.workflow_id == workflow.id, Version.number >= workflow.first, Version.published == number
-    )
-
-
-def routes_of(workflow: Workflow, arn: Arn) -> list[tuple[int, int]]:
-    """The versions behind the ARN's alias, with their weights. Raises StateMachineDoesNotExist."""
-    alias = Alias.get_or_none(Alias.workflow_id == workflow.id, Alias.name == arn.qualifier)
-    if alias is None:
-        raise does_not_exist(arn)
-    return [(version, weight) for version, weight in json.loads(alias.routes)]
-
-
 def revision(version_id: str) -> Machine:
     """The revision with this id, whatever has become of its state machine."""
     version = Version.get_by_id(version_id)
@@ -150,13 +103,13 @@ def revision(version_id: str) -> Machine:
 
 
 def role_of(machine: Machine) -> str:
-    """The role that a revision was stored with; one made over REST has ours."""
-    return str(machine.options.get("roleArn", OPTIONS["roleArn"]))
+    """The role that a revision was stored with; one that was created over REST has the default role."""
+    return str(machine.options["roleArn"])
 
 
 def _same(found: Machine, wanted: NewMachine) -> Machine:
     """The state machine that is there, when it is what is wanted. Raises StateMachineAlreadyExists."""
-    before, after = ({**OPTIONS, **one.options} for one in (found, wanted))
+    before, after = ({**DEFAULT_OPTIONS, **one.options} for one in (found, wanted))
     for ignored in (before, after):
         del ignored["roleArn"]
     is_same = found.kind == wanted.kind and before == after and (found.version is not None) == wanted.publish
@@ -178,16 +131,23 @@ def next_published(workflow: Workflow) -> int:
     return int(Workflow.select(Workflow.published).where(Workflow.id == workflow.id).scalar())
 
 
+def _row(workflow: Workflow) -> MachineRow:
+    return MachineRow(arns.machine(workflow.name), workflow.name, workflow.kind, workflow.created_at)
+
+
 def view(workflow: Workflow, version: Version) -> Machine:
+    number = version.published
     return Machine(
+        arn=arns.machine(workflow.name),
         name=workflow.name,
         kind=workflow.kind,
         created_at=workflow.created_at,
         definition=_text(version),
-        options=json.loads(version.options),
+        options={**DEFAULT_OPTIONS, **json.loads(version.options)},
         revision=None if version.number == workflow.first else version.id,
         revised_at=version.created_at,
-        version=version.published,
+        version=number,
+        version_arn=arns.machine(workflow.name, number) if number else None,
         version_created_at=version.published_at,
         description=version.description,
     )

@@ -17,10 +17,10 @@ from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import Arn
 from stepwell.functions.contract.step_functions import MapRun, MapRunChanges, MapRunRow, RunRow
 from stepwell.functions.errors.step_functions import ResourceNotFound, ValidationException
-from stepwell.functions.sfn._shapes import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.aws.step_functions.executions import ROW_COLUMNS, execution_row, found_execution
 from stepwell.runtime.engine.states.distributed import MOST_AT_ONCE, Plan
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
+from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
@@ -109,8 +109,13 @@ def _found(arn: Arn) -> MapRunTable:
 
 
 def _row(run: MapRunTable, parent: Execution) -> MapRunRow:
-    name = parent.name or parent.id
-    return MapRunRow(run.id, run.label, parent.workflow, name, run.created_at, run.finished_at)
+    return MapRunRow(
+        arn=arns.map_run(run.label, run.id),
+        execution_arn=arns.execution(parent.workflow, parent.name or parent.id),
+        machine_arn=arns.machine(run.label),
+        started_at=run.created_at,
+        stopped_at=run.finished_at,
+    )
 
 
 def _child(run: MapRunTable, row: Any) -> RunRow:

@@ -10,8 +10,8 @@ from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Activity, Workflow
 from stepwell.functions.contract import arns
 from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract.step_functions import MOST_TAGS
 from stepwell.functions.errors.step_functions import ResourceNotFound, TooManyTags
-from stepwell.functions.sfn._inputs import MOST_TAGS
 from stepwell.runtime.engine.values import jsontext
 
 

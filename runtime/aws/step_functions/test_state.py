@@ -9,7 +9,6 @@ from typing import Any
 
 from stepwell.db import queries
 from stepwell.db.database import database
-from stepwell.functions.contract import ACCOUNT, REGION, ROLE
 from stepwell.functions.contract.step_functions import DefinitionFault, Trial, Tried
 from stepwell.functions.errors.step_functions import InvalidExecutionInput, ValidationException
 from stepwell.runtime.aws.step_functions import mocks
@@ -21,7 +20,7 @@ from stepwell.runtime.engine.definition.field_kinds import SCHEMA
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.trial import Failure, Given, Result
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.ids import new_id
@@ -75,7 +74,9 @@ class WireTrials:
         return None if text is None or kind != "JSON" else self._read(text)
 
     def _loaded(self, document: dict[str, Json]) -> StateMachine:
-        return load(self._compiled(document), (), self._workflows.aliases, Deployment(REGION, ACCOUNT, ROLE))
+        return load(
+            self._compiled(document), (), self._workflows.aliases, Deployment(arns.REGION, arns.ACCOUNT, arns.ROLE)
+        )
 
     def _state(self, wanted: Trial) -> tuple[dict[str, Json], str, str | None]:
         """The state to try, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""

@@ -8,18 +8,17 @@ from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Alias, Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.functions.contract import Page, page_of
-from stepwell.functions.contract.arns import Arn
+from stepwell.functions.contract.arns import MACHINE, Arn
 from stepwell.functions.contract.step_functions import AliasView, Machine, Routes
 from stepwell.functions.errors.step_functions import ConflictException, ResourceNotFound, ServiceQuotaExceededException
-from stepwell.runtime.aws.step_functions.machines import (
+from stepwell.runtime.aws.step_functions.machines import next_published, view
+from stepwell.runtime.aws.step_functions.targets import (
     live_workflow,
     locked_workflow,
     newest_version,
-    next_published,
     published_version,
-    view,
 )
-from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values import arns, jsontext
 
 MOST_VERSIONS, MOST_ALIASES = 1000, 100
 INITIAL = "INITIAL"
@@ -72,8 +71,8 @@ class WireVersions:
 
 
 class WireAliases:
-    def create(self, arn: Arn, routes: Routes, description: str | None) -> AliasView:
-        name = arn.qualifier
+    def create(self, machine: str, name: str, routes: Routes, description: str | None) -> AliasView:
+        arn = Arn(arns.machine(machine, name), MACHINE, machine, (name,))
         with database.connection_context(), transaction():
             workflow = _locked(arn)
             _check_routes(workflow, routes)
@@ -146,12 +145,11 @@ def _check_routes(workflow: Workflow, routes: Routes) -> None:
 
 def _same(workflow: Workflow, found: Alias, routes: Routes, description: str | None) -> AliasView:
     """The alias that is there, when it is what is wanted. Raises ConflictException."""
-    made = _view(workflow, found)
-    if (made.routes, made.description) != (routes, description):
+    if (_routes(found), found.description) != (routes, description):
         raise ConflictException(
             "Failed to create alias because an alias with the same name and a different routing exists"
         )
-    return made
+    return _view(workflow, found)
 
 
 def _found(workflow: Workflow, arn: Arn) -> AliasView:
@@ -166,5 +164,10 @@ def _not_found(arn: Arn) -> ResourceNotFound:
 
 
 def _view(workflow: Workflow, row: Alias) -> AliasView:
-    routes = tuple((version, weight) for version, weight in json.loads(row.routes))
-    return AliasView(workflow.name, row.name, row.description, routes, row.created_at, row.updated_at)
+    routes = tuple((arns.machine(workflow.name, version), weight) for version, weight in _routes(row))
+    arn = arns.machine(workflow.name, row.name)
+    return AliasView(arn, row.name, row.description, routes, row.created_at, row.updated_at)
+
+
+def _routes(row: Alias) -> Routes:
+    return tuple((version, weight) for version, weight in json.loads(row.routes))

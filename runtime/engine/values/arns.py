@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
-"""The contract's constants of these names have the same values; a test holds them equal."""
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
+"""The role of a state machine or a function that was created without one. It has no effect here."""
 
 
 def machine(name: str, qualifier: str | int | None = None) -> str:

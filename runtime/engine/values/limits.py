@@ -21,3 +21,8 @@ class EngineLimits:
 
 
 LIMITS = EngineLimits()
+
+MOST_EVENTS = 24_999
+"""From this number of history events on, an execution can no longer be redriven."""
+REDRIVABLE_MS = 14 * 24 * 3600 * 1000
+"""How long after its end an execution can be redriven."""

@@ -12,8 +12,15 @@ from urllib.parse import urlencode
 
 import fastjsonschema
 
-from stepwell.functions.api._schemas import SCHEMAS
-from stepwell.functions.contract import AttemptView, ExecutionView, FunctionView, HistoryView, TaskView, WorkflowView
+from stepwell.functions.contract.rest import (
+    AttemptView,
+    ExecutionView,
+    FunctionView,
+    HistoryView,
+    TaskView,
+    WorkflowView,
+)
+from stepwell.functions.contract.schemas import SCHEMAS
 
 AT = datetime(2026, 11, 24, 6, 30, 0, 123_900, tzinfo=timezone(timedelta(hours=2)))
 AT_TEXT = "2026-11-24T04:30:00.123Z"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stepwell.functions.api import create_workflow
-from stepwell.functions.contract import WarningView
+from stepwell.functions.contract.rest import WarningView
 from stepwell.functions.errors import InvalidDefinition, InvalidName
 from tests.functions.api.fakes import AT_TEXT, WORKFLOW, FakeContext, Room, answer, event
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stepwell.functions.api import get_history
-from stepwell.functions.contract import HistoryView, Page
+from stepwell.functions.contract import Page
+from stepwell.functions.contract.rest import HistoryView
 from stepwell.functions.errors import InvalidRequest
 from tests.functions.api.fakes import AT, AT_TEXT, HISTORY, FakeContext, Room, answer, event
 

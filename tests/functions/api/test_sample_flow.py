@@ -3,7 +3,7 @@ from __future__ import annotations
 import fastjsonschema
 
 from stepwell.functions.api import sample_flow
-from stepwell.functions.api._schemas import SCHEMAS
+from stepwell.functions.contract.schemas import SCHEMAS
 from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
 
 

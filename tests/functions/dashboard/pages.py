@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 from types import ModuleType
 from typing import Any
 
-from stepwell.functions.contract import (
+from stepwell.functions.contract import Page
+from stepwell.functions.contract.rest import (
     AttemptView,
     ExecutionPart,
     ExecutionView,
     HistoryView,
-    Page,
     TaskView,
     WorkflowView,
 )

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from stepwell.functions.contract import ExecutionPart, HistoryView, Page
+from stepwell.functions.contract import Page
+from stepwell.functions.contract.rest import ExecutionPart, HistoryView
 from stepwell.functions.dashboard import execution
 from stepwell.functions.errors import InvalidRequest, NotFound
 from tests.functions.api.fakes import FakeContext, Room

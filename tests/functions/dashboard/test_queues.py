@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stepwell.functions.contract import EXECUTION_STATUSES, OPEN_TASK_STATUSES, Page
+from stepwell.functions.contract import Page
+from stepwell.functions.contract.rest import EXECUTION_STATUSES, OPEN_TASK_STATUSES
 from stepwell.functions.dashboard import queues
 from stepwell.functions.errors import InvalidRequest
 from tests.functions.api.fakes import FakeContext, Room

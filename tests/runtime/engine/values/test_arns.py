@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from stepwell.functions import contract
 from stepwell.runtime.engine.values import arns
 from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
 
@@ -29,10 +28,6 @@ LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function"
 )
 def test_an_arn_is_written_as_aws_writes_it(made: str, expected: str) -> None:
     assert made == expected
-
-
-def test_region_and_account_are_those_of_the_contract() -> None:
-    assert (arns.REGION, arns.ACCOUNT) == (contract.REGION, contract.ACCOUNT)
 
 
 def test_a_deployment_names_its_machine_and_its_executions() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepwell.functions.contract import EXECUTION_STATUSES, TASK_STATUSES
+from stepwell.functions.contract.rest import EXECUTION_STATUSES, TASK_STATUSES
 
 OUTCOMES = ("COMPLETED", "FAILED", "TIMED_OUT", "LOST", "RETURNED", "CANCELLED")
 

@@ -1,0 +1,71 @@
+"""Lists the functions for the REST endpoints, and invokes step functions."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.rest import (
+    FunctionView,
+)
+from stepwell.functions.errors import NotFound, TooManyRequests
+from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.catalog.openapi import document
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
+from stepwell.runtime.lambdas import files, functions
+from stepwell.runtime.lambdas.functions import Functions
+
+INVOCATIONS = 4
+INVOCATION_SECONDS = 30.0
+
+
+class FunctionsApi:
+    """The functions as ``functions.contract.rest`` promises them.
+
+    Each invocation holds a thread of the web process. A few run at a time and none for long, so that threads stay free
+    for other requests.
+    """
+
+    def __init__(self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker) -> None:
+        self._catalog = catalog
+        self._functions = functions
+        self._invoker = invoker
+        self._free = threading.BoundedSemaphore(INVOCATIONS)
+
+    def list(self) -> Sequence[FunctionView]:
+        return [*(function.view() for function in self._catalog.functions), *functions.views()]
+
+    def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
+        target = self._target(name)
+        outcome = target if isinstance(target, Outcome) else self._run(target, event)
+        ended = {"logs": outcome.logs, "seconds": outcome.seconds}
+        if outcome.error is not None:
+            return {"error": outcome.error, "cause": outcome.cause, **ended}
+        return {"result": json.loads(outcome.result or "null"), **ended}
+
+    def _target(self, name: str) -> Target | Outcome:
+        """A step type, or a function made over Lambda's API. Raises NotFound."""
+        step = self._catalog.steps.get(name)
+        found = self._functions.stored(Reference(name)) if step is None else files.target(step)
+        if found is None:
+            raise NotFound(f"There is no step function {name[:80]!r}.")
+        return found
+
+    def _run(self, target: Target, event: Json) -> Outcome:
+        if not self._free.acquire(blocking=False):
+            raise TooManyRequests(f"This process runs {INVOCATIONS} functions already.")
+        try:
+            identity, text = new_id(), jsontext.write(event)
+            return self._invoker.run(
+                target, text, timeout_seconds=INVOCATION_SECONDS, key=identity, request_id=identity
+            )
+        finally:
+            self._free.release()
+
+    def openapi(self) -> Mapping[str, Json]:
+        return document(self._catalog)
