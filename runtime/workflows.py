@@ -24,8 +24,8 @@ from stepwell.runtime.engine.definition.validate import Fault
 from stepwell.runtime.engine.language.fields import Constant
 from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.engine.values.arns import Deployment
-from stepwell.runtime.engine.values.json_places import ROOT, Place
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.engine.values.locations import ROOT, Location
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.settings import Limits
 
@@ -121,7 +121,7 @@ class Workflows:
         """What is wrong with a definition in either notation."""
         return validate.workflow(definition, self.defaults, self.limits.steps, self.aliases)
 
-    def compiled(self, definition: Json, root: Place = ROOT) -> Compiled:
+    def compiled(self, definition: Json, root: Location = ROOT) -> Compiled:
         """The machine of a definition in either notation. Raises InvalidDefinition, with places from ``root``."""
         _refuse(self.faults(definition), root)
         return self.compile(definition)
@@ -281,7 +281,7 @@ def _raised() -> dict[Any, Any]:
     }
 
 
-def _refuse(faults: Sequence[Fault], root: Place) -> None:
+def _refuse(faults: Sequence[Fault], root: Location) -> None:
     """Raise with all faults, the first one as what is wrong; their places begin at ``root``."""
     if faults:
         told = [_told(one, root) for one in faults]
@@ -290,7 +290,7 @@ def _refuse(faults: Sequence[Fault], root: Place) -> None:
         raise InvalidDefinition(message, path=first["path"], hint=first.get("hint"), faults=told)
 
 
-def _told(fault: Fault, root: Place) -> dict[str, str]:
+def _told(fault: Fault, root: Location) -> dict[str, str]:
     place = root / fault.where.steps
     hint = {"hint": fault.hint} if fault.hint else {}
     return {"code": fault.code, "message": fault.message, "path": str(place), "pointer": place.pointer, **hint}

@@ -21,7 +21,7 @@ from stepwell.functions.contract.rest import (
     WorkflowView,
 )
 from stepwell.runtime.engine.definition.field_kinds import Fault
-from stepwell.runtime.engine.values.json_places import ROOT
+from stepwell.runtime.engine.values.locations import ROOT
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
 
@@ -46,7 +46,7 @@ def workflow_row(name: str, version: Version) -> WorkflowRow:
 
 def workflow_view(name: str, version: Version, warnings: Sequence[Fault] = ()) -> WorkflowView:
     """``warnings`` have their paths below the definition, which a request's body has in ``definition``."""
-    said = tuple(WarningView(str(ROOT / "definition" / one.where.steps), one.told) for one in warnings)
+    said = tuple(WarningView(str(ROOT / "definition" / one.where.steps), one.full_message) for one in warnings)
     return WorkflowView(**vars(workflow_row(name, version)), definition=json.loads(version.definition), warnings=said)
 
 

@@ -19,7 +19,7 @@ from stepwell.runtime.catalog.source import CatalogError, Source, read_source
 from stepwell.runtime.engine.definition import field_kinds, rules
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults
 from stepwell.runtime.engine.values import jsontext, names
-from stepwell.runtime.engine.values.json_places import Place
+from stepwell.runtime.engine.values.locations import Location
 from stepwell.runtime.http.body_schema import BodySchema
 from stepwell.runtime.http.routes import Route, parse_route
 from stepwell.runtime.settings import ROOT
@@ -223,20 +223,20 @@ def _body_limit(value: Any) -> str:
 
 
 def _seconds(value: Any) -> float:
-    _refuse_faults(rules.SECONDS(value, Place()))
+    _refuse_faults(rules.SECONDS(value, Location()))
     return float(value)
 
 
 def _retry(value: Any) -> Any:
     if isinstance(value, dict) and not all(isinstance(member, str) for member in value):
         raise ValueError("has a member whose name is no string")
-    _refuse_faults(field_kinds.check(value, Place(), rules.RETRY, "a retry"))
+    _refuse_faults(field_kinds.check(value, Location(), rules.RETRY, "a retry"))
     return value
 
 
 def _refuse_faults(faults: Iterator[field_kinds.Fault]) -> None:
     for fault in faults:
-        raise ValueError(f"{fault.path.removeprefix('$.')}: {fault.told}".removeprefix("$: "))
+        raise ValueError(f"{fault.path.removeprefix('$.')}: {fault.full_message}".removeprefix("$: "))
 
 
 _MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {

@@ -1,7 +1,7 @@
-"""The ledger in AWS's words: each line is one event of GetExecutionHistory, under the line's own number.
+"""The history in AWS's words: each line becomes one event of GetExecutionHistory, with the line's own id.
 
-A line says no more than what no row knows: the input of a state that follows another is the other's output, a task's
-payloads stand in its row. Source: HistoryEvent in AWS Step Functions' API reference.
+A line does not repeat data that is elsewhere: the input of a state that follows another is the other's output, a task's
+payloads are in its row. Source: HistoryEvent in AWS Step Functions' API reference.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Json = Any
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 _WHOLE = {"truncated": False}
 _FOLLOWING = ("StateSucceeded", "StateFailed", "IterationSucceeded")
-"""What ends places inside a state: it comes of the line above."""
+"""The ends of types of lines that result from the line above: something inside a state has ended."""
 _PAST = {("ParallelStateSucceeded", "ParallelStateExited"), ("MapIterationSucceeded", "MapIterationStarted")}
-"""The second comes of what the first came of, as in AWS's recorded histories."""
-_OF_NOTHING = ("ExecutionTimedOut", "ExecutionAborted")
+"""Pairs of adjacent lines that result from the same event, as in AWS's recorded histories."""
+_WITHOUT_CAUSE = ("ExecutionTimedOut", "ExecutionAborted")
 ASIDE = frozenset(
     {f"{kind}StateAborted" for kind in ("Task", "Wait", "Parallel", "Map")}
     | {"ParallelStateSucceeded", "MapStateSucceeded", "MapRunSucceeded", "MapIterationFailed", "MapIterationAborted"}
 )
-"""What is no link of the chain: nothing comes of it."""
+"""The types of lines from which no other event results."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A line of the ledger."""
+    """A line of history, as its row holds it. ``at`` is in milliseconds since the epoch."""
 
     id: int
     type: str
@@ -46,7 +46,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class TaskData:
-    """What a task's row holds of its payloads, as JSON text."""
+    """The payloads in a task's row, as JSON text."""
 
     input: str | None
     result: str | None
@@ -54,11 +54,11 @@ class TaskData:
 
 @dataclass(frozen=True)
 class Setting:
-    """What stands around the lines of a page.
+    """The facts that the lines of a page need besides themselves.
 
-    ``identity`` is the execution's id; ``before``: of each frame its last line above the page; ``begun``: of each item
-    of a Map, by the Map's frame and the item's index, the line there that says so; ``above``: the line right above the
-    page; ``resources``: the Resource of each Task state.
+    ``identity`` is the execution's id, ``resources`` the Resource of each Task state, ``above`` the line right above
+    the page. ``before`` has each frame's last line above the page, and ``begun`` the line above the page on which an
+    item of a Map began, by the Map's frame and the item's index.
     """
 
     identity: str
@@ -73,12 +73,12 @@ class Setting:
 
 
 def rendered(lines: Sequence[Recorded], setting: Setting, with_data: bool = True) -> list[dict[str, Json]]:
-    """Lines that follow each other, oldest first, as AWS's events; without payloads unless ``with_data``."""
+    """AWS's events for adjacent lines, oldest first. Without ``with_data`` they have no payloads."""
     last, begun = dict(setting.before), dict(setting.begun)
     above = setting.above
     events = []
     for line in lines:
-        kind, member, details = _said(line, above, setting)
+        kind, member, details = _rendered(line, above, setting)
         event = {
             "id": line.id,
             "previousEventId": _previous(line, above, last, begun),
@@ -97,7 +97,7 @@ def rendered(lines: Sequence[Recorded], setting: Setting, with_data: bool = True
 
 
 def resources_of(machine: Mapping[str, Json]) -> dict[str, str]:
-    """The Resource of each Task state of a machine, those of the machines inside it too: names stand only once."""
+    """The Resource of each Task state of a machine and the machines inside it, by name: no name occurs twice."""
     found: dict[str, str] = {}
     waiting: list[Json] = [machine]
     while waiting:
@@ -111,7 +111,7 @@ def resources_of(machine: Mapping[str, Json]) -> dict[str, str]:
 
 
 def frames_above(frames: Iterable[str]) -> set[str]:
-    """These frames and all that they were opened in."""
+    """The paths of these frames and of all their ancestors."""
     found = {""}
     for path in frames:
         while path:
@@ -121,15 +121,15 @@ def frames_above(frames: Iterable[str]) -> set[str]:
 
 
 def opened_by(line: Recorded) -> str:
-    """What the paths of the frames begin with that a state opens, of which this line says that it is tried again."""
+    """The common beginning of the paths of a state's children. The line records that the state is tried again."""
     return child_path(line.frame, line.details["again"], 0)[:-1]
 
 
 def _previous(
     line: Recorded, above: Recorded | None, last: Mapping[str, int], begun: Mapping[tuple[str, int], int]
 ) -> int:
-    """The event that led to this one: the one before it in the same place, or where that place was opened."""
-    if line.id <= 2 or line.type in _OF_NOTHING:
+    """The id of the event that led to this one: the last one of its frame, or the one that opened the frame."""
+    if line.id <= 2 or line.type in _WITHOUT_CAUSE:
         return 0
     if "of" in line.details:
         return int(line.details["of"])
@@ -137,7 +137,7 @@ def _previous(
         return max(last[frame] for frame in last if frame == line.frame or frame.startswith(opened_by(line)))
     if above is not None and (above.type, line.type) in _PAST:
         return line.id - 2
-    if line.type == "MapIterationStarted":  # of the first ones, which begin in a row
+    if line.type == "MapIterationStarted":  # one of the first items, whose lines are adjacent
         return line.id - 1 - int(line.details["index"])
     if line.step is None or line.type.endswith(_FOLLOWING):
         return line.id - 1
@@ -145,7 +145,7 @@ def _previous(
     while path:
         parent, _, place = path.rpartition("/")
         item = (parent, int(place.partition(".")[2]))
-        if last.get(path, 0) > begun.get(item, last.get(parent, 0)):  # else it is of a try before
+        if last.get(path, 0) > begun.get(item, last.get(parent, 0)):  # else the line belongs to an earlier try
             return last[path]
         if item in begun:
             return begun[item]
@@ -153,8 +153,8 @@ def _previous(
     return last.get("", line.id - 1)
 
 
-def _said(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
-    """An event's type, the member that tells more of it, and what that says."""
+def _rendered(line: Recorded, above: Recorded | None, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
+    """An event's type, the name of its member for details, and the details."""
     kind = line.type
     if kind.endswith("StateEntered"):
         given = _text(line.details.get("input")) if "input" in line.details else _text(_output(above))
@@ -201,7 +201,10 @@ def _of_map(line: Recorded) -> dict[str, Json]:
 
 
 def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[str, Json]]:
-    """A task's event: Lambda functions named by their ARN and activities have types of their own."""
+    """A task's event.
+
+    Activities, and Lambda functions that are not called through an integration, have types of their own.
+    """
     resource = str(line.details.get("resource") or setting.resources.get(line.step or "", ""))
     what = line.type.removeprefix("Task")
     task = setting.tasks.get(line.details["task"], TaskData(None, None))
@@ -215,7 +218,7 @@ def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[st
 
 
 def _family(resource: str) -> tuple[str, str]:
-    """What AWS calls the events of a task of this resource, and the ARN it is known by."""
+    """The beginning of AWS's types for a task of this resource, and the resource's ARN."""
     if ":activity:" in resource:
         return "Activity", resource
     if resource.startswith("arn:"):
@@ -252,7 +255,7 @@ def _answered(given: Json, details: Mapping[str, Json], line: Recorded, setting:
 
 
 def _terms(line: Recorded) -> dict[str, Json]:
-    """The time-outs that a task was scheduled with, in whole seconds as AWS has them, and the role of another."""
+    """The time-outs of a scheduled task, in whole seconds as AWS has them, and the role from Credentials."""
     names = ("timeoutInSeconds", "heartbeatInSeconds")
     role = {"taskCredentials": {"roleArn": line.details["role"]}} if "role" in line.details else {}
     return {name: int(line.details[name]) for name in names if line.details.get(name) is not None} | role

@@ -12,7 +12,7 @@ from stepwell.runtime.engine.definition.field_kinds import NO_END, SCHEMA, Fault
 from stepwell.runtime.engine.definition.graph import inside, states_of
 from stepwell.runtime.engine.definition.load import is_distributed
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.json_places import ROOT, Place
+from stepwell.runtime.engine.values.locations import ROOT, Location
 from stepwell.runtime.workflows import Workflows
 
 Json = Any
@@ -52,7 +52,7 @@ def refusal(faults: Sequence[DefinitionFault]) -> InvalidDefinition:
 def as_aws(fault: Fault) -> DefinitionFault:
     """A fault in AWS's form; it gives no place to a machine that has no end."""
     nowhere = fault.code == NO_END and fault.where == ROOT
-    return DefinitionFault(fault.code, fault.told, "" if nowhere else fault.where.location)
+    return DefinitionFault(fault.code, fault.full_message, "" if nowhere else fault.where.aws_location)
 
 
 def waits_outside(resource: str) -> bool:
@@ -60,7 +60,7 @@ def waits_outside(resource: str) -> bool:
     return ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
 
 
-def _of_express(machine: Json, where: Place) -> Iterator[Fault]:
+def _of_express(machine: Json, where: Location) -> Iterator[Fault]:
     """What an Express workflow may not do: wait for anybody outside, or begin other executions for its items."""
     for name, state in states_of(machine).items():
         place = where / "States" / name

@@ -1,4 +1,4 @@
-"""The kinds of value a definition may hold, functions ``(value, where) -> faults``; and the check against a table."""
+"""The kinds of values in definitions, as functions ``(value, where) -> faults``, and the check of an object."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from stepwell.runtime.engine.language.jsonata.expressions import compile_templat
 from stepwell.runtime.engine.language.paths import PathSyntax, parse, parse_reference
 from stepwell.runtime.engine.language.templates import expression as compile_expression
 from stepwell.runtime.engine.values import names
-from stepwell.runtime.engine.values.json_places import Place, Way
+from stepwell.runtime.engine.values.locations import Location, Steps
 
 Json = Any
 
 MOST_KNOWN = 300
-"""A hint is looked for among no more words than these: a hundred faults with a hint each must not take seconds."""
+"""No hint is looked for among more words than these: a hundred faults with a hint each must not take seconds."""
 
 LONGEST_MESSAGE = 400
 LARGEST_ON_AWS = 99999999
-"""AWS's own bound of a machine's time-outs and retries: what it takes is taken. A retry waits a year at most anyway."""
+"""AWS's upper bound of time-outs and retries. We take the same, though a retry waits a year at most."""
 _SHOWN = 100
 VARIABLE = re.compile(r"[^\W\d]\w*")
 
@@ -42,33 +42,36 @@ TARGET = "MISSING_TRANSITION_TARGET"
 NO_END = "MISSING_END_STATE"
 TWICE = "DUPLICATE_STATE_NAME"
 BAD_NAME = "INVALID_STATE_NAME"
-"""AWS's kinds of fault. Source: its API reference, "ValidateStateMachineDefinitionDiagnostic"."""
+"""AWS's codes of faults. Source: its API reference, "ValidateStateMachineDefinitionDiagnostic"."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: where in the document, what, what was probably meant, and AWS's word for its kind."""
+    """One fault of a definition: its location, a message, a hint at the probable intention, and AWS's code."""
 
-    where: Place
+    where: Location
     message: str
     hint: str | None = None
     code: str = SCHEMA
 
     @property
     def path(self) -> str:
+        """The location as a JSONPath."""
         return str(self.where)
 
     @property
-    def told(self) -> str:
-        """The message with its hint."""
+    def full_message(self) -> str:
+        """The message, with the hint in parentheses."""
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
-Kind = Callable[[Json, Place], Iterator[Fault]]
+Kind = Callable[[Json, Location], Iterator[Fault]]
 
 
 @dataclass(frozen=True)
 class Field:
+    """The rule for one field."""
+
     kind: Kind
     required: bool = False
 
@@ -77,9 +80,12 @@ Table = Mapping[str, Field]
 
 
 def check(
-    value: Json, where: Place, table: Table, what: str, elsewhere: Mapping[str, str] = MappingProxyType({})
+    value: Json, where: Location, table: Table, what: str, elsewhere: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Fault]:
-    """The faults of an object against a table of its fields; ``elsewhere`` tells of fields that another one has."""
+    """The faults of an object against the table of its fields. ``what`` names the object in messages.
+
+    ``elsewhere`` has the end of the message for unknown fields that are known to other objects.
+    """
     if not isinstance(value, dict):
         yield Fault(where, f"{what} must be an object, not {named(value)}")
         return
@@ -94,7 +100,7 @@ def check(
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str | None:
-    """A hint at the known word that was probably meant; none where looking for it would cost too much."""
+    """A hint at the known word most like this one. None when none is like it, or the search would cost too much."""
     if len(word) > names.LONGEST or len(known) > MOST_KNOWN:
         return None
     by_lower = {one.lower(): one for one in known}
@@ -103,13 +109,13 @@ def did_you_mean(word: str, known: Collection[str]) -> str | None:
 
 
 def named(value: Json) -> str:
-    """What a value is, in JSON's words."""
+    """The type of a value, in JSON's words."""
     words = {str: "a string", bool: "a boolean", dict: "an object", list: "a list", type(None): "null"}
     return words.get(type(value), "a number")
 
 
 def cut(text: str) -> str:
-    """As much of somebody else's text as a message repeats."""
+    """A user's text, cut to the length that a message repeats."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
@@ -118,17 +124,17 @@ def shown(text: str) -> str:
     return repr(cut(text))
 
 
-def anything(value: Json, where: Place) -> Iterator[Fault]:
+def anything(value: Json, where: Location) -> Iterator[Fault]:
     yield from ()
 
 
-def text(value: Json, where: Place) -> Iterator[Fault]:
+def text(value: Json, where: Location) -> Iterator[Fault]:
     if not isinstance(value, str):
         yield Fault(where, f"must be a string, not {named(value)}")
 
 
 def text_up_to(longest: int) -> Kind:
-    def kind(value: Json, where: Place) -> Iterator[Fault]:
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
         yield from text(value, where)
         if isinstance(value, str) and len(value) > longest:
             yield Fault(where, f"has at most {longest} characters")
@@ -136,21 +142,21 @@ def text_up_to(longest: int) -> Kind:
     return kind
 
 
-def name(value: Json, where: Place) -> Iterator[Fault]:
+def name(value: Json, where: Location) -> Iterator[Fault]:
     fault = names.fault_of(value)
     if fault:
         yield Fault(where, fault)
 
 
-def flag(value: Json, where: Place) -> Iterator[Fault]:
+def flag(value: Json, where: Location) -> Iterator[Fault]:
     if not isinstance(value, bool):
         yield Fault(where, f"must be true or false, not {named(value)}")
 
 
 def number(least: float, most: float, *, whole: bool = False, above: bool = False) -> Kind:
-    """A number between two bounds; ``above``: the least one itself is not allowed."""
+    """A number from ``least`` to ``most``. With ``above`` the number must be above ``least``."""
 
-    def kind(value: Json, where: Place) -> Iterator[Fault]:
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             yield Fault(where, f"must be a {'whole ' if whole else ''}number, not {named(value)}")
         elif whole and not isinstance(value, int):
@@ -162,7 +168,7 @@ def number(least: float, most: float, *, whole: bool = False, above: bool = Fals
 
 
 def choice(*allowed: str) -> Kind:
-    def kind(value: Json, where: Place) -> Iterator[Fault]:
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
         if value not in allowed:
             hint = did_you_mean(value, allowed) if isinstance(value, str) else None
             yield Fault(where, f"must be one of {', '.join(allowed)}", hint)
@@ -171,19 +177,19 @@ def choice(*allowed: str) -> Kind:
 
 
 def object_of(table: Table, what: str) -> Kind:
-    def kind(value: Json, where: Place) -> Iterator[Fault]:
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
         yield from check(value, where, table, what)
 
     return kind
 
 
-def an_object(value: Json, where: Place) -> Iterator[Fault]:
+def an_object(value: Json, where: Location) -> Iterator[Fault]:
     if not isinstance(value, dict):
         yield Fault(where, f"must be an object, not {named(value)}")
 
 
 def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
-    def kind(value: Json, where: Place) -> Iterator[Fault]:
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
         if not isinstance(value, list):
             yield Fault(where, f"must be a list, not {named(value)}")
             return
@@ -195,18 +201,18 @@ def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
     return kind
 
 
-def a_path(value: Json, where: Place) -> Iterator[Fault]:
+def a_path(value: Json, where: Location) -> Iterator[Fault]:
     yield from text(value, where)
     if isinstance(value, str):
         yield from spelled(parse, value, where)
 
 
-def path_or_null(value: Json, where: Place) -> Iterator[Fault]:
+def path_or_null(value: Json, where: Location) -> Iterator[Fault]:
     if value is not None:
         yield from a_path(value, where)
 
 
-def reference_path_or_null(value: Json, where: Place) -> Iterator[Fault]:
+def reference_path_or_null(value: Json, where: Location) -> Iterator[Fault]:
     if value is None:
         return
     yield from text(value, where)
@@ -216,48 +222,52 @@ def reference_path_or_null(value: Json, where: Place) -> Iterator[Fault]:
         yield from spelled(parse_reference, value, where)
 
 
-def template(value: Json, where: Place) -> Iterator[Fault]:
-    for way, told in templates.faults(value):
-        yield Fault(where / way, told[:LONGEST_MESSAGE])
+def template(value: Json, where: Location) -> Iterator[Fault]:
+    for way, message in templates.faults(value):
+        yield Fault(where / way, message[:LONGEST_MESSAGE])
 
 
-def pattern(value: Json, where: Place) -> Iterator[Fault]:
+def pattern(value: Json, where: Location) -> Iterator[Fault]:
     yield from text(value, where)
     if isinstance(value, str):
         yield from spelled(choice_rules.pattern, value, where)
 
 
-def timestamp(value: Json, where: Place) -> Iterator[Fault]:
+def timestamp(value: Json, where: Location) -> Iterator[Fault]:
     yield from text(value, where)
     if isinstance(value, str) and not choice_rules.is_instant(value):
         yield Fault(where, f"must be a timestamp such as 2026-11-24T03:00:00Z, not {shown(value)}")
 
 
-def spelled(compile: Callable[[Any], object], value: Json, where: Place) -> Iterator[Fault]:
+def spelled(compile: Callable[[Any], object], value: Json, where: Location) -> Iterator[Fault]:
+    """The fault of a text that ``compile`` refuses with a ValueError."""
     try:
         compile(value)
     except (PathSyntax, IntrinsicSyntax, ValueError) as fault:
         yield Fault(where, str(fault)[:LONGEST_MESSAGE])
 
 
-def expression(value: Json, where: Place) -> Iterator[Fault]:
-    """A where, or a call of an intrinsic function."""
+def expression(value: Json, where: Location) -> Iterator[Fault]:
+    """A path, or a call of an intrinsic function."""
     yield from text(value, where)
     if isinstance(value, str):
         yield from spelled(compile_expression, value, where)
 
 
 def jsonata_seeing(*members: str) -> Kind:
-    """Any value; what strings in it are JSONata expressions must be right, and name of ``$states`` no other members."""
+    """Any value whose JSONata expressions are correct.
 
-    def kind(value: Json, where: Place) -> Iterator[Fault]:
+    ``members`` are the members of ``$states`` that only some fields see.
+    """
+
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
         for way, text in _texts(value, ()):
             yield from _jsonata_text(text, where / way, frozenset(members))
 
     return kind
 
 
-def _jsonata_text(text: str, where: Place, members: frozenset[str]) -> Iterator[Fault]:
+def _jsonata_text(text: str, where: Location, members: frozenset[str]) -> Iterator[Fault]:
     try:
         found = compile_jsonata(text).expressions()
     except JsonataSyntax as fault:
@@ -270,8 +280,8 @@ def _jsonata_text(text: str, where: Place, members: frozenset[str]) -> Iterator[
             yield Fault(where, f"$states.{name} is not known here")
 
 
-def _texts(value: Json, way: Way) -> Iterator[tuple[Way, str]]:
-    """Every text in a value that is no name of a member, with the way that leads there."""
+def _texts(value: Json, way: Steps) -> Iterator[tuple[Steps, str]]:
+    """Every string in a value, each with the steps to it. The names of members do not count."""
     if isinstance(value, str):
         yield way, value
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -280,24 +290,27 @@ def _texts(value: Json, way: Way) -> Iterator[tuple[Way, str]]:
 
 
 SOMETIMES = frozenset({"result", "errorOutput"})
-"""Members of ``$states`` that not every field may name. Source: developer guide, "Reserved variable: $states"."""
+"""The members of ``$states`` that only some fields see. Source: developer guide, "Reserved variable: $states"."""
 
 jsonata = jsonata_seeing()
 
 
 def or_jsonata(kind: Kind) -> Kind:
-    """A value of this kind, or a JSONata expression that gives one."""
+    """A value of this kind, or a JSONata expression."""
 
-    def either(value: Json, where: Place) -> Iterator[Fault]:
+    def either(value: Json, where: Location) -> Iterator[Fault]:
         yield from jsonata(value, where) if isinstance(value, str) and is_expression(value) else kind(value, where)
 
     return either
 
 
 def assign(values: Kind) -> Kind:
-    """Names of variables, with values of this kind. Source: the states language specification, "Assign"."""
+    """An object of variables, by name, with values of this kind.
 
-    def kind(value: Json, where: Place) -> Iterator[Fault]:
+    Source: the states language specification, "Assign".
+    """
+
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
         yield from an_object(value, where)
         if not isinstance(value, dict):
             return

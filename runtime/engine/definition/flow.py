@@ -1,4 +1,4 @@
-"""BullMQ-style trees: children first, at the same time, then their parent, compiled to a state machine.
+"""BullMQ-style trees, compiled to a state machine: children run first, at the same time, then their parent.
 
 ``{"name": "step1", "data": {}, "children": [...], "opts": {"attempts": 3, "backoff": {"type": "exponential",
 "delay": 1000}, "delay": 500}}``, delays in milliseconds. A parent's event holds ``children: [{"name", "result"}]`` in
@@ -25,7 +25,7 @@ Json = Any
 
 
 def compile(tree: Mapping[str, Json], defaults: Mapping[str, FunctionDefaults]) -> Compiled:
-    """The machine of a valid tree."""
+    """The machine of a valid tree, and its planned tasks."""
     flow = _Flow(defaults)
     machine = flow.machine(tree)
     return Compiled(machine, tuple(plan_of(list(flow.steps))))
@@ -38,7 +38,7 @@ class _Flow:
         self.steps: list[Step] = []
 
     def machine(self, node: Mapping[str, Json]) -> dict[str, Json]:
-        """The machine of a node: its children's branches, its delay, its own task."""
+        """The machine of a node: the branches of its children, then its delay, then its own task."""
         children = node.get("children") or []
         branches = [self.machine(child) for child in children]
         names = [_last(branch) for branch in branches]
@@ -65,7 +65,7 @@ class _Flow:
         return step
 
     def _aside(self, step: Step, word: str) -> str:
-        """The name of a state that no step can have: it holds a space."""
+        """The name of an extra state. It contains a space, so no step can have it."""
         return unique(f"{step.name[: 79 - len(word)]} {word}", self.taken)
 
     def _event(self, step: Step, names: list[str], children: list[Json]) -> Json:
@@ -75,7 +75,10 @@ class _Flow:
 
 
 def retry_of_opts(opts: Mapping[str, Json]) -> dict[str, Json]:
-    """A step's retry for BullMQ's ``attempts`` and ``backoff``; delays there are milliseconds. No backoff: at once."""
+    """A step's retry from BullMQ's ``attempts`` and ``backoff``, whose delays are milliseconds.
+
+    No backoff: no delay.
+    """
     backoff = opts.get("backoff") or {}
     return {
         "maxAttempts": opts["attempts"],
@@ -85,7 +88,7 @@ def retry_of_opts(opts: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _seconds(milliseconds: float) -> float:
-    """Whole seconds as a whole number: all that Amazon States Language knows."""
+    """Milliseconds as seconds. Whole seconds become an integer: Amazon States Language knows no other seconds."""
     seconds = milliseconds / 1000
     return int(seconds) if seconds.is_integer() else seconds
 

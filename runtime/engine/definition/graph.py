@@ -1,4 +1,4 @@
-"""What is wrong with a state machine: each state by the table of its type and language, and how they hang together."""
+"""The faults of a state machine: those of each state, by the table for its type and language, and those of links."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ from stepwell.runtime.engine.definition.load import is_distributed
 from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED
 from stepwell.runtime.engine.definition.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 from stepwell.runtime.engine.language.jsonata.expressions import is_expression
-from stepwell.runtime.engine.values.json_places import ROOT, Place, Way
+from stepwell.runtime.engine.values.locations import ROOT, Location, Steps
 
 Json = Any
 
 
 def faults(document: Json, functions: Collection[str], aliases: Mapping[str, str]) -> Iterator[Fault]:
-    """The faults of a whole machine."""
+    """The faults of a whole machine.
+
+    ``functions`` are the step types that exist, ``aliases`` has the function for each resource that has one.
+    """
     return chain(
         _Machine(functions, aliases, document).of(document, ROOT, rules.MACHINE),
         _named_twice(document, ROOT, {}),
@@ -40,27 +43,27 @@ def faults(document: Json, functions: Collection[str], aliases: Mapping[str, str
     )
 
 
-def known(function: str, where: Place, functions: Collection[str]) -> Iterator[Fault]:
-    """A step type must exist."""
+def known(function: str, where: Location, functions: Collection[str]) -> Iterator[Fault]:
+    """The fault of a step type that does not exist."""
     if function not in functions:
         yield Fault(where, f"there is no step type {shown(function)}", did_you_mean(function, functions))
 
 
 def count(document: Json) -> int:
-    """How many states a machine has, those inside others too."""
+    """The number of states of a machine and of all machines inside it."""
     own = list(states_of(document).values())
     return len(own) + sum(count(inner) for state in own for _, inner in inside(state))
 
 
 class _Machine:
-    """The check of a machine and of those inside it, with the functions that there are."""
+    """Checks a machine and the machines inside it. ``whole`` is the outermost one: it sets the query language."""
 
     def __init__(self, functions: Collection[str], aliases: Mapping[str, str], whole: Json) -> None:
         self._functions = functions
         self._aliases = aliases
         self._language = whole.get("QueryLanguage", "JSONPath") if isinstance(whole, dict) else "JSONPath"
 
-    def of(self, document: Json, where: Place, table: Table) -> Iterator[Fault]:
+    def of(self, document: Json, where: Location, table: Table) -> Iterator[Fault]:
         yield from check(document, where, table, "a state machine" if table is rules.MACHINE else "a branch")
         states = states_of(document)
         if not isinstance(document, dict) or not isinstance(document.get("States"), dict):
@@ -73,7 +76,7 @@ class _Machine:
         yield from _target(document.get("StartAt"), where / "StartAt", states)
         yield from _reach(document, where, states)
 
-    def _state(self, state: Json, where: Place, siblings: Mapping[str, Json]) -> Iterator[Fault]:
+    def _state(self, state: Json, where: Location, siblings: Mapping[str, Json]) -> Iterator[Fault]:
         kind = state.get("Type") if isinstance(state, dict) else None
         if not isinstance(kind, str) or kind not in rules.JSONPATH_STATES:
             yield from _bad_type(state, kind, where)
@@ -92,7 +95,7 @@ class _Machine:
         for way, inner in inside(state):
             yield from self.of(inner, where / way, _table_of(way))
 
-    def _resource(self, state: Mapping[str, Json], where: Place, arguments: str) -> Iterator[Fault]:
+    def _resource(self, state: Mapping[str, Json], where: Location, arguments: str) -> Iterator[Fault]:
         resource = read(state["Resource"], self._aliases)
         if resource.kind == FOREIGN:
             message = f"the integration {shown(resource.name)} does not run here"
@@ -104,16 +107,16 @@ class _Machine:
         elif resource.kind != ACTIVITY:
             yield from self._callable(state["Resource"], where / "Resource")
 
-    def _start(self, call: Json, place: Place) -> Iterator[Fault]:
-        """The start of an execution, as far as it is written down."""
+    def _start(self, call: Json, place: Location) -> Iterator[Fault]:
+        """The faults of a call that starts an execution. Expressions are not looked into."""
         if isinstance(call, str) and is_expression(call):
             return
         yield from check(call, place, rules.START, "a call that starts an execution")
         if isinstance(call, dict) and ("StateMachineArn" in call) == ("StateMachineArn.$" in call):
             yield Fault(place, "a call that starts an execution needs the field 'StateMachineArn'")
 
-    def _invocation(self, call: Json, place: Place) -> Iterator[Fault]:
-        """The call of a function by its name, as far as it is written down and not computed."""
+    def _invocation(self, call: Json, place: Location) -> Iterator[Fault]:
+        """The faults of a call of ``lambda:invoke``. A function's name that is computed is not checked."""
         if isinstance(call, str) and is_expression(call):
             return
         yield from check(call, place, rules.INVOCATION, "a call of a function")
@@ -125,29 +128,30 @@ class _Machine:
         elif isinstance(name, str) and not is_expression(name):
             yield from self._callable(name, place / "FunctionName")
 
-    def _callable(self, text: str, where: Place) -> Iterator[Fault]:
-        """A function that is named in Lambda's manner must exist, or have one that stands for it."""
+    def _callable(self, text: str, where: Location) -> Iterator[Fault]:
+        """The fault of a function, by name or ARN, that neither exists nor has an alias."""
         name = function_of(text, self._aliases)
         for fault in known(name, where, self._functions):
             yield fault if name == text else replace(fault, hint=fault.hint or _mapping(name, "it"))
 
 
 def _mapping(name: str, what: str) -> str:
-    """How to have a function run for what does not run here."""
+    """The hint how to replace a resource that does not run here with a function."""
     return f'map {what} to a function of yours: RESOURCE_ALIASES={{"{cut(name)}": "your_function"}}'
 
 
-def _table_of(way: Way) -> Table:
+def _table_of(way: Steps) -> Table:
     return rules.BRANCH if way[0] == "Branches" else rules.PROCESSOR
 
 
 def states_of(document: Json) -> Mapping[str, Json]:
+    """The states of a machine; none when the document is no machine."""
     states = document.get("States") if isinstance(document, dict) else None
     return states if isinstance(states, dict) else {}
 
 
-def inside(state: Json) -> Iterator[tuple[Way, Json]]:
-    """The machines inside a state, each with the way to it: branches, or a processor."""
+def inside(state: Json) -> Iterator[tuple[Steps, Json]]:
+    """The machines inside a state, each with the steps to it: branches, or a processor."""
     for index, branch in enumerate(_listed(state, "Branches")):
         yield ("Branches", index), branch
     for field in ("ItemProcessor", "Iterator"):
@@ -155,8 +159,8 @@ def inside(state: Json) -> Iterator[tuple[Way, Json]]:
             yield (field,), state[field]
 
 
-def _together(state: Mapping[str, Json], where: Place, kind: str) -> Iterator[Fault]:
-    """Fields of which a state has exactly one, or at most one."""
+def _together(state: Mapping[str, Json], where: Location, kind: str) -> Iterator[Fault]:
+    """Faults of fields that exclude or require each other."""
     if kind == "Map" and not is_distributed(state):
         for name in DISTRIBUTED:
             if name in state:
@@ -169,8 +173,8 @@ def _together(state: Mapping[str, Json], where: Place, kind: str) -> Iterator[Fa
             yield Fault(where, f"has at most one of {', '.join(names)}")
 
 
-def _named_twice(document: Json, where: Place, seen: dict[str, Place]) -> Iterator[Fault]:
-    """A state's name stands for one place only, also across branches."""
+def _named_twice(document: Json, where: Location, seen: dict[str, Location]) -> Iterator[Fault]:
+    """Faults of names that two states have, be it in different branches. ``seen`` collects the names."""
     for name, state in states_of(document).items():
         place = where / "States" / name
         if name in seen:
@@ -180,12 +184,13 @@ def _named_twice(document: Json, where: Place, seen: dict[str, Place]) -> Iterat
             yield from _named_twice(inner, place / way, seen)
 
 
-def _assigned_twice(document: Json, where: Place, outer: Mapping[str, Place]) -> Iterator[Fault]:
-    """A variable belongs to one scope: what a machine assigns, no machine inside it may.
+def _assigned_twice(document: Json, where: Location, outer: Mapping[str, Location]) -> Iterator[Fault]:
+    """Faults of variables that a machine assigns and a machine inside it assigns again. ``outer`` has those from
+    outside.
 
     Source: AWS Step Functions developer guide, "Passing data between states with variables", "Variable scope".
     """
-    own: dict[str, Place] = {}
+    own: dict[str, Location] = {}
     for place, variable in _assignments(document, where):
         if variable in outer:
             message = f"the variable {shown(variable)} is assigned outside already, at {outer[variable]}"
@@ -196,8 +201,8 @@ def _assigned_twice(document: Json, where: Place, outer: Mapping[str, Place]) ->
             yield from _assigned_twice(inner, where / "States" / name / way, {**outer, **own})
 
 
-def _assignments(document: Json, where: Place) -> Iterator[tuple[Place, str]]:
-    """Where a machine's own states assign which variables: themselves, in their choices, in their catchers."""
+def _assignments(document: Json, where: Location) -> Iterator[tuple[Location, str]]:
+    """The variables that a machine's own states assign, each with its location: in the state, a choice or a catcher."""
     for name, state in states_of(document).items():
         place = where / "States" / name
         yield from _assigned(state, place)
@@ -206,19 +211,19 @@ def _assignments(document: Json, where: Place) -> Iterator[tuple[Place, str]]:
                 yield from _assigned(entry, place / field / index)
 
 
-def _assigned(entry: Json, where: Place) -> Iterator[tuple[Place, str]]:
+def _assigned(entry: Json, where: Location) -> Iterator[tuple[Location, str]]:
     variables = entry.get("Assign") if isinstance(entry, dict) else None
     for name in variables if isinstance(variables, dict) else ():
         yield where / "Assign", name.removesuffix(".$")
 
 
 def _listed(state: Json, field: str) -> list[Json]:
-    """The list in a field of a state; an empty one when there is none."""
+    """The list in a field of a state; an empty list when there is none."""
     found = state.get(field) if isinstance(state, dict) else None
     return found if isinstance(found, list) else []
 
 
-def _bad_type(state: Json, kind: Json, where: Place) -> Iterator[Fault]:
+def _bad_type(state: Json, kind: Json, where: Location) -> Iterator[Fault]:
     if not isinstance(state, dict):
         yield Fault(where, f"a state must be an object, not {named(state)}")
     else:
@@ -226,7 +231,7 @@ def _bad_type(state: Json, kind: Json, where: Place) -> Iterator[Fault]:
         yield Fault(where / "Type", f"must be one of {', '.join(rules.JSONPATH_STATES)}", hint)
 
 
-def _exits(state: Mapping[str, Json], where: Place, kind: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
+def _exits(state: Mapping[str, Json], where: Location, kind: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:
     if kind not in ("Choice", "Succeed", "Fail") and ("Next" in state) == (state.get("End") is True):
         yield Fault(where, "needs either 'Next' or 'End': true")
     for field in ("Next", "Default"):
@@ -237,23 +242,23 @@ def _exits(state: Mapping[str, Json], where: Place, kind: str, siblings: Mapping
                 yield from _target(entry.get("Next"), where / field / index / "Next", siblings)
 
 
-def _wildcards(entries: list[Json], where: Place) -> Iterator[Fault]:
-    """``States.ALL`` stands alone in its list, and in the last entry: whatever followed would never be reached."""
+def _wildcards(entries: list[Json], where: Location) -> Iterator[Fault]:
+    """Faults of ``States.ALL``. It must be alone in its list, and in the last entry: nothing behind it can match."""
     for index, entry in enumerate(entries):
         errors = _listed(entry, "ErrorEquals")
         if "States.ALL" in errors and (len(errors) > 1 or index < len(entries) - 1):
             yield Fault(where / index / "ErrorEquals", "'States.ALL' must stand alone, and in the last entry")
 
 
-def _target(name: Json, where: Place, siblings: Mapping[str, Json]) -> Iterator[Fault]:
+def _target(name: Json, where: Location, siblings: Mapping[str, Json]) -> Iterator[Fault]:
     if isinstance(name, str) and name not in siblings:
         yield Fault(where, f"there is no state {shown(name)} here", did_you_mean(name, siblings), TARGET)
 
 
-def _reach(document: Mapping[str, Json], where: Place, states: Mapping[str, Json]) -> Iterator[Fault]:
-    """States that nothing leads to, in a machine that can end; one whose states all go on is told only that.
+def _reach(document: Mapping[str, Json], where: Location, states: Mapping[str, Json]) -> Iterator[Fault]:
+    """Faults of states that no state leads to. A machine that cannot end has that one fault instead.
 
-    So AWS answers: github.com/floci-io/floci/pull/2786 has what its ValidateStateMachineDefinition was seen to say.
+    AWS does the same: github.com/floci-io/floci/pull/2786 has answers of its ValidateStateMachineDefinition.
     """
     if states and all(_goes_on(one) for one in states.values()):
         yield Fault(where, "no state ends this machine", code=NO_END)
@@ -271,7 +276,7 @@ def _reach(document: Mapping[str, Json], where: Place, states: Mapping[str, Json
 
 
 def _following(state: Mapping[str, Json]) -> Iterator[Json]:
-    """Whatever a state says may come after it."""
+    """The names of the states that may follow a state."""
     yield from (state.get("Next"), state.get("Default"))
     for entry in (*_listed(state, "Catch"), *_listed(state, "Choices")):
         if isinstance(entry, dict):
@@ -279,6 +284,7 @@ def _following(state: Mapping[str, Json]) -> Iterator[Json]:
 
 
 def _goes_on(state: Json) -> bool:
+    """True if a state leads to another state and does not end its machine."""
     if not isinstance(state, dict):
         return False
     goes = "Next" in state or bool(_listed(state, "Choices"))

@@ -1,4 +1,4 @@
-"""What a valid definition says in vain, or hardly means so: it runs all the same, and who stores it is told.
+"""Warnings for a valid definition: fields that have no effect here, and values that are probably mistakes.
 
 Sources: AWS Step Functions developer guide, "Task workflow state" (Credentials) and "Invoke an AWS Lambda function";
 its API reference, "ValidateStateMachineDefinitionDiagnostic" (NO_DOLLAR, PASS_RESULT_IS_STATIC).
@@ -14,13 +14,13 @@ from typing import Any
 from stepwell.runtime.engine.definition.field_kinds import Fault, cut
 from stepwell.runtime.engine.definition.graph import inside, states_of
 from stepwell.runtime.engine.definition.resources import INVOKE, NO_ALIASES, read
-from stepwell.runtime.engine.values.json_places import ROOT, Place
+from stepwell.runtime.engine.values.locations import ROOT, Location
 
 Json = Any
 
 MOST = 100
 IGNORED, NO_DOLLAR, STATIC = "IGNORED", "NO_DOLLAR", "PASS_RESULT_IS_STATIC"
-"""The first one is our own."""
+"""AWS's codes, except IGNORED, which is our own."""
 _TEMPLATES = ("Parameters", "ItemSelector", "ResultSelector")
 _PATH = re.compile(r"\${1,2}(\.[^\W\d]|\[['0-9*?])|States\.[A-Z]\w+\(")
 JSONPATH = "JSONPath"
@@ -32,12 +32,12 @@ _IGNORED = {
 
 
 def warnings(definition: Json, aliases: Mapping[str, str] = NO_ALIASES) -> list[Fault]:
-    """What to tell of a valid definition, with the places; a step list has nothing of the kind."""
+    """The warnings for a valid definition, with their locations: 100 at most. A step list has none."""
     language = definition.get("QueryLanguage", JSONPATH)
     return list(islice(_of_machine(definition, ROOT, language, aliases), MOST))
 
 
-def _of_machine(machine: Json, where: Place, language: str, aliases: Mapping[str, str]) -> Iterator[Fault]:
+def _of_machine(machine: Json, where: Location, language: str, aliases: Mapping[str, str]) -> Iterator[Fault]:
     for name, state in states_of(machine).items():
         place = where / "States" / name
         if state["Type"] == "Task":
@@ -48,7 +48,7 @@ def _of_machine(machine: Json, where: Place, language: str, aliases: Mapping[str
             yield from _of_machine(inner, place / way, language, aliases)
 
 
-def _of_task(state: Mapping[str, Json], where: Place, aliases: Mapping[str, str]) -> Iterator[Fault]:
+def _of_task(state: Mapping[str, Json], where: Location, aliases: Mapping[str, str]) -> Iterator[Fault]:
     if "Credentials" in state:
         yield Fault(where / "Credentials", _CREDENTIALS, code=IGNORED)
     if read(state["Resource"], aliases).kind != INVOKE:
@@ -60,8 +60,8 @@ def _of_task(state: Mapping[str, Json], where: Place, aliases: Mapping[str, str]
                 yield Fault(where / field / name, _IGNORED[name.removesuffix(".$")], code=IGNORED)
 
 
-def _taken_as_written(state: Mapping[str, Json], where: Place) -> Iterator[Fault]:
-    """What looks like a path and is none, since its field does not say so."""
+def _taken_as_written(state: Mapping[str, Json], where: Location) -> Iterator[Fault]:
+    """Warnings for strings that look like a path in members whose names do not end in ``.$``."""
     for field in _TEMPLATES:
         for place in _paths_in(state.get(field), where / field):
             yield Fault(place, "looks like a path and is taken as it is written", _meant(place), NO_DOLLAR)
@@ -70,7 +70,7 @@ def _taken_as_written(state: Mapping[str, Json], where: Place) -> Iterator[Fault
             yield Fault(place, "looks like a path, but Result is taken as it is written", "use Parameters", STATIC)
 
 
-def _paths_in(value: Json, where: Place) -> Iterator[Place]:
+def _paths_in(value: Json, where: Location) -> Iterator[Location]:
     if isinstance(value, str) and _PATH.match(value):
         yield where
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -79,6 +79,6 @@ def _paths_in(value: Json, where: Place) -> Iterator[Place]:
             yield from _paths_in(one, where / step)
 
 
-def _meant(place: Place) -> str | None:
+def _meant(place: Location) -> str | None:
     name = place.steps[-1]
     return f"name the field '{cut(name)}.$'" if isinstance(name, str) else None

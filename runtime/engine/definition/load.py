@@ -1,4 +1,7 @@
-"""From a valid document to a state machine: each state by its type's loader, each field compiled for its language."""
+"""Makes a state machine from a valid document.
+
+Each state type has a loader; each field is compiled for its language.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from stepwell.runtime.engine.language.jsonata.expressions import JsonataFault
 from stepwell.runtime.engine.language.paths import Path, parse
 from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
-from stepwell.runtime.engine.values.json_places import Way, slashed
+from stepwell.runtime.engine.values.locations import Steps, slashed
 
 Json = Any
 
@@ -27,7 +30,11 @@ _NO_LABEL = re.compile(r"[^\w.-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class _Language:
-    """What a state is read with: its query language and the machine's, the numbers of planned tasks, the aliases."""
+    """The settings for reading a state.
+
+    ``is_jsonata`` is the state's query language and ``is_default`` the machine's, ``numbers`` the planned task of each
+    step, ``aliases`` the function for each resource that has one.
+    """
 
     is_jsonata: bool
     is_default: bool
@@ -35,7 +42,10 @@ class _Language:
     aliases: Mapping[str, str]
 
     def of(self, state: Mapping[str, Json]) -> _Language:
-        """A state's own one, or the machine's: what a Map or a Parallel says of itself is not for those inside."""
+        """The same with the state's own query language, or else the machine's.
+
+        The language of a Map or a Parallel does not apply to the states inside it.
+        """
         own = state.get("QueryLanguage")
         return replace(self, is_jsonata=self.is_default if own is None else own == "JSONata")
 
@@ -46,9 +56,9 @@ def load(
     aliases: Mapping[str, str] = NO_ALIASES,
     deployment: Deployment = NOWHERE,
 ) -> d.StateMachine:
-    """The state machine that a valid document describes.
+    """The state machine of a valid document.
 
-    ``plan`` names the tasks whose rows exist from the start, ``aliases`` the functions that stand for resources.
+    ``plan`` has the tasks whose rows exist from the start, ``aliases`` the function for each resource that has one.
     """
     numbers = {task.step: task.number for task in plan}
     is_jsonata = document.get("QueryLanguage") == "JSONata"
@@ -109,7 +119,7 @@ def _parallel(name: str, body: Mapping[str, Json], language: _Language) -> d.Sta
 
 
 def _map(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
-    """``Iterator`` is the older name of ItemProcessor, and ``Parameters`` of ItemSelector."""
+    """A Map. ``Iterator`` is the older name of ItemProcessor, and ``Parameters`` of ItemSelector."""
     processor = body.get("ItemProcessor") or body["Iterator"]
     work = {**_work(body, language), "parameters": None}
     selector = "ItemSelector" if "ItemSelector" in body else "Parameters"
@@ -125,7 +135,7 @@ def _map(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
 
 
 def is_distributed(body: Mapping[str, Json]) -> bool:
-    """Whether a Map's items are executions of their own."""
+    """True if a Map is in distributed mode: its items are executions of their own."""
     processor = body.get("ItemProcessor")
     config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
     return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
@@ -153,12 +163,12 @@ def _distribution(name: str, body: Mapping[str, Json], language: _Language) -> d
 
 
 def label_of(name: str) -> str:
-    """The label of a Map that has none of its own: of its name what a label may hold."""
+    """The label of a Map without a Label: the characters of its name that a label may hold."""
     return _NO_LABEL.sub("", name)[:LONGEST_LABEL] or "Map"
 
 
 def _items(body: Mapping[str, Json], language: _Language) -> Field | None:
-    """None: the state's own input."""
+    """The field that gives the items; None for the state's own input."""
     if language.is_jsonata:
         return template_of(body, "Items", True)
     return Reference("ItemsPath", parse(body["ItemsPath"])) if body.get("ItemsPath") is not None else None
@@ -169,7 +179,7 @@ def _choice(name: str, body: Mapping[str, Json], language: _Language) -> d.State
     return d.ChoiceState(**_common(name, body, language), rules=rules, default=body.get("Default"))
 
 
-def _rule(body: Mapping[str, Json], way: Way, language: _Language) -> Rule:
+def _rule(body: Mapping[str, Json], way: Steps, language: _Language) -> Rule:
     place = f"{slashed(way)[1:]}/"
     own = {
         "output": template_of(body, "Output", True, place) if language.is_jsonata else None,
@@ -178,8 +188,8 @@ def _rule(body: Mapping[str, Json], way: Way, language: _Language) -> Rule:
     return Rule(body["Next"], _condition(body, way, language), **own)
 
 
-def _condition(body: Mapping[str, Json], way: Way, language: _Language) -> Condition:
-    """A fault of an expression tells the whole way to it: which of the choices it is."""
+def _condition(body: Mapping[str, Json], way: Steps, language: _Language) -> Condition:
+    """The condition of a rule. A fault of a JSONata condition names the location, with the rule's index."""
     if not language.is_jsonata:
         return compile_condition(body)
     field = jsonata_of("", body["Condition"])
@@ -240,14 +250,17 @@ def _work(body: Mapping[str, Json], language: _Language) -> dict[str, Any]:
 
 
 def _retrier(body: Mapping[str, Json]) -> d.Retrier:
-    return d.Retrier(
-        error_equals=tuple(body["ErrorEquals"]),
-        interval_seconds=body.get("IntervalSeconds", 1),
-        max_attempts=body.get("MaxAttempts", 3),
-        backoff_rate=body.get("BackoffRate", 2.0),
-        max_delay_seconds=body.get("MaxDelaySeconds"),
-        full_jitter=body.get("JitterStrategy") == "FULL",
-    )
+    given = {ours: body[asl] for asl, ours in _RETRIER_FIELDS.items() if asl in body}
+    jitter = body.get("JitterStrategy") == "FULL"
+    return d.Retrier(error_equals=tuple(body["ErrorEquals"]), full_jitter=jitter, **given)
+
+
+_RETRIER_FIELDS = {
+    "IntervalSeconds": "interval_seconds",
+    "MaxAttempts": "max_attempts",
+    "BackoffRate": "backoff_rate",
+    "MaxDelaySeconds": "max_delay_seconds",
+}
 
 
 def _catcher(body: Mapping[str, Json], place: str, language: _Language) -> d.Catcher:
@@ -261,6 +274,6 @@ def _catcher(body: Mapping[str, Json], place: str, language: _Language) -> d.Cat
 
 
 def _path(body: Mapping[str, Json], field_name: str) -> Path | None:
-    """An absent path is the whole document; an explicit null is None: discard."""
+    """A path field. Without the field it is the whole document; null gives None, which discards the value."""
     text = body.get(field_name, "$")
     return None if text is None else parse(text)

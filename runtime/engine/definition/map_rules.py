@@ -1,4 +1,4 @@
-"""What only a Map in distributed mode may hold: where its items come from, how many fail, where its results go."""
+"""The rules for the fields that only a Map in distributed mode has: readers, writers, batches, tolerated failures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stepwell.runtime.engine.definition.field_kinds import (
     text,
     text_up_to,
 )
-from stepwell.runtime.engine.values.json_places import Place
+from stepwell.runtime.engine.values.locations import Location
 
 Json = Any
 
@@ -47,7 +47,11 @@ _WRITER_CONFIG: Table = {
 
 
 def _distributed(arguments: Table, value: Kind, percentage: Kind, count: Kind, most: Table, twins: Table) -> Table:
-    """The fields of a Map that only distributed mode has."""
+    """The table of those fields in one query language.
+
+    ``arguments`` are the fields for a call's arguments, ``value``, ``percentage`` and ``count`` the kinds of others,
+    ``most`` the fields for MaxItems. ``twins`` are JSONPath's fields whose names end in Path.
+    """
     reader = {"Resource": Field(choice(*_READERS), required=True)}
     reader |= {name: Field(one.kind, required=True) for name, one in arguments.items()}
     config = {**_READER_CONFIG, **most}
@@ -68,9 +72,9 @@ def _distributed(arguments: Table, value: Kind, percentage: Kind, count: Kind, m
 
 
 def _reader(table: Table) -> Kind:
-    """What is read, and as what: a manifest, a list or a file. Source: developer guide, "ItemReader (Map)"."""
+    """An item reader: its fields, and the combinations of formats. Source: developer guide, "ItemReader (Map)"."""
 
-    def kind(value: Json, path: Place) -> Iterator[Fault]:
+    def kind(value: Json, path: Location) -> Iterator[Fault]:
         yield from check(value, path, table, "an item reader")
         config = value.get("ReaderConfig") if isinstance(value, dict) else None
         if not isinstance(config, dict):
@@ -87,9 +91,9 @@ def _reader(table: Table) -> Kind:
 
 
 def _writer(table: Table, arguments: str) -> Kind:
-    """Where to, or how, or both. Source: developer guide, "ResultWriter (Map)", required field combinations."""
+    """A result writer: where to, or how, or both. Source: developer guide, "ResultWriter (Map)", required fields."""
 
-    def kind(value: Json, path: Place) -> Iterator[Fault]:
+    def kind(value: Json, path: Location) -> Iterator[Fault]:
         yield from check(value, path, table, "a result writer")
         if isinstance(value, dict) and ("Resource" in value) != (arguments in value):
             yield Fault(path, f"a result writer has 'Resource' and {arguments!r}, or neither")

@@ -1,7 +1,8 @@
-"""A state machine as values: what ``load`` makes of an Amazon States Language document that ``validate`` has passed.
+"""A state machine as values: ``load`` makes it from an Amazon States Language document that ``validate`` has passed.
 
-Loaded once per workflow version and shared by every execution of it; nothing here is ever written to. The fields of a
-state are those of the specification; what an expression of either query language gives is a :class:`Field`.
+It is loaded once per workflow version, shared by all executions of the version, and never written to. The fields of a
+state are those of the specification. A field that may hold an expression, in either query language, is a
+:class:`Field`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ NO_FUNCTION = Resource(FUNCTION, "")
 
 @dataclass(frozen=True)
 class Retrier:
-    """One entry of ``Retry``, with the specification's defaults."""
+    """One entry of ``Retry``. The defaults are the specification's, and stand here alone."""
 
     error_equals: tuple[str, ...]
     interval_seconds: float = 1
@@ -36,9 +37,9 @@ class Retrier:
 
 @dataclass(frozen=True)
 class Catcher:
-    """One entry of ``Catch``: which errors, where to, and what becomes of the error output.
+    """One entry of ``Catch``: the errors, the target, and the fields for the error output.
 
-    JSONPath places it in the input at ``result_path`` (None: nowhere), JSONata makes ``output`` of it.
+    JSONPath places the error output in the input at ``result_path`` (None: nowhere). JSONata evaluates ``output``.
     """
 
     error_equals: tuple[str, ...]
@@ -50,7 +51,7 @@ class Catcher:
 
 @dataclass(frozen=True)
 class State:
-    """What all states share. ``next`` is None for a state that ends its machine; ``output`` is JSONata's Output."""
+    """The fields of all states. ``next`` is None for a state that ends its machine. ``output`` is JSONata's Output."""
 
     name: str
     next: str | None = None
@@ -94,7 +95,7 @@ class FailState(State):
 
 @dataclass(frozen=True)
 class WorkState(State):
-    """What Task, Parallel and Map share: a result that may be selected, placed, retried and caught.
+    """The fields of Task, Parallel and Map: the states with a result, which may be retried and caught.
 
     ``parameters`` is JSONPath's Parameters or JSONata's Arguments.
     """
@@ -115,13 +116,13 @@ class TaskState(WorkState):
     heartbeat_seconds: Field | None = None
     credentials: Field | None = None
     may_send: bool = False
-    """Whether its call of Lambda may only hand an event over, which nobody waits for."""
+    """True if a call of ``lambda:invoke`` may have the InvocationType Event: nobody waits for its result."""
     number: int | None = None
-    """Which of the execution's planned tasks this is; None when a visit makes a task of its own."""
+    """The number of the planned task; None when each visit makes a task of its own."""
 
     @property
     def is_answered(self) -> bool:
-        """Whether a task token is what ends it."""
+        """True if an answer with a task token ends the task."""
         return self.call.waits_for_token or self.call.kind == ACTIVITY
 
 
@@ -132,9 +133,9 @@ class ParallelState(WorkState):
 
 @dataclass(frozen=True)
 class Distribution:
-    """What a Map in distributed mode says besides: where its items come from, how they are bundled, what may fail.
+    """The fields of a Map in distributed mode: its reader and writer, its batches, its tolerated failures.
 
-    ``reader`` and ``writer`` give the arguments of calls; their configurations are as they are written.
+    ``reader`` and ``writer`` give the arguments of the calls; their configurations hold no expressions.
     """
 
     label: str
@@ -154,7 +155,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class MapState(WorkState):
-    """``items`` gives the list, ``selector`` what an item becomes, ``concurrency`` how many run at a time (0: many)."""
+    """``items`` gives the list, ``selector`` an item's input, ``concurrency`` how many run at a time (0: no limit)."""
 
     items: Field | None = None
     selector: Field | None = None
@@ -165,7 +166,7 @@ class MapState(WorkState):
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """A task that is known before the execution begins: one a step of a step list, in its order, from 1."""
+    """A task that is known before the execution begins. A step list has one for each step, numbered in order from 1."""
 
     number: int
     step: str

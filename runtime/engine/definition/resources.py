@@ -1,4 +1,4 @@
-"""What a Task's ``Resource`` asks for: a function, a service integration that runs here, an activity.
+"""A Task's ``Resource``: a function, a service integration, or an activity.
 
 Source: AWS Step Functions developer guide, "Integrating services", "Invoke an Lambda function", "Activities".
 """
@@ -17,7 +17,7 @@ FUNCTION, INVOKE, START, ACTIVITY, FOREIGN = "function", "invoke", "start", "act
 NESTED_JSON = "states.startExecution.sync.2"
 SYNC = ("states.startExecution.sync", NESTED_JSON)
 NESTED = ("states.startExecution", "states.startExecution.waitForTaskToken", *SYNC)
-"""What the tasks have for their function that start an execution; those of SYNC wait for its end."""
+"""The functions of tasks that start an execution. Those of SYNC wait for its end."""
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
@@ -26,21 +26,27 @@ _QUALIFIED = re.compile(r"([^:]+):([^:]+)")
 
 LATEST = "$LATEST"
 QUALIFIED_BY = "::"
-"""What stands between a function and the version or alias of it that is called; no name of ours has it."""
+"""The separator between a function and its version or alias. No name of ours contains it."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """``kind`` is one of those above; ``name`` the function's, the activity's or the integration's."""
+    """``kind`` is one of FUNCTION, INVOKE, START, ACTIVITY and FOREIGN: an integration that does not run here.
+
+    ``name`` is the name of the function, the activity or the integration.
+    """
 
     kind: str
     name: str
     waits_for_token: bool = False
-    """Whether the handler's return ends nothing: whoever holds the task token answers later."""
+    """True if the handler's return does not end the task: an answer with its task token does."""
 
 
 def read(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> Resource:
-    """What a resource is; ``aliases`` has functions that stand for resources, and for functions of other names."""
+    """The resource of a ``Resource`` field.
+
+    ``aliases`` has the function that replaces a resource, or a function of another name.
+    """
     integration = _INTEGRATION.fullmatch(text)
     waits = integration is not None and integration[2] == "waitForTaskToken"
     if text in aliases:
@@ -53,7 +59,7 @@ def read(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> Resource:
 
 def _integration(name: str, pattern: str | None) -> Resource:
     whole = (name if pattern is None else f"{name}.{pattern}").replace(":", ".")
-    if whole in NESTED:  # a colon would begin a function's qualifier
+    if whole in NESTED:  # its name has dots: a colon would begin a function's qualifier
         return Resource(START, whole, waits_for_token=pattern is not None)
     waits = pattern == "waitForTaskToken"
     runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
@@ -61,10 +67,10 @@ def _integration(name: str, pattern: str | None) -> Resource:
 
 
 def function_of(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> str:
-    """The function that a plain name names, or one with a qualifier, or a whole or partial ARN of Lambda's.
+    """The function of a plain name, a name with a qualifier, or a whole or partial ARN of Lambda.
 
-    ``name``, or ``name::qualifier``: without one ``$LATEST`` is meant. A function in a file is the same by each.
-    An alias may be of the text as it stands, or of the name in it; it stands for every version.
+    It is written ``name`` for ``$LATEST``, else ``name::qualifier``. An alias replaces the whole text, or the name in
+    it with every qualifier.
     """
     found = _FUNCTION.fullmatch(text) or _QUALIFIED.fullmatch(text)
     name, qualifier = (text, None) if found is None else found.groups()
@@ -75,14 +81,14 @@ def function_of(text: str, aliases: Mapping[str, str] = NO_ALIASES) -> str:
 
 
 def qualified(function: str, qualifier: str) -> str:
-    """The function of this version or alias."""
+    """The name of a function with its version or alias."""
     return function if qualifier == LATEST else f"{function}{QUALIFIED_BY}{qualifier}"
 
 
 def aliases_for(resources: Iterable[str], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Of the aliases those that a machine with these resources may need.
+    """The aliases that a machine with these resources may need.
 
-    Where it invokes functions, their names may be computed: then all aliases of functions.
+    A machine that uses ``lambda:invoke`` may compute the function's name, so it needs all aliases of functions.
     """
     used = set(resources)
     invokes = any(read(one).kind == INVOKE for one in used)
@@ -91,5 +97,5 @@ def aliases_for(resources: Iterable[str], aliases: Mapping[str, str]) -> dict[st
 
 
 def task_function(activity: str) -> str:
-    """What the tasks of an activity have for their function: no worker of ours has one of this name."""
+    """The function of an activity's tasks. No function of ours can have this name, so no worker claims them."""
     return f"activity:{activity}"

@@ -1,7 +1,7 @@
-"""What a definition may hold, as tables: where, which fields, of what kind, and whether they must be there.
+"""The rules for definitions, as tables: for each object its fields, the kind of each, and whether it is required.
 
-The tables of the state machine follow the Amazon States Language specification, one set for each query language; the
-step list's and the flow's are our own.
+The tables for state machines follow the Amazon States Language specification, one set for each query language. Those
+for step lists and flows are our own.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from stepwell.runtime.engine.definition.field_kinds import (
 )
 from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED, JSONATA_DISTRIBUTED
 from stepwell.runtime.engine.language import choice_rules
-from stepwell.runtime.engine.values.json_places import Place
+from stepwell.runtime.engine.values.locations import Location
 
 Json = Any
 
@@ -101,25 +101,24 @@ CATCHER: Table = {**_CATCHER, **_ASSIGN, "ResultPath": Field(reference_path_or_n
 JSONATA_CATCHER: Table = {**_CATCHER, **_jsonata_ending("errorOutput")}
 
 
-def choice_rule(value: Json, where: Place) -> Iterator[Fault]:
-    """A rule of ``Choices``."""
+def choice_rule(value: Json, where: Location) -> Iterator[Fault]:
+    """The kind of a rule of ``Choices``."""
     yield from _rule(value, where, CHOICE_RULE, "a choice rule")
 
 
-def nested_rule(value: Json, where: Place) -> Iterator[Fault]:
-    """A rule inside And, Or and Not."""
+def nested_rule(value: Json, where: Location) -> Iterator[Fault]:
+    """The kind of a rule inside And, Or and Not."""
     yield from _rule(value, where, NESTED_RULE, "a nested rule")
 
 
-def _rule(value: Json, where: Place, table: Table, what: str) -> Iterator[Fault]:
+def _rule(value: Json, where: Location, table: Table, what: str) -> Iterator[Fault]:
     yield from check(value, where, table, what)
-    if (
-        isinstance(value, dict) and value.keys() <= table.keys()
-    ):  # else the operator may be the field that is misspelled
+    # With an unknown field the operator may only be misspelled, and the fault above says so.
+    if isinstance(value, dict) and value.keys() <= table.keys():
         yield from _one_operator(value, where, what)
 
 
-def _one_operator(rule: Mapping[str, Json], where: Place, what: str) -> Iterator[Fault]:
+def _one_operator(rule: Mapping[str, Json], where: Location, what: str) -> Iterator[Fault]:
     found = [name for name in rule if name in OPERATORS or name in COMBINATIONS]
     if not found:
         yield Fault(where, f"{what} needs an operator, such as 'StringEquals' or 'And'")
@@ -299,7 +298,7 @@ ELSEWHERE: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     }
     for mine, other in (("JSONPath", "JSONata"), ("JSONata", "JSONPath"))
 }
-"""What is said of the fields that a type of states has in the other language alone."""
+"""By query language and state type: the end of the message for a field that only the other language has."""
 
 _INVOCATION_FIELDS = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
 INVOCATION: Table = {
@@ -317,7 +316,7 @@ ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Wait": (("Seconds", "SecondsPath", "Timestamp", "TimestampPath"),),
     "Map": (("ItemProcessor", "Iterator"),),
 }
-"""Of these fields a state has exactly one."""
+"""By state type: groups of fields of which a state has exactly one."""
 
 AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Task": (("TimeoutSeconds", "TimeoutSecondsPath"), ("HeartbeatSeconds", "HeartbeatSecondsPath")),
@@ -330,3 +329,4 @@ AT_MOST_ONE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "Fail": (("Error", "ErrorPath"), ("Cause", "CausePath")),
 }
+"""By state type: groups of fields of which a state has at most one."""

@@ -1,8 +1,8 @@
 """Step lists: the short notation of a workflow, compiled to a state machine in plain Amazon States Language.
 
-``{"steps": [{"taskName": "step1", "data": {}}, {"parallel": [step, step]}]}``. Nothing of the compiled machine is ours
-alone: the handler's event is built by ``Parameters`` from the context object, and what the steps have given so far
-travels as ``$.results``. It runs on AWS once its functions do.
+``{"steps": [{"taskName": "step1", "data": {}}, {"parallel": [step, step]}]}``. The compiled machine uses the standard
+language alone: ``Parameters`` builds the handler's event from the context object, and the results of the steps so far
+travel as ``$.results``. The machine runs on AWS once its functions do.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from stepwell.runtime.engine.values import jsontext
 Json = Any
 
 ATTEMPTS = 3
-"""How many attempts a step has whose retry does not say."""
+"""The number of attempts of a step whose retry has no ``maxAttempts``."""
 
 
 @dataclass(frozen=True)
 class FunctionDefaults:
-    """What a handler says about itself and a step may leave unsaid."""
+    """The defaults from a handler's file, for steps that set none of their own."""
 
     retry: Mapping[str, Json] | None = None
     timeout_seconds: float | None = None
@@ -31,17 +31,17 @@ class FunctionDefaults:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A state machine and the tasks that are known before it begins."""
+    """A state machine, and the tasks that are known before it begins."""
 
     machine: dict[str, Json]
     plan: tuple[PlannedTask, ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """The functions that stand for resources of it."""
+    """The function for each of the machine's resources that has one."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step under its final name."""
+    """One step, under its final name."""
 
     name: str
     task_name: str
@@ -52,14 +52,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Group:
-    """Steps that run at the same time. Its name holds a space, which no step's name does."""
+    """Steps that run at the same time. Its name contains a space, so no step can have it."""
 
     name: str
     members: tuple[Step | Group, ...]
 
 
 def compile(definition: Mapping[str, Json], defaults: Mapping[str, FunctionDefaults]) -> Compiled:
-    """The machine of a valid step list. A step that says no retry or time-out takes the function's own."""
+    """The machine of a valid step list. A step without a retry or a time-out takes its function's."""
     sequence = _Naming(definition["steps"], defaults).named()
     states: dict[str, Json] = {}
     for index, item in enumerate(sequence):
@@ -84,7 +84,7 @@ def event_template(step: str, data: Json, results: Mapping[str, Json], extra: Ma
 
 
 def literal(name: str, value: Json) -> dict[str, Json]:
-    """A template member that gives exactly this value, also when the value itself looks like a template."""
+    """A template member that gives exactly this value, even if the value itself looks like a template."""
     if not _looks_live(value):
         return {name: value}
     text = jsontext.write(value).replace("\\", "\\\\").replace("'", "\\'")
@@ -92,7 +92,7 @@ def literal(name: str, value: Json) -> dict[str, Json]:
 
 
 def retry_of(retry: Mapping[str, Json] | None) -> list[Json]:
-    """The ``Retry`` field for a step's retry. ``maxAttempts`` counts the first attempt, ASL's MaxAttempts does not."""
+    """The ``Retry`` field of a step's retry. ``maxAttempts`` counts the first attempt, ASL's MaxAttempts does not."""
     attempts = 1 if retry is None else retry.get("maxAttempts", ATTEMPTS)
     if retry is None or attempts == 1:
         return []
@@ -102,7 +102,7 @@ def retry_of(retry: Mapping[str, Json] | None) -> list[Json]:
 
 
 def task_state(step: Step, parameters: Json) -> dict[str, Json]:
-    """The Task state of a step, without where it goes and where its result goes."""
+    """The Task state of a step, without its transition and its result's path."""
     retriers = retry_of(step.retry)
     return {
         "Type": "Task",
@@ -114,7 +114,7 @@ def task_state(step: Step, parameters: Json) -> dict[str, Json]:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """``name``, or the first of name-2, name-3, ... that is free; it is taken then."""
+    """``name``, or the first of name-2, name-3, ... that is not in ``taken``. The name is added to ``taken``."""
     number, found = 1, name
     while found in taken:
         number += 1
@@ -130,7 +130,7 @@ def plan_of(sequence: list[Step | Group]) -> Iterator[PlannedTask]:
 
 
 class _Naming:
-    """Gives every step its name: its own, or its function's, made unique without taking another step's own name."""
+    """Gives every step its name: its own, or its function's name made unique. No step gets another step's own name."""
 
     def __init__(self, steps: list[Json], defaults: Mapping[str, FunctionDefaults]) -> None:
         self.steps = steps
@@ -173,7 +173,7 @@ def _flat(items: list[Step | Group] | tuple[Step | Group, ...]) -> Iterator[Step
 
 
 def _states(item: Step | Group, following: str | None, *, is_first: bool) -> Iterator[tuple[str, Json]]:
-    """The states of one item: its own, and behind a group that has something before it, one that merges results."""
+    """The states of one item. A group that is not the first item has a second state, which merges its results."""
     body = _body(item, is_first=is_first)
     if following is None:
         yield item.name, {**body, "End": True}
@@ -203,7 +203,7 @@ def _body(item: Step | Group, *, is_first: bool) -> dict[str, Json]:
 
 
 def _selected(item: Step | Group, place: str = "$") -> dict[str, Json]:
-    """Where each step's result stands inside the item's result."""
+    """The path of each step's result inside the item's result."""
     if isinstance(item, Step):
         return {f"{item.name}.$": place}
     selected: dict[str, Json] = {}

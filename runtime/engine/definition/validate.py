@@ -1,4 +1,4 @@
-"""What is wrong with a definition: the faults at once, each with its place. An empty list means it can be run."""
+"""The faults of a definition, all at once, each with its location. A definition without faults can run."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import Any
 from stepwell.runtime.engine.definition import field_kinds, graph, rules
 from stepwell.runtime.engine.definition.field_kinds import Fault, Field, check, named, shown
 from stepwell.runtime.engine.definition.resources import NO_ALIASES
-from stepwell.runtime.engine.values.json_places import ROOT, Place
+from stepwell.runtime.engine.values.locations import ROOT, Location
 
 Json = Any
 
 MOST_FAULTS = 100
 STATES_A_STEP = 3
-"""Room for a task, its group and the state that merges the group's results: a list may be stored as a machine too."""
+"""A step list may be stored as a state machine too. It then has at most this many states for each step: the task, its
+group, and the state that merges the group's results."""
 
 
 def workflow(
     definition: Json, functions: Collection[str], steps: int = 1000, aliases: Mapping[str, str] = NO_ALIASES
 ) -> list[Fault]:
-    """The faults of a definition in either notation. ``functions``: the step types that exist; ``steps``: the most.
+    """The faults of a definition in either notation, 100 at most.
 
-    ``aliases`` has the functions that stand for resources.
+    ``functions`` are the step types that exist, ``steps`` is the highest number of steps, ``aliases`` has the function
+    for each resource that has one.
     """
     if isinstance(definition, dict) and "StartAt" in definition and "steps" not in definition:
         faults = chain(
@@ -36,13 +38,13 @@ def workflow(
 
 
 def flow(tree: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:
-    """The faults of a BullMQ-style tree."""
+    """The faults of a BullMQ-style tree, 100 at most."""
     faults = list(islice(_node(tree, ROOT, functions), MOST_FAULTS))
     return faults or list(_too_many(_nodes(tree), steps, ROOT))
 
 
 def is_step_list(definition: Mapping[str, Json]) -> bool:
-    """Which of the two notations a valid definition is written in."""
+    """True if a valid definition is a step list, false if it is a state machine."""
     return "steps" in definition
 
 
@@ -57,7 +59,7 @@ def _step_list(definition: Json, functions: Collection[str], most: int) -> Itera
     yield from _doubled(steps)
 
 
-def _step(value: Json, where: Place, functions: Collection[str]) -> Iterator[Fault]:
+def _step(value: Json, where: Location, functions: Collection[str]) -> Iterator[Fault]:
     if isinstance(value, dict) and "parallel" in value:
         kind = field_kinds.list_of(lambda member, where: _step(member, where, functions), least=1)
         yield from check(value, where, {"parallel": Field(kind, required=True)}, "a parallel group")
@@ -67,8 +69,8 @@ def _step(value: Json, where: Place, functions: Collection[str]) -> Iterator[Fau
         yield from graph.known(value["taskName"], where / "taskName", functions)
 
 
-def _steps(value: Json, where: Place) -> Iterator[tuple[Place, Mapping[str, Json]]]:
-    """Every step with its place, those of groups too; what is no step is passed over."""
+def _steps(value: Json, where: Location) -> Iterator[tuple[Location, Mapping[str, Json]]]:
+    """All steps with their locations, also those inside groups. Values that are no steps are skipped."""
     for index, item in enumerate(value if isinstance(value, list) else ()):
         if isinstance(item, dict) and "parallel" in item:
             yield from _steps(item["parallel"], where / index / "parallel")
@@ -76,8 +78,8 @@ def _steps(value: Json, where: Place) -> Iterator[tuple[Place, Mapping[str, Json
             yield where / index, item
 
 
-def _doubled(steps: list[tuple[Place, Mapping[str, Json]]]) -> Iterator[Fault]:
-    seen: dict[str, Place] = {}
+def _doubled(steps: list[tuple[Location, Mapping[str, Json]]]) -> Iterator[Fault]:
+    seen: dict[str, Location] = {}
     for where, step in steps:
         name = step.get("name")
         if not isinstance(name, str):
@@ -87,12 +89,12 @@ def _doubled(steps: list[tuple[Place, Mapping[str, Json]]]) -> Iterator[Fault]:
         seen.setdefault(name, where)
 
 
-def _too_many(found: int, most: int, where: Place, of: str = "steps") -> Iterator[Fault]:
+def _too_many(found: int, most: int, where: Location, of: str = "steps") -> Iterator[Fault]:
     if found > most:
         yield Fault(where, f"has {found} {of}; the limit is {most}")
 
 
-def _node(value: Json, where: Place, functions: Collection[str]) -> Iterator[Fault]:
+def _node(value: Json, where: Location, functions: Collection[str]) -> Iterator[Fault]:
     table = {
         "name": Field(field_kinds.text, required=True),
         "data": Field(field_kinds.anything),

@@ -1,6 +1,6 @@
-"""AWS's sentences for what goes wrong in a state.
+"""AWS's messages for faults of a state.
 
-Sources: what AWS is publicly recorded to answer, in the issues floci-io/floci#2521, #2870, localstack/localstack#12094,
+Sources: public records of AWS's answers, in the issues floci-io/floci#2521, #2870, localstack/localstack#12094,
 in the recordings of gabrielmoreira/tiny-asl-machine (`tests/conformance/cases/.snapshots/aws`), and in questions about
 "An error occurred while executing the state".
 """
@@ -20,70 +20,70 @@ LONGEST = 32_768
 
 
 def in_state(state: str, entry: int, what: str) -> str:
-    """A fault with the state that it befell."""
+    """A fault, with the state in which it arose."""
     return f"An error occurred while executing the state '{state}' (entered at the event id #{entered(entry)}). {what}"[
         :LONGEST
     ]
 
 
 NO_INPUT = "Unable to apply Path transformation to null or empty input."
-"""A path is taken from an input that is null. Source: a question whose title is "AWS Step function parameters are not
+"""A path is applied to an input that is null. Source: a question whose title is "AWS Step function parameters are not
 moving to the next step"."""
 
 
 def no_results(path: Path, reached: int | None) -> str:
-    """InputPath or OutputPath leads nowhere; what follows the colon are Jayway JsonPath's words."""
+    """There is nothing at InputPath or OutputPath. The words behind the colon are Jayway JsonPath's."""
     steps = "".join(f"['{step}']" if isinstance(step, str) else f"[{step}]" for step in path.steps[:reached])
     said = "No results for path:" if reached is None else "Missing property in path"
     return f"Invalid path '{path.text}' : {said} ${steps}"
 
 
 def no_step(path: Path, document: Json) -> str:
-    """A field that takes a reference path has one that leads nowhere."""
+    """There is nothing at the reference path of a field."""
     step = path.steps[-1] if path.steps else path.text
     return f'Unable to apply step "{step}" to input {shown(document)}'
 
 
 def no_parameter(field: str, path: str) -> str:
-    """A Wait's path leads nowhere."""
+    """There is nothing at a Wait's path."""
     return f"The {field} parameter does not reference an input value: {path}"
 
 
 def no_integer(field: str, path: str, value: Json) -> str:
-    """A path leads to what is no whole number. Source: localstack/localstack, test_max_concurrency_path."""
+    """The value at a path is no whole number. Source: localstack/localstack, test_max_concurrency_path."""
     text = value if isinstance(value, str) else jsontext.write(value)
     return f'The {field} field refers to value "{text}" which is not a valid integer: {path}'[:LONGEST]
 
 
 def of_parameter(field: str, said: str, path: str, value: Json) -> str:
-    """A Wait's path leads to what it cannot take."""
+    """A Wait cannot use the value at its path; ``said`` is the reason."""
     text = value if isinstance(value, str) else jsontext.write(value)
     return f"The {field} parameter {said}: {path} == {text}"
 
 
 def no_value(path: str, field: str, document: Json) -> str:
-    """A member of a payload template has a path that leads nowhere."""
+    """There is nothing at the path of a payload template's member."""
     return (
         f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{shown(document)}'"
     )
 
 
 def no_argument(call: str, path: str, document: Json) -> str:
-    """An argument of an intrinsic function has a path that leads nowhere."""
+    """There is nothing at the path of an intrinsic function's argument."""
     missing = f"The JsonPath argument for the field '{path}' could not be found in the input '{shown(document)}'"
     return f"The function '{call}' had the following error: {missing}"
 
 
 def of_intrinsic(call: str, what: str) -> str:
-    """An intrinsic function cannot take its arguments."""
+    """An intrinsic function cannot use its arguments; ``what`` is the reason."""
     return f"There was an error while evaluating the intrinsic function: {call}. {what}"
 
 
 def too_large(what: str) -> str:
-    """A result has more bytes than a payload may have. ``what``: the state, or the resource whose result it is."""
+    """A result is above the payload limit. ``what`` is the state, or the resource that gave the result."""
     return f"The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
 
 
 def shown(document: Json) -> str:
-    """As much of a document as a cause has room for."""
+    """The JSON text of a document, cut to the length of a cause."""
     return jsontext.write(document)[:LONGEST]

@@ -1,6 +1,6 @@
-"""The text of a bracket in a path, before its grammar is read: where it ends, and its strict form.
+"""The text of a bracket in a path, before its grammar is parsed: its end, and its strict form.
 
-AWS takes more than RFC 9535 does, and public definitions rely on it: words without quotes
+AWS accepts more than RFC 9535, and public definitions rely on it: words without quotes
 (``[?(@.TargetLanguageCode==es)]`` in aws-samples' parallel-translate) and numbers without a digit before the point
 (``[?(@.Score > .85)]`` in its document-text-analysis).
 """
@@ -13,11 +13,12 @@ LONGEST = 4096
 """How many characters a path may have."""
 
 MOST_MARKS = 100
-"""How many brackets, parentheses and logical operators a bracket may hold: each is a call deeper, at the worst."""
+"""How many brackets, parentheses and logical operators a bracket may contain: each may cost a level of recursion."""
 
-# A quote without an end is taken whole, else each of those behind it would be tried in turn.
+# A quote that never ends matches up to the end of the text. Without that the search would begin again at each quote
+# behind it, in quadratic time.
 _MARK = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\](!]|&&|\|\|""", re.DOTALL)
-# What stands in quotes is taken first, and is no literal.
+# Strings in quotes come first in the pattern, so that nothing inside them is taken for a literal.
 _LOOSE = re.compile(
     r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|(?<=[=<>])\s*+"""
     r"""(?:(?!(?:true|false|null)\b)(?P<word>[A-Za-z_]\w*+)(?=\s*+[])&|])|(?P<sign>-?)(?=\.\d))""",
@@ -30,7 +31,7 @@ class PathSyntax(ValueError):
 
 
 def closing(text: str, at: int) -> int:
-    """Where the bracket that opens here has its end. Raises PathSyntax."""
+    """The index behind the bracket that opens at ``at``. Raises PathSyntax."""
     depth = marks = 0
     for mark in _MARK.finditer(text, at, at + LONGEST):
         marks += mark.group()[0] not in "'\"]"
@@ -43,7 +44,7 @@ def closing(text: str, at: int) -> int:
 
 
 def strict(inside: str) -> str:
-    """The same in the form of RFC 9535: words that a filter compares with in quotes, numbers with a digit in front."""
+    """The bracket in the form of RFC 9535: a filter's words in quotes, and numbers with a digit before the point."""
     return _LOOSE.sub(_strict, inside)
 
 

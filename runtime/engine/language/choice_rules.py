@@ -1,7 +1,7 @@
-"""Choice rules in JSONPath: each is compiled once, into a function that says whether it holds.
+"""Choice rules in JSONPath. Each is compiled once, into a function that says whether the rule holds.
 
-The 39 operators are tables: as what a value is read (KINDS), how two such values may stand to each other (RELATIONS),
-what one value may be (TESTS). Source: the Amazon States Language specification, section "Choice State".
+Tables give the 39 operators: KINDS reads a value as one of a kind, RELATIONS compares two values of a kind, TESTS looks
+at one value. Source: the Amazon States Language specification, section "Choice State".
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from stepwell.runtime.engine.values.times import instant
 Json = Any
 
 Condition = Callable[[Scope], bool]
-"""Whether a rule holds. Raises ConditionFault; in JSONata what its expression raises."""
+"""Says whether a rule holds. Raises ConditionFault; in JSONata the faults of its expression."""
 
 _OTHER = object()
-"""What a value is read as that is not of the kind asked for."""
+"""The reading of a value that is not of the wanted kind."""
 
 _PLAIN = re.compile(r"(?:[^*\\]++|\\[*\\])*+")
 _ESCAPED = re.compile(r"\\(.)")
 
 
 class ConditionFault(Exception):
-    """It cannot be told whether a rule holds."""
+    """A rule cannot be evaluated."""
 
 
 class PatternSyntax(ValueError):
@@ -40,7 +40,7 @@ class PatternSyntax(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One entry of ``Choices``: where it leads if the condition holds; in JSONata also what becomes of the output."""
+    """One entry of ``Choices``: its target if the condition holds, and the fields for output and variables."""
 
     next: str
     condition: Condition
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def compile(rule: Mapping[str, Json]) -> Condition:
-    """The condition of a valid rule, nested ones and all."""
+    """The condition of a valid rule, nested rules included."""
     name = next(name for name in rule if name in OPERATORS or name in COMBINATIONS)
     if name in COMBINATIONS:
         nested = [rule[name]] if name == "Not" else rule[name]
@@ -67,9 +67,9 @@ def compile(rule: Mapping[str, Json]) -> Condition:
 
 
 def pattern(text: str) -> Callable[[str], bool]:
-    """Whether a string is what a pattern describes, in time that does not explode. Raises PatternSyntax.
+    """The test of a StringMatches pattern. It takes no more than linear time for each wildcard. Raises PatternSyntax.
 
-    ``*`` stands for any characters, also none; ``\\*`` and ``\\\\`` for the characters themselves.
+    ``*`` stands for any characters, or none; ``\\*`` and ``\\\\`` for the characters themselves.
     """
     first, *others = _pieces(text)
     if not others:
@@ -92,7 +92,7 @@ def pattern(text: str) -> Callable[[str], bool]:
 
 
 def _pieces(text: str) -> list[str]:
-    """What stands between the wildcards of a pattern."""
+    """The pieces between the wildcards of a pattern."""
     pieces: list[str] = []
     end = -1
     while end < len(text):
@@ -152,7 +152,7 @@ COMPARISONS: Mapping[str, Comparison] = {
     for kind, relations in RELATIONS.items()
     for relation, holds in relations.items()
 }
-"""The operators that compare with a value; each has a form ``...Path`` that compares with what stands at a path."""
+"""The operators that compare with a value. Each has a form ``...Path`` that compares with the value at a path."""
 
 TESTS: Mapping[str, Callable[[Json], bool]] = {
     "IsNull": lambda value: value is None,
@@ -236,7 +236,7 @@ OPERATORS: Mapping[str, Callable[[str, Any], Condition]] = {
     "StringMatches": _matches,
     "IsPresent": _is_present,
 }
-"""All that a rule may say of its ``Variable``: from that path and the operand to the condition."""
+"""The operators on a ``Variable``: each makes the condition from that path and the operand."""
 
 
 def _every(nested: Sequence[Condition]) -> Condition:

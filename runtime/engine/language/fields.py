@@ -1,6 +1,6 @@
-"""A field of a state whose value comes from an expression, whichever query language the state is written in.
+"""Fields of states that may hold an expression, in either query language.
 
-Compiled once, when the machine is loaded. What an evaluation may raise is of its language: PathMissing and
+A field is compiled once, when the machine is loaded. Its evaluation raises the faults of its language: PathMissing and
 IntrinsicFault in JSONPath, JsonataFault in JSONata.
 """
 
@@ -24,7 +24,7 @@ Json = Any
 
 
 class NoStep(PathMissing):
-    """A field that takes a reference path has one that leads nowhere; the message is AWS's."""
+    """There is nothing at the reference path of a field; the message is AWS's."""
 
 
 class Field(Protocol):
@@ -32,11 +32,14 @@ class Field(Protocol):
 
     @property
     def name(self) -> str: ...
-    def value(self, scope: Scope) -> Json: ...
+    def value(self, scope: Scope) -> Json:
+        """The value of the field. Raises the faults of its language."""
 
 
 @dataclass(frozen=True)
 class Constant:
+    """A field without an expression."""
+
     name: str
     constant: Json
 
@@ -46,7 +49,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Reference:
-    """A path or an intrinsic function, as the fields that end in ``Path`` have it."""
+    """A path or an intrinsic function: a field whose name ends in ``Path``."""
 
     name: str
     node: Path | Call
@@ -69,6 +72,8 @@ class Reference:
 
 @dataclass(frozen=True)
 class PayloadTemplate:
+    """A template in JSONPath."""
+
     name: str
     template: Template
 
@@ -78,6 +83,8 @@ class PayloadTemplate:
 
 @dataclass(frozen=True)
 class Jsonata:
+    """A template in JSONata."""
+
     name: str
     template: JsonataTemplate
 
@@ -85,13 +92,16 @@ class Jsonata:
         return self.template.within(scope.bindings, scope.at, scope.dice)
 
     def expected(self, kind: str, value: Json) -> Json:
-        """The value, when it is of this kind of ``jsonata.KINDS``. Raises JsonataFault, in AWS's words."""
+        """The value, if it is of this kind, a key of ``expressions.KINDS``. Raises JsonataFault, in AWS's words."""
         node = self.template.node
         return expressions.expect(kind, value, node.text if isinstance(node, expressions.Expression) else str(node))
 
 
 def template_of(body: Mapping[str, Json], name: str, is_jsonata: bool, inside: str = "") -> Field | None:
-    """The field as a template of the state's language; None when it is not there. ``inside``: where the body stands."""
+    """The field as a template in the state's language; None when the state has no such field.
+
+    ``inside`` is the location of ``body`` in the state, as a prefix: AWS's messages name the field with it.
+    """
     if name not in body:
         return None
     shown = f"{inside}{name}"
@@ -99,7 +109,7 @@ def template_of(body: Mapping[str, Json], name: str, is_jsonata: bool, inside: s
 
 
 def value_of(body: Mapping[str, Json], name: str, is_jsonata: bool) -> Field | None:
-    """A plain field that may be computed: by JSONata in itself, in JSONPath by its twin whose name ends in Path."""
+    """A plain field that may be computed: in JSONata by itself, in JSONPath by its twin whose name ends in Path."""
     if name in body:
         return jsonata_of(name, body[name]) if is_jsonata else Constant(name, body[name])
     twin = f"{name}Path"
@@ -107,5 +117,5 @@ def value_of(body: Mapping[str, Json], name: str, is_jsonata: bool) -> Field | N
 
 
 def jsonata_of(name: str, value: Json) -> Jsonata:
-    """A field of a JSONata state: whatever strings in it are expressions."""
+    """A field of a JSONata state: any of its strings may be an expression."""
     return Jsonata(name, compile_jsonata(value))

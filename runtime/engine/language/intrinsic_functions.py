@@ -1,9 +1,9 @@
 """The 18 intrinsic functions, as a closed table of name -> function.
 
 Sources: AWS's developer guide, "Intrinsic functions for JSONPath states"; the Amazon States Language specification,
-appendix "Intrinsic Functions". Where both are silent, or AWS does otherwise, what it was seen to do, marked "seen": in
-the recordings of LocalStack's tests (`tests/aws/services/stepfunctions/v2/intrinsic_functions`) and in those of
-gabrielmoreira/tiny-asl-machine (`tests/conformance/cases`). AWS runs Java, and much of this is Java's way.
+appendix "Intrinsic Functions". Where both are silent, or AWS differs from them, AWS's recorded behaviour counts, marked
+"seen": the recordings of LocalStack's tests (`tests/aws/services/stepfunctions/v2/intrinsic_functions`) and those of
+gabrielmoreira/tiny-asl-machine (`tests/conformance/cases`). AWS runs Java, so much here is Java's behaviour.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from stepwell.runtime.engine.values.dice import Dice
 Json = Any
 
 MOST_CHARACTERS = 10_000
-"""How long a text may be that is hashed, encoded or decoded."""
+"""The longest text that is hashed, encoded or decoded."""
 
 MOST_ELEMENTS = 1000
 """How many elements States.ArrayRange may make."""
 
 LARGEST = 256 << 10
-"""How large a value may be that is written as text, and how long a text that is made: a payload's own limit."""
+"""The largest value that is written as text, and the longest text that is made: a payload's own limit."""
 
 _PLACE = re.compile(r"\\(['\\{}])|(\{\})|([{}])")
-"""In States.Format's template: an escape, a place, or a brace that has no other one."""
+"""In States.Format's template: an escape, a place for a value, or an unmatched brace."""
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
 _URL_SAFE = str.maketrans("-_", "+/")
 
@@ -43,14 +43,14 @@ _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha38
 
 
 class IntrinsicFault(ValueError):
-    """A function was called with what it cannot take. Where AWS says more than that, the message does."""
+    """A function cannot use its arguments. The message is empty unless AWS's own says more."""
 
 
 @dataclass(frozen=True)
 class Intrinsic:
-    """A function, and how many arguments it takes; ``most`` is None for any number.
+    """A function and its numbers of arguments; ``most`` is None for any number.
 
-    One that ``draws`` is given a Dice before them.
+    A function that ``draws`` takes Dice before its arguments.
     """
 
     apply: Callable[..., Json]
@@ -84,7 +84,7 @@ def _spelled_out(values: tuple[Json, ...], left: int) -> list[str]:
 
 
 def _shown(value: Json) -> str:
-    """A value as AWS formats it, which is Java's way: ``{name=[a, null]}`` (seen)."""
+    """A value as AWS formats it, like Java: ``{name=[a, null]}`` (seen)."""
     return "".join(_pieces(_small(value)))
 
 
@@ -108,7 +108,7 @@ def _pieces(value: Json) -> Iterator[str]:
 
 
 def _string_to_json(value: Json) -> Json:
-    """The value a text stands for; null for an empty one (seen)."""
+    """The value of a JSON text; null for an empty text (seen)."""
     text = _text(value)
     try:
         return jsontext.read(text) if text.strip() else None
@@ -132,7 +132,7 @@ def _array_partition(array: Json, size: Json) -> list[Json]:
 
 
 def _array_contains(array: Json, value: Json) -> bool:
-    """Whether an element is spelled like the value: ``"1"`` is like 1, and the members' order counts (seen)."""
+    """True if an element has the same text as the value: ``"1"`` equals 1, and the order of members counts (seen)."""
     sought = _shown(value)
     return any(_shown(one) == sought for one in _small(_list(array)))
 
@@ -145,7 +145,7 @@ def _array_range(first: Json, last: Json, step: Json) -> list[Json]:
 
 
 def _array_get_item(array: Json, index: Json) -> Json:
-    """The element; of an array without any it is null (seen)."""
+    """The element; null for an empty array (seen)."""
     elements, at = _list(array), _cut(index)
     if elements and not 0 <= at < len(elements):
         raise IntrinsicFault
@@ -169,7 +169,7 @@ def _base64_encode(value: Json) -> str:
 
 
 def _base64_decode(value: Json) -> str:
-    """The text behind a Base64 text up to its padding; what is no Base64 is skipped, be it the last character (seen).
+    """The decoded text, up to the padding. Other characters are skipped, even the last one (seen).
 
     Bytes that are no UTF-8 become U+FFFD.
     """
@@ -182,21 +182,21 @@ def _base64_decode(value: Json) -> str:
 
 
 def _hash(value: Json, algorithm: Json) -> str:
-    """The digest of a text, and of any other value as States.Format would show it (seen)."""
+    """The digest of a text. Any other value is hashed in the form of States.Format (seen)."""
     if not isinstance(algorithm, str) or algorithm not in _HASHES:
         raise IntrinsicFault
     return hashlib.new(_HASHES[algorithm], _encoded(_shown(value)), usedforsecurity=False).hexdigest()
 
 
 def _json_merge(first: Json, second: Json, deep: Json) -> Json:
-    """The members of both; a third argument that is not true means a shallow merge (seen), the only one there is."""
+    """The members of both. The third argument must not be true: there is no deep merge (seen)."""
     if not isinstance(first, dict) or not isinstance(second, dict) or deep is True:
         raise IntrinsicFault
     return {**first, **second}
 
 
 def _math_random(dice: Dice, first: Json, last: Json, *seed: Json) -> int:
-    """A number from the first up to, and not including, the last; with a seed always Java's (seen)."""
+    """A random number from ``first`` up to, not including, ``last``. With a seed it is Java's (seen)."""
     start, end = _cut(first), _cut(last)
     if start >= end:
         raise IntrinsicFault
@@ -204,12 +204,12 @@ def _math_random(dice: Dice, first: Json, last: Json, *seed: Json) -> int:
 
 
 def _math_add(first: Json, second: Json) -> int:
-    """The sum; each number is rounded before (seen)."""
+    """The sum of the rounded numbers (seen)."""
     return _fitting(_rounded(first) + _rounded(second))
 
 
 def _string_split(value: Json, splitter: Json) -> list[Json]:
-    """What stands between any of the splitter's characters; nothing empty among it (seen)."""
+    """The parts between any of the splitter's characters, without empty ones (seen)."""
     text, characters = _text(value), _text(splitter)
     parts = re.split("[" + re.escape(characters) + "]", text) if characters else [text]
     return [part for part in parts if part]
@@ -238,12 +238,12 @@ def _number(value: Json) -> int | float:
 
 
 def _cut(value: Json, span: range = _INT) -> int:
-    """A number without its fraction (seen, though the guide speaks of rounding)."""
+    """A number without its fraction (seen, though the guide says it is rounded)."""
     return _fitting(math.trunc(_number(value)), span)
 
 
 def _rounded(value: Json) -> int:
-    """A number rounded to the nearest whole one, and up when it lies between two: Java's way (seen)."""
+    """A number rounded to the nearest integer, halves up, as in Java (seen)."""
     number = _number(value)
     floor = math.floor(number)
     return _fitting(floor if number - floor < 0.5 else floor + 1)
@@ -262,7 +262,10 @@ def _encoded(text: str) -> bytes:
 
 
 def _small(value: Json) -> Json:
-    """The value, if it can be written as text: paths may select the same large part very often."""
+    """The value, if its text is short enough.
+
+    Paths may select the same large part many times. Raises IntrinsicFault.
+    """
     left, waiting = LARGEST, [value]
     while waiting and left >= 0:
         one = waiting.pop()
@@ -280,7 +283,7 @@ def _small(value: Json) -> Json:
 
 
 def _key(value: Json) -> str:
-    """The same text for equal values, whatever the order of their members; 1, 1.0 and true differ, as in Java."""
+    """A text that equal values share, in any order of members. 1, 1.0 and true differ, as in Java."""
     return json.dumps(value, sort_keys=True)
 
 

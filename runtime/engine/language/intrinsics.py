@@ -1,6 +1,6 @@
 """Calls of intrinsic functions, as payload templates hold them: ``States.Format('{}/{}', $$.Execution.Id, 'a')``.
 
-What the functions give is in ``intrinsic_functions``. Sources: the Amazon States Language specification, appendix
+The functions themselves are in ``intrinsic_functions``. Sources: the Amazon States Language specification, appendix
 "Intrinsic Functions"; AWS's developer guide, "Intrinsic functions for JSONPath states".
 """
 
@@ -21,7 +21,7 @@ __all__ = ["FUNCTIONS", "Call", "IntrinsicFault", "IntrinsicSyntax", "Literal", 
 Json = Any
 
 MOST_CALLS = 10
-"""How many calls one expression may hold, the nested ones among them: AWS's own limit."""
+"""How many calls one expression may have, nested ones included: AWS's own limit."""
 
 _KNOWN = "States." + ", ".join(name.removeprefix("States.") for name in sorted(FUNCTIONS))
 _SPACE = re.compile(r"\s*+")
@@ -44,7 +44,7 @@ class Call:
     name: str
     arguments: tuple[Any, ...]
     text: str = field(default="", compare=False, repr=False)
-    """How the whole expression is written."""
+    """The text of the whole expression."""
 
     def value(
         self,
@@ -53,7 +53,7 @@ class Call:
         variables: Mapping[str, Json] | None = None,
         dice: Dice | None = None,
     ) -> Json:
-        """What the call gives. Raises IntrinsicFault in AWS's words, PathMissing."""
+        """The value of the call. Raises IntrinsicFault, in AWS's words, and PathMissing."""
         function = FUNCTIONS[self.name]
         values = [_evaluate(one, document, context, variables, dice) for one in self.arguments]
         try:
@@ -68,7 +68,7 @@ class Literal:
 
 
 def parse_call(text: str) -> Call:
-    """The call that a text spells. Raises IntrinsicSyntax."""
+    """The call of a text. Raises IntrinsicSyntax."""
     reader = _Reader(text)
     call = reader.call()
     if reader.at < len(text):
@@ -77,7 +77,7 @@ def parse_call(text: str) -> Call:
 
 
 class _Reader:
-    """Reads a text once, from left to right; ``at`` is how far it has come."""
+    """Reads a text once, from left to right. ``at`` is the index of the next character."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -87,20 +87,21 @@ class _Reader:
 
     @property
     def rest(self) -> str:
-        """The beginning of what is still to be read, for messages."""
+        """The next 40 characters, for messages."""
         return self.text[self.at : self.at + 40]
 
     def fault(self, message: str) -> IntrinsicSyntax:
         return IntrinsicSyntax(f"{self.text[:80]!r}: {message}")
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """What stands next, when it is this, and the white space behind it."""
+        """Read the next token and the white space behind it; None when the token is another one."""
         match = pattern.match(self.text, self.at)
         if match is not None:
             self._move(match.end())
         return match
 
     def takes(self, character: str) -> bool:
+        """Read the next character and the white space behind it. False when it is another one."""
         found = self.text.startswith(character, self.at)
         if found:
             self._move(self.at + 1)

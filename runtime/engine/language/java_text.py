@@ -1,7 +1,7 @@
-"""What Java makes of values, where AWS lets it be seen: the order of its sets, and the numbers of its java.util.Random.
+"""Java's behaviour where AWS shows it: the order of sets, the text of numbers, the draws of java.util.Random.
 
 Sources: the documentation of java.lang and java.util, which fixes ``hashCode`` of texts, numbers, lists and maps and
-the algorithms of Random; that a HashSet goes through its buckets in order is how the JDK has made it since Java 8.
+the algorithms of Random. A HashSet is iterated bucket by bucket in the JDK since Java 8.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HALF = 1 << 31
 
 
 def set_order(elements: Sequence[Json], added: int) -> list[Json]:
-    """Different elements in the order in which a HashSet gives them that was made of so many."""
+    """Distinct elements in the order of a HashSet that was made from ``added`` elements."""
     buckets = 16
     while buckets < added / 0.75 + 1:
         buckets *= 2
@@ -39,7 +39,7 @@ def hash_code(value: Json) -> int:
 
 
 def text_of(value: float) -> str:
-    """``String.valueOf`` of a number: a double is written with a power of ten below 0.001 and from ten million on."""
+    """``String.valueOf`` of a number. A double below 0.001, or from ten million on, has an exponent."""
     text = repr(value)
     if isinstance(value, int) or 1e-3 <= abs(value) < 1e7 or value == 0:
         return text
@@ -49,7 +49,7 @@ def text_of(value: float) -> str:
 
 
 def next_int(seed: int, start: int, end: int) -> int:
-    """``start + new Random(seed).nextInt(end - start)``; when they lie further apart, the first draw between them."""
+    """``start + new Random(seed).nextInt(end - start)``. For a span of 2^31 or more, the first draw between the two."""
     drawn, span = _draws(seed), end - start
     if span >= _HALF:
         return next(one for one in (_signed(bits) for bits in drawn) if start <= one < end)
@@ -59,13 +59,13 @@ def next_int(seed: int, start: int, end: int) -> int:
 
 
 def fraction(seed: int) -> float:
-    """What ``new Random(seed).nextDouble()`` gives, bit for bit: AWS's ``$random(42)`` is 0.7275636800328681."""
+    """``new Random(seed).nextDouble()``, bit for bit: AWS's ``$random(42)`` is 0.7275636800328681."""
     drawn = _draws(seed)
     return ((next(drawn) >> 6 << 27) + (next(drawn) >> 5)) / (1 << 53)
 
 
 def _draws(seed: int) -> Iterator[int]:
-    """The numbers of 32 bits that a Random of this seed draws."""
+    """The draws of a Random with this seed: numbers of 32 bits."""
     state = (seed ^ _MULTIPLIER) & _MASK
     while True:
         state = (state * _MULTIPLIER + _INCREMENT) & _MASK
@@ -77,7 +77,7 @@ def _signed(bits: int) -> int:
 
 
 def _spread(code: int) -> int:
-    """How HashMap mixes a hash code before it looks for the bucket."""
+    """A hash code as HashMap mixes it before it selects the bucket."""
     return code ^ code >> 16
 
 
@@ -88,7 +88,7 @@ def _folded(code: int, codes: Iterator[int]) -> int:
 
 
 def _of_number(value: float) -> int:
-    """Integer, Long and Double."""
+    """``hashCode()`` of an Integer, a Long or a Double."""
     if isinstance(value, int) and -_HALF <= value < _HALF:
         return value % (1 << 32)
     bits = value % (1 << 64) if isinstance(value, int) else int.from_bytes(struct.pack(">d", value), "big")

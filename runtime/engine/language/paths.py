@@ -2,7 +2,7 @@
 
 ``$`` is the state's own data, ``$$`` the context object, ``$name`` a variable. A reference path names exactly one place
 of the state's own data, so it can be written to. A definite path names at most one place: it gives the value there,
-which may be null, or PathMissing. Any other gives the list of what it selects, be that one value or none.
+which may be null, or raises PathMissing. Any other path gives a list of the selected values, even of one or none.
 
 Sources: the Amazon States Language specification, "Paths" and "Reference Paths"; AWS's developer guide, "Using JSONPath
 paths" and "Passing data between states with variables".
@@ -29,9 +29,9 @@ _MISSING = object()
 
 
 class PathMissing(LookupError):
-    """There is nothing at the path, whose text is ``path``.
+    """There is no value at the path, whose text is ``path``.
 
-    ``reached`` is how many of its steps an object lacks the last of, when more would have followed.
+    ``reached`` is the number of the first step, from 1, that an object lacks; None when that is the last step.
     """
 
     def __init__(self, message: str, path: str, reached: int | None = None) -> None:
@@ -42,9 +42,10 @@ class PathMissing(LookupError):
 
 @dataclass(frozen=True)
 class Path:
-    """A compiled path: where it begins, its definite steps, and what follows from the first that is not one of those.
+    """A compiled path: its beginning, its definite steps, and the segments from the first indefinite one on.
 
-    ``of_context`` when it began with ``$$``; ``variable`` names the variable that it began with.
+    ``of_context`` is true for a path that begins with ``$$``; ``variable`` is the name of one that begins with
+    ``$name``.
     """
 
     text: str
@@ -55,17 +56,17 @@ class Path:
 
     @property
     def is_definite(self) -> bool:
-        """Whether it names at most one place, and so gives a value and not a list."""
+        """True if the path names at most one place: it gives a value and no list."""
         return not self.segments or (len(self.segments) == 1 and isinstance(self.segments[0], Picked))
 
     @property
     def is_of_input(self) -> bool:
-        """Whether it begins with the state's own data."""
+        """True if the path begins at the state's own data."""
         return not self.of_context and self.variable is None
 
     @property
     def is_reference(self) -> bool:
-        """Whether it can be written to."""
+        """True if the path can be written to."""
         return self.is_of_input and not self.segments and all(isinstance(step, str) or step >= 0 for step in self.steps)
 
     def get(
@@ -74,7 +75,7 @@ class Path:
         context: Mapping[str, Json] | None = None,
         variables: Mapping[str, Json] | None = None,
     ) -> Json:
-        """The value at this place, or the list of those that are selected. Raises PathMissing."""
+        """The value at the path, or the list of selected values. Raises PathMissing."""
         value = document
         if self.of_context:
             value = context
@@ -91,7 +92,7 @@ class Path:
         return self._selected(value, root) if self.segments else value
 
     def put(self, document: Json, value: Json) -> Json:
-        """A new document with ``value`` at this place; objects missing on the way are made. Raises PathMissing."""
+        """A new document with ``value`` at the path. Missing objects on the way are created. Raises PathMissing."""
         if not self.is_reference:
             raise self._not_placed()
         return self._placed(document, self.steps, value)
@@ -111,13 +112,13 @@ class Path:
         return found[0] if found else self._nothing()
 
     def _nothing(self, root: Json = None) -> list[Json]:
-        """A path that may select many selects none; only a definite one is missing."""
+        """The result where nothing is found: an empty list. A definite path raises PathMissing."""
         if self.is_definite:
             raise PathMissing(f"The path '{self.text}' is not in the input", self.text, self._reached(root))
         return []
 
     def _reached(self, value: Json) -> int | None:
-        """Which step, counted from 1, an object lacks, unless it is the last."""
+        """The number of the first step, from 1, that an object lacks; None when that is the last step."""
         for number, step in enumerate(self.steps[:-1], 1):
             if isinstance(step, str) and isinstance(value, dict) and step not in value:
                 return number
@@ -143,7 +144,7 @@ class Path:
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Path:
-    """The path that a text spells; space behind it is nothing, as on AWS. Raises PathSyntax."""
+    """The path of a text. Spaces behind it are ignored, as on AWS. Raises PathSyntax."""
     path, end = scan(text)
     if text[end:].strip():
         raise PathSyntax(f"{text[:80]!r} is not a path: what is {text[end : end + 40]!r}?{_advice(text, end)}")
@@ -152,7 +153,7 @@ def parse(text: str) -> Path:
 
 @lru_cache(maxsize=4096)
 def parse_reference(text: str) -> Path:
-    """The path that a text spells, if it can be written to. Raises PathSyntax."""
+    """The reference path of a text. Raises PathSyntax."""
     path = parse(text)
     if not path.is_reference:
         raise PathSyntax(f"{text[:80]!r} is not a reference path: it must name one place of the state's own data")
@@ -160,7 +161,7 @@ def parse_reference(text: str) -> Path:
 
 
 def scan(text: str, start: int = 0) -> tuple[Path, int]:
-    """The longest path that a text holds at ``start``, and where it ends. Raises PathSyntax."""
+    """The longest path at ``start`` of a text, and the index of its end. Raises PathSyntax."""
     root = _ROOT.match(text, start)
     if root is None:
         raise PathSyntax(f"{text[start : start + 80]!r} does not begin with $")
@@ -177,7 +178,7 @@ def scan(text: str, start: int = 0) -> tuple[Path, int]:
 
 
 def spell(*steps: str) -> str:
-    """The path text of nested member names, whatever characters they hold."""
+    """The text of a path to a nested member. The names may contain any characters."""
     return "$" + "".join("['" + step.replace("\\", "\\\\").replace("'", "\\'") + "']" for step in steps)
 
 

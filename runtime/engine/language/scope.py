@@ -1,4 +1,4 @@
-"""What the expressions of one state see: ``$``, ``$$``, the variables, the time and the dice of the event."""
+"""The scope of a state's expressions: ``$``, ``$$``, the variables, and the event's time and dice."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ Json = Any
 
 @dataclass(frozen=True)
 class Scope:
-    """``document`` is JSONPath's ``$``; ``states`` is JSONata's ``$states``, without its context.
+    """``document`` is JSONPath's ``$``; ``states`` is JSONata's ``$states``, without its context. ``at`` is in
+    milliseconds.
 
-    ``make_context`` makes the context object, for those few that look at it.
+    ``make_context`` makes the context object. Few expressions use it, so it is made on first use.
     """
 
     document: Json
@@ -34,14 +35,14 @@ class Scope:
         return self.make_context()
 
     def at_path(self, path: Path) -> Json:
-        """The value at a path, or the list of those that it selects. Raises PathMissing."""
+        """The value at a path, or the list of selected values. Raises PathMissing."""
         return path.get(self.document, self.context if path.of_context else None, self.variables)
 
     @cached_property
     def bindings(self) -> expressions.Scope:
-        """The same for expressions in JSONata."""
+        """The scope for expressions in JSONata."""
         return expressions.Scope({**self.states, "context": self.context}, self.variables)
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
-        """The same with more in the context object."""
+        """The scope with more members in the context object."""
         return replace(self, make_context=lambda: {**self.context, **members})

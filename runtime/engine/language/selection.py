@@ -1,11 +1,13 @@
-"""What JSONPath can say and a reference path cannot: ``[*]``, ``..``, slices, unions and filters.
+"""The parts of JSONPath that reference paths lack: ``[*]``, ``..``, slices, unions and filters.
 
-A path is read token by token: a step, which a reference path may hold too, or a segment. The grammar inside brackets is
-python-jsonpath's, in its strict form (RFC 9535). What a segment selects is worked out here, since AWS runs Jayway
-JsonPath, which differs from the RFC: a filter on an object tests the object itself, names in a union make one object.
-Of that grammar AWS refuses functions, operators that are words and regular expressions, and it compares members only,
-never ``@`` itself. Source: AWS's developer guide, "Using JSONPath paths". What it says there of other values in filters
-is of reference paths: published machines that run on AWS filter by members of ``$``, such as aws-samples'
+A path is read token by token. A token is a step, which a reference path may have too, or a segment. python-jsonpath
+parses the text inside brackets, in its strict form (RFC 9535). The selection itself is made here, because AWS runs
+Jayway JsonPath, which differs from the RFC: a filter on an object tests the object itself, and a union of names gives
+one object.
+
+AWS refuses some of that grammar: functions, operators that are words, and regular expressions. Filters compare members
+only, never ``@`` itself. Source: AWS's developer guide, "Using JSONPath paths". The guide's limits on other values in
+filters apply to reference paths: published machines that run on AWS filter by members of ``$``, such as aws-samples'
 early-stopping-sf-bedrock and the notifications of gammarers' CDK constructs.
 """
 
@@ -50,7 +52,7 @@ Test = Callable[[Json, "Reading"], bool]
 Operand = Callable[[Json, "Reading"], Json]
 
 MOST_LOOKED_AT = 500_000
-"""How many values one path may look at: ``$..*..*..*`` grows with a power of the document."""
+"""How many values one path may look at. The work of ``$..*..*..*`` grows with a power of the document's size."""
 
 _STEP = re.compile(
     r"""\.((?:[^\s.\[\]'"$@(),:?*\\]|\\.)++)"""
@@ -64,17 +66,18 @@ _NOTHING = object()
 
 
 class TooMuch(Exception):
-    """A path looks at more values than one path may."""
+    """A path would look at more than MOST_LOOKED_AT values."""
 
 
 class Reading:
-    """One reading of a document by a path: what ``$`` is inside a filter, and how many more values may be looked at."""
+    """One evaluation of a path. ``root`` is ``$`` inside filters; ``left`` is how many more values it may look at."""
 
     def __init__(self, root: Json, left: int = MOST_LOOKED_AT) -> None:
         self.root = root
         self.left = left
 
     def spend(self, count: int = 1) -> None:
+        """Count values that were looked at. Raises TooMuch."""
         self.left -= count
         if self.left < 0:
             raise TooMuch
@@ -84,12 +87,12 @@ class Segment:
     """A part of a path that may select any number of values."""
 
     def of(self, value: Json, reading: Reading) -> Iterator[Json]:
-        """What it selects from one value, in the document's order. Raises TooMuch."""
+        """The selection from one value, in the document's order. Raises TooMuch."""
         raise NotImplementedError
 
 
 def select(value: Json, segments: Sequence[Segment], reading: Reading) -> list[Json]:
-    """What the segments, one after the other, select from a value. Raises TooMuch."""
+    """The selection from a value by all segments, one after the other. Raises TooMuch."""
     found = [value]
     for segment in segments:
         found = [one for each in found for one in segment.of(each, reading)]
@@ -98,6 +101,8 @@ def select(value: Json, segments: Sequence[Segment], reading: Reading) -> list[J
 
 @dataclass(frozen=True)
 class Child(Segment):
+    """One member or item: a step that stands behind a segment."""
+
     step: str | int
 
     def of(self, value: Json, reading: Reading) -> Iterator[Json]:
@@ -111,6 +116,8 @@ class Child(Segment):
 
 @dataclass(frozen=True)
 class Every(Segment):
+    """All members or items: ``[*]``."""
+
     def of(self, value: Json, reading: Reading) -> Iterator[Json]:
         children = _children(value)
         reading.spend(len(children))
@@ -119,6 +126,8 @@ class Every(Segment):
 
 @dataclass(frozen=True)
 class Slice(Segment):
+    """Some items of a list: ``[from:to]``."""
+
     start: int | None
     stop: int | None
 
@@ -132,7 +141,7 @@ class Slice(Segment):
         return self.start is None or self.stop is None
 
     def _between(self, value: list[Json], reading: Reading) -> Iterator[Json]:
-        """Jayway counts from the first end up to the other: ``[1:-1]`` is nothing, ``[-2:0]`` are the last two."""
+        """Jayway counts from one end up to the other: ``[1:-1]`` selects nothing, ``[-2:0]`` the last two."""
         assert self.start is not None and self.stop is not None
         for at in range(max(self.start, -len(value)), min(self.stop, len(value))):
             yield value[at]
@@ -140,7 +149,7 @@ class Slice(Segment):
 
 @dataclass(frozen=True)
 class Union(Segment):
-    """Several children, each on its own: ``[0,2]``, and ``['a','b']`` where more of the path follows."""
+    """Several children, each by itself: ``[0,2]``, or ``['a','b']`` when more of the path follows."""
 
     steps: tuple[str, ...] | tuple[int, ...]
 
@@ -149,14 +158,14 @@ class Union(Segment):
             yield from Child(step).of(value, reading)
 
     def at_the_end(self) -> Segment:
-        """What it is where nothing of the path follows."""
+        """The segment that stands for this one at the end of a path."""
         names = tuple(step for step in self.steps if isinstance(step, str))
         return Picked(names) if names else self
 
 
 @dataclass(frozen=True)
 class Picked(Segment):
-    """The object of several members, those that are there: ``['a','b']`` at the end of a path."""
+    """One object of several members, without the missing ones: ``['a','b']`` at the end of a path."""
 
     names: tuple[str, ...]
 
@@ -168,7 +177,10 @@ class Picked(Segment):
 
 @dataclass(frozen=True)
 class Where(Segment):
-    """The elements of a list that pass a test; an object, if it passes itself. Paths tell tests apart by their text."""
+    """The elements of a list that pass a test; an object if it passes itself.
+
+    Two tests do not compare: the text of the path tells paths apart.
+    """
 
     test: Test = field(compare=False, repr=False)
 
@@ -181,9 +193,9 @@ class Where(Segment):
 
 @dataclass(frozen=True)
 class Descent(Segment):
-    """What a segment selects from a value and from all that lies below it, the upper first.
+    """The selection from a value and from everything below it, the upper values first: ``..``.
 
-    A filter tests each object that lies there, and no element of a list a second time.
+    A filter tests each object once. It skips lists, since it would test their elements a second time.
     """
 
     segment: Segment
@@ -199,7 +211,10 @@ class Descent(Segment):
 
 
 def token(text: str, at: int) -> tuple[str | int | Segment, int] | None:
-    """The step or the segment that stands at a place of a text, and where it ends; else None. Raises PathSyntax."""
+    """The step or the segment at this index of a text, and the index behind it; None when there is none.
+
+    Raises PathSyntax.
+    """
     if match := _STEP.match(text, at):
         return _step(match), match.end()
     if match := _EVERY.match(text, at):
@@ -288,7 +303,7 @@ def _union(selectors: Sequence[JSONPathSelector]) -> Segment:
 
 
 def _test(expression: BaseExpression) -> Test:
-    """Whether an element passes a filter."""
+    """The test that a filter's expression stands for. Raises PathSyntax."""
     match expression:
         case FilterExpression():
             return _test(expression.expression)
@@ -331,7 +346,10 @@ def _operand(expression: BaseExpression) -> Operand:
 
 
 def _query(query: FilterQuery) -> Callable[[Json, Reading], list[Json]]:
-    """What a query inside a filter selects: from the element that is tested, or from the whole document."""
+    """The selection by a query inside a filter, from the tested element or from the whole document.
+
+    Raises PathSyntax.
+    """
     if query.path.empty():
         raise PathSyntax("a filter tests a member, such as @.a, and never @ or $ itself")
     segments = tuple(_segment(segment) for segment in query.path.segments)
@@ -351,14 +369,14 @@ def _is_number(value: Json) -> bool:
 
 
 def _same(left: Json, right: Json) -> bool:
-    """What is not there is like nothing else, not even like what is not there either."""
+    """True for equal values of one type. A missing value equals nothing, not even another missing one."""
     alike = type(left) is type(right) or (_is_number(left) and _is_number(right))
     return left is not _NOTHING and alike and bool(left == right)
 
 
 def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:
     def compared(left: Json, right: Json) -> bool:
-        """Two numbers or two strings compare, and nothing else does."""
+        """True if the relation holds. Only two numbers or two strings compare."""
         alike = (_is_number(left) and _is_number(right)) or (isinstance(left, str) and isinstance(right, str))
         return alike and holds(left, right)
 

@@ -1,4 +1,4 @@
-"""Payload templates: JSON in which a member ``"name.$"`` takes its value from a path or an intrinsic function.
+"""Payload templates: JSON in which a member ``"name.$"`` gets its value from a path or an intrinsic function.
 
 Source: the Amazon States Language specification, section "Payload Template".
 """
@@ -14,7 +14,7 @@ from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.intrinsics import Call, IntrinsicFault, parse_call
 from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
-from stepwell.runtime.engine.values.json_places import Step, Way
+from stepwell.runtime.engine.values.locations import Step, Steps
 
 Json = Any
 
@@ -26,7 +26,7 @@ class Template:
     node: Any
 
     def reads_input(self) -> bool:
-        """Whether a member takes its value from a path into the state's own data."""
+        """True if a member gets its value from a path into the state's own data."""
         waiting = [self.node]
         while waiting:
             one = waiting.pop()
@@ -43,6 +43,8 @@ class Template:
 
 @dataclass(frozen=True)
 class _Members:
+    """An object with live members: ``filled`` are those, ``literal`` the others, ``order`` all names in order."""
+
     literal: dict[str, Json]
     filled: tuple[tuple[str, Any], ...]
     order: tuple[str, ...]
@@ -58,8 +60,8 @@ def compile(template: Json) -> Template:
     return Template(_compile(template))
 
 
-def faults(template: Json, way: Way = ()) -> Iterator[tuple[Way, str]]:
-    """All that keeps a template from being compiled, each with the way to it; nothing when it can be."""
+def faults(template: Json, way: Steps = ()) -> Iterator[tuple[Steps, str]]:
+    """The faults of a template, each with the steps to it. A template without faults can be compiled."""
     if isinstance(template, dict):
         try:
             _refuse_doubled([name.removesuffix(".$") for name in template])
@@ -80,7 +82,7 @@ def _steps(node: Json) -> Iterable[tuple[Step, Json]]:
 
 
 def expression(text: Json) -> Path | Call:
-    """What stands behind a ``.$`` member: a path or a call."""
+    """The compiled value of a ``.$`` member: a path or a call. Raises ValueError."""
     if not isinstance(text, str):
         raise ValueError("the value of a member that ends in '.$' must be a path or an intrinsic function")
     return parse(text) if text.startswith("$") else parse_call(text)
@@ -116,11 +118,11 @@ def _is_live(node: Any) -> bool:
 
 
 class NoValue(PathMissing):
-    """A path in a template leads nowhere; the message is AWS's."""
+    """There is nothing at a path in a template; the message is AWS's."""
 
 
 def evaluate(node: Path | Call, scope: Scope) -> Json:
-    """The value of a path or a call. Raises PathMissing; NoValue of a call's argument; IntrinsicFault."""
+    """The value of a path or a call. Raises PathMissing, NoValue for the path of an argument, IntrinsicFault."""
     if isinstance(node, Path):
         return scope.at_path(node)
     try:

@@ -48,9 +48,10 @@ def function(name: str, qualifier: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a state machine's context object says of the place where it runs: the same for all executions of a version.
+    """The account in which a state machine runs, as its context object shows it: the same for all executions of a
+    version.
 
-    Whoever loads the machine knows it. ``role`` is the ARN of the state machine's role.
+    Whoever loads the machine gives it. ``role`` is the ARN of the state machine's role.
     """
 
     region: str = ""

@@ -1,16 +1,16 @@
-"""A frame's *entry*: the history id at which it entered its state, and the number of its last redrive.
+"""A frame's *entry*: the history id at which it entered its state, and the number of its last redrive, in one number.
 
-Both stand in one number, so that an event which names an entry fits one visit of the state and no other.
+So an event that names an entry matches one visit of the state, and no visit before or after a redrive.
 """
 
 from __future__ import annotations
 
 ENTRY_BITS = 15
-"""A history has fewer lines than these bits can count."""
+"""The lower bits hold the history id: a history has fewer lines than they can count."""
 
 
 def redriven(entry: int, number: int) -> int:
-    """The entry of a frame whose state does its work once more, by a redrive that numbers it so."""
+    """The entry after a redrive with this number for the frame."""
     return number << ENTRY_BITS | entered(entry)
 
 
@@ -20,5 +20,5 @@ def entered(entry: int) -> int:
 
 
 def redrive_of(entry: int) -> int:
-    """The number that the last redrive gave a frame; 0 where there was none."""
+    """The number of the frame's last redrive; 0 when there was none."""
     return entry >> ENTRY_BITS

@@ -1,7 +1,7 @@
 """The one strict JSON reader and the one writer.
 
-Strict means: UTF-8, no duplicate keys, no NaN or Infinity, numbers that a double or a 64-bit integer can hold,
-no NUL and no lone surrogate in any string, and no deeper than the limit (counted before anything is parsed).
+Strict means: UTF-8, no duplicate keys, no NaN or Infinity, numbers that fit a double or a 64-bit integer, no NUL and no
+lone surrogate in any string, and no deeper than the limit. The depth is counted before the text is parsed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 Json = Any
 
 DEPTH = 64
-# The closing quote is optional: a string without an end is taken whole, else each of its quotes would be tried in turn.
+# The closing quote is optional. Without that, a string that never ends would take quadratic time: the search would
+# begin again at each of its quotes.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NUL = "\x00"
 _UNFIT = re.compile(f"[{_NUL}\ud800-\udfff]")
@@ -24,11 +25,11 @@ _LONG = 4096
 
 
 class NotJson(ValueError):
-    """The text is not JSON as Stepwell reads it; the message says why and, where known, at which character."""
+    """The text is not strict JSON. The message says why and, where known, at which line and column."""
 
 
 def read(text: bytes | str, depth: int = DEPTH) -> Json:
-    """The value that a JSON text stands for. Raises NotJson."""
+    """The value of a JSON text. Raises NotJson."""
     if isinstance(text, bytes):
         text = _decode(text)
     if text.startswith("\ufeff"):
@@ -48,9 +49,9 @@ def read(text: bytes | str, depth: int = DEPTH) -> Json:
 
 
 def stored(text: str) -> Json:
-    """The value of a text that was written here; of a long one that is asked for again, the same. Not to be changed.
+    """The value of a text that :func:`write` has written, without checks. The caller must not change the value.
 
-    So the list that an inline Map goes through is not read anew for each of its items.
+    The values of the last long texts are cached: so an inline Map does not read its list again for each item.
     """
     return _remembered(text) if len(text) > _LONG else json.loads(text)
 
@@ -61,9 +62,9 @@ def _remembered(text: str) -> Json:
 
 
 def write(value: Json) -> str:
-    """The compact JSON text of a value. Raises NotJson for what is no JSON value, and for strings that read() refuses.
+    """The compact JSON text of a value. Raises NotJson for a value that is no JSON, or has strings that read() refuses.
 
-    Any depth is written, and any integer: a value may be wrapped once more after it was read.
+    Depth and integers are not bounded: a value may have been wrapped in other values since it was read.
     """
     try:
         text = _ENCODER.encode(value)
@@ -75,9 +76,9 @@ def write(value: Json) -> str:
 
 
 def is_longer_than(value: Json, most: int) -> bool:
-    """Whether the text of a value has more than ``most`` characters, found out without writing it.
+    """True if the JSON text of a value has surely more than ``most`` characters. The text is not written.
 
-    False when it may have: only the strings are counted, and a character for each of the other values.
+    False may be wrong: only strings are counted in full, every other value as one character.
     """
     left, waiting = most, [value]
     while waiting and left >= 0:
@@ -106,7 +107,7 @@ def _decode(raw: bytes) -> str:
 
 
 def check_depth(text: str, limit: int) -> None:
-    """Raises NotJson for a JSON text that is nested deeper than ``limit``."""
+    """Refuse a JSON text that is nested deeper than ``limit`` levels. Raises NotJson."""
     if text.count("[") + text.count("{") <= limit:
         return
     deep = 0

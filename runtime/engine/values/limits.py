@@ -1,4 +1,4 @@
-"""The bounds that the core itself keeps."""
+"""The limits that the core itself enforces."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EngineLimits:
-    """``payload`` in bytes of JSON text and ``depth``, for each state's input and output; ``history`` in events.
+    """The limits of one execution; all sizes are bytes of JSON text.
 
-    ``variables`` in bytes, for all that one frame and those above it hold.
-    ``move`` is how many bytes one transition may write: states that follow each other at once, branches that all begin.
+    ``payload`` and ``depth`` (levels of nesting) bound each input and output of a state, ``history`` the number of
+    lines, ``variables`` the variables of a frame together with its ancestors', ``move`` what one transition writes.
     """
 
     payload: int = 256 << 10

@@ -1,4 +1,4 @@
-"""Which names a workflow, a step, an execution or a function may have.
+"""The names that a workflow, a step, an execution or a function may have.
 
 Source: AWS Step Functions API reference, "name" of StartExecution and CreateStateMachine.
 """
@@ -12,7 +12,7 @@ _FORBIDDEN = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\
 
 
 def fault_of(name: object) -> str | None:
-    """What is wrong with a name, or None."""
+    """The message about a name that is not allowed; None for a good name."""
     if not isinstance(name, str):
         return "a name must be a string"
     if not name:

@@ -1,4 +1,4 @@
-"""The statuses of executions and tasks, and the moves between them. The words stand in the database and in the API."""
+"""The statuses of executions and tasks, with their transitions. The database and the API use the same words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where an execution is. Nothing leaves the last four but a redrive."""
+    """The status of an execution. Only a redrive leaves one of the last four."""
 
     IN_PROGRESS = "IN_PROGRESS"  #: start, or redrive of one that failed, timed out or was cancelled
     COMPLETED = "COMPLETED"  #: in progress -> completed
@@ -16,7 +16,7 @@ class Status(StrEnum):
 
 
 class TaskStatus(StrEnum):
-    """Where a task is."""
+    """The status of a task."""
 
     PENDING = "PENDING"  #: planned, its turn has not come; in progress -> pending: a retry waits for its time
     QUEUED = "QUEUED"  #: pending -> queued: a worker may claim it; in progress -> queued: handed back or lost
@@ -27,4 +27,4 @@ class TaskStatus(StrEnum):
 
 
 OPEN_TASKS = (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
-"""A task that has not ended."""
+"""The statuses of a task that has not ended."""

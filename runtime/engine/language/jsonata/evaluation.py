@@ -1,8 +1,8 @@
 """One evaluation of a JSONata expression by jsonata-python: bounded, and answering as jsonata.js does.
 
-The bounds are counted, not timed, so that the same expression over the same data ends the same way on every machine:
-how deep it stands, how many steps it takes (large values cost more than one), and how much a value it makes may hold.
-A clock stands guard over regular expressions only, whose work nothing else can count.
+The bounds are counts, not times, so the same expression over the same data ends the same way on every machine. Counted
+are the depth of calls, the steps (large values cost more than one), and the size of each value. Only regular
+expressions have a time limit, since nothing can count their work.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Json = Any
 
 DEEPEST = 100
 MOST_STEPS = 250_000
-"""About a second of one core. AWS gives a second; a count does not depend on who else is at work."""
+"""About a second of one core. AWS allows a second; a count does not depend on the load of the machine."""
 _MEMBERS_PER_STEP = 64
 _CONTAINERS_PER_STEP = 4
 _CHARACTERS_PER_STEP = 1024
@@ -51,17 +51,20 @@ _TOO_LONG = "Expression evaluation timeout: Check for infinite loop"
 
 
 class Dice(Protocol):
-    """The dice an evaluation is handed: the same ones give the same answers."""
+    """The randomness of an evaluation: the same dice give the same values."""
 
     def fraction(self) -> float:
-        """A number from 0 up to, not including, 1."""
+        """A random number in [0, 1)."""
 
     def uuid(self) -> str:
-        """A version 4 UUID."""
+        """A random UUID, version 4."""
 
 
 class Regex:
-    """A regular expression of JavaScript that gives up after a while: some patterns need ages for a short text."""
+    """A regular expression of JavaScript with a time limit: some patterns take for ever on a short text.
+
+    All methods raise TimeoutError after half a second.
+    """
 
     arguments = ("text",)
 
@@ -86,18 +89,18 @@ class Regex:
         return list(self._pattern.split(text, maxsplit, timeout=_REGEX_SECONDS))
 
     def call(self, _: Value, arguments: list[Value]) -> Value:
-        """What the expression gives when it is called as a function: the first match."""
+        """Call the expression as a function: it returns the first match."""
         match = next(self.finditer(arguments[0]), None) if isinstance(arguments[0], str) else None
         return matched(match) if match else None
 
 
 def _at_the_very_end(pattern: str) -> str:
-    """The pattern with its ``$`` made to mean the end of the text only, not also the place before a last newline."""
+    """The pattern with ``\\Z`` for ``$``: in JavaScript ``$`` does not match before a last newline."""
     return re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda found: r"\Z" if found[0] == "$" else found[0], pattern)
 
 
 class Frame(Jsonata.Frame):  # type: ignore[misc]
-    """A scope of variables. Unlike the library's it does not rename a function that is bound to a variable."""
+    """A scope of variables. Unlike the library's, it does not rename a function that is bound to a variable."""
 
     def bind(self, name: str, value: Value) -> None:
         self.bindings[name] = value
@@ -112,7 +115,7 @@ class Frame(Jsonata.Frame):  # type: ignore[misc]
 
 
 class _Signature(Signature):  # type: ignore[misc]
-    """What a built-in function takes. Unlike the library's it knows null from a missing argument."""
+    """The signature of a built-in function. Unlike the library's, it tells null from a missing argument."""
 
     def get_symbol(self, value: Value) -> str:
         return "l" if value is NULL else str(super().get_symbol(value))
@@ -132,11 +135,11 @@ _KINDS = {"a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o":
 
 
 class _Repaired:
-    """The functions of ours as attributes, which is how the library wants them."""
+    """Our functions as attributes of a class: the library finds them in no other way."""
 
 
 class _Function(Jsonata.JNativeFunction):  # type: ignore[misc]
-    """A function of ours. Unlike the library's it returns a whole number as exact as it came."""
+    """One of our functions. Unlike the library's, it keeps whole numbers exact."""
 
     def call(self, _: Value, arguments: list[Value]) -> Value:
         result = self.method(*arguments, *[None] * (self.nargs - len(arguments)))
@@ -144,7 +147,7 @@ class _Function(Jsonata.JNativeFunction):  # type: ignore[misc]
 
 
 def _root() -> Frame:
-    """The scope of the built-in functions: the library's, with ours before them and without $eval."""
+    """The scope of the built-in functions: the library's, ours in place of some, and no $eval."""
     root = Frame(None)
     for name, (_, function) in FUNCTIONS.items():
         setattr(_Repaired, name, staticmethod(function))
@@ -169,7 +172,10 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
 
 
 class Evaluation(Jsonata):  # type: ignore[misc]
-    """What the library keeps per thread while an expression is evaluated, with the bounds and repairs in it."""
+    """The library's interpreter, with our bounds and repairs. One evaluation of one expression has one.
+
+    The library finds it in a thread-local variable. ``at`` is in milliseconds since the epoch.
+    """
 
     def __init__(self, tree: Any, at: int, dice: Dice) -> None:
         self.tree = tree
@@ -211,12 +217,13 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         return result
 
     def spend(self, steps: int) -> None:
+        """Count steps. Raises Refused when there are too many."""
         self.steps += steps
         if self.steps > MOST_STEPS:
             raise Refused(_TOO_LONG)
 
     def _weigh(self, tree: Any, result: Value) -> None:
-        """Charges for the size of a value, and refuses one that is too large where it was made."""
+        """Count the steps for the size of a value. Raises OutOfMemory where a value that is too large was made."""
         if isinstance(result, str):
             check_length(len(result))
             self.spend(len(result) // _CHARACTERS_PER_STEP)
@@ -282,15 +289,15 @@ def _same(left: Value, right: Value) -> bool:
 
 
 def _is_made(tree: Any, result: Value) -> bool:
-    """Whether this node made its result, and did not find it ready in something that was looked over already."""
+    """True if this node made its result, so that nobody has counted its size before."""
     made = tree.type in _MAKERS or getattr(tree, "group", None) is not None
     return made or (tree.type == "path" and isinstance(result, Utils.JList))
 
 
 def weighing(value: Value) -> int:
-    """How many steps it costs to look a value over. Raises OutOfMemory when it holds too much.
+    """The number of steps that looking at a whole value costs. Raises OutOfMemory when it is too large.
 
-    What stands in two places counts twice: an expression can double a value forty times without needing room for it.
+    A part that occurs twice counts twice: an expression can double a value forty times without using more memory.
     """
     waiting, containers, members, characters = [value], 0, 0, 0
     while waiting:
@@ -309,7 +316,7 @@ def weighing(value: Value) -> int:
 
 
 def plain(value: Value) -> Json:
-    """The JSON of a value. Raises Refused for a function; infinities and NaN become strings, as on AWS."""
+    """The JSON of a value. Infinities and NaN become strings, as on AWS. Raises Refused for a function."""
     if value is NULL or value is None:
         return None
     if isinstance(value, str):
@@ -337,9 +344,12 @@ _NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 
 
 def message(fault: JException) -> str:
-    """The message of a fault as jsonata.js words it: values as JSON, triple braces as they are."""
+    """The message of a fault in the words of jsonata.js.
+
+    It shows values as JSON, and those in triple braces as text.
+    """
     template = str(JException.error_codes.get(fault.error, fault.error)).replace("Object", "function")
-    values = iter([getattr(fault, name) for name in _TOLD.get(fault.error, ("current", "expected", "extra"))])
+    values = iter([getattr(fault, name) for name in _SHOWN_MEMBERS.get(fault.error, ("current", "expected", "extra"))])
 
     def filled(place: re.Match[str]) -> str:
         value = next(values, None)
@@ -348,5 +358,5 @@ def message(fault: JException) -> str:
     return re.sub(r"\{\{(?:\{\w+\}|\w+)\}\}", filled, template)
 
 
-_TOLD: Mapping[str, tuple[str, ...]] = {"D1002": ("expected",), "D3100": ("location",)}
-"""Where the library puts what a message shows, when it is not where it puts it elsewhere."""
+_SHOWN_MEMBERS: Mapping[str, tuple[str, ...]] = {"D1002": ("expected",), "D3100": ("location",)}
+"""By code: the members of the library's exception that hold the message's values, where they are not the usual ones."""

@@ -1,11 +1,11 @@
 """JSONata in the Amazon States Language: ``"{% $states.input.total > 20 %}"``.
 
-An expression is compiled once and evaluated with what is handed in: the ``$states`` object, the variables, the event's
-time and its dice; the same ones give the same value. Its faults carry AWS's words, which name the field; a fault
-knows the place below the field it was given for, the caller knows the field.
+An expression is compiled once. Its value depends on the arguments alone: the ``$states`` object, the variables, the
+event's time and its dice. Faults have AWS's messages, which name the field: the caller gives the field's name, the
+fault has the steps from the field to the expression.
 
 Sources: the Amazon States Language specification, "JSONata"; the Step Functions guide, "Transforming data with
-JSONata"; what AWS answers as measured in the public issues floci-io/floci#2665, #2736, #2737, #2745 and #2662.
+JSONata"; AWS's answers as measured in the public issues floci-io/floci#2665, #2736, #2737, #2745 and #2662.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
 from stepwell.runtime.engine.language.jsonata.evaluation import Dice, Evaluation, Regex, message, plain
 from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
-from stepwell.runtime.engine.values.json_places import Step, Way, slashed
+from stepwell.runtime.engine.values.locations import Step, Steps, slashed
 
 Json = Any
 
@@ -28,36 +28,40 @@ OPENING, CLOSING = "{%", "%}"
 RESERVED = "states"
 MOST_CHARACTERS = 65_536
 MOST_STEPS_WRITTEN = 4_000
-"""The parser's work grows with the square of the steps of a path."""
+"""The parser's work grows with the square of the number of a path's steps."""
 _CACHED = 4096
 _CODE = re.compile(r"[A-Z]\d{4}")
 
 
 class JsonataSyntax(ValueError):
-    """The text is no expression that may stand in a state machine; ``position`` counts its characters, or is None."""
+    """The text is no expression, or none for a state machine. ``position`` is the index of the fault's character, or
+    None.
+
+    ``where`` has the steps from the value that was compiled to the expression.
+    """
 
     def __init__(self, message: str, position: int | None = None) -> None:
         self.position = position
-        self.where: Way = ()
+        self.where: Steps = ()
         super().__init__(message)
 
 
 class JsonataFault(ValueError):
-    """An expression that could not be evaluated; ``where`` leads from the field it was given for to the expression."""
+    """An expression could not be evaluated. ``where`` has the steps from the field to the expression."""
 
-    def __init__(self, expression: str, told: str) -> None:
+    def __init__(self, expression: str, reason: str) -> None:
         self.expression = expression
-        self.told = told
-        self.where: Way = ()
-        super().__init__(told)
+        self.reason = reason
+        self.where: Steps = ()
+        super().__init__(reason)
 
     def cause(self, field: str) -> str:
-        """AWS's sentence: which expression, in which field, and what was wrong with it."""
+        """AWS's message. It names the expression, the field and the reason."""
         place = self.location(field)
-        return f"The JSONata expression '{self.expression}' specified for the field '{place}' {self.told}"
+        return f"The JSONata expression '{self.expression}' specified for the field '{place}' {self.reason}"
 
     def location(self, field: str) -> str:
-        """The field with the way to the expression inside it, as AWS writes it: ``Output/a[0]``."""
+        """The field and the steps to the expression inside it, as AWS writes them: ``Output/a[0]``."""
         return f"{field}{slashed(self.where)}".removeprefix("/")
 
 
@@ -69,14 +73,14 @@ class Undefined(JsonataFault):
 
 
 class Scope:
-    """What expressions see: ``$states`` and the variables. To evaluate several, make one: it prepares a value once."""
+    """The scope of expressions: ``$states`` and the variables. Expressions that share it prepare each value once."""
 
     def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json]) -> None:
         self._outside = {**variables, RESERVED: dict(states)}
         self._marked: dict[str, Any] = {}
 
     def bindings(self, names: frozenset[str]) -> dict[str, Any]:
-        """The variables of these names, with null told from undefined."""
+        """The variables of these names, with NULL for null."""
         for name in (names & self._outside.keys()) - self._marked.keys():
             self._marked[name] = marked(self._outside[name])
         return {name: self._marked[name] for name in names if name in self._marked}
@@ -84,33 +88,34 @@ class Scope:
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression. It is never written to: threads may share it."""
+    """A compiled expression. Nobody writes to it, so threads may share it."""
 
     text: str
     variables: frozenset[str]
-    """Names it takes from outside, without ``$``: ``states``, variables of the workflow, and built-in functions."""
+    """The names that it does not bind itself, without ``$``: ``states``, the workflow's variables, built-in
+    functions."""
     tree: Any = field(repr=False, compare=False)
 
     def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
-        """What the expression gives. Raises JsonataFault; Undefined when it gives nothing."""
+        """The value of the expression. Raises JsonataFault; Undefined when there is none."""
         return self.within(Scope(states, variables), at, dice)
 
     def within(self, scope: Scope, at: int, dice: Dice) -> Json:
-        """What the expression gives in a scope that others share. Raises JsonataFault; Undefined."""
+        """The value of the expression in a shared scope. Raises JsonataFault; Undefined when there is none."""
         try:
             value = Evaluation(self.tree, at, dice).of(scope.bindings(self.variables))
             if value is not None:
                 return plain(value)
         except JException as fault:
-            told = f"{fault.error}: {message(fault)}" if _CODE.fullmatch(str(fault.error)) else message(fault)
-            raise JsonataFault(self.text, f"threw an error during evaluation. {told}") from None
+            reason = f"{fault.error}: {message(fault)}" if _CODE.fullmatch(str(fault.error)) else message(fault)
+            raise JsonataFault(self.text, f"threw an error during evaluation. {reason}") from None
         except Exception as fault:  # the library lets through what Python raises
             raise JsonataFault(self.text, f"threw an error during evaluation: {_words(fault)}") from None
         raise Undefined(self.text)
 
 
 def _words(fault: Exception) -> str:
-    """What a fault says that is not one of the language: our refusals word for word, others by their kind."""
+    """The message of a fault that is not the language's own: a refusal of ours as it is, others by their type."""
     if isinstance(fault, Refused):
         return str(fault)
     return _OTHERS.get(type(fault), f"{type(fault).__name__}: {str(fault)[:200]}")
@@ -129,7 +134,7 @@ def compile(text: str) -> Expression:
     if len(text) > MOST_CHARACTERS or text.count(".") > MOST_STEPS_WRITTEN:
         raise JsonataSyntax(f"longer than {MOST_CHARACTERS} characters or {MOST_STEPS_WRITTEN} steps")
     try:
-        tree = Jsonata.get_parser().parse(text, Regex)  # one a thread: making it costs more than most texts
+        tree = Jsonata.get_parser().parse(text, Regex)  # one per thread: to make it costs more than to parse most texts
     except JException as fault:
         raise JsonataSyntax(message(fault), fault.location if fault.location >= 0 else None) from None
     except Exception as fault:  # the library's parser stumbles over some texts, the regex compiler over others
@@ -145,17 +150,17 @@ def compile(text: str) -> Expression:
 
 
 def _paired(text: str) -> str:
-    """The text with surrogate pairs, which a literal may spell out, made one character each."""
+    """The text with each surrogate pair, as escapes in a literal make them, joined into one character."""
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def top_level_references(expression: Expression) -> tuple[str, ...]:
-    """The names an expression reads from a context at its top level, where there is none: AWS refuses them."""
+    """The names that an expression reads from a context at its top level. AWS refuses them: there is no context."""
     return tuple(dict.fromkeys(_references(expression.tree)))
 
 
 def members_of_states(expression: Expression) -> frozenset[str]:
-    """The members of ``$states`` that an expression names: ``$states.result.total`` has ``result``."""
+    """The members of ``$states`` that an expression reads: ``$states.result.total`` reads ``result``."""
     found = set()
     for node in _nodes(expression.tree):
         if node.type == "path" and len(node.steps) > 1:
@@ -179,7 +184,7 @@ def _references(node: Any) -> Iterator[str]:
 
 
 _OWN_CONTEXT = {"predicate", "stages", "group", "terms", "pattern", "update", "delete", "slot", "seeking_parent"}
-"""Members of a node whose expressions have a context of their own, or are no expressions."""
+"""The members of a node that have a context of their own, or are no expressions."""
 
 
 def _binds(node: Any) -> Iterator[str]:
@@ -209,12 +214,12 @@ def _children(members: Any) -> Iterator[Any]:
 
 
 def is_expression(text: Json) -> bool:
-    """Whether a string is an expression: it begins with ``{%`` and ends with ``%}``, with no space before or after."""
+    """True if a string is an expression: it begins with ``{%`` and ends with ``%}``, without spaces around them."""
     return isinstance(text, str) and len(text) >= 4 and text.startswith(OPENING) and text.endswith(CLOSING)
 
 
 def expression(text: str) -> Expression:
-    """The expression between the delimiters. Raises JsonataSyntax, also for delimiters that open or close nothing."""
+    """The expression between the delimiters. Raises JsonataSyntax, also when one of the delimiters is missing."""
     if not is_expression(text):
         raise JsonataSyntax(
             f"the expression must begin with '{OPENING}' and end with '{CLOSING}', without spaces around"
@@ -223,11 +228,14 @@ def expression(text: str) -> Expression:
 
 
 def expect(kind: str, value: Json, text: str) -> Json:
-    """The value, when it is of this kind: one of KINDS. Raises JsonataFault, in AWS's words, for the expression."""
+    """The value, if it is of this kind, a key of KINDS.
+
+    Raises JsonataFault, in AWS's words; ``text`` is the expression.
+    """
     if KINDS[kind](value):
         return value
-    told = f"Expected '{kind}', but was '{kind_of(value)}' for value: {shown(value)}"
-    raise JsonataFault(text, f"returned an unexpected result type. {told}")
+    reason = f"Expected '{kind}', but was '{kind_of(value)}' for value: {shown(value)}"
+    raise JsonataFault(text, f"returned an unexpected result type. {reason}")
 
 
 def kind_of(value: Json) -> str:
@@ -248,25 +256,28 @@ KINDS: Mapping[str, Callable[[Json], bool]] = {
 
 @dataclass(frozen=True)
 class JsonataTemplate:
-    """JSON in which strings may be expressions. ``node`` is a literal, an Expression, or an object or list of nodes."""
+    """JSON with expressions in some strings. ``node`` is a literal, an Expression, or an object or list of nodes."""
 
     node: Any
 
     @property
     def is_constant(self) -> bool:
-        """Whether it holds no expression: then it renders to itself whatever it is given."""
+        """True if the template has no expression: it always renders to itself."""
         return not _is_live(self.node)
 
     def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
-        """The template with every expression replaced by its value. Raises JsonataFault, which knows where."""
+        """The template with the value of each expression.
+
+        Raises JsonataFault, which has the steps to the expression.
+        """
         return self.within(Scope(states, variables), at, dice)
 
     def within(self, scope: Scope, at: int, dice: Dice) -> Json:
-        """The same in a scope that other templates share."""
+        """The same as :meth:`render`, in a shared scope."""
         return _render(self.node, lambda one: one.within(scope, at, dice))
 
-    def expressions(self) -> Iterator[tuple[Way, Expression]]:
-        """Every expression in it, with the way that leads there."""
+    def expressions(self) -> Iterator[tuple[Steps, Expression]]:
+        """Every expression in the template, each with the steps to it."""
         return _expressions(self.node, ())
 
 
@@ -281,7 +292,7 @@ class _Items:
 
 
 def compile_template(value: Json) -> JsonataTemplate:
-    """The compiled form of a template. Raises JsonataSyntax, which knows where."""
+    """The compiled form of a template. Raises JsonataSyntax, which has the steps to the expression."""
     return JsonataTemplate(_compile(value))
 
 
@@ -308,7 +319,7 @@ def _render(node: Any, evaluate: Callable[[Expression], Json]) -> Json:
 
 
 def _at(step: Step, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function returns; its faults learn that they came from this step."""
+    """Call the function, and put this step in front of the steps of its faults."""
     try:
         return function(*arguments)
     except (JsonataSyntax, JsonataFault) as fault:
@@ -316,7 +327,7 @@ def _at(step: Step, function: Callable[..., Any], *arguments: Any) -> Any:
         raise
 
 
-def _expressions(node: Any, where: Way) -> Iterator[tuple[Way, Expression]]:
+def _expressions(node: Any, where: Steps) -> Iterator[tuple[Steps, Expression]]:
     if isinstance(node, Expression):
         yield where, node
     elif isinstance(node, _Members):

@@ -1,7 +1,7 @@
-"""The functions of JSONata that jsonata-python lacks or answers otherwise than jsonata.js does.
+"""The functions of JSONata that jsonata-python lacks, or has with other results than jsonata.js.
 
-Two kinds: the six that Step Functions adds ($partition, $range, $hash, $random, $uuid, $parse), and those of the
-language itself whose answers, refusals or bounds differ from the reference. None stands for undefined, NULL for null.
+There are two kinds: the six that Step Functions adds ($partition, $range, $hash, $random, $uuid, $parse), and those of
+the language whose results, errors or bounds differ from the reference. None stands for undefined, NULL for null.
 Sources: the Step Functions guide, "JSONata functions provided by Step Functions"; jsonata.js 2.0.6, which AWS runs.
 """
 
@@ -131,7 +131,7 @@ def format_number(value: Value, picture: Value, options: Value) -> Value:
 
 
 def _to_picture(value: float, picture: str) -> Decimal:
-    """The number cut to the digits its picture shows, halves to even, as the reference rounds it."""
+    """The number rounded to the digits that its picture shows, halves to even, like the reference."""
     exact = Decimal(repr(value))
     digits = re.sub(r"[^0#]", "", picture.split(";")[0].partition(".")[2])
     scale = 2 if "%" in picture else 3 if "‰" in picture else 0
@@ -218,7 +218,7 @@ def _replaced(text: str, pattern: Value, replacement: Value, most: int) -> str:
 
 
 def _expanded(replacement: str, match: Any) -> str:
-    """The replacement with $0, $1 ... filled in; a number takes no more digits than name a group."""
+    """The replacement with values for $0, $1 ... A number takes no more digits than make the number of a group."""
     groups = match.groups()
 
     def filled(reference: re.Match[str]) -> str:
@@ -235,7 +235,7 @@ def _expanded(replacement: str, match: Any) -> str:
 
 
 def matched(match: Any) -> Value:
-    """What a function that replaces a match is told of it."""
+    """The argument of a function that replaces a match."""
     return {"match": match[0], "start": match.start(), "end": match.end(), "groups": list(match.groups())}
 
 
@@ -305,7 +305,7 @@ def distinct(values: Value) -> Value:
 
 
 def _identity(value: Value) -> Value:
-    """What two values have in common exactly when they are equal."""
+    """A hashable value that two values share exactly when they are equal."""
     if isinstance(value, dict):
         return ("o", frozenset((name, _identity(one)) for name, one in value.items()))
     if isinstance(value, list):
@@ -362,4 +362,4 @@ FUNCTIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     "shuffle": ("<a:a>", shuffle),
     "type": ("<x:s>", type_),
 }
-"""Name, signature and function; what stands here is found before the library's own."""
+"""By name: signature and function. They replace the library's own of the same name."""

@@ -1,4 +1,4 @@
-"""What JSONata expressions work on, how much of it there may be, and how it is written as JSON."""
+"""The values of JSONata expressions: their limits, and their JSON text."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Any
 from jsonata import Functions, JException, Utils  # type: ignore[import-untyped]
 
 Value = Any
-"""What an expression works on: JSON in which null is NULL, and functions."""
+"""JSON in which null is NULL, and functions. None is undefined."""
 
 NULL = Utils.NULL_VALUE
 LARGEST = 873_782
-"""How many values one value may hold in all, and how many characters a string: AWS's bound of a sequence."""
+"""How many values one value may hold in all: AWS's bound of a sequence."""
 LONGEST_STRING = 6_990_256
 LONGEST_RANGE = 360_145
 _EXACT = 1 << 63
 _SHOWN = 200
 _CONTAINERS = (dict, list)
 _WHOLE = 1e21
-"""From here on JavaScript writes a whole number with an exponent."""
+"""JavaScript writes whole numbers from here on with an exponent."""
 
 
 class Refused(Exception):
-    """An expression is refused in words that are not the language's own: they have no code."""
+    """An expression is refused with a message that is not the language's own and has no code."""
 
 
 class OutOfMemory(Refused):
@@ -40,13 +40,13 @@ class OutOfMemory(Refused):
 
 
 def check_length(length: float) -> None:
-    """Raises OutOfMemory for a string that would be longer than one may be."""
+    """Refuse a string of more characters than one may have. Raises OutOfMemory."""
     if length > LONGEST_STRING:
         raise OutOfMemory
 
 
 def rounded(number: float) -> float:
-    """The number as JSON will say it: a whole one as int while it is exact, one beyond 64 bits as float."""
+    """The number as JSON will have it: a whole one is an int while a float is exact, one beyond 64 bits a float."""
     if isinstance(number, int):
         return number if -_EXACT <= number < _EXACT else float(number)
     return int(number) if number.is_integer() and abs(number) < _EXACT else number
@@ -61,12 +61,12 @@ def is_function(value: Value) -> bool:
 
 
 def call(function: Value, *arguments: Value) -> Value:
-    """What a function given as an argument returns."""
+    """Call a function that was given as an argument."""
     return Functions.func_apply(function, list(arguments))
 
 
 def marked(value: Value) -> Value:
-    """The same JSON with its nulls marked, so that they can be told from undefined; what holds none is not copied."""
+    """The same JSON with NULL for null, which makes null and undefined differ. Parts without null are not copied."""
     if value is None:
         return NULL
     if isinstance(value, dict):
@@ -79,6 +79,7 @@ def marked(value: Value) -> Value:
 
 
 def string(value: Value, pretty: Value) -> Value:
+    """``$string``: the JSON text of a value. Raises JException, OutOfMemory."""
     if isinstance(value, Utils.JList) and value.outer_wrapper:
         value = value[0]
     if value is None or isinstance(value, str):
@@ -93,7 +94,10 @@ def string(value: Value, pretty: Value) -> Value:
 
 
 def _written(value: Value, line: str) -> Iterator[str]:
-    """The pieces of a JSON text as JSON.stringify writes it; ``line`` is what begins a line when it is pretty."""
+    """The pieces of a JSON text, as JSON.stringify writes it.
+
+    ``line`` begins each line of a pretty text; else it is "".
+    """
     if isinstance(value, dict):
         colon = ": " if line else ":"
         members = ([_quoted(name), colon, *_written(one, line and line + "  ")] for name, one in value.items())
@@ -129,7 +133,7 @@ def _quoted(text: str) -> str:
 
 
 def number_text(number: float) -> str:
-    """A number to 15 digits, as JavaScript writes it."""
+    """The text of a number, to 15 digits, as JavaScript writes it."""
     if not math.isfinite(number):
         return "null"
     digits = float(f"{number:.15g}")
@@ -144,5 +148,5 @@ def number_text(number: float) -> str:
 
 
 def shown(value: Value) -> str:
-    """A value as a message shows it: as JSON, and no more than its beginning."""
+    """The first 200 characters of a value's JSON text, for messages."""
     return "".join(itertools.islice(_written(value, ""), _SHOWN))[:_SHOWN]

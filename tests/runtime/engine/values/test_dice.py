@@ -1,4 +1,4 @@
-"""Dice is a value: the same again from the same seed, and evenly spread."""
+"""Dice are values: the same seed gives the same numbers, and they are evenly spread."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def told(text: str, data: Json = None) -> str:
     """What is said of an expression that fails."""
     with pytest.raises(JsonataFault) as fault:
         value(text, data)
-    return fault.value.told
+    return fault.value.reason
 
 
 def same(one: Json, other: Json) -> bool:
@@ -63,7 +63,7 @@ def answer(text: str) -> dict[str, Json]:
     except Undefined:
         return {"undefined": True}
     except JsonataFault as fault:
-        return {"fault": fault.told}
+        return {"fault": fault.reason}
     except JsonataSyntax as fault:
         return {"syntax": str(fault)}
 

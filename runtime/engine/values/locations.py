@@ -1,4 +1,4 @@
-"""Places in a JSON document, and the ways of writing one down."""
+"""Locations in a JSON document, and the three notations for one: JSONPath, JSON Pointer and AWS's own."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from dataclasses import dataclass
 
 Step = str | int
 """The name of a member, or the index of an item."""
-Way = tuple[Step, ...]
-"""From one value to another that it holds."""
+Steps = tuple[Step, ...]
+"""The steps from a value to another one inside it."""
 
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
 _LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The way from the root to a value; of a longer name than 100 characters only these are written down."""
+class Location:
+    """The steps from the root to a value. The notations cut a name to its first 100 characters."""
 
-    steps: Way = ()
+    steps: Steps = ()
 
-    def __truediv__(self, way: Step | Way) -> Place:
-        return Place(self.steps + (way if isinstance(way, tuple) else (way,)))
+    def __truediv__(self, way: Step | Steps) -> Location:
+        return Location(self.steps + (way if isinstance(way, tuple) else (way,)))
 
     def __str__(self) -> str:
-        """As a JSONPath. Source: RFC 9535, section 2.3.1 (names in brackets, with the quotes escaped)."""
+        """The location as a JSONPath. Source: RFC 9535, section 2.3.1 (names in brackets, with the quotes escaped)."""
         return "$" + "".join(_in_path(step) for step in self.steps)
 
     @property
     def pointer(self) -> str:
-        """As a JSON pointer. Source: RFC 6901, section 3."""
+        """The location as a JSON Pointer. Source: RFC 6901, section 3."""
         return "".join("/" + _cut(step).replace("~", "~0").replace("/", "~1") for step in self.steps)
 
     @property
-    def location(self) -> str:
-        """As AWS writes it: ``/States/A/Catch[0]/Next``."""
+    def aws_location(self) -> str:
+        """The location as AWS writes it: ``/States/A/Catch[0]/Next``."""
         return slashed(self.steps) or "/"
 
 
-ROOT = Place()
+ROOT = Location()
 
 
-def slashed(steps: Way) -> str:
-    """A way in AWS's form, which may begin at any value: ``/Catch[0]/Next``."""
+def slashed(steps: Steps) -> str:
+    """Steps in AWS's notation, from any value: ``/Catch[0]/Next``."""
     return "".join(f"[{step}]" if isinstance(step, int) else f"/{_cut(step)}" for step in steps)
 
 

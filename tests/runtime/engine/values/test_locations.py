@@ -8,7 +8,7 @@ from typing import Any
 import jsonpath
 import pytest
 
-from stepwell.runtime.engine.values.json_places import ROOT, Place, Step
+from stepwell.runtime.engine.values.locations import ROOT, Location, Step
 
 WRITTEN = [
     (ROOT, "$", "", "/"),
@@ -23,8 +23,8 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("place", "path", "pointer", "location"), WRITTEN, ids=[row[1][:20] for row in WRITTEN])
-def test_written(place: Place, path: str, pointer: str, location: str) -> None:
-    assert (str(place), place.pointer, place.location) == (path, pointer, location)
+def test_written(place: Location, path: str, pointer: str, location: str) -> None:
+    assert (str(place), place.pointer, place.aws_location) == (path, pointer, location)
 
 
 @pytest.mark.parametrize("seed", range(200))
