@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg2 import errors
 
-from stepwell.db.values import OFTEN_LOST, values_of
+from stepwell.db.values import FREED, OFTEN_LOST, nulls, values_of
 
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 
@@ -64,7 +64,7 @@ go AS MATERIALIZED (
   SELECT x.history_count FROM x, cur WHERE $25 IS NULL OR $32 OR EXISTS (SELECT FROM n)),
 done AS (
   UPDATE task t SET status = 'COMPLETED', result = $7, error = NULL, cause = NULL, finished_at = {NOW},
-    owner = NULL, lease_until = NULL, deadline_at = NULL
+    {nulls(FREED)}
   FROM go WHERE t.id = $4),
 tried AS (
   INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
@@ -103,7 +103,7 @@ SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT atte
 START = f"""
 PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, int, int, text,
   text, text, text, text, text, text, bigint,
-  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[], text[],
+  text[], int[], text[], text[], text[], text[], text[], int[], text[], text[], text[], text[],
   text[], text[], int[], bigint[], text[], text[], int[], text[], text[], int[], int[], text[], text[],
   text[], int[], int[], text[], bigint[],
   text[], text[], text[], text[], int, text, text, text) AS
@@ -125,7 +125,7 @@ tasks AS (
     CASE WHEN u.status = 'IN_PROGRESS' THEN {NOW} + (u.seconds::double precision * 1000)::bigint END, u.data, u.input,
     u.seconds::double precision, u.token, u.heartbeat::double precision, $25
   FROM begun, unnest($26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
-    u(id, number, frame, entry, step, function, status, data, input, seconds, token, heartbeat)),
+    u(id, number, step, function, status, data, frame, entry, input, seconds, token, heartbeat)),
 frames AS (
   INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output,
     begun, children, variables, item)

@@ -75,18 +75,20 @@ class NewExecution:
 
 @dataclass(frozen=True)
 class NewTask:
+    """A task at its start. One that only its plan knows has no input yet."""
+
     id: str
     number: int
-    frame: str
-    entry: int
     step: str
     function: str
     status: str
     data: str
-    input: str | None
-    timeout_seconds: float | None
-    token: str | None
-    heartbeat_seconds: float | None
+    frame: str = ""
+    entry: int = 0
+    input: str | None = None
+    timeout_seconds: float | None = None
+    token: str | None = None
+    heartbeat_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stepwell.db.values import CLAIMED, OFTEN_LOST, values_of
+from stepwell.db.values import CLAIMED, FREED, OFTEN_LOST, nulls, values_of
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
@@ -35,8 +35,8 @@ WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PRO
   AND t.id = ? AND t.attempt = ? AND t.owner = ? AND t.status = 'IN_PROGRESS'
 """
 DONE = f"""
-UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW}, owner = NULL,
-  lease_until = NULL, deadline_at = NULL WHERE id = ?
+UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW},
+  {nulls(FREED)} WHERE id = ?
 """
 TRIED = f"""
 INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
@@ -72,11 +72,11 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 
   ?23, ?24, ?25, ?26, ?27, CASE WHEN ?7 <> 'IN_PROGRESS' THEN {NOW} END)
 """
 NEW_TASK = f"""
-INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
-  finished_at, deadline_at, data, input, timeout_seconds, token, heartbeat_seconds, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {NOW} END,
-  CASE WHEN ?8 = 'CANCELLED' THEN {NOW} END,
-  CASE WHEN ?8 = 'IN_PROGRESS' THEN {NOW} + CAST(?11 * 1000 AS INTEGER) END, ?9, ?10, ?11, ?12, ?13, {NOW})
+INSERT INTO task (execution_id, id, number, step, function, status, data, frame, entry, attempt, retries, losses,
+  queued_at, finished_at, deadline_at, input, timeout_seconds, token, heartbeat_seconds, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, 0, CASE WHEN ?6 = 'QUEUED' THEN {NOW} END,
+  CASE WHEN ?6 = 'CANCELLED' THEN {NOW} END,
+  CASE WHEN ?6 = 'IN_PROGRESS' THEN {NOW} + CAST(?11 * 1000 AS INTEGER) END, ?10, ?11, ?12, ?13, {NOW})
 """
 NEW_FRAME = """
 INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output, begun, children,

@@ -30,14 +30,13 @@ from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import is_id, task_id
 from stepwell.runtime.map_runs import pump
-from stepwell.runtime.moves import completion, history, hot_path, rows, task_tokens
+from stepwell.runtime.moves import completion, history, hot_path, load, save, task_rows, task_tokens
 from stepwell.runtime.moves import redrive as redrives
 from stepwell.runtime.moves import start as starting
 from stepwell.runtime.moves.completion import ParentGuard
-from stepwell.runtime.moves.effects import Rings
-from stepwell.runtime.moves.guards import Guard, Outcome, TokenAnswer, TokenGuard
+from stepwell.runtime.moves.effects import Effects, Rings
+from stepwell.runtime.moves.guards import AttemptEnd, Guard, TokenAnswer, TokenGuard
 from stepwell.runtime.moves.hot_path import Moment
-from stepwell.runtime.moves.rows import Effects
 from stepwell.runtime.moves.start import Started, Wanted
 from stepwell.runtime.outage import Done
 from stepwell.runtime.workflows import Latest, Workflows, limits_of
@@ -109,7 +108,9 @@ class Executions:
             if done is not None:
                 return self._go_on(finish, move, done)
         self._settle(
-            claim, lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output), Outcome("COMPLETED", logs=logs)
+            claim,
+            lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output),
+            AttemptEnd("COMPLETED", logs=logs),
         )
         return None
 
@@ -144,7 +145,7 @@ class Executions:
             return events.TaskFailed(at, _seed(), *place, answer.error, answer.cause)
 
         kind = "COMPLETED" if answer.error is None else "FAILED"
-        outcome = Outcome(kind, answer.error, answer.cause)
+        outcome = AttemptEnd(kind, answer.error, answer.cause)
         if not self._advance(task.execution_id, event, TokenGuard(task.id, token), outcome):
             raise TaskClosed()
 
@@ -155,7 +156,7 @@ class Executions:
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
         """Take a task's failure: its Retry, its Catch or the execution's end follow."""
         kind = "TIMED_OUT" if error in ("States.Timeout", "Sandbox.Timedout") else "FAILED"
-        outcome = Outcome(kind, error, cause, logs)
+        outcome = AttemptEnd(kind, error, cause, logs)
         self._settle(claim, lambda at: events.TaskFailed(at, _seed(), *_place(claim), error, cause), outcome)
 
     def fail_unclaimed(self, guard: Guard, execution_id: str, error: str, cause: str | None) -> bool:
@@ -166,7 +167,7 @@ class Executions:
             return events.TaskFailed(at, _seed(), task.frame, task.entry, task.attempt, error, cause)
 
         kind = "TIMED_OUT" if retry.told(error) == retry.TIMEOUT else "LOST"
-        return self._advance(execution_id, event, guard, Outcome(kind, error, cause))
+        return self._advance(execution_id, event, guard, AttemptEnd(kind, error, cause))
 
     def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:
         """Let a due timer fire, once: whoever removes its row first."""
@@ -183,7 +184,7 @@ class Executions:
         guard, outcome = None, None
         if kind == commands.NESTED:
             guard = ParentGuard(task_id(execution_id, number), frame, entry)
-            outcome = Outcome("COMPLETED")
+            outcome = AttemptEnd("COMPLETED")
         return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
@@ -208,8 +209,8 @@ class Executions:
             task = None if row is None else locked(Task, *guard.conditions())
             if task is None:
                 return self._drop_answered(claim, logs)
-            rows.close_attempt(task, "COMPLETED", logs=logs)
-            Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
+            task_rows.close_attempt(task, AttemptEnd("COMPLETED", logs=logs))
+            Task.update(**task_rows.AWAITING_ANSWER).where(Task.id == task.id).execute()
             history.append(row, history.submitted(claim, result, self.limits.payload))
             reach("await.before_commit")
         reach("await.after_commit")
@@ -281,7 +282,7 @@ class Executions:
             self.bell.wake_timers()
         return hot_path.next_claim(finish, move, done)
 
-    def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:
+    def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: AttemptEnd) -> None:
         guard = Guard(claim.id, claim.attempt, claim.owner)
         if not self._advance(claim.execution_id, lambda at, task: make(at), guard, outcome):
             self._drop(claim)
@@ -295,7 +296,7 @@ class Executions:
         execution_id: str,
         make: Callable[[int, Task | None], events.Event | None],
         guard: Guard | TokenGuard | ParentGuard | None = None,
-        outcome: Outcome | None = None,
+        outcome: AttemptEnd | None = None,
         timer: tuple[str, int, int, str] | None = None,
     ) -> bool:
         """Lock, load, decide, write, commit, tell. False when there was nothing that the event fits."""
@@ -318,11 +319,11 @@ class Executions:
         execution_id: str,
         make: Callable[[int, Task | None], events.Event | None],
         guard: Guard | TokenGuard | ParentGuard | None,
-        outcome: Outcome | None,
+        outcome: AttemptEnd | None,
         timer: tuple[str, int, int, str] | None,
     ) -> Effects | None:
         row = locked(Execution, Execution.id == execution_id)
-        if timer is not None and not rows.take_timer(execution_id, timer):
+        if timer is not None and not save.take_timer(execution_id, timer):
             return None
         if row is None or row.status != Status.IN_PROGRESS:
             return None
@@ -333,9 +334,7 @@ class Executions:
         if event is None:
             return None
         if task is not None and outcome is not None:
-            closing = partial(
-                rows.close_attempt, task, outcome.kind, error=outcome.error, cause=outcome.cause, logs=outcome.logs
-            )
+            closing = partial(task_rows.close_attempt, task, outcome)
             return self._written(row, event, task.attempt, closing)
         return self._written(row, event, 0 if task is None else task.attempt)
 
@@ -347,7 +346,7 @@ class Executions:
         if move.execution is before:
             return None
         first()
-        effects = rows.save(row, before, move)
+        effects = save.save(row, before, move)
         if row.parent is not None and move.execution.status != Status.IN_PROGRESS:
             effects.timers |= completion.tell(row.parent)
         return effects
@@ -357,7 +356,7 @@ class Executions:
         machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
         limits = limits_of(row.workflow, self.limits)
         for children in CHILDREN:
-            before = rows.load(row, path, attempt, children)
+            before = load.load(row, path, attempt, children)
             with suppress(FramesMissing):
                 return before, transition(machine, before, event, limits)
         raise AssertionError(f"execution {row.id} lacks a frame")

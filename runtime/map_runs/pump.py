@@ -39,10 +39,10 @@ from stepwell.runtime.ids import new_id
 from stepwell.runtime.map_runs import item_reader, item_workflow, redrive, result_writer
 from stepwell.runtime.map_runs.item_reader import ReaderFault
 from stepwell.runtime.map_runs.result_writer import WriterFault
-from stepwell.runtime.moves import completion, history, rows, start
+from stepwell.runtime.moves import completion, history, load, start
 from stepwell.runtime.moves.completion import RUN_PREFIX
+from stepwell.runtime.moves.effects import Effects
 from stepwell.runtime.moves.redrive import redriven
-from stepwell.runtime.moves.rows import Effects
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflows import Latest, Workflows
 
@@ -86,7 +86,7 @@ def pump(row: Execution, frame: str, entry: int, house: House) -> Pumped | None:
     ended = _take_timers(row.id, frame, entry)
     if ended is None:
         return None
-    before = rows.load(row, frame, 0)
+    before = load.load(row, frame, 0)
     place = before.frames.get(frame)
     if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
         return None

@@ -9,6 +9,7 @@ from peewee import SQL, fn
 from stepwell.db.models import Attempt, Frame, MapRun, Task, Timer
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.values.statuses import OPEN_TASKS, TaskStatus
+from stepwell.runtime.moves import task_rows
 
 
 def cancel_all(execution_id: str) -> bool:
@@ -35,7 +36,7 @@ def _cancel_work(tasks: Any, timers: Any) -> bool:
     kept = (Attempt.task_id, Attempt.attempt, Attempt.owner, Attempt.outcome, Attempt.logs, Attempt.started_at)
     Attempt.insert_from(running, (*kept, Attempt.finished_at)).execute()
     Timer.delete().where(timers).execute()
-    ended = Task.update(status=TaskStatus.CANCELLED, finished_at=clock_sql(), owner=None, lease_until=None)
+    ended = Task.update(status=TaskStatus.CANCELLED, finished_at=clock_sql(), **task_rows.FREE)
     return bool(ended.where(tasks, Task.status.in_(OPEN_TASKS)).execute())
 
 

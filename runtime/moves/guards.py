@@ -50,10 +50,10 @@ class TokenGuard:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended, for the attempt's row."""
+class AttemptEnd:
+    """How an attempt ended, for the attempt's row. ``outcome``: COMPLETED, FAILED, TIMED_OUT, RETURNED or LOST."""
 
-    kind: str
+    outcome: str
     error: str | None = None
     cause: str | None = None
     logs: str = ""

@@ -18,7 +18,7 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import task_id
-from stepwell.runtime.moves import completion, history, rows
+from stepwell.runtime.moves import completion, history, load, save
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, 
     """The plain move that this success makes; None when it is not that simple."""
     if claim.frame != "" or claim.token is not None:
         return None
-    before = rows.snapshot(claim)
+    before = load.of_claim(claim)
     event = events.TaskSucceeded(moment.at, moment.seed, claim.frame, claim.entry, claim.attempt, output)
     made = transition(machine, before, event, limits)
     if made.execution is before or not _is_plain(machine, claim, made):
         return None
     dispatch = next((one for one in made.commands if isinstance(one, commands.DispatchTask)), None)
-    root = rows.root_of(made.execution)
+    root = save.root_of(made.execution)
     following = None if dispatch is None else _following(claim, root, dispatch)
     return Move(claim, made, root, following, bool(machine.plan))
 

@@ -17,8 +17,8 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
-from stepwell.runtime.moves import completion, rows
-from stepwell.runtime.moves.rows import Effects
+from stepwell.runtime.moves import completion, load, save
+from stepwell.runtime.moves.effects import Effects
 from stepwell.runtime.workflows import Workflows, limits_of
 
 REDRIVABLE = (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
@@ -35,7 +35,7 @@ def redriven(
     machine, event = workflows.machine(row.version_id), events.ExecutionRedriven(queries.now(), seed, row.redrives + 1)
     before = _revived(row)
     move = transition(machine, before, event, limits_of(row.workflow, limits))
-    effects = rows.save(row, before, move)
+    effects = save.save(row, before, move)
     _keep_data(row, machine, move)
     Execution.update(redrives=event.count, redriven_at=event.at, parent=_parent(row)).where(
         Execution.id == row.id
@@ -55,7 +55,7 @@ def _revived(row: Execution) -> execution.Execution:
         Task.execution_id == row.id, Task.status == TaskStatus.CANCELLED, Task.attempt == 0, Task.entry == 0
     ).execute()
     row.status = Status.IN_PROGRESS
-    return rows.load_all(row)
+    return load.load_all(row)
 
 
 def _keep_data(row: Execution, machine: StateMachine, move: Transition) -> None:

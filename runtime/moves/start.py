@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,15 +16,15 @@ from stepwell.db.models import Execution, StartKey
 from stepwell.db.queries import NewExecution, Start
 from stepwell.functions.errors import InvalidName, KeyReused, NameTaken, PayloadTooLarge, Unavailable
 from stepwell.runtime.crashpoints import reach
-from stepwell.runtime.engine.core import events, execution
-from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.core import commands, events, execution
+from stepwell.runtime.engine.definition.model import PlannedTask, StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
 from stepwell.runtime.engine.values import jsontext, names
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
-from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import new_execution_id
-from stepwell.runtime.moves import rows
+from stepwell.runtime.moves import history, save, task_rows
 from stepwell.runtime.outage import AWAY, is_away
 from stepwell.runtime.workflows import Latest
 
@@ -69,7 +70,7 @@ def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limi
         raise PayloadTooLarge(
             f"With this input the first step's event is larger than {limits.payload} bytes.", path="$.input"
         )
-    return rows.beginning(_new_execution(identity, latest, text, wanted, move), machine.plan, move)
+    return _all_rows(_new_execution(identity, latest, text, wanted, move), machine.plan, move)
 
 
 def write(begin: Start, asked: str) -> str | None:
@@ -123,6 +124,22 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
         alias=wanted.alias,
         trace=wanted.trace,
         parent=wanted.parent,
+    )
+
+
+def _all_rows(own: NewExecution, plan: Iterable[PlannedTask], move: Transition) -> Start:
+    """The execution, a task's row for each step of a step list, and what the first transition asks for."""
+    after = move.execution
+    asked = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
+    idle = TaskStatus.PENDING if after.status == Status.IN_PROGRESS else TaskStatus.CANCELLED
+    planned = [task_rows.planned(own.id, one, asked.pop(one.number, None), idle) for one in plan]
+    return Start(
+        execution=own,
+        root=save.root_of(after),
+        tasks=planned + [task_rows.dispatched(own.id, one) for one in asked.values()],
+        frames=[save.new_frame(one) for path, one in after.frames.items() if path and after.status != Status.COMPLETED],
+        timers=[save.new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
+        lines=history.lines_of(move),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Execution, Frame, History
 from stepwell.runtime.engine.core.execution import parent_of
-from stepwell.runtime.moves import rows
+from stepwell.runtime.moves import load
 from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises, staged, task
 
 ROUNDS = 200
@@ -189,7 +189,7 @@ def wide(empty_url: str, tmp_path: Path) -> Iterator[tuple[Stage, str]]:
 def loaded(identity: str, path: str) -> set[str]:
     with database.connection_context(), transaction():
         row = locked(Execution, Execution.id == identity)
-        return set(rows.load(row, path, 1).frames)
+        return set(load.load(row, path, 1).frames)
 
 
 def test_a_branch_is_loaded_without_its_siblings_until_it_is_the_last(wide: tuple[Stage, str]):
