@@ -139,7 +139,8 @@ class _File(PooledSqliteDatabase):
         deadline = time.monotonic() + LOCKED_SECONDS
         while True:
             try:
-                return super()._set_pragmas(conn)
+                super()._set_pragmas(conn)
+                return
             except sqlite3.OperationalError as fault:
                 if "locked" not in str(fault) or time.monotonic() > deadline:
                     raise

@@ -44,7 +44,7 @@ class FunctionAlias(Table):
     """A name for one version of a function, or for two: ``weights`` says how often it stands for which other."""
 
     name = TextField()
-    alias = TextField()
+    alias = TextField()  # type: ignore[assignment]  # a method of Model, that nobody calls on this one
     version = TextField()
     weights = TextField(default="{}")
     description = TextField(default="")

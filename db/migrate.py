@@ -22,7 +22,8 @@ def migrate() -> list[str]:
     with database.connection_context(), unhurried():
         if not is_sqlite():
             database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        return Runner(database.obj, str(DIRECTORY)).up()
+        applied: list[str] = Runner(database.obj, str(DIRECTORY)).up()
+        return applied
 
 
 def main() -> int:

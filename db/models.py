@@ -12,6 +12,7 @@ from peewee import (
     TextField,
 )
 
+from stepwell.db import parents
 from stepwell.db.columns import IdField, Table
 from stepwell.db.function_models import (
     EventConfig,
@@ -121,14 +122,14 @@ class Execution(Table):
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
     published = IntegerField(null=True)
-    alias = TextField(null=True)
+    alias = TextField(null=True)  # type: ignore[assignment]  # a method of Model, that nobody calls on this one
     trace = TextField(null=True)
     parent = TextField(null=True)
     redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     redriven_at = BigIntegerField(null=True)
 
 
-OF_MAP_RUN = SQL("substr(parent, 1, 40)")
+OF_MAP_RUN = SQL(parents.RUN)
 _OWN, _ID = Execution.workflow_id, Execution.id
 _EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
     ("execution_of_workflow", (_OWN, _ID), None),

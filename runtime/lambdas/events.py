@@ -68,7 +68,7 @@ class EventQueue:
         aliases = {name: to for name, to in self.aliases.items() if name in (rules.on_success, rules.on_failure)}
         latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, (), aliases))
         try:
-            self._executions.start_wanted(latest, Wanted({"payload": event}, request_id))
+            self._executions.start(latest, Wanted({"payload": event}, request_id))
         except NameTaken:  # the same request, written by a try whose answer was lost
             return
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from stepwell.db.models import Execution, History
-from stepwell.db.queries import Claimed, Line, clock_sql
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import Claimed, Line
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
 

@@ -13,7 +13,7 @@ from typing import Any
 from peewee import fn
 
 from stepwell.db.models import Execution, Frame
-from stepwell.db.queries import Claimed, Root
+from stepwell.db.values import Claimed, Root
 from stepwell.runtime.engine.core import execution
 from stepwell.runtime.engine.core.execution import FOR_CHILDREN, child_path, parent_of
 from stepwell.runtime.engine.values import jsontext
@@ -40,8 +40,8 @@ def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> e
 
 def load_all(row: Execution) -> execution.Execution:
     """Load an execution with all its frames, the root too when nothing stands in it any more."""
-    rows = [("", row), *((one.path, one) for one in Frame.select().where(Frame.execution_id == row.id))]
-    frames = {path: _frame(path, one) for path, one in rows}
+    frames = {"": _frame("", row)}
+    frames |= {one.path: _frame(one.path, one) for one in Frame.select().where(Frame.execution_id == row.id)}
     return _execution(row, row.id, row.input, frames, Status(row.status))
 
 
@@ -72,7 +72,7 @@ def _frame(path: str, row: Execution | Root | Frame) -> execution.Frame:
     output = getattr(row, "output", None) if path else None  # the root's column is the execution's own output
     return execution.Frame(
         path=path,
-        state=row.state,
+        state=row.state or "",
         input=jsontext.stored(row.data),
         entry=row.entry,
         entered_at=row.entered_at,

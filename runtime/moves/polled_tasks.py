@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Execution, Task
-from stepwell.db.queries import Line, clock_sql
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import Line
 from stepwell.runtime.engine.definition.resources import task_function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus

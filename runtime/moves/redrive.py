@@ -8,6 +8,7 @@ from __future__ import annotations
 from stepwell.db import queries
 from stepwell.db.database import locked
 from stepwell.db.models import Execution, StartKey, Task
+from stepwell.db.parents import Parent
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.core import commands, events, execution
 from stepwell.runtime.engine.core.run import REDRIVEN_TASKS
@@ -45,7 +46,7 @@ def redriven(
         again = {"created_at": clock_sql()}
         StartKey.insert(own).on_conflict(conflict_target=[StartKey.key], update=again).execute()
     if move.execution.status != Status.IN_PROGRESS and row.parent is not None:
-        effects.timers |= completion.tell(row.parent)
+        effects.timers |= completion.notify(row.parent)
     return effects
 
 
@@ -68,5 +69,8 @@ def _keep_data(row: Execution, machine: StateMachine, move: Transition) -> None:
 
 
 def _parent(row: Execution) -> str | None:
-    """Whom the execution's end is told to: a task that waited for it has failed with it, and waits no more."""
-    return row.parent if completion.run_of(row.parent) is not None else None
+    """Who is notified when the redriven execution ends.
+
+    A task that waited for the first run has already failed, so only a Map Run remains.
+    """
+    return row.parent if Parent.decode(row.parent).run is not None else None

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from stepwell.db.models import Execution, Frame, Timer
-from stepwell.db.queries import NewFrame, NewTimer, Root, clock_sql
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import DueTimer, NewFrame, NewTimer, Root
 from stepwell.runtime.engine.core import commands, execution
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
@@ -44,15 +45,14 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     return effects
 
 
-def take_timer(execution_id: str, timer: tuple[str, int, int, str]) -> bool:
+def take_timer(timer: DueTimer) -> bool:
     """Remove a timer's row. False if another process has removed it."""
-    frame, entry, number, kind = timer
     gone = Timer.delete().where(
-        Timer.execution_id == execution_id,
-        Timer.frame == frame,
-        Timer.entry == entry,
-        Timer.number == number,
-        Timer.kind == kind,
+        Timer.execution_id == timer.execution_id,
+        Timer.frame == timer.frame,
+        Timer.entry == timer.entry,
+        Timer.number == timer.number,
+        Timer.kind == timer.kind,
     )
     return bool(gone.execute())
 

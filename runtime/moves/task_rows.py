@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from stepwell.db.models import Attempt, Execution, Task
-from stepwell.db.queries import NewTask, clock_sql
-from stepwell.db.values import FREED, UNOWNED
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import FREED, UNOWNED, NewTask
 from stepwell.runtime.engine.core import commands
 from stepwell.runtime.engine.definition.model import PlannedTask
 from stepwell.runtime.engine.values import jsontext

@@ -14,7 +14,8 @@ from stepwell.db import queries
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.function_models import StoredFunction
 from stepwell.db.models import Execution, Task, Worker
-from stepwell.db.queries import Claimed, clock_sql
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import Claimed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values.statuses import TaskStatus

@@ -12,8 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from stepwell.db.queries import Claimed
-from stepwell.db.values import OFTEN_LOST
+from stepwell.db.values import OFTEN_LOST, Claimed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.core.execution import Execution

@@ -103,7 +103,7 @@ def let_time_pass(house: Stage) -> bool:
             Task.update(**{name: LONG_AGO}).where(column <= now_ms()).execute()
         fired = queries.due_timers()
     for timer in fired:
-        house.executions.fire(*timer)
+        house.executions.fire(timer)
     house.tasks.sweep()
     return True
 

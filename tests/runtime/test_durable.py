@@ -12,6 +12,7 @@ from stepwell.db.database import database
 from stepwell.db.models import TABLES, Timer
 from stepwell.runtime.moves import polled_tasks
 from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import WITH_TOKEN, Stage, machine, returns, staged, task
 
 ASK = "arn:aws:states:eu-west-1:000000000000:activity:ask"
@@ -42,9 +43,9 @@ def test_a_wait_of_a_year_costs_one_row(begun: House):
     waiting = machine(w={"Type": "Wait", "Seconds": YEAR})
     with begun() as house:
         house.workflows.create("play", waiting)
-        house.executions.start(house.workflows.latest("play"), {})
+        house.executions.start(house.workflows.latest("play"), Wanted({}))
         before = rows()
-        identity = house.executions.start(house.workflows.latest("play"), {}).id
+        identity = house.executions.start(house.workflows.latest("play"), Wanted({})).id
         more = {name: count - before[name] for name, count in rows().items() if count != before[name]}
         assert more == {"Execution": 1, "History": 2, "Timer": 1}
         with database.connection_context():

@@ -12,6 +12,7 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, MapRun, StartKey, Workflow
 from stepwell.db.pages import newest
+from stepwell.db.parents import Parent
 from stepwell.functions import errors
 from stepwell.functions.contract import Page, arns, page_of
 from stepwell.functions.contract.arns import Arn
@@ -33,7 +34,6 @@ from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
-from stepwell.runtime.moves import completion
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflows import Latest
 
@@ -58,7 +58,7 @@ class WireExecutions:
         is_express = kind == EXPRESS  # whose names may be used again
         wanted = Wanted(given, None if is_express else name, text=input, trace=trace, **asked)
         try:
-            started = self._executions.start_wanted(latest, wanted)
+            started = self._executions.start(latest, wanted)
         except errors.NameTaken:
             return _earlier(arn.name, name or "", given)
         return Started(started.id, name or started.id, arn.name, kind, latest.now)
@@ -87,7 +87,7 @@ class WireExecutions:
     def get(self, arn: Arn) -> Run:
         with database.connection_context():
             row, now = found_execution(arn), queries.now()
-            of_run = completion.run_of(row.parent)
+            of_run = Parent.decode(row.parent).run
             run = None if of_run is None else MapRun.get_by_id(of_run)
         return Run(
             **{**vars(execution_row(row)), "status": map_redrives.status_of(run, row)},
@@ -218,5 +218,5 @@ def execution_row(row: Any) -> RunRow:
         alias=row.alias,
         redrives=row.redrives,
         redriven_at=row.redriven_at,
-        map_run=completion.run_of(row.parent),
+        map_run=Parent.decode(row.parent).run,
     )

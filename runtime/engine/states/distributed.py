@@ -66,7 +66,7 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
 def go_on(run: Run, frame: Frame) -> None:
     """Have the run redriven, which keeps the entry that it was begun with in mind; or begun, if it never was."""
     run.put(frame, waiting=execution.FOR_RUN)
-    run.commands.append(SetTimer(commands.RUN, frame.path, frame.entry, 0, 0))
+    run.commands.append(SetTimer(commands.WAKE_RUN, frame.path, frame.entry, 0, 0))
 
 
 def end(run: Run, frame: Frame, event: MapRunEnded) -> None:
