@@ -79,10 +79,10 @@ class Executions:
     def succeed(
         self, claim: Claimed, result: str, logs: str, may_go_on: Callable[[Claimed], bool], took_ms: int = 0
     ) -> Claimed | None:
-        """Take a task's result (JSON text). The claim of the next task, when it was taken in the same commit.
+        """Take a task's result (JSON text). Returns the claim of the next task if it was made in the same commit.
 
-        ``may_go_on`` says of the task that would follow whether this worker may take it at once; ``took_ms`` is how
-        long ago the claim was made, by the worker's monotonic clock.
+        ``may_go_on`` says whether this worker may take the task that would follow. ``took_ms`` is the time since the
+        claim was made, in milliseconds by the worker's monotonic clock.
         """
         if claim.token is not None:
             self._await_answer(claim, result, logs)
@@ -107,9 +107,10 @@ class Executions:
         return None
 
     def read_back(self, claim: Claimed) -> Done[list[Claimed]] | None:
-        """Whether the outcome of this claim was taken although nobody said so, and what its owner holds since.
+        """Find out whether a claim's result was committed although the answer was lost.
 
-        None: it was not taken. What was queued by the move is rung for, since that may not have happened either.
+        Returns the claims that its owner holds of the execution since, or None if the result was not committed. Tasks
+        that the move may have queued are notified of again, since that may have been lost as well.
         """
         with database.connection_context():
             ended = Attempt.get_or_none(Attempt.task_id == claim.id, Attempt.attempt == claim.attempt)
@@ -122,7 +123,7 @@ class Executions:
             return Done(queries.held(claim.execution_id, claim.owner))
 
     def answer(self, token: str, answer: TokenAnswer) -> None:
-        """Take the answer of whoever holds a task token. Raises InvalidToken, TaskClosed.
+        """Take the answer to a task token. Raises InvalidToken, TaskClosed.
 
         It counts whether the handler still runs, has returned, or has to run again: the token is the same.
         """
@@ -142,11 +143,11 @@ class Executions:
             raise TaskClosed()
 
     def heartbeat(self, token: str) -> None:
-        """Ask for longer on behalf of whoever holds a task token. Raises InvalidToken, TaskClosed."""
+        """Take a heartbeat of a task token's holder: its next one is due later. Raises InvalidToken, TaskClosed."""
         task_tokens.beat(token)
 
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
-        """Take a task's failure: its Retry, its Catch or the execution's end follow."""
+        """Take a task's failure. Its Retry, its Catch or the execution's end follows."""
         kind = "TIMED_OUT" if error in ("States.Timeout", "Sandbox.Timedout") else "FAILED"
         end = AttemptEnd(kind, error, cause, logs)
         self._settle(claim, lambda at: events.TaskFailed(at, _seed(), *_place(claim), error, cause), end)
@@ -180,7 +181,7 @@ class Executions:
         return self._advance(timer.execution_id, event, report, timer)
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
-        """Look after a map run; None when there is none, or it was looked after meanwhile."""
+        """Look after a Map Run. None if there is none, or if another process has looked after it meanwhile."""
         if not pump.is_asked_for(execution_id, frame, entry):
             return None
         row = locked(Execution, Execution.id == execution_id)
@@ -194,7 +195,7 @@ class Executions:
         return pumped.effects.with_those(self._written(row, pumped.event) or Effects())
 
     def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
-        """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
+        """Note that the handler has returned. Its task stays IN_PROGRESS, unowned, until the token is answered."""
         guard = Guard(claim.id, claim.attempt, claim.owner)
         with database.connection_context(), transaction():
             row = locked(Execution, Execution.id == claim.execution_id)
@@ -208,7 +209,7 @@ class Executions:
         reach("await.after_commit")
 
     def _drop_answered(self, claim: Claimed, logs: str) -> None:
-        """The token was answered before the handler returned: what it printed is kept with its attempt all the same."""
+        """Keep the logs of a handler that returned after its token was answered, with the attempt that it ran as."""
         mine = (Attempt.task_id == claim.id, Attempt.attempt == claim.attempt, Attempt.owner == claim.owner)
         if not Attempt.update(logs=logs).where(*mine, Attempt.logs == "").execute():
             self._drop(claim)
@@ -216,23 +217,24 @@ class Executions:
     # Stop
 
     def cancel(self, execution_id: str) -> None:
-        """End an execution as CANCELLED. One that has ended otherwise stays as it is. Raises NotFound, Conflict."""
+        """End an execution as CANCELLED. Raises NotFound, and Conflict if it has ended otherwise."""
         if not self.stop(execution_id):
             self._refuse(execution_id, "cancelled", unless=Status.CANCELLED)
 
     def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> bool:
-        """End an execution as CANCELLED, for the reason told. False when it had ended, or is not there."""
+        """End an execution as CANCELLED, with this error and cause. False if it has ended, or does not exist."""
         return self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed(), error, cause))
 
     def redrive(self, execution_id: str, key: str | None = None) -> bool:
-        """Let an execution that has ended without success go on where it stood. False when it has not, or runs again.
+        """Let an execution that has ended without success go on where it stopped. False if it has not, or runs again.
 
-        It is the one way out of a status that is an end. A ``key`` is kept with it, which tells that it was done.
+        It is the one way out of a final status. A ``key`` is stored in the same commit, by which its caller knows a
+        repeated request.
         """
         return self._commit(lambda: redrives.redriven(execution_id, self.workflows, _seed(), self.limits, key))
 
     def pause(self, execution_id: str) -> None:
-        """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""
+        """Hand out no more tasks of an execution; running handlers finish. Raises NotFound, Conflict."""
         self._set_paused(execution_id, True)
 
     def resume(self, execution_id: str) -> None:
@@ -267,7 +269,7 @@ class Executions:
     # Inside
 
     def _go_on(self, finish: Finish, move: hot_path.Move, done: Finished) -> Claimed | None:
-        """What this worker does after a move in one statement: the claim that came with it, if one did."""
+        """Notify others of a move that was one statement, and return the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
             self.bell.ring([finish.next.task.id])
         if finish.wakes is not None:
@@ -294,7 +296,7 @@ class Executions:
         return self._commit(lambda: self._moved(execution_id, make, report, timer))
 
     def _commit(self, move: Callable[[], Effects | None]) -> bool:
-        """One move in a transaction of its own, told to others when it is committed. False when it changed nothing."""
+        """Make a move in a transaction of its own, commit, and notify others. False if it changed nothing."""
         with database.connection_context():
             with transaction():
                 effects = move()
@@ -337,7 +339,7 @@ class Executions:
         return effects
 
     def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
-        """What becomes of the execution: with as few children of its frames loaded as the move needs."""
+        """The execution before the event, and its transition. No more children are loaded than the core needs."""
         machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
         limits = limits_of(row.workflow, self.limits)
         for children in CHILDREN:
@@ -356,7 +358,7 @@ class Executions:
 
 
 def _requeue(execution_id: str, paused: bool) -> Effects:
-    """Take an execution's queued tasks out of everybody's sight, or bring them back and let its map runs go on."""
+    """Hide an execution's queued tasks from all workers, or hand them out again and let its Map Runs go on."""
     queued = Task.update(queued_at=None if paused else clock_sql(), missing_since=None).where(
         Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
@@ -369,7 +371,7 @@ def _place(claim: Claimed) -> tuple[str, int, int]:
 
 
 def _seed() -> int:
-    """64 random bits: chance enters here, the core itself throws no dice."""
+    """64 random bits. Randomness enters the core by this seed alone."""
     return secrets.randbits(64)
 
 

@@ -1,4 +1,4 @@
-"""What is open in an execution, or below one of its frames, ended: tasks, timers, frames, map runs."""
+"""Ends the open work of an execution, or of the frames below one: tasks, timers, frames, Map Runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from stepwell.runtime.moves import task_rows
 
 
 def cancel_all(execution_id: str) -> bool:
-    """End the work of an execution; whether any was open."""
+    """End the work of an execution. True if a task was open."""
     _abort_runs(MapRun.execution_id == execution_id)
     return _cancel_work(Task.execution_id == execution_id, Timer.execution_id == execution_id)
 
 
 def cancel_below(execution_id: str, frame: str) -> bool:
-    """End all that stands below a frame; whether any work was open there."""
+    """End the work below a frame, and the frames there. True if a task was open."""
     tasks, timers, frames, runs = (
         (model.execution_id == execution_id) & _is_below(path, frame)
         for model, path in ((Task, Task.frame), (Timer, Timer.frame), (Frame, Frame.path), (MapRun, MapRun.frame))

@@ -1,6 +1,6 @@
-"""Redrive: the one way out of a status that is an end. The core says what goes on; here it is loaded and written.
+"""Redrive: the one way out of a final status. The core decides what goes on; here it is loaded and written.
 
-Whatever does its work once more gets a task row of its own: those of before stay as they ended.
+A state that runs again gets a new task row; the rows of the first run stay as they ended.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from stepwell.runtime.moves.effects import Effects
 from stepwell.runtime.workflows import Workflows, limits_of
 
 REDRIVABLE = (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
-"""The ends after which an execution may go on."""
+"""The final statuses after which an execution may go on."""
 
 
 def redriven(
     execution_id: str, workflows: Workflows, seed: int, limits: EngineLimits, key: str | None = None
 ) -> Effects | None:
-    """Let an execution go on, inside the caller's transaction; None when it has not ended so."""
+    """Let an execution go on, inside the caller's transaction. None if its status is not redrivable."""
     row = locked(Execution, Execution.id == execution_id)
     if row is None or row.status not in REDRIVABLE:
         return None
@@ -51,7 +51,7 @@ def redriven(
 
 
 def _revived(row: Execution) -> execution.Execution:
-    """The execution as if it had not ended: where its frames stood, with what was never reached before it."""
+    """The execution as it was before it ended: its frames, and the planned tasks that it had not reached yet."""
     Task.update(status=TaskStatus.PENDING, finished_at=None).where(
         Task.execution_id == row.id, Task.status == TaskStatus.CANCELLED, Task.attempt == 0, Task.entry == 0
     ).execute()
@@ -60,7 +60,7 @@ def _revived(row: Execution) -> execution.Execution:
 
 
 def _keep_data(row: Execution, machine: StateMachine, move: Transition) -> None:
-    """The rows that were made for steps of a step list show the steps' data, as those did that were planned."""
+    """Write the steps' data into the new rows of a step list's tasks, as the planned rows have it."""
     data = {one.step: one.data for one in machine.plan}
     for command in move.commands:
         if isinstance(command, commands.DispatchTask) and command.number > REDRIVEN_TASKS and command.step in data:

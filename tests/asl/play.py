@@ -78,7 +78,7 @@ def waiting_tasks() -> list[Task]:
 def answer(house: Stage, task: Task, said: Json) -> None:
     """End a task as its worker would; an activity's is asked for first."""
     if task.function.startswith(ACTIVITY):
-        given = polled_tasks.ask(task.function.removeprefix(ACTIVITY))
+        given = polled_tasks.poll(task.function.removeprefix(ACTIVITY))
         assert given is not None and given.token == task.token
         house.script.events.append((task.function, json.loads(given.input)))
     house.executions.answer(task.token, TokenAnswer(**said))

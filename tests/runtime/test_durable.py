@@ -77,10 +77,10 @@ def test_an_activitys_task_is_asked_for_and_answered_in_other_houses(begun: Hous
         identity = house.start(machine(a=task(ASK), b=task("step1")))
     with begun() as house:
         house.tasks.sweep()
-        given = polled_tasks.ask("ask", "me")
+        given = polled_tasks.poll("ask", "me")
         assert given is not None
     with begun() as house:
-        assert polled_tasks.ask("ask") is None
+        assert polled_tasks.poll("ask") is None
         house.script.let("step1", returns("end"))
         house.executions.answer(given.token, TokenAnswer({"y": 2}))
         house.run()

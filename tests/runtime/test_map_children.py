@@ -9,9 +9,9 @@ import time
 import pytest
 
 from stepwell.db.values import DueTimer
+from stepwell.runtime.express import EXPRESS_FUNCTION
 from stepwell.runtime.map_runs import pump
 from stepwell.runtime.tasks import start_execution
-from stepwell.runtime.workflows import EXPRESS_FUNCTION
 from tests.runtime.maps import OBJECT, PASS, children, echo, fan, listed, reading, store, the_run
 from tests.runtime.stage import Json, Stage, machine, raises
 
