@@ -146,7 +146,7 @@ def work_off(stage: Stage) -> None:
             if not (due or stage.bell.depth() or queries.next_timer_ms() is not None):
                 return
         for timer in due:
-            stage.executions.fire(*timer)
+            stage.executions.fire(timer)
 
 
 def counted() -> int:

@@ -1,4 +1,4 @@
-"""What all tables are: they stand in the one database, and their names are their models'."""
+"""What all tables share: they are in the process's one database, and each is named after its model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The connection, the pool and the transaction, for SQLite and PostgreSQL alike.
 
-One process has one database: :func:`connect` binds it, the models and ``queries`` use it. Every piece of work runs
-inside ``database.connection_context()``, which takes a connection for the thread and gives it back.
+One process has one database: :func:`connect` binds it, the models and ``queries`` use it. All work runs inside
+``database.connection_context()``, which takes a connection for the thread and gives it back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stepwell.db.watchdog import WatchedConnection
 
 database = DatabaseProxy()
 _writing = threading.RLock()
-"""SQLite has one writer at a time. Queueing for it here is fair; inside SQLite a thread can starve."""
+"""SQLite has one writer at a time. Threads that queue here get their turn; inside SQLite one can starve."""
 
 CONNECTIONS = 40
 RESTED_SECONDS = 1.0
@@ -38,7 +38,7 @@ VANISHED = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""A host that is gone without a word is noticed in seconds; the kernel itself would wait for many minutes."""
+"""A host that has vanished is noticed in seconds; the kernel's own settings would wait for many minutes."""
 SESSION = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s"
 
 
@@ -50,13 +50,13 @@ def connect(url: str, *, synchronous: str = "NORMAL", connections: int = CONNECT
 
 
 def is_sqlite() -> bool:
-    """Which of the two dialects this process speaks."""
+    """True if this process is bound to SQLite. Only ``db`` asks: no other room knows the dialect."""
     return isinstance(database.obj, PooledSqliteDatabase)
 
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """All of it or nothing, at READ COMMITTED; on SQLite as the only writer."""
+    """Commit all of the block or nothing of it, at READ COMMITTED; on SQLite as the only writer."""
     if not is_sqlite():
         with database.atomic():
             yield
@@ -67,7 +67,7 @@ def transaction() -> Iterator[None]:
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """A transaction whose statements may take as long as they need."""
+    """Open a transaction whose statements may take as long as they need."""
     with transaction():
         if is_sqlite():
             yield
@@ -78,17 +78,21 @@ def unhurried() -> Iterator[None]:
 
 
 def locked(model: Any, *where: Any) -> Any:
-    """The one row, locked until the transaction ends; None when there is none."""
-    query = model.select().where(*where)
-    return (query if is_sqlite() else query.for_update()).first()
+    """The one row, locked until the transaction ends; None if there is none."""
+    return for_update(model.select().where(*where)).first()
+
+
+def for_update(query: Any) -> Any:
+    """The query, locking the rows that it finds until the transaction ends. SQLite needs no lock: it has one writer."""
+    return query if is_sqlite() else query.for_update()
 
 
 class _Pool(PooledPostgresqlDatabase):
-    """A pool that asks a connection whether it lives only when it has rested: the question is a round trip.
+    """A pool that tests a connection only if it has rested for RESTED_SECONDS: the test is a round trip.
 
-    Connections are handed out one at a time, so that all wait for whoever asks a silent server. Hence what one has
-    learnt holds for those behind: with one broken connection go all that rested, and who waited while none could be
-    made does not try again.
+    Connections are handed out one at a time, so all threads wait for the one that is testing a server which does not
+    answer. Hence a thread's finding holds for the threads behind it: with one broken connection all that rested are
+    dropped, and a thread that waited while no connection could be made does not try again.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -96,6 +100,7 @@ class _Pool(PooledPostgresqlDatabase):
         self._given_back: dict[int, float] = {}
         self._broken_at = 0.0
         self._refused_at = 0.0
+        # When this thread began to wait for a connection: refusals since then hold for it, too.
         self._wanted = threading.local()
 
     def connect(self, reuse_if_open: bool = False) -> Any:
@@ -133,13 +138,14 @@ class _Pool(PooledPostgresqlDatabase):
 
 
 class _File(PooledSqliteDatabase):
-    """SQLite, waiting its turn also for what SQLite's own time-out does not cover: the step of a new file into WAL."""
+    """A pool that waits for its turn to switch a new file to WAL, which SQLite's own time-out does not cover."""
 
     def _set_pragmas(self, conn: sqlite3.Connection) -> None:
         deadline = time.monotonic() + LOCKED_SECONDS
         while True:
             try:
-                return super()._set_pragmas(conn)
+                super()._set_pragmas(conn)
+                return
             except sqlite3.OperationalError as fault:
                 if "locked" not in str(fault) or time.monotonic() > deadline:
                     raise

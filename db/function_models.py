@@ -8,8 +8,10 @@ from stepwell.db.columns import IdField, Table
 
 
 class StoredFunction(Table):
-    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions; ``reserved`` is how many
-    of its invocations may run at a time, null for any number."""
+    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions.
+
+    ``reserved`` is the number of its invocations that may run at a time, null for any number.
+    """
 
     name = TextField(primary_key=True)
     published = IntegerField(default=0)
@@ -19,7 +21,7 @@ class StoredFunction(Table):
 
 
 class FunctionVersion(Table):
-    """What can be run of a function: its code and its configuration. Number 0 is $LATEST, the one that changes."""
+    """The code and the configuration of one version of a function. Number 0 is $LATEST, the only one that changes."""
 
     name = TextField()
     number = IntegerField()
@@ -33,7 +35,7 @@ class FunctionVersion(Table):
 
 
 class FunctionCode(Table):
-    """A zip by its SHA-256, kept as long as a version has it. ``size`` is the zip's own."""
+    """A zip by its SHA-256, kept as long as a version refers to it. ``size`` is the zip's own, in bytes."""
 
     sha256 = TextField(primary_key=True)
     size = IntegerField()
@@ -41,10 +43,10 @@ class FunctionCode(Table):
 
 
 class FunctionAlias(Table):
-    """A name for one version of a function, or for two: ``weights`` says how often it stands for which other."""
+    """A name for one version of a function, or for two: ``weights`` gives the share of the second one."""
 
     name = TextField()
-    alias = TextField()
+    alias = TextField()  # type: ignore[assignment]  # a method of Model, that nobody calls on this one
     version = TextField()
     weights = TextField(default="{}")
     description = TextField(default="")
@@ -55,7 +57,7 @@ class FunctionAlias(Table):
 
 
 class EventConfig(Table):
-    """What becomes of asynchronous invocations of a function, or of one of its versions or aliases."""
+    """The retries and destinations of asynchronous invocations of a function, or of one of its versions or aliases."""
 
     name = TextField()
     qualifier = TextField()
@@ -80,7 +82,7 @@ class FunctionPermission(Table):
 
 
 class FunctionSeat(Table):
-    """An invocation that runs of a function with a reserved concurrency, wherever it does; gone when it has ended."""
+    """A running invocation of a function with a reserved concurrency, in any process; gone when it has ended."""
 
     id = IdField(primary_key=True)
     name = TextField(index=True)

@@ -18,11 +18,12 @@ LOCK = 5_737_096  # any number that is ours alone
 
 
 def migrate() -> list[str]:
-    """Apply every pending migration, all of them or none; the names of those applied. One process at a time."""
+    """Apply every pending migration, all of them or none, and return their names. One process at a time."""
     with database.connection_context(), unhurried():
         if not is_sqlite():
             database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        return Runner(database.obj, str(DIRECTORY)).up()
+        applied: list[str] = Runner(database.obj, str(DIRECTORY)).up()
+        return applied
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The tables, and nothing else. Times are milliseconds since the epoch; JSON is text, given back as it came."""
+"""The tables, and nothing else. Times are milliseconds since the epoch; JSON is text, kept as it came."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from peewee import (
     TextField,
 )
 
+from stepwell.db import parents
 from stepwell.db.columns import IdField, Table
 from stepwell.db.function_models import (
     EventConfig,
@@ -25,10 +26,10 @@ from stepwell.db.function_models import (
 
 
 class Workflow(Table):
-    """What can be run, by name. ``deleted_at`` is a tombstone: the versions stay for the executions that use them.
+    """A workflow by name. ``deleted_at`` is a tombstone: the versions stay for the executions that use them.
 
-    ``first`` is the number of the first version since it was made, or made again after it was deleted; ``published``
-    how many of its versions were given a number for AWS's wire; ``kind`` and ``tags`` are AWS's, too.
+    ``first`` is the number of the first version since the workflow was made, or made again after it was deleted.
+    ``published`` counts the versions that have a number on AWS's wire; ``kind`` and ``tags`` are AWS's, too.
     """
 
     id = IdField(primary_key=True)
@@ -45,7 +46,7 @@ class Workflow(Table):
 class Version(Table):
     """A definition as it was given, and the machine it was compiled to, with the functions' constants frozen in.
 
-    ``options`` are what AWS's wire keeps with it: role, logging, tracing, encryption; ``published`` its number there.
+    ``options`` holds the options of AWS's wire: role, logging, tracing, encryption. ``published`` is its number there.
     """
 
     id = IdField(primary_key=True)
@@ -58,6 +59,8 @@ class Version(Table):
     published_at = BigIntegerField(null=True)
     description = TextField(null=True)
     created_at = BigIntegerField()
+    now: int
+    """The database's time, in rows of a query that selects it under this name: no column."""
 
     class Meta:
         indexes = ((("workflow_id", "number"), True),)
@@ -78,7 +81,7 @@ class Alias(Table):
 
 
 class Activity(Table):
-    """Work that somebody else's workers fetch: a Task state names it, and GetActivityTask hands its tasks out."""
+    """An activity of AWS: a Task state names it, and workers outside poll its tasks with GetActivityTask."""
 
     name = TextField(primary_key=True)
     options = TextField(default="{}")
@@ -87,11 +90,11 @@ class Activity(Table):
 
 
 class Execution(Table):
-    """One run. From ``state`` to ``data`` it is the root frame; ``revision`` moves with each change of it.
+    """One run of a workflow. From ``state`` to ``variables`` the columns are the root frame's.
 
-    ``published``, ``alias`` and ``trace`` are what AWS's wire was told at its start: by which version and which alias
-    of the workflow, and the trace header. ``parent`` is what its end is told to: the task token that it
-    answers, or ``run:<map run>:<place>``.
+    ``revision`` grows with each move, with a pause and with a resume. ``published``, ``alias`` and ``trace`` come from
+    a start on AWS's wire: the version and the alias that were asked for, and the trace header. ``parent`` is who is
+    notified of its end, as ``parents`` writes it.
     """
 
     id = IdField(primary_key=True)
@@ -121,14 +124,14 @@ class Execution(Table):
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
     published = IntegerField(null=True)
-    alias = TextField(null=True)
+    alias = TextField(null=True)  # type: ignore[assignment]  # a method of Model, that nobody calls on this one
     trace = TextField(null=True)
     parent = TextField(null=True)
     redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     redriven_at = BigIntegerField(null=True)
 
 
-OF_MAP_RUN = SQL("substr(parent, 1, 40)")
+OF_MAP_RUN = SQL(parents.RUN)
 _OWN, _ID = Execution.workflow_id, Execution.id
 _EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
     ("execution_of_workflow", (_OWN, _ID), None),
@@ -148,7 +151,7 @@ for _name, _columns, _where in _EXECUTION_INDEXES:
 
 
 class Frame(Table):
-    """A place where an execution stands besides its root: a branch. Those of one that failed stay, for a redrive."""
+    """A frame besides the root: a branch or an item. Those of an execution that failed stay, for a redrive."""
 
     execution_id = IdField()
     path = TextField()
@@ -172,9 +175,10 @@ class Frame(Table):
 class Task(Table):
     """One unit of work. ``attempt`` is the fencing token: it grows with each claim. ``data`` is the step's own.
 
-    ``queued_at`` is when it may be rung for, null while its execution is paused; ``missing_since`` when a worker first
-    found that it has no such function; ``token`` is what answers it when its handler does not, and ``beat_by`` when the
-    next heartbeat of whoever holds that is due. An activity's task is IN_PROGRESS, nobody's, from its beginning.
+    ``queued_at`` is the time from which it may be handed out, null while its execution is paused. ``missing_since`` is
+    when a worker first found that no worker has its function. ``token`` answers it if its handler does not, and
+    ``beat_by`` is when the next heartbeat of the token's holder is due. An activity's task is IN_PROGRESS without an
+    owner from its beginning.
     """
 
     id = IdField(primary_key=True)
@@ -222,7 +226,7 @@ Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_fa
 
 
 class Attempt(Table):
-    """One claim of a task that has ended, with what its handler printed."""
+    """A claim of a task that has ended. ``logs`` is what its handler printed."""
 
     task_id = IdField()
     attempt = IntegerField()
@@ -239,14 +243,17 @@ class Attempt(Table):
 
 
 class MapRun(Table):
-    """The executions of a Map in distributed mode. ``next`` is the first item that none of them has, ``offset`` where
-    that begins in its file; ``begun`` of them have begun, the first in the place ``base``, and ``open`` have not ended.
+    """A Map Run: the executions of a Map in distributed mode.
 
-    When it is redriven, those that ended without success are, too: from the place ``again`` to before ``again_end``.
+    ``next`` is the first item that no execution has yet, and ``offset`` is where it begins in its file. ``begun``
+    executions have begun, the first in the place ``base``; ``open`` of them have not ended.
 
-    ``total`` items are counted so far; ``unread`` is where those begin that are not, null when all are. The results of
-    ``written`` executions are in files, which had these ``sizes`` then. ``changes`` are those made to the plan since it
-    began.
+    In a redrive the executions that ended without success go on, too: those in the places from ``again`` to before
+    ``again_end`` wait for their turn.
+
+    ``total`` items are counted so far; ``unread`` is where the uncounted ones begin, null once all are counted. The
+    results of ``written`` executions are in files, which had these ``sizes`` then. ``changes`` are the changes made to
+    the plan since the run began.
     """
 
     id = IdField(primary_key=True)
@@ -285,7 +292,7 @@ MapRun.add_index(MapRun.index(MapRun.execution_id, MapRun.id, name="map_run_of_e
 
 
 class Timer(Table):
-    """A due time: a retry's delay, a wait, an execution's own time-out. Gone once it has fired."""
+    """A due time: a retry's delay, a wait, an execution's own time-out, a wake-up. It goes when it has fired."""
 
     execution_id = IdField()
     frame = TextField()
@@ -299,7 +306,7 @@ class Timer(Table):
 
 
 class History(Table):
-    """The ledger, append-only: line ``id`` of an execution, from 1 without a gap."""
+    """The history of an execution, append-only: its lines are numbered from 1 without a gap."""
 
     execution_id = IdField()
     id = IntegerField()
@@ -314,7 +321,7 @@ class History(Table):
 
 
 class StartKey(Table):
-    """An Idempotency-Key, kept as long as its execution: what was asked with it, and what it started."""
+    """An Idempotency-Key, kept as long as its execution, with the hash of the request that it came with."""
 
     key = TextField(primary_key=True)
     body_hash = TextField()
@@ -323,7 +330,7 @@ class StartKey(Table):
 
 
 class Worker(Table):
-    """A worker process that lives, or did at ``seen_at``, and the functions it has."""
+    """A worker process that was alive at ``seen_at``, and the functions that it has."""
 
     owner = TextField(primary_key=True)
     functions = TextField()
@@ -337,4 +344,4 @@ TABLES = (
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")
-"""Tables whose rows change often: PostgreSQL leaves room in their pages, so that updates touch no index."""
+"""Tables whose rows change often: PostgreSQL leaves room in their pages, so that an update need touch no index."""

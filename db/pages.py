@@ -1,4 +1,4 @@
-"""Keyset pagination: the rows of a page are found by an index, whatever page it is."""
+"""Keyset pagination: an index finds the rows of a page, whichever page it is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ FIRST_ID, LAST_ID = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-
 
 
 def newest(query: Any, fixed: Sequence[tuple[Any, Any]], key: Any, cursor: str | None) -> Any:
-    """The rows whose columns have these values, the newest first, from behind the cursor on.
+    """The rows whose columns have these values, newest first, from behind the cursor on.
 
-    PostgreSQL is asked for a span of the index of these columns and the key, since no other one has their order: with
-    plain equations it may rather walk through all rows by the key, believing that those that fit are spread evenly.
+    On PostgreSQL the condition is a span of the index of these columns and the key, since no other index has this
+    order. With plain equations the planner may instead walk through all rows by the key, believing that those which
+    fit are spread evenly.
     """
     columns = [column for column, _ in fixed]
     known = [one.is_null(False) for one in columns if getattr(one, "null", False)]  # as the index of these says, too

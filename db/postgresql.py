@@ -1,38 +1,114 @@
 """PostgreSQL's form of the hot statements: each is one statement, prepared once per connection.
 
-In the statements ``materialized`` CTEs lock rows in the house's order and re-check their guards on the newest version
-of the row (READ COMMITTED); what follows hangs on them, so that all of it happens or nothing does.
+In the statements ``materialized`` CTEs lock rows in one order (execution, then task, then the next task) and re-check
+their guards on the newest version of the row (READ COMMITTED). What follows hangs on them, so that all of it happens
+or nothing does. A row is changed at most once in a statement: PostgreSQL ignores a second change.
+
+``:name`` stands for a parameter: ``_prepare`` numbers them in the order in which they are declared below, which is the
+order of the dataclasses in ``values`` and of the functions that give the values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from psycopg2 import errors
 
-from stepwell.db.values import OFTEN_LOST, values_of
+from stepwell.db.statements import (
+    FINISHED,
+    FOLLOWING,
+    assigned,
+    columns,
+    names,
+    nulls,
+    numbered,
+    parameters,
+    selected,
+    values_of,
+)
+from stepwell.db.values import (
+    FREED,
+    OFTEN_LOST,
+    ClaimedExecution,
+    ClaimedTask,
+    Finish,
+    Line,
+    NewExecution,
+    NewFrame,
+    NewTask,
+    NewTimer,
+    Root,
+    RunWakeUp,
+    Start,
+)
 
 NOW = "(extract(epoch from statement_timestamp()) * 1000)::bigint"
 
-ROOT = "e.state, e.entry, e.entered_at, e.waiting, e.retries, e.open, e.data, e.begun, e.children, e.variables"
-SHARED = (
-    "e.name, e.workflow, e.version_id, e.revision, e.history_count + 1, e.input, e.created_at, e.parent, "
-    "e.redrives, e.redriven_at"
-)
+Declared = dict[str, str]
+"""Parameters by name, each with its type, in the order of their numbers."""
 
-CLAIM = f"""
-PREPARE claim(uuid, text, bigint, text[], boolean) AS
+
+def _type_of(name: str, annotation: str) -> str:
+    if name == "id" or name.endswith("_id"):
+        return "uuid"
+    if name.endswith(("_at", "_ms")):
+        return "bigint"
+    return {"str": "text", "int": "int", "float": "double precision"}[annotation.split(" ")[0]]
+
+
+def _types(row: type, only: Sequence[str] = ()) -> Declared:
+    """The columns of a dataclass with their types; ``only`` some of them, in its order."""
+    annotations = {one.name: str(one.type) for one in fields(row)}
+    return {name: _type_of(name, annotations[name]) for name in only or annotations}
+
+
+def _arrays(prefix: str, row: type) -> Declared:
+    """One array a column. psycopg2 writes a list as ARRAY[...]: of strings, or of nothing but nulls, that is a text[].
+
+    So every type that may be null or is written as a string is a text[] here, and ``_cast`` makes it what it is.
+    """
+    return {f"{prefix}_{name}": f"{_array_type(kind)}[]" for name, kind in _types(row).items()}
+
+
+def _array_type(kind: str) -> str:
+    return kind if kind in ("int", "bigint") else "text"
+
+
+def _unnest(prefix: str, row: type) -> str:
+    return f"unnest({', '.join(f':{name}' for name in _arrays(prefix, row))})"
+
+
+def _cast(row: type) -> str:
+    """The select list of ``_unnest(...) u``, each column of its own type."""
+    return ", ".join(
+        f"u.{name}" if _array_type(kind) == kind else f"u.{name}::{kind}" for name, kind in _types(row).items()
+    )
+
+
+def _prepare(name: str, declared: Declared, sql: str) -> str:
+    return f"PREPARE {name}({', '.join(declared.values())}) AS {numbered(sql, declared, '$')}"
+
+
+CLAIM = _prepare(
+    "claim",
+    {"id": "uuid", "owner": "text", "lease_ms": "bigint", "functions": "text[]", "often_lost": "boolean"},
+    f"""
 WITH x AS MATERIALIZED (
+  -- The execution first, then its task: whoever moves the execution locks in this order, too.
   SELECT e.* FROM execution e
-  WHERE e.id = (SELECT execution_id FROM task WHERE id = $1) AND e.status = 'IN_PROGRESS' AND NOT e.paused
+  WHERE e.id = (SELECT execution_id FROM task WHERE id = :id) AND e.status = 'IN_PROGRESS' AND NOT e.paused
   FOR UPDATE OF e),
 cur AS MATERIALIZED (
-  SELECT t.id FROM task t, x WHERE t.id = $1 AND t.status = 'QUEUED' AND (split_part(t.function, '::', 1) = ANY($4)
+  -- A function is known by its name: behind '::' may stand a version or an alias.
+  SELECT t.id FROM task t, x WHERE t.id = :id AND t.status = 'QUEUED'
+    AND (split_part(t.function, '::', 1) = ANY(:functions)
       OR EXISTS (SELECT FROM stored_function f WHERE f.name = split_part(t.function, '::', 1)))
-    AND ($5 OR t.losses < {OFTEN_LOST}) FOR UPDATE OF t),
+    AND (:often_lost OR t.losses < {OFTEN_LOST}) FOR UPDATE OF t),
 mine AS (
-  UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = $2, lease_until = {NOW} + $3,
+  UPDATE task t SET status = 'IN_PROGRESS', attempt = t.attempt + 1, owner = :owner, lease_until = {NOW} + :lease_ms,
     started_at = {NOW}, missing_since = NULL, deadline_at = {NOW} + (t.timeout_seconds * 1000)::bigint,
     beat_by = {NOW} + (t.heartbeat_seconds * 1000)::bigint
   FROM cur WHERE t.id = cur.id RETURNING t.*),
@@ -42,132 +118,158 @@ line AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
   SELECT mine.execution_id, e.history_count + 1, 'TaskStarted', {NOW}, mine.frame, mine.step,
     json_build_object('task', mine.number, 'attempt', mine.attempt)::text FROM mine, x e)
-SELECT mine.id, mine.execution_id, mine.number, mine.frame, mine.entry, mine.step, mine.function, mine.attempt,
-  mine.owner, mine.retries, mine.losses, mine.timeout_seconds, mine.token, mine.input, {SHARED}, {ROOT}, {NOW}
+-- x is the row as it was before "counted" changed it: hence one more.
+SELECT {selected(ClaimedTask, "mine")},
+  {selected(ClaimedExecution, "e", execution_input="e.input", history_count="e.history_count + 1")},
+  {selected(Root, "e")}, {NOW}
 FROM mine, x e
-"""
+""",
+)
 
-FINISH = f"""
-PREPARE finish(uuid, int, int, uuid, int, text, text, text,
-  text, int, bigint, text, text, int, text, int, int, text, text, text,
-  text[], text[], text[], text[],
-  uuid, int, int, text, text, text, double precision, boolean, boolean, bigint, uuid, int, text) AS
+FOLLOWED = {
+    "status": "CASE WHEN :claim THEN 'IN_PROGRESS' ELSE 'QUEUED' END",
+    "owner": "CASE WHEN :claim THEN :owner END",
+    "lease_until": f"CASE WHEN :claim THEN {NOW} + :lease_ms END",
+    "started_at": f"CASE WHEN :claim THEN {NOW} END",
+    "deadline_at": f"CASE WHEN :claim THEN {NOW} + (:next_timeout_seconds * 1000)::bigint END",
+    "queued_at": NOW,
+    "entry": ":next_entry",
+    "input": ":next_input",
+    "timeout_seconds": ":next_timeout_seconds",
+}
+"""The columns of the following task, whether its row is there or new: claimed at once, or queued for anybody."""
+
+FINISH = _prepare(
+    "finish",
+    {
+        **_types(Finish, FINISHED),
+        **_types(Root),
+        **_arrays("line", Line),
+        **{f"next_{name}": kind for name, kind in _types(ClaimedTask, FOLLOWING).items()},
+        "is_new": "boolean",
+        "claim": "boolean",
+        "wakes_run": "uuid",
+        "wakes_number": "int",
+        "wakes_kind": "text",
+    },
+    f"""
 WITH x AS MATERIALIZED (
+  -- The core decided on this revision and this history: whoever has moved the execution since raised one of them.
   SELECT history_count FROM execution
-  WHERE id = $1 AND revision = $2 AND history_count = $3 AND status = 'IN_PROGRESS' AND NOT paused FOR UPDATE),
+  WHERE id = :execution_id AND revision = :revision AND history_count = :history_count AND status = 'IN_PROGRESS'
+    AND NOT paused FOR UPDATE),
 cur AS MATERIALIZED (
+  -- The claim whose result this is: a later attempt, or another owner, makes it nobody's.
   SELECT t.id, t.started_at FROM task t, x
-  WHERE t.id = $4 AND t.attempt = $5 AND t.owner = $6 AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
+  WHERE t.id = :task_id AND t.attempt = :attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
 n AS MATERIALIZED (
-  SELECT t.id FROM task t, cur WHERE t.id = $25 AND t.status = 'PENDING' FOR UPDATE OF t),
+  SELECT t.id FROM task t, cur WHERE t.id = :next_id AND t.status = 'PENDING' FOR UPDATE OF t),
 go AS MATERIALIZED (
-  SELECT x.history_count FROM x, cur WHERE $25 IS NULL OR $32 OR EXISTS (SELECT FROM n)),
+  SELECT x.history_count FROM x, cur WHERE :next_id IS NULL OR :is_new OR EXISTS (SELECT FROM n)),
 done AS (
-  UPDATE task t SET status = 'COMPLETED', result = $7, error = NULL, cause = NULL, finished_at = {NOW},
-    owner = NULL, lease_until = NULL, deadline_at = NULL
-  FROM go WHERE t.id = $4),
+  UPDATE task t SET status = 'COMPLETED', result = :result, error = NULL, cause = NULL, finished_at = {NOW},
+    {nulls(FREED)}
+  FROM go WHERE t.id = :task_id),
 tried AS (
   INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
-  SELECT $4, $5, $6, 'COMPLETED', $8, cur.started_at, {NOW} FROM go, cur),
+  SELECT :task_id, :attempt, :owner, 'COMPLETED', :logs, cur.started_at, {NOW} FROM go, cur),
 taken AS (
-  UPDATE task t SET status = CASE WHEN $33 THEN 'IN_PROGRESS' ELSE 'QUEUED' END,
-    attempt = t.attempt + $33::int, owner = CASE WHEN $33 THEN $6 END, entry = $27, input = $30,
-    lease_until = CASE WHEN $33 THEN {NOW} + $34 END, started_at = CASE WHEN $33 THEN {NOW} END, queued_at = {NOW},
-    timeout_seconds = $31, deadline_at = CASE WHEN $33 THEN {NOW} + ($31 * 1000)::bigint END
-  FROM go WHERE t.id = $25 AND NOT $32 RETURNING CASE WHEN $33 THEN t.attempt END AS attempt),
+  UPDATE task t SET attempt = t.attempt + :claim::int, {assigned(FOLLOWED)}
+  FROM go WHERE t.id = :next_id AND NOT :is_new RETURNING CASE WHEN :claim THEN t.attempt END AS attempt),
 made AS (
-  INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, owner,
-    lease_until, deadline_at, timeout_seconds, queued_at, data, input, created_at, started_at)
-  SELECT $25, $1, $26, '', $27, $28, $29, CASE WHEN $33 THEN 'IN_PROGRESS' ELSE 'QUEUED' END, $33::int, 0, 0,
-    CASE WHEN $33 THEN $6 END, CASE WHEN $33 THEN {NOW} + $34 END,
-    CASE WHEN $33 THEN {NOW} + ($31 * 1000)::bigint END, $31, {NOW}, 'null', $30, {NOW}, CASE WHEN $33 THEN {NOW} END
-  FROM go WHERE $25 IS NOT NULL AND $32 RETURNING CASE WHEN $33 THEN attempt END AS attempt),
+  INSERT INTO task (id, execution_id, number, frame, step, function, attempt, retries, losses, data, created_at,
+    {", ".join(FOLLOWED)})
+  SELECT :next_id, :execution_id, :next_number, '', :next_step, :next_function, :claim::int, 0, 0, 'null', {NOW},
+    {", ".join(FOLLOWED.values())}
+  FROM go WHERE :next_id IS NOT NULL AND :is_new RETURNING CASE WHEN :claim THEN attempt END AS attempt),
 moved AS (
-  UPDATE execution v SET state = $9, entry = $10, entered_at = $11, waiting = $12, retries = $13, open = $14,
-    data = $15, begun = $16, children = $17, variables = $18, status = $19, output = $20, revision = v.revision + 1,
-    history_count = v.history_count + cardinality($21),
-    finished_at = CASE WHEN $19 <> 'IN_PROGRESS' THEN {NOW} END
-  FROM go WHERE v.id = $1),
+  UPDATE execution v SET {assigned({name: f":{name}" for name in names(Root)})}, status = :status, output = :output,
+    revision = v.revision + 1, history_count = v.history_count + cardinality(:line_type),
+    finished_at = CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END
+  FROM go WHERE v.id = :execution_id),
 lines AS (
-  INSERT INTO history (execution_id, id, type, at, frame, step, details)
-  SELECT $1, go.history_count + u.place, u.type, {NOW}, u.frame, u.step, u.details
-  FROM go, unnest($21, $22, $23, $24) WITH ORDINALITY u(type, frame, step, details, place)),
-told AS (
+  INSERT INTO history (execution_id, id, at, {columns(Line)})
+  SELECT :execution_id, go.history_count + u.place, {NOW}, {selected(Line, "u")}
+  FROM go, {_unnest("line", Line)} WITH ORDINALITY u({columns(Line)}, place)),
+woken AS (
+  -- The Map Run's own row and its execution's are not locked: the timer's pump does that, in a transaction of its own.
   INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
-  SELECT m.execution_id, m.frame, m.entry, $36, $37, {NOW} FROM go, map_run m
-  WHERE m.id = $35 AND m.status = 'RUNNING' ON CONFLICT DO NOTHING)
+  SELECT m.execution_id, m.frame, m.entry, :wakes_number, :wakes_kind, {NOW} FROM go, map_run m
+  WHERE m.id = :wakes_run AND m.status = 'RUNNING' ON CONFLICT DO NOTHING)
 SELECT EXISTS (SELECT FROM go), (SELECT attempt FROM taken UNION ALL SELECT attempt FROM made), {NOW}
-"""
+""",
+)
 
-# psycopg2 writes a list as ARRAY[...]: of strings, or of nothing but nulls, that is a text[]. Hence the casts in START.
-START = f"""
-PREPARE start(uuid, text, uuid, text, uuid, int, text, int, text, int, bigint, text, text, int, text, int, int, text,
-  text, text, text, text, text, text, bigint,
-  text[], int[], text[], int[], text[], text[], text[], text[], text[], text[], text[], text[],
-  text[], text[], int[], bigint[], text[], text[], int[], text[], text[], int[], int[], text[], text[],
-  text[], int[], int[], text[], bigint[],
-  text[], text[], text[], text[], int, text, text, text) AS
+START = _prepare(
+    "start",
+    {
+        **_types(NewExecution),
+        **_types(Root),
+        "key": "text",
+        "body_hash": "text",
+        "history_count": "int",
+        **_arrays("task", NewTask),
+        **_arrays("frame", NewFrame),
+        **_arrays("timer", NewTimer),
+        **_arrays("line", Line),
+    },
+    f"""
 WITH kept AS (
+  -- Two starts with one key: the second waits here for the first one's commit, and then begins nothing.
   INSERT INTO start_key (key, body_hash, execution_id, created_at)
-  SELECT $23, $24, $1, $25 WHERE $23 IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
+  SELECT :key, :body_hash, :id, :created_at WHERE :key IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1),
 begun AS (
-  INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
-    state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
-    created_at, published, alias, trace, parent, finished_at)
-  SELECT $1, $2, $3, $4, $5, $6, $7, false, 0, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-    $25, $60, $61, $62, $63, CASE WHEN $7 <> 'IN_PROGRESS' THEN {NOW} END
-  WHERE $23 IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
+  INSERT INTO execution ({columns(NewExecution, Root)}, paused, revision, history_count, finished_at)
+  SELECT {parameters(NewExecution, Root)}, false, 0, :history_count,
+    CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END
+  WHERE :key IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
-  INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses,
-    queued_at, finished_at, deadline_at, data, input, timeout_seconds, token, heartbeat_seconds, created_at)
-  SELECT u.id::uuid, begun.id, u.number, u.frame, u.entry, u.step, u.function, u.status, 0, 0, 0,
+  INSERT INTO task (execution_id, {columns(NewTask)}, attempt, retries, losses, created_at,
+    queued_at, finished_at, deadline_at)
+  SELECT begun.id, {_cast(NewTask)}, 0, 0, 0, :created_at,
     CASE WHEN u.status = 'QUEUED' THEN {NOW} END, CASE WHEN u.status = 'CANCELLED' THEN {NOW} END,
-    CASE WHEN u.status = 'IN_PROGRESS' THEN {NOW} + (u.seconds::double precision * 1000)::bigint END, u.data, u.input,
-    u.seconds::double precision, u.token, u.heartbeat::double precision, $25
-  FROM begun, unnest($26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
-    u(id, number, frame, entry, step, function, status, data, input, seconds, token, heartbeat)),
+    CASE WHEN u.status = 'IN_PROGRESS' THEN {NOW} + (u.timeout_seconds::double precision * 1000)::bigint END
+  FROM begun, {_unnest("task", NewTask)} u({columns(NewTask)})),
 frames AS (
-  INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output,
-    begun, children, variables, item)
-  SELECT begun.id, u.* FROM begun, unnest($38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)
-    u(path, state, entry, entered_at, waiting, retries, open, data, output, begun, children, variables, item)),
+  INSERT INTO frame (execution_id, {columns(NewFrame)})
+  SELECT begun.id, {_cast(NewFrame)} FROM begun, {_unnest("frame", NewFrame)} u({columns(NewFrame)})),
 timers AS (
   INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
-  SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay
-  FROM begun, unnest($51, $52, $53, $54, $55) u(frame, entry, number, kind, delay)),
+  SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay_ms
+  FROM begun, {_unnest("timer", NewTimer)} u({columns(NewTimer)})),
 lines AS (
-  INSERT INTO history (execution_id, id, type, at, frame, step, details)
-  SELECT begun.id, u.place, u.type, {NOW}, u.frame, u.step, u.details
-  FROM begun, unnest($56, $57, $58, $59) WITH ORDINALITY u(type, frame, step, details, place))
+  INSERT INTO history (execution_id, id, at, {columns(Line)})
+  SELECT begun.id, u.place, {NOW}, {selected(Line, "u")}
+  FROM begun, {_unnest("line", Line)} WITH ORDINALITY u({columns(Line)}, place))
 SELECT EXISTS (SELECT FROM begun)
-"""
+""",
+)
 
-HEARTBEAT = f"""
-PREPARE heartbeat(text[], int[], text, bigint) AS
+HEARTBEAT = _prepare(
+    "heartbeat",
+    {"ids": "text[]", "attempts": "int[]", "owner": "text", "lease_ms": "bigint"},
+    f"""
 WITH asked AS MATERIALIZED (
-  SELECT id, attempt FROM unnest($1::uuid[], $2) u(id, attempt)),
+  SELECT id, attempt FROM unnest(:ids::uuid[], :attempts) u(id, attempt)),
 held AS MATERIALIZED (
+  -- SKIP LOCKED: somebody is changing the task right now; waiting for that could cost the other leases.
   SELECT t.id FROM task t, asked
-  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
+  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
   FOR UPDATE OF t SKIP LOCKED),
 kept AS (
-  UPDATE task t SET lease_until = {NOW} + $4 FROM held WHERE t.id = held.id)
+  UPDATE task t SET lease_until = {NOW} + :lease_ms FROM held WHERE t.id = held.id)
 SELECT t.id, t.attempt FROM task t, asked
-WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = $3 AND t.status = 'IN_PROGRESS'
-"""
+WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
+""",
+)
 
-PREPARE = {
-    "start": START,
-    "claim": CLAIM,
-    "finish": FINISH,
-    "heartbeat": HEARTBEAT,
-}
+PREPARE = {"start": START, "claim": CLAIM, "finish": FINISH, "heartbeat": HEARTBEAT}
 
 
 def executed(cursor: Any, name: str, values: Sequence[Any]) -> list[Any]:
-    """The rows that a prepared statement gives; the connection's first use of it prepares it.
+    """Run a prepared statement and return its rows; the connection's first use of it prepares it.
 
-    Before, and not when it turns out to be unknown: that error would be the end of a transaction that it is part of.
+    It is prepared before, and not when it turns out to be unknown: that error would end the transaction around it.
     """
     if name not in cursor.connection.prepared:
         cursor.execute(PREPARE[name])
@@ -175,80 +277,47 @@ def executed(cursor: Any, name: str, values: Sequence[Any]) -> list[Any]:
     execute = f"EXECUTE {name}({', '.join(['%s'] * len(values))})"
     try:
         cursor.execute(execute, values)
-    except errors.InvalidSqlStatementName:  # somebody between us and the server has forgotten it
+    except errors.InvalidSqlStatementName:  # a connection pooler between us and the server has forgotten it
         cursor.execute(PREPARE[name])
         cursor.execute(execute, values)
     return list(cursor.fetchall())
 
 
-def start_values(start: Any) -> Sequence[Any]:
-    """The parameters of ``start``, in the order of its numbers."""
-    row, root = start.execution, start.root
+def start_values(start: Start) -> Sequence[Any]:
+    """The parameters of ``start``, in the order in which START declares them."""
     return (
-        row.id,
-        row.name,
-        row.workflow_id,
-        row.workflow,
-        row.version_id,
-        row.version,
-        row.status,
+        *values_of(start.execution),
+        *values_of(start.root),
+        *((None, None) if start.key is None else values_of(start.key)),
         len(start.lines),
-        *values_of(root),
-        row.input,
-        row.output,
-        row.error,
-        row.cause,
-        row.key,
-        row.body_hash,
-        row.created_at,
-        *_columns(start.tasks, 12),
-        *_columns(start.frames, 13),
-        *_columns(start.timers, 5),
-        *_columns(start.lines, 4),
-        row.published,
-        row.alias,
-        row.trace,
-        row.parent,
+        *_columns(start.tasks, NewTask),
+        *_columns(start.frames, NewFrame),
+        *_columns(start.timers, NewTimer),
+        *_columns(start.lines, Line),
     )
 
 
-def _columns(rows: Sequence[Any], width: int) -> list[list[Any]]:
-    """Rows turned into one array a column, as unnest() takes them."""
-    return [list(column) for column in zip(*map(values_of, rows), strict=True)] or [[]] * width
-
-
-def finish_values(move: Any) -> Sequence[Any]:
-    """The parameters of ``finish``, in the order of its numbers."""
-    root, following, lines = move.root, move.next, move.lines
-    given = (
-        (None,) * 7
-        if following is None
-        else (
-            following.id,
-            following.number,
-            following.entry,
-            following.step,
-            following.function,
-            following.input,
-            following.timeout_seconds,
-        )
-    )
-    flags = (False, False) if following is None else (following.is_new, following.claim)
+def finish_values(finish: Finish) -> Sequence[Any]:
+    """The parameters of ``finish``, in the order in which FINISH declares them."""
+    following = finish.next
     return (
-        move.execution_id,
-        move.revision,
-        move.history_count,
-        move.task_id,
-        move.attempt,
-        move.owner,
-        move.result,
-        move.logs,
-        *values_of(root),
-        move.status,
-        move.output,
-        *_columns(lines, 4),
-        *given,
-        *flags,
-        move.lease_ms,
-        *((None,) * 3 if move.run is None else values_of(move.run)),
+        *_finished(finish),
+        *values_of(finish.root),
+        *_columns(finish.lines, Line),
+        *(_NOTHING_FOLLOWS if following is None else (*_following(following.task), following.is_new, following.claim)),
+        *(_NOBODY_WAKES if finish.wakes is None else values_of(finish.wakes)),
     )
+
+
+_finished = attrgetter(*FINISHED)
+_following = attrgetter(*FOLLOWING)
+_NOTHING_FOLLOWS = (*[None] * len(FOLLOWING), False, False)
+_NOBODY_WAKES = (None,) * len(names(RunWakeUp))
+
+
+def _columns(rows: Sequence[Any], row: type) -> list[list[Any]]:
+    """Turn rows into one array a column, as ``unnest()`` takes them."""
+    return [list(column) for column in zip(*map(values_of, rows), strict=True)] or [[]] * _WIDTHS[row]
+
+
+_WIDTHS: dict[type, int] = {row: len(names(row)) for row in (NewTask, NewFrame, NewTimer, Line)}

@@ -1,11 +1,29 @@
-"""SQLite's form of the hot statements: the same guards, as a few statements inside the caller's short transaction."""
+"""SQLite's form of the hot statements: the same guards, as a few statements inside the caller's short transaction.
+
+That transaction is the only one that writes, so nothing is locked here: what a SELECT has found stays true until the
+commit. ``:name`` stands for a parameter: ``numbered`` gives it its place in the values, as in ``postgresql``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
-from stepwell.db.values import CLAIMED, OFTEN_LOST, values_of
+from stepwell.db.statements import CLAIMED, assigned, columns, names, nulls, numbered, parameters, values_of
+from stepwell.db.values import (
+    FREED,
+    OFTEN_LOST,
+    Finish,
+    Line,
+    NewExecution,
+    NewFrame,
+    NewTask,
+    NextTask,
+    Root,
+    RunWakeUp,
+    Start,
+)
 
 NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
@@ -29,34 +47,44 @@ SELECT execution_id, ?, 'TaskStarted', {NOW}, frame, step, json_object('task', n
 FROM task WHERE id = ?
 """
 TAKEN = f"SELECT {CLAIMED}, {NOW} FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?"
+# The core decided on this revision and this history, for this claim: whoever has changed one of them refuses the move.
 IS_CURRENT = """
 SELECT t.started_at FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PROGRESS' AND NOT e.paused
   AND t.id = ? AND t.attempt = ? AND t.owner = ? AND t.status = 'IN_PROGRESS'
 """
 DONE = f"""
-UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW}, owner = NULL,
-  lease_until = NULL, deadline_at = NULL WHERE id = ?
+UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW},
+  {nulls(FREED)} WHERE id = ?
 """
 TRIED = f"""
 INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
 VALUES (?, ?, ?, 'COMPLETED', ?, ?, {NOW})
 """
-FOLLOW = f"""
-UPDATE task SET status = ?2, attempt = attempt + ?3, owner = ?4, entry = ?5, input = ?6, queued_at = {NOW},
-  timeout_seconds = ?7, lease_until = {NOW} + ?8, started_at = CASE WHEN ?3 THEN {NOW} END,
-  deadline_at = CASE WHEN ?3 THEN {NOW} + CAST(?7 * 1000 AS INTEGER) END WHERE id = ?1 RETURNING attempt
-"""
+FOLLOW = numbered(
+    f"""
+UPDATE task SET status = :status, attempt = attempt + :claim, owner = :owner, entry = :entry, input = :input,
+  queued_at = {NOW}, timeout_seconds = :timeout_seconds, lease_until = {NOW} + :lease_ms,
+  started_at = CASE WHEN :claim THEN {NOW} END,
+  deadline_at = CASE WHEN :claim THEN {NOW} + CAST(:timeout_seconds * 1000 AS INTEGER) END
+WHERE id = :id RETURNING attempt
+""",
+    ("id", "entry", "input", "timeout_seconds", "status", "claim", "owner", "lease_ms"),
+    "?",
+)
 MAKE = f"""
-INSERT INTO task (id, execution_id, number, frame, entry, step, function, status, attempt, retries, losses, data,
-  created_at) VALUES (?, ?, ?, '', ?, ?, ?, 'PENDING', 0, 0, 0, 'null', {NOW})
+INSERT INTO task (execution_id, id, number, step, function, frame, entry, status, attempt, retries, losses, data,
+  created_at) VALUES (?, ?, ?, ?, ?, '', 0, 'PENDING', 0, 0, 0, 'null', {NOW})
 """
-MOVE = f"""
-UPDATE execution SET state = ?1, entry = ?2, entered_at = ?3, waiting = ?4, retries = ?5, open = ?6, data = ?7,
-  begun = ?8, children = ?9, variables = ?10, status = ?11, output = ?12, revision = revision + 1,
-  history_count = history_count + ?13,
-  finished_at = CASE WHEN ?11 <> 'IN_PROGRESS' THEN {NOW} END WHERE id = ?14
-"""
+MOVE = numbered(
+    f"""
+UPDATE execution SET {assigned({name: f":{name}" for name in names(Root)})}, status = :status, output = :output,
+  revision = revision + 1, history_count = history_count + :lines,
+  finished_at = CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END WHERE id = :id
+""",
+    (*names(Root), "status", "output", "lines", "id"),
+    "?",
+)
 HEARTBEAT = f"""
 UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND (id, attempt) IN (VALUES {{}})
 RETURNING id, attempt
@@ -64,63 +92,75 @@ RETURNING id, attempt
 KEEP = """
 INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
 """
-BEGIN = f"""
-INSERT INTO execution (id, name, workflow_id, workflow, version_id, version, status, paused, revision, history_count,
-  state, entry, entered_at, waiting, retries, open, data, begun, children, variables, input, output, error, cause,
-  created_at, published, alias, trace, parent, finished_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-  ?23, ?24, ?25, ?26, ?27, CASE WHEN ?7 <> 'IN_PROGRESS' THEN {NOW} END)
-"""
-NEW_TASK = f"""
-INSERT INTO task (execution_id, id, number, frame, entry, step, function, status, attempt, retries, losses, queued_at,
-  finished_at, deadline_at, data, input, timeout_seconds, token, heartbeat_seconds, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, CASE WHEN ?8 = 'QUEUED' THEN {NOW} END,
-  CASE WHEN ?8 = 'CANCELLED' THEN {NOW} END,
-  CASE WHEN ?8 = 'IN_PROGRESS' THEN {NOW} + CAST(?11 * 1000 AS INTEGER) END, ?9, ?10, ?11, ?12, ?13, {NOW})
-"""
-NEW_FRAME = """
-INSERT INTO frame (execution_id, path, state, entry, entered_at, waiting, retries, open, data, output, begun, children,
-  variables, item) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+BEGIN = numbered(
+    f"""
+INSERT INTO execution ({columns(NewExecution, Root)}, paused, revision, history_count, finished_at)
+VALUES ({parameters(NewExecution, Root)}, 0, 0, :lines, CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END)
+""",
+    (*names(NewExecution), *names(Root), "lines"),
+    "?",
+)
+NEW_TASK = numbered(
+    f"""
+INSERT INTO task (execution_id, {columns(NewTask)}, attempt, retries, losses, created_at,
+  queued_at, finished_at, deadline_at)
+VALUES (:execution_id, {parameters(NewTask)}, 0, 0, 0, {NOW},
+  CASE WHEN :status = 'QUEUED' THEN {NOW} END, CASE WHEN :status = 'CANCELLED' THEN {NOW} END,
+  CASE WHEN :status = 'IN_PROGRESS' THEN {NOW} + CAST(:timeout_seconds * 1000 AS INTEGER) END)
+""",
+    ("execution_id", *names(NewTask)),
+    "?",
+)
+NEW_FRAME = numbered(
+    f"INSERT INTO frame (execution_id, {columns(NewFrame)}) VALUES (:execution_id, {parameters(NewFrame)})",
+    ("execution_id", *names(NewFrame)),
+    "?",
+)
 NEW_TIMER = f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at) VALUES (?, ?, ?, ?, ?, {NOW} + ?)
 """
-TELL = f"""
+WAKE_RUN = numbered(
+    f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
-SELECT execution_id, frame, entry, ?2, ?3, {NOW} FROM map_run WHERE id = ?1 AND status = 'RUNNING'
+SELECT execution_id, frame, entry, :number, :kind, {NOW} FROM map_run WHERE id = :run AND status = 'RUNNING'
 ON CONFLICT DO NOTHING
-"""
-LINE = f"INSERT INTO history (execution_id, id, type, at, frame, step, details) VALUES (?, ?, ?, {NOW}, ?, ?, ?)"
+""",
+    names(RunWakeUp),
+    "?",
+)
+LINE = numbered(
+    f"""
+INSERT INTO history (execution_id, id, at, {columns(Line)}) VALUES (:execution_id, :id, {NOW}, {parameters(Line)})
+""",
+    ("execution_id", "id", *names(Line)),
+    "?",
+)
 
 
-def start(database: Any, begin: Any) -> bool:
-    """Whether the execution was written: not when its key is taken."""
+def start(database: Any, begin: Start) -> bool:
+    """Write an execution with all it begins with. False if its key is taken; nothing is written then."""
     row = begin.execution
-    kept = (row.key, row.body_hash, row.id, row.created_at)
-    if row.key is not None and database.execute_sql(KEEP, kept).fetchone() is None:
-        return False
-    own = (row.id, row.name, row.workflow_id, row.workflow, row.version_id, row.version, row.status)
-    rest = (
-        row.input,
-        row.output,
-        row.error,
-        row.cause,
-        row.created_at,
-        row.published,
-        row.alias,
-        row.trace,
-        row.parent,
+    if begin.key is not None:
+        kept = (*values_of(begin.key), row.id, row.created_at)
+        if database.execute_sql(KEEP, kept).fetchone() is None:
+            return False
+    database.execute_sql(BEGIN, (*values_of(row), *values_of(begin.root), len(begin.lines)))
+    rows: tuple[tuple[str, Sequence[Any]], ...] = (
+        (NEW_TASK, begin.tasks),
+        (NEW_FRAME, begin.frames),
+        (NEW_TIMER, begin.timers),
     )
-    database.execute_sql(BEGIN, (*own, len(begin.lines), *values_of(begin.root), *rest))
-    for statement, rows in ((NEW_TASK, begin.tasks), (NEW_FRAME, begin.frames), (NEW_TIMER, begin.timers)):
-        for one in rows:
+    for statement, some in rows:
+        for one in some:
             database.execute_sql(statement, (row.id, *values_of(one)))
     _write_lines(database, row.id, 0, begin.lines)
     return True
 
 
-def claim(database: Any, task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool) -> Any:
-    """The row of a task that is ours now, or None."""
+def claim(
+    database: Any, task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool
+) -> Sequence[Any] | None:
+    """Take a task and return its claim's row. None if it cannot be claimed."""
     places = ", ".join("?" * len(functions))
     found = database.execute_sql(CLAIMABLE.format(places), (task_id, often_lost, *functions)).fetchone()
     if found is None:
@@ -129,56 +169,45 @@ def claim(database: Any, task_id: str, owner: str, lease_ms: int, functions: Seq
     database.execute_sql(TAKE, (owner, lease_ms, task_id))
     database.execute_sql(COUNT, (1, execution_id))
     database.execute_sql(STARTED, (count + 1, task_id))
-    return database.execute_sql(TAKEN, (task_id,)).fetchone()
+    row: Sequence[Any] = database.execute_sql(TAKEN, (task_id,)).fetchone()
+    return row
 
 
-def finish(database: Any, move: Any) -> Any:
-    """(applied, attempt of the next task, now)."""
+def finish(database: Any, move: Finish) -> tuple[bool, int | None, int] | None:
+    """Write a move: (True, the next task's attempt if it was claimed, the time). None if a guard refused it."""
     guards = (move.execution_id, move.revision, move.history_count, move.task_id, move.attempt, move.owner)
     current = database.execute_sql(IS_CURRENT, guards).fetchone()
-    following = move.next
-    if current is None or (following is not None and not _is_free(database, following)):
+    if current is None or (move.next is not None and not _is_free(database, move.next)):
         return None
     database.execute_sql(DONE, (move.result, move.task_id))
     database.execute_sql(TRIED, (move.task_id, move.attempt, move.owner, move.logs, current[0]))
-    attempt = None if following is None else _follow(database, move, following)
-    _move(database, move)
-    if move.run is not None:
-        database.execute_sql(TELL, values_of(move.run))
+    attempt = None if move.next is None else _follow(database, move, move.next)
+    database.execute_sql(MOVE, (*values_of(move.root), move.status, move.output, len(move.lines), move.execution_id))
+    _write_lines(database, move.execution_id, move.history_count, move.lines)
+    if move.wakes is not None:
+        database.execute_sql(WAKE_RUN, values_of(move.wakes))
     return (True, attempt, database.execute_sql(f"SELECT {NOW}").fetchone()[0])
 
 
-def _is_free(database: Any, following: Any) -> bool:
+def _is_free(database: Any, following: NextTask) -> bool:
     if following.is_new:
         return True
-    row = database.execute_sql("SELECT status FROM task WHERE id = ?", (following.id,)).fetchone()
+    row = database.execute_sql("SELECT status FROM task WHERE id = ?", (following.task.id,)).fetchone()
     return row is not None and row[0] == "PENDING"
 
 
-def _follow(database: Any, move: Any, following: Any) -> int | None:
+def _follow(database: Any, move: Finish, following: NextTask) -> int | None:
     if following.is_new:
-        made = (following.id, move.execution_id, following.number, following.entry, following.step, following.function)
-        database.execute_sql(MAKE, made)
-    status, owner, lease = ("IN_PROGRESS", move.owner, move.lease_ms) if following.claim else ("QUEUED", None, None)
-    values = (
-        following.id,
-        status,
-        int(following.claim),
-        owner,
-        following.entry,
-        following.input,
-        following.timeout_seconds,
-        lease,
-    )
-    row = database.execute_sql(FOLLOW, values).fetchone()
+        database.execute_sql(MAKE, (move.execution_id, *_made(following.task)))
+    held = ("IN_PROGRESS", 1, move.owner, move.lease_ms) if following.claim else ("QUEUED", 0, None, None)
+    row = database.execute_sql(FOLLOW, (*_changed(following.task), *held)).fetchone()
     return row[0] if following.claim else None
 
 
-def _move(database: Any, move: Any) -> None:
-    database.execute_sql(MOVE, (*values_of(move.root), move.status, move.output, len(move.lines), move.execution_id))
-    _write_lines(database, move.execution_id, move.history_count, move.lines)
+_made = attrgetter("id", "number", "step", "function")
+_changed = attrgetter("id", "entry", "input", "timeout_seconds")
 
 
-def _write_lines(database: Any, execution_id: str, count: int, lines: Sequence[Any]) -> None:
+def _write_lines(database: Any, execution_id: str, count: int, lines: Sequence[Line]) -> None:
     for place, line in enumerate(lines, start=count + 1):
         database.execute_sql(LINE, (execution_id, place, *values_of(line)))

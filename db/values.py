@@ -1,22 +1,256 @@
-"""Values as statements take and give them."""
+"""The rows that the hot statements take and give.
+
+The order of a statement's columns and parameters is the order of the fields here, and stands nowhere else: both
+dialects make their column lists of it. A new column of ``execution`` is a new field of ``NewExecution`` if a start
+writes it, of ``ClaimedExecution`` if a claim reads it, and of ``Root`` if it belongs to the root frame.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-CLAIMED = (
-    "t.id, t.execution_id, t.number, t.frame, t.entry, t.step, t.function, t.attempt, t.owner, t.retries, "
-    "t.losses, t.timeout_seconds, t.token, t.input, e.name, e.workflow, e.version_id, e.revision, e.history_count, "
-    "e.input, e.created_at, e.parent, e.redrives, e.redriven_at, e.state, e.entry, e.entered_at, e.waiting, "
-    "e.retries, e.open, e.data, e.begun, e.children, e.variables"
-)
-"""The columns of a claim, of a task ``t`` and its execution ``e``, in the order of ``queries.Claimed``."""
-
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 OFTEN_LOST = 2
-"""A task that was lost so often may be what kills its workers: it runs beside no other such task."""
+"""A task that was lost this often may be what kills its workers: it runs beside no other task of this kind."""
+UNOWNED = ("owner", "lease_until")
+"""The columns of a task that are null while no worker holds it."""
+FREED = (*UNOWNED, "deadline_at", "beat_by")
+"""The columns of a task that are null while nobody is expected to do it: no worker, and no holder of its token."""
 
 
-def values_of(row: Any) -> tuple[Any, ...]:
-    """The fields of a dataclass in their order: ``dataclasses.astuple`` without its deep copies."""
-    return tuple(vars(row).values())
+@dataclass(frozen=True)
+class Line:
+    """A line of history as it is stored."""
+
+    type: str
+    frame: str
+    step: str | None
+    details: str
+
+
+@dataclass(frozen=True)
+class Root:
+    """The root frame, whose columns stand in the execution's row."""
+
+    state: str
+    entry: int
+    entered_at: int
+    waiting: str
+    retries: str
+    open: int
+    data: str
+    begun: int
+    children: int
+    variables: str
+
+
+@dataclass(frozen=True)
+class NewExecution:
+    """An execution's own columns at its start; the root frame's are in ``Root``."""
+
+    id: str
+    name: str | None
+    workflow_id: str
+    workflow: str
+    version_id: str
+    version: int
+    status: str
+    input: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    created_at: int
+    published: int | None = None
+    alias: str | None = None
+    trace: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """The key of a start, and the hash of the request that came with it: with another request the key is refused."""
+
+    key: str
+    body_hash: str
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task at its start. Input, time-out and token are null while only the execution's plan knows it."""
+
+    id: str
+    number: int
+    step: str
+    function: str
+    status: str
+    data: str
+    frame: str = ""
+    entry: int = 0
+    input: str | None = None
+    timeout_seconds: float | None = None
+    token: str | None = None
+    heartbeat_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class NewFrame:
+    """A branch or an item at its start."""
+
+    path: str
+    state: str
+    entry: int
+    entered_at: int
+    waiting: str
+    retries: str
+    open: int
+    data: str
+    output: str | None
+    begun: int
+    children: int
+    variables: str
+    item: str | None
+
+
+@dataclass(frozen=True)
+class NewTimer:
+    """A timer that will be due ``delay_ms`` after the statement."""
+
+    frame: str
+    entry: int
+    number: int
+    kind: str
+    delay_ms: int
+
+
+@dataclass(frozen=True)
+class DueTimer:
+    """A timer whose time has come."""
+
+    execution_id: str
+    frame: str
+    entry: int
+    number: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """Everything that a start writes."""
+
+    execution: NewExecution
+    root: Root
+    key: IdempotencyKey | None
+    tasks: Sequence[NewTask]
+    frames: Sequence[NewFrame]
+    timers: Sequence[NewTimer]
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True)
+class ClaimedTask:
+    """The part of a claim that is read from the task's row."""
+
+    id: str
+    execution_id: str
+    number: int
+    frame: str
+    entry: int
+    step: str
+    function: str
+    attempt: int
+    owner: str
+    retries: int
+    losses: int
+    timeout_seconds: float | None
+    token: str | None
+    input: str
+
+
+@dataclass(frozen=True)
+class ClaimedExecution:
+    """The part of a claim that is read from the execution's row, its start's line of history counted already."""
+
+    name: str | None
+    workflow: str
+    version_id: str
+    revision: int
+    history_count: int
+    execution_input: str
+    created_at: int
+    parent: str | None
+    redrives: int
+    redriven_at: int | None
+
+
+@dataclass(frozen=True)
+class Claimed(ClaimedExecution, ClaimedTask):
+    """A task that is ours now, and its execution as it was in that moment. ``now`` is the database's time.
+
+    Its fields come in the order of the bases from the right: the task's, the execution's, and then its own.
+    """
+
+    root: Root
+    now: int
+
+
+@dataclass(frozen=True)
+class NextTask:
+    """The task that follows, as it would be claimed.
+
+    ``is_new``: its row does not exist yet. ``claim``: take it at once, else queue it.
+    """
+
+    task: Claimed
+    is_new: bool
+    claim: bool
+
+
+@dataclass(frozen=True)
+class RunWakeUp:
+    """The wake-up of a Map Run at the end of one of its executions: a timer of this number and kind, due at once.
+
+    It is not written if the run has ended.
+    """
+
+    run: str
+    number: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A task's success together with what follows from it, for an execution that is nothing but its root frame."""
+
+    execution_id: str
+    revision: int
+    history_count: int
+    task_id: str
+    attempt: int
+    owner: str
+    result: str
+    logs: str
+    status: str
+    output: str | None
+    lease_ms: int
+    root: Root
+    lines: Sequence[Line]
+    next: NextTask | None
+    wakes: RunWakeUp | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """``attempt``: the claim of the next task. None if there is no next task, or if it was queued."""
+
+    attempt: int | None
+    now: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The number of a Map Run's executions with this status, and of their items. ``stuck``: they cannot be redriven."""
+
+    status: str
+    stuck: bool
+    executions: int
+    items: int

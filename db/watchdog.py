@@ -1,9 +1,9 @@
-"""A PostgreSQL that takes a statement and never answers: it is frozen, or the net between has a hole.
+"""The watchdog closes connections to a PostgreSQL that takes a statement and never answers.
 
-Nothing tells it from a slow one but time, and a blocked thread cannot look at the time itself. One thread of the
-process does it for all, and hangs up on a connection whose statement has had no answer for SILENT_SECONDS: to whoever
-waits this is a connection that broke, with an outcome that is to be read back. It gives the server longer than
-``statement_timeout`` does, after which one that lives has answered.
+That server is frozen, or packets to it are lost. Only time tells it from a slow one, and a blocked thread cannot look
+at the clock. So one thread of the process watches all connections and closes the socket of each whose statement has
+had no answer for ANSWER_SECONDS. The blocked thread then sees a broken connection, whose outcome must be read back.
+ANSWER_SECONDS is longer than ``statement_timeout``, after which a server that works has answered.
 """
 
 from __future__ import annotations
@@ -22,41 +22,44 @@ from psycopg2.extensions import connection, cursor
 
 Answer = TypeVar("Answer")
 
-SILENT_SECONDS = 12.0
+ANSWER_SECONDS = 12.0
 LOOK_SECONDS = 0.5
 
 
 class Watch:
-    """The connections of this process that wait for the server, each since when."""
+    """The connections of this process that wait for their server, with the time at which each began to."""
 
     def __init__(self) -> None:
-        self._asked: dict[WatchedConnection, float] = {}
+        self._waiting: dict[WatchedConnection, float] = {}
         self._lock = threading.Lock()
         self._process = 0
 
-    def during(self, asked: WatchedConnection, act: Callable[[], Answer]) -> Answer:
-        """Do what makes this connection wait."""
+    def during(self, busy: WatchedConnection, act: Callable[[], Answer]) -> Answer:
+        """Call ``act``, which waits for this connection's server, and return its result."""
         with self._lock:
-            self._asked[asked] = time.monotonic()
+            self._waiting[busy] = time.monotonic()
         self._begin()
         try:
             return act()
         finally:
             with self._lock:
-                del self._asked[asked]
+                del self._waiting[busy]
 
     def look(self) -> None:
-        """Hang up on those that have waited too long; under the lock, so that none can be closed meanwhile."""
+        """Close the socket of each connection that has waited too long.
+
+        It holds the lock, so that no connection is given back, and its socket reused, while it is being closed.
+        """
         now = time.monotonic()
         with self._lock:
-            for silent in [one for one, asked in self._asked.items() if now - asked > one.patience]:
-                _hang_up(silent)
+            for stuck in [one for one, since in self._waiting.items() if now - since > one.patience]:
+                _hang_up(stuck)
 
     def _begin(self) -> None:
-        """A thread does not outlive a fork: each process begins its own, with its first statement."""
+        """Start this process's thread with its first statement: a thread does not outlive a fork."""
         if self._process != os.getpid():
             self._process = os.getpid()
-            threading.Thread(target=self._looks, name="stepwell-silence", daemon=True).start()
+            threading.Thread(target=self._looks, name="stepwell-watchdog", daemon=True).start()
 
     def _looks(self) -> None:
         while True:
@@ -73,9 +76,12 @@ class WatchedCursor(cursor):
 
 
 class WatchedConnection(connection):
-    """A connection that breaks when its server does not answer for so many seconds. It knows what it has prepared."""
+    """A connection that breaks if its server gives no answer for ``patience`` seconds.
 
-    patience: float = SILENT_SECONDS
+    ``prepared`` holds the names of the statements that were prepared on it.
+    """
+
+    patience: float = ANSWER_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,7 +93,7 @@ class WatchedConnection(connection):
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
-        """Give the server so long for each statement of this block."""
+        """Give the server this many seconds for each statement of the block."""
         self.patience = seconds
         try:
             yield
@@ -95,6 +101,6 @@ class WatchedConnection(connection):
             del self.patience
 
 
-def _hang_up(silent: connection) -> None:
-    with suppress(OSError, InterfaceError), socket.socket(fileno=os.dup(silent.fileno())) as line:
+def _hang_up(stuck: connection) -> None:
+    with suppress(OSError, InterfaceError), socket.socket(fileno=os.dup(stuck.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)

@@ -35,6 +35,7 @@ from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
+from stepwell.runtime.express import EXPRESS_FUNCTION
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
 from stepwell.runtime.lambdas import files
@@ -50,7 +51,7 @@ from stepwell.runtime.tasks.queue import Bell, open_bell
 from stepwell.runtime.tasks.slot import Work
 from stepwell.runtime.tasks.start_execution import FUNCTIONS, START, Nested
 from stepwell.runtime.tasks.timers import Timers
-from stepwell.runtime.workflows import EXPRESS_FUNCTION, Workflows
+from stepwell.runtime.workflows import Workflows
 
 log = logging.getLogger("stepwell.api")
 

@@ -1,7 +1,10 @@
-"""The one door by which an execution moves: start, advance, stop; each one transaction.
+"""The door: the one class through which every execution starts, advances, stops, pauses and is redriven.
 
-Load the rows, let the core decide, write what it decided, commit, and only then tell anybody. A move that any guard
-refuses (a late result, a doubled message, a stale owner) changes nothing, is counted and logged.
+It is called the door because there is no other way in: whoever has news for an execution (a worker's result, an answer
+to a token, a due timer, a request to cancel) calls a method here, and no other module changes an execution's status,
+frames or history of its own accord. Each method is one transaction: lock and load the rows, let the core decide, write
+what it decided, commit, and only then notify others. A move that a guard refuses (a late result, a doubled message, a
+stale owner) changes nothing, and is counted and logged.
 """
 
 from __future__ import annotations
@@ -13,31 +16,27 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from stepwell.db import queries
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Attempt, Execution, Task
-from stepwell.db.queries import Claimed, Finish, clock_sql
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import Claimed, DueTimer, Finish, Finished
 from stepwell.functions.errors import Conflict, NotFound, TaskClosed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution, retry
 from stepwell.runtime.engine.transition import FramesMissing, Transition, transition
-from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import is_id, task_id
 from stepwell.runtime.map_runs import pump
-from stepwell.runtime.moves import completion, history, hot_path, rows, task_tokens
+from stepwell.runtime.moves import completion, history, hot_path, load, save, task_rows, task_tokens
 from stepwell.runtime.moves import redrive as redrives
 from stepwell.runtime.moves import start as starting
-from stepwell.runtime.moves.completion import ParentGuard
-from stepwell.runtime.moves.effects import Rings
-from stepwell.runtime.moves.guards import Guard, Outcome, TokenAnswer, TokenGuard
+from stepwell.runtime.moves.effects import Effects, Rings
+from stepwell.runtime.moves.guards import AttemptEnd, Guard, ParentGuard, TaskReport, TokenAnswer, TokenGuard
 from stepwell.runtime.moves.hot_path import Moment
-from stepwell.runtime.moves.rows import Effects
 from stepwell.runtime.moves.start import Started, Wanted
 from stepwell.runtime.outage import Done
 from stepwell.runtime.workflows import Latest, Workflows, limits_of
@@ -45,7 +44,10 @@ from stepwell.runtime.workflows import Latest, Workflows, limits_of
 log = logging.getLogger("stepwell.executions")
 
 CHILDREN = (1, 40, 1_000, sys.maxsize, None)
-"""How many children of a frame are loaded for a move, at first and when it turns out to need more of them."""
+"""How many children of a frame are loaded for a move: at first, and each time that the core needs more."""
+
+MakeEvent = Callable[[int, Task | None], events.Event | None]
+"""Makes the event of a move from the time and the locked task. None: there is nothing to report after all."""
 
 
 class Executions:
@@ -59,43 +61,32 @@ class Executions:
 
     # Start
 
-    def start(
-        self, latest: Latest, given: Json, name: str | None = None, key: str | None = None, asked: str | None = None
-    ) -> Started:
+    def start(self, latest: Latest, wanted: Wanted) -> Started:
         """Start an execution of this version. When this returns it is committed.
 
-        ``asked`` is what ``key`` stands for, when it is more than workflow, input and name. Raises PayloadTooLarge,
-        InvalidName, NameTaken, and KeyReused when the key has started something else.
+        Raises PayloadTooLarge, InvalidName, NameTaken, and KeyReused if the key has started something else.
         """
-        asked = self.asked(latest.name, given, name) if asked is None else asked
-        return self.start_wanted(latest, Wanted(given, name, key, asked))
-
-    def start_wanted(self, latest: Latest, wanted: Wanted) -> Started:
-        """As ``start``, with all that a caller may want."""
         machine = self.workflows.machine(latest.version_id)
         begin = starting.begin(latest, machine, wanted, _seed(), limits_of(latest.name, self.limits))
-        earlier = starting.write(begin, wanted.asked)
+        earlier = starting.write(begin)
         if earlier is not None:
             return Started(earlier)
         self._announce(Effects([one.id for one in begin.tasks if one.status == TaskStatus.QUEUED], bool(begin.timers)))
         return Started(begin.execution.id, begin.execution)
-
-    def asked(self, workflow: str, given: Json, name: str | None = None) -> str:
-        """The text of a request to start, by which a repeated one is known."""
-        return jsontext.write([workflow, given, name])
 
     # Advance
 
     def succeed(
         self, claim: Claimed, result: str, logs: str, may_go_on: Callable[[Claimed], bool], took_ms: int = 0
     ) -> Claimed | None:
-        """Take a task's result (JSON text). The claim of the next task, when it was taken in the same commit.
+        """Take a task's result (JSON text). Returns the claim of the next task if it was made in the same commit.
 
-        ``may_go_on`` says of the task that would follow whether this worker may take it at once; ``took_ms`` is how
-        long ago the claim was made, by the worker's monotonic clock.
+        ``may_go_on`` says whether this worker may take the task that would follow. ``took_ms`` is the time since the
+        claim was made, in milliseconds by the worker's monotonic clock.
         """
         if claim.token is not None:
-            return self._await_answer(claim, result, logs)
+            self._await_answer(claim, result, logs)
+            return None
         output = json.loads(result)
         machine = self.workflows.machine(claim.version_id)
         moment, limits = Moment(claim.now + took_ms, _seed()), limits_of(claim.workflow, self.limits)
@@ -109,14 +100,17 @@ class Executions:
             if done is not None:
                 return self._go_on(finish, move, done)
         self._settle(
-            claim, lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output), Outcome("COMPLETED", logs=logs)
+            claim,
+            lambda at: events.TaskSucceeded(at, _seed(), *_place(claim), output),
+            AttemptEnd("COMPLETED", logs=logs),
         )
         return None
 
     def read_back(self, claim: Claimed) -> Done[list[Claimed]] | None:
-        """Whether the outcome of this claim was taken although nobody said so, and what its owner holds since.
+        """Find out whether a claim's result was committed although the answer was lost.
 
-        None: it was not taken. What was queued by the move is rung for, since that may not have happened either.
+        Returns the claims that its owner holds of the execution since, or None if the result was not committed. Tasks
+        that the move may have queued are notified of again, since that may have been lost as well.
         """
         with database.connection_context():
             ended = Attempt.get_or_none(Attempt.task_id == claim.id, Attempt.attempt == claim.attempt)
@@ -129,7 +123,7 @@ class Executions:
             return Done(queries.held(claim.execution_id, claim.owner))
 
     def answer(self, token: str, answer: TokenAnswer) -> None:
-        """Take the answer of whoever holds a task token. Raises InvalidToken, TaskClosed.
+        """Take the answer to a task token. Raises InvalidToken, TaskClosed.
 
         It counts whether the handler still runs, has returned, or has to run again: the token is the same.
         """
@@ -144,19 +138,19 @@ class Executions:
             return events.TaskFailed(at, _seed(), *place, answer.error, answer.cause)
 
         kind = "COMPLETED" if answer.error is None else "FAILED"
-        outcome = Outcome(kind, answer.error, answer.cause)
-        if not self._advance(task.execution_id, event, TokenGuard(task.id, token), outcome):
+        report = TaskReport(TokenGuard(task.id, token), AttemptEnd(kind, answer.error, answer.cause))
+        if not self._advance(task.execution_id, event, report):
             raise TaskClosed()
 
     def heartbeat(self, token: str) -> None:
-        """Ask for longer on behalf of whoever holds a task token. Raises InvalidToken, TaskClosed."""
+        """Take a heartbeat of a task token's holder: its next one is due later. Raises InvalidToken, TaskClosed."""
         task_tokens.beat(token)
 
     def fail(self, claim: Claimed, error: str, cause: str | None, logs: str) -> None:
-        """Take a task's failure: its Retry, its Catch or the execution's end follow."""
+        """Take a task's failure. Its Retry, its Catch or the execution's end follows."""
         kind = "TIMED_OUT" if error in ("States.Timeout", "Sandbox.Timedout") else "FAILED"
-        outcome = Outcome(kind, error, cause, logs)
-        self._settle(claim, lambda at: events.TaskFailed(at, _seed(), *_place(claim), error, cause), outcome)
+        end = AttemptEnd(kind, error, cause, logs)
+        self._settle(claim, lambda at: events.TaskFailed(at, _seed(), *_place(claim), error, cause), end)
 
     def fail_unclaimed(self, guard: Guard, execution_id: str, error: str, cause: str | None) -> bool:
         """Fail a task on behalf of a worker that cannot: it is lost, late, or nowhere to be found."""
@@ -165,29 +159,29 @@ class Executions:
             assert task is not None
             return events.TaskFailed(at, _seed(), task.frame, task.entry, task.attempt, error, cause)
 
-        kind = "TIMED_OUT" if retry.reported(error) == retry.TIMEOUT else "LOST"
-        return self._advance(execution_id, event, guard, Outcome(kind, error, cause))
+        outcome = "TIMED_OUT" if retry.reported(error) == retry.TIMEOUT else "LOST"
+        return self._advance(execution_id, event, TaskReport(guard, AttemptEnd(outcome, error, cause)))
 
-    def fire(self, execution_id: str, frame: str, entry: int, number: int, kind: str) -> bool:
-        """Let a due timer fire, once: whoever removes its row first."""
+    def fire(self, timer: DueTimer) -> bool:
+        """Fire a due timer. It fires once: for the process that removes its row first. False for all others."""
 
         def event(at: int, task: Task | None) -> events.Event | None:
-            if kind == commands.EXECUTION:
+            if timer.kind == commands.EXECUTION:
                 return events.ExecutionTimedOut(at, _seed())
             if task is not None:
                 return completion.event_of(at, _seed(), task)
-            return events.TimerFired(at, _seed(), frame, entry, number)
+            return events.TimerFired(at, _seed(), timer.frame, timer.entry, timer.number)
 
-        if kind == commands.RUN:
-            return self._commit(lambda: self._pumped(execution_id, frame, entry))
-        guard, outcome = None, None
-        if kind == commands.NESTED:
-            guard = ParentGuard(task_id(execution_id, number), frame, entry)
-            outcome = Outcome("COMPLETED")
-        return self._advance(execution_id, event, guard, outcome, (frame, entry, number, kind))
+        if timer.kind == commands.WAKE_RUN:
+            return self._commit(lambda: self._pumped(timer.execution_id, timer.frame, timer.entry))
+        report = None
+        if timer.kind == commands.WAKE_PARENT:
+            guard = ParentGuard(task_id(timer.execution_id, timer.number), timer.frame, timer.entry)
+            report = TaskReport(guard, AttemptEnd("COMPLETED"))
+        return self._advance(timer.execution_id, event, report, timer)
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
-        """Look after a map run; None when there is none, or it was looked after meanwhile."""
+        """Look after a Map Run. None if there is none, or if another process has looked after it meanwhile."""
         if not pump.is_asked_for(execution_id, frame, entry):
             return None
         row = locked(Execution, Execution.id == execution_id)
@@ -198,24 +192,24 @@ class Executions:
         pumped = pump.pump(row, frame, entry, house)
         if pumped is None or pumped.event is None:
             return None if pumped is None else pumped.effects
-        return pumped.effects.with_those(self._written(row, pumped.event, 0) or Effects())
+        return pumped.effects.with_those(self._written(row, pumped.event) or Effects())
 
     def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
-        """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
+        """Note that the handler has returned. Its task stays IN_PROGRESS, unowned, until the token is answered."""
         guard = Guard(claim.id, claim.attempt, claim.owner)
         with database.connection_context(), transaction():
             row = locked(Execution, Execution.id == claim.execution_id)
             task = None if row is None else locked(Task, *guard.conditions())
             if task is None:
                 return self._drop_answered(claim, logs)
-            rows.close_attempt(task, "COMPLETED", logs=logs)
-            Task.update(owner=None, lease_until=None).where(Task.id == task.id).execute()
+            task_rows.close_attempt(task, AttemptEnd("COMPLETED", logs=logs))
+            Task.update(**task_rows.AWAITING_ANSWER).where(Task.id == task.id).execute()
             history.append(row, history.submitted(claim, result, self.limits.payload))
             reach("await.before_commit")
         reach("await.after_commit")
 
     def _drop_answered(self, claim: Claimed, logs: str) -> None:
-        """The token was answered before the handler returned: what it printed is kept with its attempt all the same."""
+        """Keep the logs of a handler that returned after its token was answered, with the attempt that it ran as."""
         mine = (Attempt.task_id == claim.id, Attempt.attempt == claim.attempt, Attempt.owner == claim.owner)
         if not Attempt.update(logs=logs).where(*mine, Attempt.logs == "").execute():
             self._drop(claim)
@@ -223,23 +217,24 @@ class Executions:
     # Stop
 
     def cancel(self, execution_id: str) -> None:
-        """End an execution as CANCELLED. One that has ended otherwise stays as it is. Raises NotFound, Conflict."""
+        """End an execution as CANCELLED. Raises NotFound, and Conflict if it has ended otherwise."""
         if not self.stop(execution_id):
             self._refuse(execution_id, "cancelled", unless=Status.CANCELLED)
 
     def stop(self, execution_id: str, error: str | None = None, cause: str | None = None) -> bool:
-        """End an execution as CANCELLED, for the reason told. False when it had ended, or is not there."""
+        """End an execution as CANCELLED, with this error and cause. False if it has ended, or does not exist."""
         return self._advance(execution_id, lambda at, task: events.ExecutionCancelled(at, _seed(), error, cause))
 
     def redrive(self, execution_id: str, key: str | None = None) -> bool:
-        """Let an execution that has ended without success go on where it stood. False when it has not, or runs again.
+        """Let an execution that has ended without success go on where it stopped. False if it has not, or runs again.
 
-        It is the one way out of a status that is an end. A ``key`` is kept with it, which tells that it was done.
+        It is the one way out of a final status. A ``key`` is stored in the same commit, by which its caller knows a
+        repeated request.
         """
         return self._commit(lambda: redrives.redriven(execution_id, self.workflows, _seed(), self.limits, key))
 
     def pause(self, execution_id: str) -> None:
-        """Let nothing of an execution be claimed any more; running handlers finish. Raises NotFound, Conflict."""
+        """Hand out no more tasks of an execution; running handlers finish. Raises NotFound, Conflict."""
         self._set_paused(execution_id, True)
 
     def resume(self, execution_id: str) -> None:
@@ -273,17 +268,17 @@ class Executions:
 
     # Inside
 
-    def _go_on(self, finish: Finish, move: hot_path.Move, done: queries.Finished) -> Claimed | None:
-        """What this worker does after a move in one statement: the claim that came with it, if one did."""
+    def _go_on(self, finish: Finish, move: hot_path.Move, done: Finished) -> Claimed | None:
+        """Notify others of a move that was one statement, and return the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
-            self.bell.ring([finish.next.id])
-        if finish.run is not None:
+            self.bell.ring([finish.next.task.id])
+        if finish.wakes is not None:
             self.bell.wake_timers()
         return hot_path.next_claim(finish, move, done)
 
-    def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:
-        guard = Guard(claim.id, claim.attempt, claim.owner)
-        if not self._advance(claim.execution_id, lambda at, task: make(at), guard, outcome):
+    def _settle(self, claim: Claimed, make: Callable[[int], events.Event], end: AttemptEnd) -> None:
+        report = TaskReport(Guard(claim.id, claim.attempt, claim.owner), end)
+        if not self._advance(claim.execution_id, lambda at, task: make(at), report):
             self._drop(claim)
 
     def _drop(self, claim: Claimed) -> None:
@@ -291,19 +286,17 @@ class Executions:
         log.warning("dropped a late result of task %s, attempt %s", claim.id, claim.attempt)
 
     def _advance(
-        self,
-        execution_id: str,
-        make: Callable[[int, Task | None], events.Event | None],
-        guard: Guard | TokenGuard | ParentGuard | None = None,
-        outcome: Outcome | None = None,
-        timer: tuple[str, int, int, str] | None = None,
+        self, execution_id: str, make: MakeEvent, report: TaskReport | None = None, timer: DueTimer | None = None
     ) -> bool:
-        """Lock, load, decide, write, commit, tell. False when there was nothing that the event fits."""
+        """Lock, load, decide, write, commit, notify. False if the event fits nothing any more.
+
+        ``make`` gives the event for the time and the locked task of the ``report``. A ``timer`` is removed with it.
+        """
         _check_id(execution_id)
-        return self._commit(lambda: self._moved(execution_id, make, guard, outcome, timer))
+        return self._commit(lambda: self._moved(execution_id, make, report, timer))
 
     def _commit(self, move: Callable[[], Effects | None]) -> bool:
-        """One move in a transaction of its own, told to others when it is committed. False when it changed nothing."""
+        """Make a move in a transaction of its own, commit, and notify others. False if it changed nothing."""
         with database.connection_context():
             with transaction():
                 effects = move()
@@ -314,50 +307,43 @@ class Executions:
         return effects is not None
 
     def _moved(
-        self,
-        execution_id: str,
-        make: Callable[[int, Task | None], events.Event | None],
-        guard: Guard | TokenGuard | ParentGuard | None,
-        outcome: Outcome | None,
-        timer: tuple[str, int, int, str] | None,
+        self, execution_id: str, make: MakeEvent, report: TaskReport | None, timer: DueTimer | None
     ) -> Effects | None:
+        # The execution's row first, then the timer's, then the task's: the order in which every move takes its locks.
         row = locked(Execution, Execution.id == execution_id)
-        if timer is not None and not rows.take_timer(execution_id, timer):
+        if timer is not None and not save.take_timer(timer):
             return None
         if row is None or row.status != Status.IN_PROGRESS:
             return None
-        task = None if guard is None else locked(Task, *guard.conditions())
-        if guard is not None and task is None:
+        task = None if report is None else locked(Task, *report.guard.conditions())
+        if report is not None and task is None:
             return None
         event = make(queries.now(), task)
-        if event is None:
-            return None
-        if task is not None and outcome is not None:
-            closing = partial(
-                rows.close_attempt, task, outcome.kind, error=outcome.error, cause=outcome.cause, logs=outcome.logs
-            )
-            return self._written(row, event, task.attempt, closing)
-        return self._written(row, event, 0 if task is None else task.attempt)
+        return None if event is None else self._written(row, event, task, None if report is None else report.end)
 
     def _written(
-        self, row: Execution, event: events.Event, attempt: int, first: Callable[[], None] = lambda: None
+        self, row: Execution, event: events.Event, task: Task | None = None, end: AttemptEnd | None = None
     ) -> Effects | None:
-        """What the event makes of the execution, written down after what is to be done ``first``; None: nothing."""
-        before, move = self._decided(row, event, attempt)
+        """Write what the event makes of the execution. None if it changes nothing.
+
+        The attempt of the ``task`` that has ended so is closed before the transition frees the task's row.
+        """
+        before, move = self._decided(row, event, 0 if task is None else task.attempt)
         if move.execution is before:
             return None
-        first()
-        effects = rows.save(row, before, move)
+        if task is not None and end is not None:
+            task_rows.close_attempt(task, end)
+        effects = save.save(row, before, move)
         if row.parent is not None and move.execution.status != Status.IN_PROGRESS:
-            effects.timers |= completion.tell(row.parent)
+            effects.timers |= completion.notify(row.parent)
         return effects
 
     def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
-        """What becomes of the execution: with as few children of its frames loaded as the move needs."""
+        """The execution before the event, and its transition. No more children are loaded than the core needs."""
         machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
         limits = limits_of(row.workflow, self.limits)
         for children in CHILDREN:
-            before = rows.load(row, path, attempt, children)
+            before = load.load(row, path, attempt, children)
             with suppress(FramesMissing):
                 return before, transition(machine, before, event, limits)
         raise AssertionError(f"execution {row.id} lacks a frame")
@@ -372,7 +358,7 @@ class Executions:
 
 
 def _requeue(execution_id: str, paused: bool) -> Effects:
-    """Take an execution's queued tasks out of everybody's sight, or bring them back and let its map runs go on."""
+    """Hide an execution's queued tasks from all workers, or hand them out again and let its Map Runs go on."""
     queued = Task.update(queued_at=None if paused else clock_sql(), missing_since=None).where(
         Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
@@ -385,7 +371,7 @@ def _place(claim: Claimed) -> tuple[str, int, int]:
 
 
 def _seed() -> int:
-    """64 random bits: chance enters here, the core itself throws no dice."""
+    """64 random bits. Randomness enters the core by this seed alone."""
     return secrets.randbits(64)
 
 

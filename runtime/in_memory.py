@@ -1,7 +1,7 @@
 """Runs a whole state machine in memory: the core decides, this thread does, and no row is written on the way.
 
 An Express execution of AWS is one: a synchronous one has no rows at all, an asynchronous one is a single task of its
-rows (``workflows.around``), so that a lost worker means that it runs again from its beginning.
+rows (``express``), so that a lost worker means that it runs again from its beginning.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from stepwell.runtime.engine.transition import transition
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.express import EXPRESS_SECONDS
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
-from stepwell.runtime.workflows import EXPRESS_SECONDS
 
 Json = Any
 

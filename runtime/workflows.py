@@ -1,4 +1,7 @@
-"""Workflows and their versions: a definition is checked and compiled once, stored for ever, loaded once per process."""
+"""Workflows and their versions: a definition is checked and compiled once, stored, and loaded once per process.
+
+A version never changes. It stays when its workflow is deleted, for the executions that run it.
+"""
 
 from __future__ import annotations
 
@@ -14,38 +17,30 @@ from stepwell.db.database import database, transaction
 from stepwell.db.models import Alias, Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
+from stepwell.runtime import workflow_names
 from stepwell.runtime.engine.aws_history import resources_of
 from stepwell.runtime.engine.definition import flow, lint, steplist, validate
+from stepwell.runtime.engine.definition.field_kinds import Fault
 from stepwell.runtime.engine.definition.load import load
-from stepwell.runtime.engine.definition.model import PlannedTask, StateMachine, TaskState
-from stepwell.runtime.engine.definition.resources import FUNCTION, NO_ALIASES, Resource, aliases_for
+from stepwell.runtime.engine.definition.model import PlannedTask, StateMachine
+from stepwell.runtime.engine.definition.resources import NO_ALIASES, aliases_for
 from stepwell.runtime.engine.definition.steplist import Compiled, FunctionDefaults
-from stepwell.runtime.engine.definition.validate import Fault
-from stepwell.runtime.engine.language.fields import Constant
 from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.engine.values.arns import Deployment
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.locations import ROOT, Location
+from stepwell.runtime.express import EXPRESS, Machines, machines_of
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.settings import Limits
 
-Json = Any
-
-FLOW, EVENT = "flow:", "event:"
-"""What the names of workflows begin with that nobody has made by name: flows, and the events of a function."""
-
 MACHINES = 128
 """How many state machines a process keeps loaded; one may take some megabytes."""
-
-EXPRESS = "EXPRESS"
-EXPRESS_STATE, EXPRESS_FUNCTION = "Express", ":express"
-"""The one state of an Express execution, and what does it in place of a function: no file can have that name."""
-EXPRESS_SECONDS = 300.0
-"""How long AWS lets an Express execution run."""
 EVENT_PAYLOAD = 8 << 20
-"""What fits into an event's execution: an event of 1 MB, a result of 6 MB, and the record of both."""
+"""The payload limit of an execution that delivers an event: an event of 1 MB, a result of 6 MB, the record of both."""
 LATEST_COLUMNS = (Version.id, Version.workflow_id, Version.number)
-"""What a start reads of a version: the definition and the machine may be large, and the machine is loaded already."""
+"""The columns of a version that a start reads. Definition and machine may be large, and the machine is loaded already.
+"""
 
 
 @dataclass(frozen=True)
@@ -60,16 +55,8 @@ class Latest:
     """The database's time when it was looked up."""
 
 
-@dataclass(frozen=True)
-class Machines:
-    """What a version runs as: ``outer`` by its rows, ``inner`` in memory. They differ for Express versions only."""
-
-    outer: StateMachine
-    inner: StateMachine
-
-
 class Workflows:
-    """Knows the step types' names and constants; the definitions are in the database."""
+    """Stores and loads definitions. ``defaults`` are the constants of the step types, by their names."""
 
     def __init__(
         self, defaults: Mapping[str, FunctionDefaults], limits: Limits, aliases: Mapping[str, str] = NO_ALIASES
@@ -80,11 +67,11 @@ class Workflows:
         self._machine = lru_cache(maxsize=MACHINES)(_load)
 
     def machine(self, version_id: str) -> StateMachine:
-        """The state machine of a version, loaded once. Raises NotFound."""
+        """The state machine that the rows of a version's executions follow, loaded once. Raises NotFound."""
         return self._machine(version_id).outer
 
     def inner(self, version_id: str) -> StateMachine:
-        """The state machine that an Express version's one task is. Raises NotFound."""
+        """The state machine that the one task of an Express execution plays. Raises NotFound."""
         return self._machine(version_id).inner
 
     def create(self, name: str, definition: Json) -> Version:
@@ -94,23 +81,27 @@ class Workflows:
         return self._store(name, definition, self.compiled(definition, ROOT / "definition"))
 
     def seed(self, name: str, definition: Json) -> None:
-        """Store a workflow that ships with the house, unless there is one, or was one that somebody deleted."""
+        """Store a workflow that ships with Stepwell, unless its name was ever used: a deleted one stays deleted."""
         with database.connection_context():
             known = Workflow.select().where(Workflow.name == name).exists()
-        if not known:
-            self._store(name, definition, self.compiled(definition), is_seed=True)
+        if known:
+            return
+        text, compiled = self._texts(definition, self.compiled(definition))
+        with database.connection_context(), transaction():
+            workflow = _first_named(name)
+            if workflow is not None:
+                add_version(workflow, text, compiled, "{}")
 
     def create_flow(self, tree: Json) -> Latest:
-        """The version of the workflow ``flow:<name>`` that is this tree: a new one only when the newest is not.
+        """The version of the workflow ``flow:<name>`` with this tree. It is stored only if the newest version differs.
 
-        It may not be the newest any more when this returns: trees of one name are stored by many at once.
+        It may not be the newest any more when this returns: many may store trees of one name at once.
         """
         _refuse(validate.flow(tree, self.defaults, self.limits.steps), ROOT)
-        name = FLOW + tree["name"]
-        return self.kept(name, tree, flow.compile(tree, self.defaults))
+        return self.kept(workflow_names.of_flow(tree["name"]), tree, flow.compile(tree, self.defaults))
 
     def kept(self, name: str, definition: Json, made: Compiled) -> Latest:
-        """The version of this name that is this definition: a new one only when the newest is not."""
+        """The version of a workflow with this definition. It is stored only if the newest version differs."""
         with database.connection_context():
             newest = _newest(name)
         if newest is None or (newest.definition, newest.compiled) != (jsontext.write(definition), compiled_text(made)):
@@ -118,22 +109,22 @@ class Workflows:
         return _latest(name, newest)
 
     def faults(self, definition: Json) -> list[Fault]:
-        """What is wrong with a definition in either notation."""
+        """The faults of a definition in either notation."""
         return validate.workflow(definition, self.defaults, self.limits.steps, self.aliases)
 
     def compiled(self, definition: Json, root: Location = ROOT) -> Compiled:
-        """The machine of a definition in either notation. Raises InvalidDefinition, with places from ``root``."""
+        """Check and compile a definition in either notation. Raises InvalidDefinition, with places from ``root``."""
         _refuse(self.faults(definition), root)
         return self.compile(definition)
 
     def compile(self, definition: Json) -> Compiled:
-        """The machine of a definition that has no faults."""
+        """Compile a definition that has no faults."""
         if validate.is_step_list(definition):
             return steplist.compile(definition, self.defaults)
         return Compiled(definition, (), aliases_for(resources_of(definition).values(), self.aliases))
 
     def warnings(self, definition: Json) -> list[Fault]:
-        """What a valid definition says that nothing comes of here."""
+        """Warnings for a valid definition: fields that have no effect here, and values that are probably mistakes."""
         return lint.warnings(definition, self.aliases)
 
     def latest(self, name: str) -> Latest:
@@ -149,7 +140,7 @@ class Workflows:
         return version
 
     def delete(self, name: str) -> None:
-        """Let a workflow be gone; its executions go on with the versions they have. Raises NotFound."""
+        """Delete a workflow. Its executions go on with the versions that they began with. Raises NotFound."""
         gone = Workflow.update(deleted_at=clock_sql(), tags="{}").where(
             Workflow.name == name, Workflow.deleted_at.is_null()
         )
@@ -159,25 +150,27 @@ class Workflows:
             named = Workflow.select(Workflow.id).where(Workflow.name == name)
             Alias.delete().where(Alias.workflow_id.in_(named)).execute()
 
-    def _store(self, name: str, definition: Json, made: Compiled, *, is_seed: bool = False) -> Version:
+    def _store(self, name: str, definition: Json, made: Compiled) -> Version:
+        text, compiled = self._texts(definition, made)
+        with database.connection_context(), transaction():
+            workflow = _named(name)
+            return add_version(workflow, text, compiled, _options_before(workflow))
+
+    def _texts(self, definition: Json, made: Compiled) -> tuple[str, str]:
+        """The definition and the machine as they are stored. Raises PayloadTooLarge."""
         text = jsontext.write(definition)
         if jsontext.size(text) > self.limits.definition:
             raise PayloadTooLarge(f"The definition is larger than {self.limits.definition} bytes.", path="$.definition")
-        compiled = compiled_text(made)
-        with database.connection_context(), transaction():
-            workflow = _named(name, is_seed)
-            if workflow is None:
-                return _newest(name)
-            return add_version(workflow, text, compiled, _options_before(workflow))
+        return text, compiled_text(made)
 
 
 def limits_of(workflow: str, limits: EngineLimits) -> EngineLimits:
-    """The bounds that hold for a workflow's executions: an event's payloads are as large as Lambda lets them be."""
-    return replace(limits, payload=EVENT_PAYLOAD) if workflow.startswith(EVENT) else limits
+    """The limits of a workflow's executions. Those that deliver events take payloads of Lambda's size."""
+    return replace(limits, payload=EVENT_PAYLOAD) if workflow_names.is_of_events(workflow) else limits
 
 
 def add_version(workflow: Workflow, definition: str, compiled: str, options: str, **published: Any) -> Version:
-    """The row of a workflow's newest version, whose number the workflow has already."""
+    """Write the newest version of a workflow whose row has the version's number already, and return it."""
     identity = new_id()
     Version.insert(
         id=identity,
@@ -189,11 +182,12 @@ def add_version(workflow: Workflow, definition: str, compiled: str, options: str
         created_at=clock_sql(),
         **published,
     ).execute()
-    return Version.select(Version, clock_sql().alias("now")).where(Version.id == identity).get()
+    made: Version = Version.select(Version, clock_sql().alias("now")).where(Version.id == identity).get()
+    return made
 
 
 def _options_before(workflow: Workflow) -> str:
-    """What the version before was kept with for AWS's wire: who does not speak of it changes nothing of it."""
+    """AWS options (role, logging) carried over from the previous version; a REST update does not change them."""
     before = Version.select(Version.options).where(
         Version.workflow_id == workflow.id, Version.number == workflow.latest - 1
     )
@@ -201,7 +195,7 @@ def _options_before(workflow: Workflow) -> str:
 
 
 def compiled_text(made: Compiled) -> str:
-    """A compiled definition as it is kept."""
+    """A compiled definition as it is stored."""
     aliases = {"aliases": dict(made.aliases)} if made.aliases else {}
     return json.dumps({"machine": made.machine, "plan": [asdict(one) for one in made.plan], **aliases})
 
@@ -218,50 +212,46 @@ def _latest(name: str, version: Version) -> Latest:
 def _load(version_id: str) -> Machines:
     with database.connection_context():
         version = Version.get_or_none(Version.id == version_id)
-        workflow = version and Workflow.get_by_id(version.workflow_id)
-    if version is None:
-        raise NotFound("The workflow's version is gone.")
+        if version is None:
+            raise NotFound("The workflow's version is gone.")
+        kind = Workflow.get_by_id(version.workflow_id).kind
     compiled = json.loads(version.compiled)
     plan = tuple(PlannedTask(**one) for one in compiled["plan"])
     role = json.loads(version.options).get("roleArn", arns.ROLE)
-    deployment = Deployment(arns.REGION, arns.ACCOUNT, role, is_express=compiled.get("kind", workflow.kind) == EXPRESS)
-    inner = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), deployment)
-    return Machines(around(inner) if deployment.is_express else inner, inner)
-
-
-def around(inner: StateMachine) -> StateMachine:
-    """The machine of an Express execution's rows: one task, which is the whole of the inner machine.
-
-    It runs at least once and from the beginning, as AWS says of Express workflows.
-    """
-    limit = min(inner.timeout_seconds or EXPRESS_SECONDS, EXPRESS_SECONDS)
-    seconds = Constant("TimeoutSeconds", limit)
-    call = Resource(FUNCTION, EXPRESS_FUNCTION)
-    only = TaskState(EXPRESS_STATE, resource=EXPRESS_FUNCTION, call=call, timeout_seconds=seconds)
-    return StateMachine(EXPRESS_STATE, {EXPRESS_STATE: only})
+    deployment = Deployment(arns.REGION, arns.ACCOUNT, role, is_express=compiled.get("kind", kind) == EXPRESS)
+    machine = load(compiled["machine"], plan, compiled.get("aliases", NO_ALIASES), deployment)
+    return machines_of(machine, deployment.is_express)
 
 
 def _newest(name: str, *columns: Any) -> Version | None:
-    return (
+    newest: Version | None = (
         Version.select(*(columns or (Version,)), clock_sql().alias("now"))
         .join(Workflow, on=(Workflow.id == Version.workflow_id))
         .where(Workflow.name == name, Workflow.deleted_at.is_null(), Version.number == Workflow.latest)
         .first()
     )
+    return newest
 
 
-def _named(name: str, is_seed: bool) -> Workflow | None:
-    """The workflow's row with its number raised; a seed finds None when the name was ever used."""
+def _named(name: str) -> Workflow:
+    """The workflow's row, new or with its number of versions raised. It stays locked until the transaction ends.
+
+    So of several who store a version of one workflow at once, each gets a number of its own.
+    """
     row = Workflow.insert(id=new_id(), name=name, latest=1, created_at=clock_sql())
-    if is_seed:
-        row = row.on_conflict_ignore()
-    else:
-        row = row.on_conflict(conflict_target=[Workflow.name], update=_raised())
+    row = row.on_conflict(conflict_target=[Workflow.name], update=_raised())
+    made: Workflow = next(iter(row.returning(Workflow).execute()))
+    return made
+
+
+def _first_named(name: str) -> Workflow | None:
+    """The row of a new workflow; None if the name was ever used."""
+    row = Workflow.insert(id=new_id(), name=name, latest=1, created_at=clock_sql()).on_conflict_ignore()
     return next(iter(row.returning(Workflow).execute()), None)
 
 
 def revived(name: str, kind: str, tags: str) -> Workflow | None:
-    """The row of a workflow that is new, or made again after it was deleted; None when there is one."""
+    """The row of a workflow that is new, or made again after it was deleted; None if there is one already."""
     row = Workflow.insert(id=new_id(), name=name, kind=kind, tags=tags, latest=1, created_at=clock_sql())
     changes = {**_raised(), Workflow.kind: kind, Workflow.tags: tags}
     row = row.on_conflict(conflict_target=[Workflow.name], update=changes, where=Workflow.deleted_at.is_null(False))
@@ -269,7 +259,7 @@ def revived(name: str, kind: str, tags: str) -> Workflow | None:
 
 
 def _raised() -> dict[Any, Any]:
-    """One version more; of a deleted workflow it is the first of a new life."""
+    """The changes that add a version. A deleted workflow begins anew: this version is its first."""
     is_new = Workflow.deleted_at.is_null(False)
     return {
         Workflow.latest: Workflow.latest + 1,
@@ -282,15 +272,15 @@ def _raised() -> dict[Any, Any]:
 
 
 def _refuse(faults: Sequence[Fault], root: Location) -> None:
-    """Raise with all faults, the first one as what is wrong; their places begin at ``root``."""
+    """Raise InvalidDefinition if there are faults, the first one in its message. Their places begin at ``root``."""
     if faults:
-        told = [_told(one, root) for one in faults]
-        first, more = told[0], len(told) - 1
+        found = [_described(one, root) for one in faults]
+        first, more = found[0], len(found) - 1
         message = f"{first['message']}{f' (and {more} more)' if more else ''}"
-        raise InvalidDefinition(message, path=first["path"], hint=first.get("hint"), faults=told)
+        raise InvalidDefinition(message, path=first["path"], hint=first.get("hint"), faults=found)
 
 
-def _told(fault: Fault, root: Location) -> dict[str, str]:
+def _described(fault: Fault, root: Location) -> dict[str, str]:
     place = root / fault.where.steps
     hint = {"hint": fault.hint} if fault.hint else {}
     return {"code": fault.code, "message": fault.message, "path": str(place), "pointer": place.pointer, **hint}

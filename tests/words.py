@@ -4,12 +4,13 @@ from __future__ import annotations
 
 PLAIN = frozenset(
     """
-    access aborted account add always arguments by cancel child code create data delete deliver describe distributed excerpts
-    execute fail failing fails faults fetch field fields files for formats get in item items keys kinds language limits list
-    listing load main memory messages moves names operations options origin output page pages paper pass path paths pause places
-    process protocol put reader ready references remove render request resources response rest result resume rules run runs sample
-    save selection send settings shapes sleep source start stop store stream succeed success table tag tags targets test text
-    times update values view views wait writer loops calls unpacked untag requests plan statuses functions
+    aborted access account add always arguments by calls cancel child code create data delete deliver describe
+    distributed excerpts execute fail failing fails faults fetch field fields files for formats functions get in item
+    items keys kinds language limits list listing load loops main memory messages moves names operations options
+    origin output page pages paper pass path paths pause places plan process protocol put reader ready references
+    remove render request requests resources response rest result resume rules run runs sample save selection send
+    settings shapes sleep source start statuses stop store stream succeed success table tag tags targets test text
+    times unpacked untag update values view views wait writer
     """.split()
 )
 """Words of everyday English."""
@@ -20,10 +21,10 @@ FIELD = frozenset(
     choice claims clients columns commands concurrency config configs configuration context contract core crashpoints
     dashboard database dataflow db definition definitions emulator engine entries errors evaluation events executions
     expressions failure flaky function gateway graph guards health home http ids inputs intrinsic intrinsics
-    invocations invoice invoke invoker java ledger json jsonata jsontext lambda lambdas logs machine machines map migrate mocks
-    model models openapi parallel payloads pdf permission policies policy polled pool postgresql publish queries query
-    queues resource routes runtime schema schemas scope sfn signing sigv spawner sqlite states step steplist steps
-    storage sync task tasks templates timers tokens transition validate versions worker workflows
+    invocations invoice invoke invoker java json jsonata jsontext lambda lambdas ledger logs machine machines map
+    migrate mocks model models openapi parallel payloads pdf permission policies policy polled pool postgresql publish
+    queries query queues resource routes runtime schema schemas scope sfn signing sigv spawner sqlite states step
+    steplist steps storage sync task tasks templates timers tokens transition validate versions worker workflows
     """.split()
 )
 """Words that a reader of AWS's documents, of Temporal's or of a Python web framework's knows."""

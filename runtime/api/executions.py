@@ -10,6 +10,7 @@ from peewee import fn
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, History, Task, Workflow
 from stepwell.db.pages import newest
+from stepwell.db.values import IdempotencyKey
 from stepwell.functions.contract import Json, Page, page_of
 from stepwell.functions.contract.rest import (
     EXECUTION_STATUSES,
@@ -25,7 +26,7 @@ from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.moves import start as starting
-from stepwell.runtime.moves.start import Started
+from stepwell.runtime.moves.start import Started, Wanted
 from stepwell.runtime.workflows import Workflows
 
 FLOWS = "/flows"
@@ -42,18 +43,18 @@ class ExecutionsApi:
     def start(
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
     ) -> ExecutionRow:
-        asked = self._executions.asked(workflow, input, name)
-        if earlier := self._started_by(idempotency_key, asked):
+        key = starting.key_of(idempotency_key, [workflow, input, name])
+        if earlier := self._started_by(key):
             return earlier
         latest = self._workflows.latest(workflow)
-        return self._begun(self._executions.start(latest, input, name, idempotency_key, asked))
+        return self._begun(self._executions.start(latest, Wanted(input, name, key)))
 
     def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionRow:
-        asked = self._executions.asked(FLOWS, tree)
-        if earlier := self._started_by(idempotency_key, asked):
+        key = starting.key_of(idempotency_key, [FLOWS, tree, None])
+        if earlier := self._started_by(key):
             return earlier
         latest = self._workflows.create_flow(tree)
-        return self._begun(self._executions.start(latest, {}, None, idempotency_key, asked))
+        return self._begun(self._executions.start(latest, Wanted({}, key=key)))
 
     def get(self, execution_id: str) -> ExecutionView:
         with database.connection_context():
@@ -112,9 +113,9 @@ class ExecutionsApi:
         with database.connection_context():
             return {status: counted(Execution, Execution.status == status) for status in EXECUTION_STATUSES}
 
-    def _started_by(self, key: str | None, asked: str) -> ExecutionRow | None:
-        """What a repeated request has started before: known by its key alone, whatever has become of the workflow."""
-        earlier = None if key is None else starting.started_by(key, asked)
+    def _started_by(self, key: IdempotencyKey | None) -> ExecutionRow | None:
+        """The execution that this key has started already, even if its workflow is gone."""
+        earlier = None if key is None else starting.started_by(key)
         return None if earlier is None else self._summary(earlier)
 
     def _begun(self, started: Started) -> ExecutionRow:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stepwell.db.models import Attempt, Execution, History, Task, Version
-from stepwell.db.queries import NewExecution
+from stepwell.db.values import NewExecution
 from stepwell.functions.contract.rest import (
     AttemptView,
     ExecutionRow,

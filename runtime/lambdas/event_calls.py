@@ -7,7 +7,7 @@ from typing import Any
 
 from stepwell.db.database import database
 from stepwell.db.function_models import EventConfig
-from stepwell.db.queries import Claimed
+from stepwell.db.values import Claimed
 from stepwell.functions.contract.function_names import LATEST, Reference
 from stepwell.functions.contract.lambda_ import EventRules
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY

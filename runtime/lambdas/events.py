@@ -33,7 +33,8 @@ from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.lambdas.operations import Lambdas
 from stepwell.runtime.lambdas.references import arn_of
 from stepwell.runtime.moves.start import Wanted
-from stepwell.runtime.workflows import EVENT, Workflows
+from stepwell.runtime.workflow_names import of_events
+from stepwell.runtime.workflows import Workflows
 
 Json = Any
 
@@ -67,9 +68,9 @@ class EventQueue:
         rules = event_calls.rules_of(function) or EventRules()
         document = machine(function, rules, self._retry_seconds)
         aliases = {name: to for name, to in self.aliases.items() if name in (rules.on_success, rules.on_failure)}
-        latest = self._workflows.kept(EVENT + _called(function), document, Compiled(document, (), aliases))
+        latest = self._workflows.kept(of_events(_called(function)), document, Compiled(document, (), aliases))
         try:
-            self._executions.start_wanted(latest, Wanted({"payload": event}, request_id))
+            self._executions.start(latest, Wanted({"payload": event}, request_id))
         except NameTaken:  # the same request, written by a try whose answer was lost
             return
 

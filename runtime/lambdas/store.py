@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import SQL, IntegrityError, fn
 
-from stepwell.db.database import database, is_sqlite, locked, transaction
+from stepwell.db.database import database, for_update, locked, transaction
 from stepwell.db.function_models import (
     EventConfig,
     FunctionAlias,
@@ -329,6 +329,6 @@ def _keep(package: Package) -> None:
 def _forget(sha256: str) -> None:
     """Let a zip be gone that no version has any more. Its row is locked before anybody looks: see ``_keep``."""
     kept = FunctionCode.select(FunctionCode.sha256).where(FunctionCode.sha256 == sha256)
-    (kept if is_sqlite() else kept.for_update()).first()
+    for_update(kept).first()
     if not FunctionVersion.select().where(FunctionVersion.code == sha256).exists():
         FunctionCode.delete().where(FunctionCode.sha256 == sha256).execute()

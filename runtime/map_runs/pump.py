@@ -23,7 +23,9 @@ from peewee import fn
 
 from stepwell.db import queries
 from stepwell.db.models import Execution, MapRun, Timer
-from stepwell.db.queries import Line, clock_sql
+from stepwell.db.parents import Parent
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import Line, Start
 from stepwell.functions.errors import PayloadTooLarge
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution
@@ -37,10 +39,9 @@ from stepwell.runtime.ids import new_id
 from stepwell.runtime.map_runs import item_reader, item_workflow, redrive, result_writer
 from stepwell.runtime.map_runs.item_reader import ReaderFault
 from stepwell.runtime.map_runs.result_writer import WriterFault
-from stepwell.runtime.moves import completion, history, rows, start
-from stepwell.runtime.moves.completion import RUN_PREFIX
+from stepwell.runtime.moves import history, load, start
+from stepwell.runtime.moves.effects import Effects
 from stepwell.runtime.moves.redrive import redriven
-from stepwell.runtime.moves.rows import Effects
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflows import Latest, Workflows
 
@@ -84,7 +85,7 @@ def pump(row: Execution, frame: str, entry: int, house: House) -> Pumped | None:
     ended = _take_timers(row.id, frame, entry)
     if ended is None:
         return None
-    before = rows.load(row, frame, 0)
+    before = load.load(row, frame, 0)
     place = before.frames.get(frame)
     if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
         return None
@@ -201,7 +202,7 @@ class _Pump:
 
     def _count(self, run: MapRun, plan: Plan, ended: Sequence[int]) -> None:
         for page in _pages(sorted(ended)):
-            completion = [f"{RUN_PREFIX}{run.id}:{place}" for place in page]
+            completion = [Parent(run=run.id, place=place).encode() for place in page]
             closed = Execution.parent.in_(completion), Execution.status != Status.IN_PROGRESS
             for status, given in Execution.select(Execution.status, Execution.input).where(*closed).tuples():
                 run.open -= 1
@@ -232,7 +233,7 @@ class _Pump:
         """Redrive as many of the executions of before; how many that were."""
         found = redrive.following(run, room)
         for child, can_be in found:
-            run.again = completion.place_in_run(child.parent) + 1
+            run.again = Parent.decode(child.parent).place + 1
             effects = can_be and redriven(child.id, self.house.workflows, self.house.seed, self.house.limits)
             if effects:
                 run.open += 1
@@ -247,7 +248,7 @@ class _Pump:
         latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.at)
         machine = self.house.workflows.machine(run.version_id)
         for given, size, offset in self._inputs(run, plan, room):
-            parent = f"{RUN_PREFIX}{run.id}:{run.base + run.begun}"
+            parent = Parent(run=run.id, place=run.base + run.begun).encode()
             begin = start.begin(
                 latest, machine, Wanted(given, parent=parent), self.house.seed + run.begun, self.house.limits
             )
@@ -256,7 +257,7 @@ class _Pump:
             run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
             self._begun(run, plan, begin)
 
-    def _begun(self, run: MapRun, plan: Plan, begin: queries.Start) -> None:
+    def _begun(self, run: MapRun, plan: Plan, begin: Start) -> None:
         own = begin.execution
         if own.status != Status.IN_PROGRESS:
             return self._settle(run, plan, own.status, own.input)
@@ -330,7 +331,8 @@ def ask_again(execution_id: str) -> bool:
 def ask(execution_id: str, frame: str, entry: int, delay_ms: int = 0) -> None:
     """Have a run looked after, at once or after so long."""
     place = {"execution_id": execution_id, "frame": frame, "entry": entry}
-    Timer.insert(**place, number=0, kind=commands.RUN, due_at=clock_sql() + delay_ms).on_conflict_ignore().execute()
+    wake_up = {"number": 0, "kind": commands.WAKE_RUN, "due_at": clock_sql() + delay_ms}
+    Timer.insert(**place, **wake_up).on_conflict_ignore().execute()
 
 
 def is_asked_for(execution_id: str, frame: str, entry: int) -> bool:
@@ -345,7 +347,7 @@ def forget(execution_id: str, frame: str, entry: int) -> None:
 
 def _asking(execution_id: str, frame: str, entry: int) -> tuple[Any, ...]:
     place = Timer.execution_id == execution_id, Timer.frame == frame, Timer.entry == entry
-    return *place, Timer.kind == commands.RUN
+    return *place, Timer.kind == commands.WAKE_RUN
 
 
 def _take_timers(execution_id: str, frame: str, entry: int) -> list[int] | None:
@@ -388,7 +390,7 @@ def _is_too_much(run: MapRun, plan: Plan) -> bool:
 def _children(run: MapRun, places: Sequence[int]) -> Iterator[Execution]:
     """The executions of a run in these places, in their order."""
     for page in _pages(places, LARGE_PAGE):
-        completion = {f"{RUN_PREFIX}{run.id}:{place}": place for place in page}
+        completion = {Parent(run=run.id, place=place).encode(): place for place in page}
         found = Execution.select().where(Execution.parent.in_(list(completion)))
         yield from sorted(found, key=lambda child: completion[child.parent])
 

@@ -12,12 +12,12 @@ from peewee import SQL
 
 from stepwell.db import queries
 from stepwell.db.models import OF_MAP_RUN, Execution, MapRun
+from stepwell.db.parents import PLACE, Parent, text_of
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.values.entries import entered, redrive_of
 from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS
 from stepwell.runtime.engine.values.statuses import Status
-from stepwell.runtime.moves.completion import RUN_PREFIX, place_in_run
 from stepwell.runtime.moves.redrive import REDRIVABLE
 
 PENDING = "PENDING_REDRIVE"
@@ -58,7 +58,7 @@ def begin(run: MapRun, entry: int, at: int) -> None:
 
 def following(run: MapRun, most: int) -> list[tuple[Execution, bool]]:
     """The next executions to redrive in the order of their places, and whether each may be."""
-    place = SQL(queries.PLACE)
+    place = SQL(PLACE)
     failed = Execution.status.in_(REDRIVABLE), place >= run.again, place < run.again_end
     earliest = queries.now() - REDRIVABLE_MS
     found = Execution.select().where(*_of(run), *failed).order_by(place).limit(most)
@@ -69,8 +69,8 @@ def status_of(run: MapRun | None, row: Any) -> str:
     """The status of an execution, which may belong to a run: PENDING where it waits for its turn to be redriven."""
     if run is None or row.status not in REDRIVABLE:
         return str(row.status)
-    return PENDING if run.again <= place_in_run(row.parent) < run.again_end else str(row.status)
+    return PENDING if run.again <= Parent.decode(row.parent).place < run.again_end else str(row.status)
 
 
 def _of(run: MapRun) -> tuple[object, object]:
-    return OF_MAP_RUN == f"{RUN_PREFIX}{run.id}", Execution.parent.is_null(False)
+    return OF_MAP_RUN == text_of(run.id), Execution.parent.is_null(False)

@@ -1,4 +1,4 @@
-"""What is open in an execution, or below one of its frames, ended: tasks, timers, frames, map runs."""
+"""Ends the open work of an execution, or of the frames below one: tasks, timers, frames, Map Runs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from peewee import SQL, fn
 from stepwell.db.models import Attempt, Frame, MapRun, Task, Timer
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.values.statuses import OPEN_TASKS, TaskStatus
+from stepwell.runtime.moves import task_rows
 
 
 def cancel_all(execution_id: str) -> bool:
-    """End the work of an execution; whether any was open."""
+    """End the work of an execution. True if a task was open."""
     _abort_runs(MapRun.execution_id == execution_id)
     return _cancel_work(Task.execution_id == execution_id, Timer.execution_id == execution_id)
 
 
 def cancel_below(execution_id: str, frame: str) -> bool:
-    """End all that stands below a frame; whether any work was open there."""
+    """End the work below a frame, and the frames there. True if a task was open."""
     tasks, timers, frames, runs = (
         (model.execution_id == execution_id) & _is_below(path, frame)
         for model, path in ((Task, Task.frame), (Timer, Timer.frame), (Frame, Frame.path), (MapRun, MapRun.frame))
@@ -35,7 +36,7 @@ def _cancel_work(tasks: Any, timers: Any) -> bool:
     kept = (Attempt.task_id, Attempt.attempt, Attempt.owner, Attempt.outcome, Attempt.logs, Attempt.started_at)
     Attempt.insert_from(running, (*kept, Attempt.finished_at)).execute()
     Timer.delete().where(timers).execute()
-    ended = Task.update(status=TaskStatus.CANCELLED, finished_at=clock_sql(), owner=None, lease_until=None)
+    ended = Task.update(status=TaskStatus.CANCELLED, finished_at=clock_sql(), **task_rows.FREE)
     return bool(ended.where(tasks, Task.status.in_(OPEN_TASKS)).execute())
 
 

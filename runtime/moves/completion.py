@@ -1,18 +1,20 @@
-"""How the end of a nested execution reaches the task or the map run that waits: by a timer that is due at once.
+"""How the end of a child execution reaches the task or the Map Run that waits for it: a completion callback.
 
-The timer is written in the transaction that ends the nested execution, so it is there whoever dies afterwards; and it
-is fired like any other, under the lock of the waiting execution alone. No two executions are ever locked together.
+It is a wake-up: a timer that is due at once. It is written in the transaction that ends the child, so it is there
+whichever process dies afterwards; and it is fired like any other timer, under the lock of the waiting execution alone.
+No two executions are ever locked together. Its kind is ``commands.WAKE_PARENT`` for a task and ``commands.WAKE_RUN``
+for a Map Run.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
 
 from stepwell.db.models import Execution, MapRun, StartKey, Task, Timer
-from stepwell.db.queries import RunTold, clock_sql
+from stepwell.db.parents import Parent
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import RunWakeUp
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.resources import NESTED_JSON
 from stepwell.runtime.engine.values import arns, jsontext
@@ -21,8 +23,7 @@ from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER, place_of
 
-RUN_PREFIX = "run:"
-STATUSES = {
+STATUSES: dict[str, str] = {
     Status.COMPLETED: "SUCCEEDED",
     Status.FAILED: "FAILED",
     Status.TIMED_OUT: "TIMED_OUT",
@@ -30,76 +31,54 @@ STATUSES = {
 }
 
 
-@dataclass(frozen=True)
-class ParentGuard:
-    """The task in this place, while it waits for an answer."""
-
-    task_id: str
-    frame: str
-    entry: int
-
-    def conditions(self) -> tuple[Any, ...]:
-        waits = Task.status.in_(WAITS_FOR_ANSWER), Task.token.is_null(False)
-        return Task.id == self.task_id, Task.frame == self.frame, Task.entry == self.entry, *waits
-
-
 def key_of(task: str, retries: int) -> str:
-    """The key under which a try of a task starts its execution, however often a worker is lost while it does."""
+    """The key under which a try of a task starts its execution, however often a worker is lost during the try."""
     return f"task:{task}/{retries}"
 
 
-def tell(parent: str) -> bool:
-    """Let whoever waits for an execution be looked after; whether there is anybody."""
+def notify(parent: str) -> bool:
+    """Set the wake-up of whoever waits for an execution with this ``parent``. False if nobody does."""
     waits = waiting(parent)
     if waits is None:
         return False
-    kind, number = (
-        (commands.NESTED, waits.number) if isinstance(waits, Task) else (commands.RUN, place_in_run(parent) + 1)
-    )
-    due = {"due_at": clock_sql(), "kind": kind, "number": number}
+    if isinstance(waits, Task):
+        kind, number = commands.WAKE_PARENT, waits.number
+    else:
+        kind, number = commands.WAKE_RUN, wake_number(Parent.decode(parent).place)
     place = {"execution_id": waits.execution_id, "frame": waits.frame, "entry": waits.entry}
-    Timer.insert(**place, **due).on_conflict_ignore().execute()
+    Timer.insert(**place, due_at=clock_sql(), kind=kind, number=number).on_conflict_ignore().execute()
     return True
 
 
-def run_told(parent: str | None) -> RunTold | None:
-    """Which map run is to be told of the end of an execution with this parent, and how; None when it is none."""
-    run = run_of(parent)
-    return None if run is None else RunTold(run, place_in_run(str(parent)) + 1, commands.RUN)
+def run_wake_up(parent: str | None) -> RunWakeUp | None:
+    """The wake-up that the end of an execution with this parent sets; None if it belongs to no Map Run."""
+    found = Parent.decode(parent)
+    return None if found.run is None else RunWakeUp(found.run, wake_number(found.place), commands.WAKE_RUN)
+
+
+def wake_number(place: int) -> int:
+    """The number of a Map Run's wake-up by the child in this place. 0 is the number of one that no child has set."""
+    return place + 1
 
 
 def waiting(parent: str) -> Task | MapRun | None:
-    """The task, or the map run, that waits for the execution which has this parent."""
-    if parent.startswith(RUN_PREFIX):
+    """The task or the Map Run that waits for an execution with this parent."""
+    found = Parent.decode(parent)
+    if found.run is not None:
         place = MapRun.select(MapRun.id, MapRun.execution_id, MapRun.frame, MapRun.entry)  # its plan may be large
-        return place.where(MapRun.id == run_of(parent), MapRun.status == "RUNNING").first()
+        run: MapRun | None = place.where(MapRun.id == found.run, MapRun.status == "RUNNING").first()
+        return run
     return _task(parent)
 
 
 def running(runs: Collection[str]) -> set[str]:
-    """Those of these map runs that go on."""
+    """Those of these Map Runs that have not ended."""
     found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == "RUNNING")
     return {str(one.id) for one in found} if runs else set()
 
 
-def run_of(parent: str | None) -> str | None:
-    """The map run that an execution belongs to, if it does."""
-    return parent.split(":")[1] if parent is not None and parent.startswith(RUN_PREFIX) else None
-
-
-def place_in_run(parent: str) -> int:
-    """The place of an execution in its map run."""
-    return int(parent.rpartition(":")[2])
-
-
-def _task(token: str) -> Task | None:
-    execution_id, number = place_of(token)
-    mine = Task.id == task_id(execution_id, number), Task.token == token, Task.status.in_(WAITS_FOR_ANSWER)
-    return Task.get_or_none(*mine)
-
-
 def event_of(at: int, seed: int, task: Task) -> events.Event | None:
-    """What the end of its nested execution is to a task; None while that runs."""
+    """The event by which a task learns of its child's end; None while the child runs."""
     key = key_of(task.id, task.retries)
     child = (
         Execution.select().join(StartKey, on=(StartKey.execution_id == Execution.id)).where(StartKey.key == key).first()
@@ -114,7 +93,7 @@ def event_of(at: int, seed: int, task: Task) -> events.Event | None:
 
 
 def described(child: Execution, as_json: bool) -> dict[str, Json]:
-    """An execution that has ended, as ``.sync`` has it; ``as_json``: as ``.sync:2``, whose payloads are no texts.
+    """An ended execution as ``.sync`` returns it. ``as_json``: as ``.sync:2``, whose payloads are values, not texts.
 
     Source: AWS Step Functions developer guide, "Start a new AWS Step Functions state machine from a running execution".
     """
@@ -134,3 +113,10 @@ def described(child: Execution, as_json: bool) -> dict[str, Json]:
         "Status": STATUSES[child.status],
         "StopDate": child.finished_at,
     }
+
+
+def _task(token: str) -> Task | None:
+    execution_id, number = place_of(token)
+    mine = Task.id == task_id(execution_id, number), Task.token == token, Task.status.in_(WAITS_FOR_ANSWER)
+    found: Task | None = Task.get_or_none(*mine)
+    return found

@@ -1,7 +1,8 @@
-"""How the door tells others of what is to be done."""
+"""The effects of a committed move on other threads and processes, and the interface through which they are notified."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -11,3 +12,21 @@ class Rings(Protocol):
     def ring(self, task_ids: list[str]) -> None: ...
     def wake_timers(self) -> None: ...
     def drop_cancelled(self) -> None: ...
+
+
+@dataclass
+class Effects:
+    """Whom to notify once the transaction is committed.
+
+    ``queued`` holds the ids of tasks that workers may claim, ``timers`` is True if a timer was set, and ``cancelled``
+    is True if the work of a running handler was cancelled.
+    """
+
+    queued: list[str] = field(default_factory=list)
+    timers: bool = False
+    cancelled: bool = False
+
+    def with_those(self, other: Effects) -> Effects:
+        """Both together."""
+        queued = [*self.queued, *other.queued]
+        return Effects(queued, self.timers or other.timers, self.cancelled or other.cancelled)

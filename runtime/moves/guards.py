@@ -18,7 +18,7 @@ WAITS_FOR_ANSWER = (TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
 
 @dataclass(frozen=True)
 class Guard:
-    """Which claim of a task a result belongs to: all of it must match, or the result is nobody's."""
+    """The claim of a task that a result belongs to. If any part differs, the result is dropped."""
 
     task_id: str
     attempt: int
@@ -32,7 +32,7 @@ class Guard:
 
 @dataclass(frozen=True)
 class SilentGuard(Guard):
-    """A claim whose holder is silent still: a heartbeat that has come meanwhile refuses it."""
+    """A claim whose heartbeat is overdue. A heartbeat that has come meanwhile refuses it."""
 
     def conditions(self) -> tuple[Any, ...]:
         return *super().conditions(), Task.beat_by < SQL(queries.clock())
@@ -40,7 +40,7 @@ class SilentGuard(Guard):
 
 @dataclass(frozen=True)
 class TokenGuard:
-    """Which try of a task a token answers, whoever holds the claim."""
+    """The try of a task that a token answers, whoever holds the claim."""
 
     task_id: str
     token: str
@@ -50,18 +50,39 @@ class TokenGuard:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended, for the attempt's row."""
+class ParentGuard:
+    """The task of this frame and entry, while it waits for the end of the execution that it has started."""
 
-    kind: str
+    task_id: str
+    frame: str
+    entry: int
+
+    def conditions(self) -> tuple[Any, ...]:
+        waits = Task.status.in_(WAITS_FOR_ANSWER), Task.token.is_null(False)
+        return Task.id == self.task_id, Task.frame == self.frame, Task.entry == self.entry, *waits
+
+
+@dataclass(frozen=True)
+class AttemptEnd:
+    """How an attempt ended, for the attempt's row. ``outcome``: COMPLETED, FAILED, TIMED_OUT, RETURNED or LOST."""
+
+    outcome: str
     error: str | None = None
     cause: str | None = None
     logs: str = ""
 
 
 @dataclass(frozen=True)
+class TaskReport:
+    """The end of a task's attempt as it is reported to the door. It counts if the guard still holds."""
+
+    guard: Guard | TokenGuard | ParentGuard
+    end: AttemptEnd
+
+
+@dataclass(frozen=True)
 class TokenAnswer:
-    """What a task token is answered with: an output, or an error."""
+    """The answer to a task token: an output, or an error."""
 
     output: Json = None
     error: str | None = None

@@ -1,4 +1,4 @@
-"""The history of an execution: lines that are only ever appended, each in the transaction of the move it tells of."""
+"""The history of an execution: lines are only ever appended, each in the transaction of the move that it records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from stepwell.db.models import Execution, History
-from stepwell.db.queries import Claimed, Line, clock_sql
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import Claimed, Line
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
 
@@ -14,12 +15,12 @@ BATCH = 100
 
 
 def lines_of(move: Transition) -> list[Line]:
-    """The history of a transition as it is stored."""
+    """The lines of a transition as they are stored."""
     return [Line(one.type, one.frame, one.step, jsontext.write(dict(one.details))) for one in move.history]
 
 
 def save(execution_id: str, count: int, lines: Sequence[Line]) -> None:
-    """Append lines to the ledger; ``count`` is how many there are already."""
+    """Append lines to an execution's history, which has ``count`` lines so far."""
     rows = [
         {"execution_id": execution_id, "id": place, "at": clock_sql(), **vars(line)}
         for place, line in enumerate(lines, start=count + 1)
@@ -29,12 +30,12 @@ def save(execution_id: str, count: int, lines: Sequence[Line]) -> None:
 
 
 def submitted(claim: Claimed, result: str, most: int) -> Line:
-    """That a handler has returned this, and somebody else is to answer; without the result, if it has more bytes."""
+    """The line for a handler that has returned while its token is open. A result above ``most`` bytes is left out."""
     output = {"output": json.loads(result)} if jsontext.size(result) <= most else {}
     return Line("TaskSubmitted", claim.frame, claim.step, jsontext.write({"task": claim.number, **output}))
 
 
 def append(row: Execution, line: Line) -> None:
-    """Append one line to the ledger of an execution whose row is locked, and which does not move otherwise."""
+    """Append one line and count it. The execution's row is locked, and makes no move in this transaction."""
     save(row.id, row.history_count, [line])
     Execution.update(history_count=row.history_count + 1).where(Execution.id == row.id).execute()

@@ -1,7 +1,8 @@
 """The hot path: an execution that is nothing but its root frame, whose task succeeds plainly, moves in one statement.
 
-*Plainly*: the next thing is the next task, at once, or the end. :func:`decide` runs the core on what the claim brought
-along, without asking the database; the guards in ``queries.finish`` say whether that was still true.
+*Plainly*: the next thing is the next task, at once, or the end. :func:`decide` runs the core on the values that came
+with the claim, without a query; the guards in ``queries.finish`` refuse the move if those are true no more.
+What it writes must equal what the general path (``save``) writes: ``test_hot_path`` plays each move both ways.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stepwell.db.queries import Claimed, Finish, Finished, Line, NextTask, Root
+from stepwell.db.values import Claimed, Finish, Finished, Line, NextTask, Root
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
@@ -18,12 +19,12 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import task_id
-from stepwell.runtime.moves import completion, history, rows
+from stepwell.runtime.moves import completion, history, load, save
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When something happens, by the database's clock, and the chance that comes with it."""
+    """The time of an event by the database's clock, and the seed of its randomness."""
 
     at: int
     seed: int
@@ -31,7 +32,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Move:
-    """A plain move: the claim it ends, the transition, and the following task as if it were claimed already."""
+    """A plain move: the claim that it ends, the transition, and the following task as if it were claimed already."""
 
     claim: Claimed
     transition: Transition
@@ -41,22 +42,22 @@ class Move:
 
 
 def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, limits: EngineLimits) -> Move | None:
-    """The plain move that this success makes; None when it is not that simple."""
+    """Decide the plain move that this success makes. None if the move is not plain."""
     if claim.frame != "" or claim.token is not None:
         return None
-    before = rows.snapshot(claim)
+    before = load.of_claim(claim)
     event = events.TaskSucceeded(moment.at, moment.seed, claim.frame, claim.entry, claim.attempt, output)
     made = transition(machine, before, event, limits)
     if made.execution is before or not _is_plain(machine, claim, made):
         return None
     dispatch = next((one for one in made.commands if isinstance(one, commands.DispatchTask)), None)
-    root = rows.root_of(made.execution)
+    root = save.root_of(made.execution)
     following = None if dispatch is None else _following(claim, root, dispatch)
     return Move(claim, made, root, following, bool(machine.plan))
 
 
 def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bool], lease_ms: int) -> Finish:
-    """What the one statement is to write. ``may_go_on``: whether this worker may claim the following task with it."""
+    """The values that the one statement writes. ``may_go_on`` says whether this worker may claim the following task."""
     claim, after = move.claim, move.transition.execution
     claims = move.following is not None and may_go_on(move.following)
     return Finish(
@@ -68,18 +69,18 @@ def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bo
         owner=claim.owner,
         result=result,
         logs=logs,
-        root=move.root,
         status=after.status,
         output=jsontext.write(after.output) if after.status == Status.COMPLETED else None,
-        lines=[*history.lines_of(move.transition), *(_started(move.following) if claims else ())],
-        next=_next_task(move, claims),
         lease_ms=lease_ms,
-        run=None if after.status == Status.IN_PROGRESS else completion.run_told(claim.parent),
+        root=move.root,
+        lines=[*history.lines_of(move.transition), *(_started(move.following) if claims else ())],
+        next=None if move.following is None else NextTask(move.following, not move.is_planned, claims),
+        wakes=None if after.status == Status.IN_PROGRESS else completion.run_wake_up(claim.parent),
     )
 
 
 def next_claim(written: Finish, move: Move, done: Finished) -> Claimed | None:
-    """The claim that came with the move; None when there was nothing to claim, or it was queued for anybody."""
+    """The claim that came with the move. None if no task follows, or if it was queued for any worker."""
     if move.following is None or done.attempt is None:
         return None
     count = written.history_count + len(written.lines)
@@ -91,8 +92,9 @@ def _is_plain(machine: StateMachine, claim: Claimed, made: Transition) -> bool:
     if not isinstance(settled, commands.CompleteTask) or set(made.execution.frames) != {""}:
         return False
     if made.execution.status == Status.COMPLETED:
-        is_told = claim.parent is None or completion.run_told(claim.parent) is not None
-        return not following and machine.timeout_seconds is None and is_told
+        # The statement can wake a Map Run; a task that waits for this execution is notified by the general path.
+        can_notify = claim.parent is None or completion.run_wake_up(claim.parent) is not None
+        return not following and machine.timeout_seconds is None and can_notify
     if len(following) != 1 or not isinstance(following[0], commands.DispatchTask):
         return False
     return following[0].retry == 0 and following[0].token is None
@@ -121,20 +123,3 @@ def _started(following: Claimed | None) -> list[Line]:
         return []
     details = jsontext.write({"task": following.number, "attempt": following.attempt})
     return [Line("TaskStarted", "", following.step, details)]
-
-
-def _next_task(move: Move, claims: bool) -> NextTask | None:
-    following = move.following
-    if following is None:
-        return None
-    return NextTask(
-        id=following.id,
-        number=following.number,
-        entry=following.entry,
-        step=following.step,
-        function=following.function,
-        input=following.input,
-        timeout_seconds=following.timeout_seconds,
-        is_new=not move.is_planned,
-        claim=claims,
-    )

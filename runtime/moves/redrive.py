@@ -1,6 +1,6 @@
-"""Redrive: the one way out of a status that is an end. The core says what goes on; here it is loaded and written.
+"""Redrive: the one way out of a final status. The core decides what goes on; here it is loaded and written.
 
-Whatever does its work once more gets a task row of its own: those of before stay as they ended.
+A state that runs again gets a new task row; the rows of the first run stay as they ended.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from stepwell.db import queries
 from stepwell.db.database import locked
 from stepwell.db.models import Execution, StartKey, Task
+from stepwell.db.parents import Parent
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.core import commands, events, execution
 from stepwell.runtime.engine.core.run import REDRIVEN_TASKS
@@ -17,25 +18,25 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
-from stepwell.runtime.moves import completion, rows
-from stepwell.runtime.moves.rows import Effects
+from stepwell.runtime.moves import completion, load, save
+from stepwell.runtime.moves.effects import Effects
 from stepwell.runtime.workflows import Workflows, limits_of
 
 REDRIVABLE = (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
-"""The ends after which an execution may go on."""
+"""The final statuses after which an execution may go on."""
 
 
 def redriven(
     execution_id: str, workflows: Workflows, seed: int, limits: EngineLimits, key: str | None = None
 ) -> Effects | None:
-    """Let an execution go on, inside the caller's transaction; None when it has not ended so."""
+    """Let an execution go on, inside the caller's transaction. None if its status is not redrivable."""
     row = locked(Execution, Execution.id == execution_id)
     if row is None or row.status not in REDRIVABLE:
         return None
     machine, event = workflows.machine(row.version_id), events.ExecutionRedriven(queries.now(), seed, row.redrives + 1)
     before = _revived(row)
     move = transition(machine, before, event, limits_of(row.workflow, limits))
-    effects = rows.save(row, before, move)
+    effects = save.save(row, before, move)
     _keep_data(row, machine, move)
     Execution.update(redrives=event.count, redriven_at=event.at, parent=_parent(row)).where(
         Execution.id == row.id
@@ -45,21 +46,21 @@ def redriven(
         again = {"created_at": clock_sql()}
         StartKey.insert(own).on_conflict(conflict_target=[StartKey.key], update=again).execute()
     if move.execution.status != Status.IN_PROGRESS and row.parent is not None:
-        effects.timers |= completion.tell(row.parent)
+        effects.timers |= completion.notify(row.parent)
     return effects
 
 
 def _revived(row: Execution) -> execution.Execution:
-    """The execution as if it had not ended: where its frames stood, with what was never reached before it."""
+    """The execution as it was before it ended: its frames, and the planned tasks that it had not reached yet."""
     Task.update(status=TaskStatus.PENDING, finished_at=None).where(
         Task.execution_id == row.id, Task.status == TaskStatus.CANCELLED, Task.attempt == 0, Task.entry == 0
     ).execute()
     row.status = Status.IN_PROGRESS
-    return rows.load_all(row)
+    return load.load_all(row)
 
 
 def _keep_data(row: Execution, machine: StateMachine, move: Transition) -> None:
-    """The rows that were made for steps of a step list show the steps' data, as those did that were planned."""
+    """Write the steps' data into the new rows of a step list's tasks, as the planned rows have it."""
     data = {one.step: one.data for one in machine.plan}
     for command in move.commands:
         if isinstance(command, commands.DispatchTask) and command.number > REDRIVEN_TASKS and command.step in data:
@@ -68,5 +69,8 @@ def _keep_data(row: Execution, machine: StateMachine, move: Transition) -> None:
 
 
 def _parent(row: Execution) -> str | None:
-    """Whom the execution's end is told to: a task that waited for it has failed with it, and waits no more."""
-    return row.parent if completion.run_of(row.parent) is not None else None
+    """Who is notified when the redriven execution ends.
+
+    A task that waited for the first run has already failed, so only a Map Run remains.
+    """
+    return row.parent if Parent.decode(row.parent).run is not None else None

@@ -1,9 +1,10 @@
-"""How an execution begins: what is asked for is checked, the core moves once, and all of it is written at once."""
+"""How an execution begins: the request is checked, the core moves once, and everything is written in one statement."""
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,55 +13,64 @@ from peewee import IntegrityError
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, StartKey
-from stepwell.db.queries import NewExecution, Start
+from stepwell.db.values import IdempotencyKey, NewExecution, Start
 from stepwell.functions.errors import InvalidName, KeyReused, NameTaken, PayloadTooLarge, Unavailable
 from stepwell.runtime.crashpoints import reach
-from stepwell.runtime.engine.core import events, execution
-from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.core import commands, events, execution
+from stepwell.runtime.engine.definition.model import PlannedTask, StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
 from stepwell.runtime.engine.values import jsontext, names
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
-from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import new_execution_id
-from stepwell.runtime.moves import rows
+from stepwell.runtime.moves import history, save, task_rows
 from stepwell.runtime.outage import AWAY, is_away
 from stepwell.runtime.workflows import Latest
 
 READ_BACK_PAUSES, READ_BACK_SECONDS = (0.0, 0.1, 0.3, 0.5), 3.0
-"""The pauses before looks at what became of a start, and after how long no other look begins: the client waits."""
+"""The pauses before each look for a start that may have been committed, and the time after which no look begins.
+
+The client waits meanwhile.
+"""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a caller asks for: an input, and perhaps a name of its own and an Idempotency-Key.
-
-    ``asked`` is all that the caller sent, as text: the same key with another text is another request.
-    """
+    """A request to start an execution: its input, and perhaps a name of its own and an Idempotency-Key."""
 
     input: Json
     name: str | None = None
-    key: str | None = None
-    asked: str = ""
+    key: IdempotencyKey | None = None
     text: str | None = None
-    """The input as its caller wrote it, when that is to be given back."""
+    """The input as its caller wrote it, if it is to be given back so."""
     published: int | None = None
     alias: str | None = None
     trace: str | None = None
     parent: str | None = None
-    """The task token that the execution's end answers."""
+    """Who is notified when the execution ends, as ``db.parents`` writes it."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """The execution that a start has made: ``own`` is what was written, None when its key had made it before."""
+    """A started execution. ``own`` is what was written, None if the key had started it before."""
 
     id: str
     own: NewExecution | None = None
 
 
+def key_of(key: str | None, request: Json) -> IdempotencyKey | None:
+    """The key of a start, if its caller gave one, with the hash of the whole request by which a repeated one is known.
+
+    It is None for None: a request without a key is neither written as text nor hashed.
+    """
+    if key is None:
+        return None
+    return IdempotencyKey(key, hashlib.sha256(jsontext.write(request).encode()).hexdigest())
+
+
 def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limits: EngineLimits) -> Start:
-    """All that the start will write. Raises PayloadTooLarge, InvalidName."""
+    """Decide all that the start will write. Raises PayloadTooLarge, InvalidName."""
     text = _checked(wanted, limits)
     identity = new_execution_id()
     before = execution.Execution(identity, wanted.name or identity, latest.name, wanted.input, latest.now)
@@ -69,18 +79,22 @@ def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limi
         raise PayloadTooLarge(
             f"With this input the first step's event is larger than {limits.payload} bytes.", path="$.input"
         )
-    return rows.beginning(_new_execution(identity, latest, text, wanted, move), machine.plan, move)
+    own = _new_execution(identity, latest, text, wanted, move.execution)
+    return _all_rows(own, wanted.key, machine.plan, move)
 
 
-def write(begin: Start, asked: str) -> str | None:
-    """Write a start, for certain: None, or what its key has started before. Raises NameTaken, KeyReused."""
+def write(begin: Start) -> str | None:
+    """Write a start. None if it was written, else the id that its key had started. Raises NameTaken, KeyReused.
+
+    If the connection breaks, the start is looked for, so that the answer is certain. Raises Unavailable if it is not.
+    """
     own = begin.execution
     try:
         with database.connection_context():
             reach("start.before_commit")
             is_new = queries.start(begin)
             reach("start.after_commit")
-            return None if is_new or own.key is None else started_by(own.key, asked)
+            return None if is_new or begin.key is None else started_by(begin.key)
     except IntegrityError:
         if own.name is None:
             raise
@@ -92,8 +106,17 @@ def write(begin: Start, asked: str) -> str | None:
         return None
 
 
+def started_by(key: IdempotencyKey) -> str | None:
+    """The id of the execution that this key has started. Raises KeyReused if that was for another request."""
+    with database.connection_context():
+        kept = StartKey.get_or_none(StartKey.key == key.key)
+    if kept is not None and kept.body_hash != key.body_hash:
+        raise KeyReused()
+    return None if kept is None else str(kept.execution_id)
+
+
 def _checked(wanted: Wanted, limits: EngineLimits) -> str:
-    """The input's text."""
+    """The input's text. Raises InvalidName, PayloadTooLarge."""
     if wanted.name is not None and (fault := names.fault_of(wanted.name)):
         raise InvalidName(f"The execution's name: {fault}.", path="$.name")
     text = jsontext.write(wanted.input) if wanted.text is None else wanted.text
@@ -102,8 +125,9 @@ def _checked(wanted: Wanted, limits: EngineLimits) -> str:
     return text
 
 
-def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, move: Transition) -> NewExecution:
-    after = move.execution
+def _new_execution(
+    identity: str, latest: Latest, text: str, wanted: Wanted, after: execution.Execution
+) -> NewExecution:
     return NewExecution(
         id=identity,
         name=wanted.name,
@@ -116,8 +140,6 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
         output=jsontext.write(after.output) if after.status == Status.COMPLETED else None,
         error=after.error,
         cause=after.cause,
-        key=wanted.key,
-        body_hash=_hash(wanted.asked),
         created_at=latest.now,
         published=wanted.published,
         alias=wanted.alias,
@@ -126,26 +148,30 @@ def _new_execution(identity: str, latest: Latest, text: str, wanted: Wanted, mov
     )
 
 
+def _all_rows(own: NewExecution, key: IdempotencyKey | None, plan: Iterable[PlannedTask], move: Transition) -> Start:
+    """The execution, a task's row for each step of a step list, and the rows that the first transition commands."""
+    after = move.execution
+    asked = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
+    idle = TaskStatus.PENDING if after.status == Status.IN_PROGRESS else TaskStatus.CANCELLED
+    planned = [task_rows.planned(own.id, one, asked.pop(one.number, None), idle) for one in plan]
+    return Start(
+        execution=own,
+        root=save.root_of(after),
+        key=key,
+        tasks=planned + [task_rows.dispatched(own.id, one) for one in asked.values()],
+        frames=[save.new_frame(one) for path, one in after.frames.items() if path and after.status != Status.COMPLETED],
+        timers=[save.new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
+        lines=history.lines_of(move),
+    )
+
+
 def _was_written(own: NewExecution) -> bool:
-    """Whether a start was committed although the connection broke. Raises Unavailable when nobody can tell."""
+    """Whether a start was committed although the connection broke. Raises Unavailable if that cannot be known."""
     began = time.monotonic()
     for pause in READ_BACK_PAUSES:
         time.sleep(pause)
         with suppress(*AWAY), database.connection_context():
-            return Execution.select().where(Execution.id == own.id).exists()
+            return bool(Execution.select().where(Execution.id == own.id).exists())
         if time.monotonic() - began > READ_BACK_SECONDS:  # the server does not even refuse: it is frozen
             break
     raise Unavailable("The database went away while this was written: it may be done. Send it again with a key.")
-
-
-def started_by(key: str, asked: str) -> str | None:
-    """The execution that this key has started. Raises KeyReused when it was for something else."""
-    with database.connection_context():
-        kept = StartKey.get_or_none(StartKey.key == key)
-    if kept is not None and kept.body_hash != _hash(asked):
-        raise KeyReused()
-    return None if kept is None else str(kept.execution_id)
-
-
-def _hash(asked: str) -> str:
-    return hashlib.sha256(asked.encode()).hexdigest()

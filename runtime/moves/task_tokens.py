@@ -1,4 +1,4 @@
-"""Task tokens: which task one was given out for, and heartbeats of whoever holds it."""
+"""Task tokens: the task that a token answers, and the heartbeats of the token's holder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER
 
 
 def task_of(token: str) -> Task:
-    """The task that a token was given out for. Raises InvalidToken."""
+    """The task that a token was made for. Raises InvalidToken."""
     execution_id, number = [*token.split("."), ""][:2]
     if token.isascii() and is_id(execution_id) and number.isdigit() and len(number) < 7:
         task = Task.get_or_none(Task.id == task_id(execution_id, int(number)))
@@ -25,7 +25,7 @@ def task_of(token: str) -> Task:
 
 
 def beat(token: str) -> None:
-    """Ask for longer on behalf of whoever holds a token. Raises InvalidToken, TaskClosed."""
+    """Take a heartbeat of a token's holder: the next one is due later. Raises InvalidToken, TaskClosed."""
     with database.connection_context():
         task = task_of(token)
         waits = Task.id == task.id, Task.token == token, Task.status.in_(WAITS_FOR_ANSWER)

@@ -14,14 +14,15 @@ from stepwell.db import queries
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.function_models import StoredFunction
 from stepwell.db.models import Execution, Task, Worker
-from stepwell.db.queries import Claimed, clock_sql
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import Claimed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import execution_of, is_id
-from stepwell.runtime.moves import rows
-from stepwell.runtime.moves.guards import Guard, SilentGuard
+from stepwell.runtime.moves import task_rows
+from stepwell.runtime.moves.guards import AttemptEnd, Guard, SilentGuard
 from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.settings import Settings
 
@@ -82,7 +83,7 @@ class Tasks:
             execution, task = _held(claim.execution_id, Guard(claim.id, claim.attempt, self.owner))
             if task is None:
                 return False
-            rows.close_attempt(task, "RETURNED", logs=logs)
+            task_rows.close_attempt(task, AttemptEnd("RETURNED", logs=logs))
             _queue_again(task, execution)
             reach("return.before_commit")
         reach("return.after_commit")
@@ -124,7 +125,7 @@ class Tasks:
             losses = task.losses + 1
             is_too_often = losses % MOST_LOSSES == 0
             if not is_too_often:
-                rows.close_attempt(task, "LOST")
+                task_rows.close_attempt(task, AttemptEnd("LOST"))
                 _queue_again(task, execution)
             reach("lose.before_commit")
         reach("lose.after_commit")
@@ -198,9 +199,7 @@ def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
 def _queue_again(task: Task, execution: Execution) -> None:
     Task.update(
         status=TaskStatus.QUEUED,
-        owner=None,
-        lease_until=None,
-        deadline_at=None,
         queued_at=None if execution.paused else clock_sql(),
         missing_since=None,
+        **task_rows.FREE,
     ).where(Task.id == task.id).execute()

@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from stepwell.db.queries import Claimed
-from stepwell.db.values import OFTEN_LOST
+from stepwell.db.values import OFTEN_LOST, Claimed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.executions import Executions
+from stepwell.runtime.express import EXPRESS_FUNCTION
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target, Terms
@@ -27,7 +27,7 @@ from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.outage import Done, certainly, patiently
 from stepwell.runtime.tasks import start_execution
 from stepwell.runtime.tasks.claims import Tasks
-from stepwell.runtime.workflows import EVENT, EXPRESS_FUNCTION
+from stepwell.runtime.workflow_names import is_of_events
 
 log = logging.getLogger("stepwell.work")
 
@@ -235,7 +235,7 @@ class Work:
 
 
 def _is_event(claim: Claimed) -> bool:
-    return claim.workflow.startswith(EVENT)
+    return is_of_events(claim.workflow)
 
 
 def _key(claim: Claimed) -> str:

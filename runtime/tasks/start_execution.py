@@ -11,7 +11,8 @@ from typing import Any
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution
-from stepwell.db.queries import Claimed
+from stepwell.db.parents import Parent
+from stepwell.db.values import Claimed
 from stepwell.functions import errors
 from stepwell.functions.errors import StepwellError
 from stepwell.runtime.aws.step_functions.targets import latest_of
@@ -24,7 +25,7 @@ from stepwell.runtime.engine.values.times import timestamp
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.invoker import Outcome
 from stepwell.runtime.moves import completion
-from stepwell.runtime.moves.start import Wanted
+from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.workflows import Latest
 
@@ -54,14 +55,14 @@ class Nested:
             return Outcome(error=f"StepFunctions.{fault.code}Exception", cause=_refusal(request, fault))
         try:
             wanted = self._wanted(arguments, key, parent)
-            started = self._executions.start_wanted(latest, wanted)
+            started = self._executions.start(latest, wanted)
         except errors.NameTaken as fault:
             return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)
         except (StepwellError, jsontext.NotJson) as fault:
             return Outcome(error="StepFunctions.ValidationException", cause=str(fault))
         with database.connection_context():
             child = Execution.get_by_id(started.id)
-            if child.status != Status.IN_PROGRESS and child.parent is not None and completion.tell(child.parent):
+            if child.status != Status.IN_PROGRESS and child.parent is not None and completion.notify(child.parent):
                 self._executions.bell.wake_timers()
         return Outcome(result=jsontext.write(_answer(request, child)))
 
@@ -74,10 +75,10 @@ class Nested:
     def _orphans(self) -> list[str]:
         """Some of them. Each comes in its turn, however many there are that somebody waits for."""
         found = list(self._live().limit(LOOKED_AT))
-        runs = completion.running({run for one in found if (run := completion.run_of(one.parent))})
+        runs = completion.running({run for one in found if (run := Parent.decode(one.parent).run)})
         orphans: list[str] = []
         for one in found:
-            run = completion.run_of(one.parent)
+            run = Parent.decode(one.parent).run
             if run not in runs if run else completion.waiting(one.parent) is None:
                 orphans.append(one.id)
             if len(orphans) == STOPPED_AT_ONCE:
@@ -99,8 +100,7 @@ class Nested:
         return Wanted(
             given,
             arguments.get("Name"),
-            key=key,
-            asked=jsontext.write(arguments),
+            key=key_of(key, arguments),
             trace=arguments.get("TraceHeader"),
             parent=parent,
         )

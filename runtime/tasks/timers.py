@@ -54,7 +54,7 @@ class Timers:
         with database.connection_context():
             due = queries.due_timers()
         random.shuffle(due)  # so that processes which see the same timers do not queue for the same rows
-        if not one_by_one("timers", [partial(self._executions.fire, *timer) for timer in due]):
+        if not one_by_one("timers", [partial(self._executions.fire, timer) for timer in due]):
             return None
         with database.connection_context():
             left = queries.next_timer_ms()

@@ -78,7 +78,7 @@ def waiting_tasks() -> list[Task]:
 def answer(house: Stage, task: Task, said: Json) -> None:
     """End a task as its worker would; an activity's is asked for first."""
     if task.function.startswith(ACTIVITY):
-        given = polled_tasks.ask(task.function.removeprefix(ACTIVITY))
+        given = polled_tasks.poll(task.function.removeprefix(ACTIVITY))
         assert given is not None and given.token == task.token
         house.script.events.append((task.function, json.loads(given.input)))
     house.executions.answer(task.token, TokenAnswer(**said))
@@ -103,7 +103,7 @@ def let_time_pass(house: Stage) -> bool:
             Task.update(**{name: LONG_AGO}).where(column <= now_ms()).execute()
         fired = queries.due_timers()
     for timer in fired:
-        house.executions.fire(*timer)
+        house.executions.fire(timer)
     house.tasks.sweep()
     return True
 

@@ -12,7 +12,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, Task
-from stepwell.runtime.workflows import EVENT
+from stepwell.runtime.workflow_names import EVENT
 from tests.crash.cases import Fault
 from tests.crash.conftest import on_servers
 from tests.crash.stand import EMULATOR, WORKER, Process, Stand

@@ -13,6 +13,7 @@ from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
 from stepwell.functions.errors import TaskClosed
 from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.start import Wanted
 from tests.crash.plays import ASK
 from tests.crash.told import told
 from tests.runtime.stage import LONG_AGO, Stage, at_once, machine, parallel, steps, task
@@ -44,7 +45,7 @@ def test_two_last_branches_join_once(house: Stage):
     house.workflows.create("join", TWO_BRANCHES)
     latest = house.workflows.latest("join")
     for _ in range(JOINS):
-        identity = house.executions.start(latest, {}).id
+        identity = house.executions.start(latest, Wanted({})).id
         one, other = house.claim_all(identity)
         at_once(partial(house.succeed, one, 1), partial(house.succeed, other, 2))
         assert house.execution(identity).output == "[1,2]"
@@ -60,7 +61,7 @@ def test_two_branches_whose_waits_are_over_at_once_join_once(house: Stage):
         with database.connection_context():
             Timer.update(due_at=LONG_AGO).execute()
             one, other = queries.due_timers()
-        assert at_once(partial(house.executions.fire, *one), partial(house.executions.fire, *other)) == [True, True]
+        assert at_once(partial(house.executions.fire, one), partial(house.executions.fire, other)) == [True, True]
     assert_all_have_ended(ROUNDS)
     assert lines_by_type()["ParallelStateSucceeded"] == ROUNDS
 
@@ -71,7 +72,7 @@ def test_a_timer_that_several_fire_fires_once(house: Stage):
         with database.connection_context():
             Timer.update(due_at=LONG_AGO).execute()
             (timer,) = queries.due_timers()
-        assert sorted(at_once(*[partial(house.executions.fire, *timer)] * 4)) == [False, False, False, True]
+        assert sorted(at_once(*[partial(house.executions.fire, timer)] * 4)) == [False, False, False, True]
     assert_all_have_ended(ROUNDS)
 
 

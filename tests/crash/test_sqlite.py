@@ -10,6 +10,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution
+from stepwell.runtime.moves.start import Wanted
 from tests.crash.acts import go_on
 from tests.runtime.stage import Stage, at_once, staged, steps
 
@@ -32,7 +33,7 @@ def test_sixteen_threads_write_and_none_starves(laptop: Stage):
     def work() -> int:
         done = 0
         while next(numbers) < EXECUTIONS:
-            identity = laptop.executions.start(latest, {}).id
+            identity = laptop.executions.start(latest, Wanted({})).id
             laptop.work.run(laptop.task(identity).id)
             laptop.tasks.sweep()
             laptop.work.heartbeat()

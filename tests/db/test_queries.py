@@ -81,7 +81,7 @@ REPEATED: dict[str, Callable[[Stage], Any]] = {
     "overdue tasks": lambda house: queries.overdue_tasks(0),
     "silent tasks": lambda house: queries.silent_tasks(),
     "executions that nobody waits for": lambda house: house.work.nested.sweep(),
-    "tasks of an activity": lambda house: polled_tasks.ask("ask"),
+    "tasks of an activity": lambda house: polled_tasks.poll("ask"),
     "due timers": lambda house: queries.due_timers(),
     "the next timer": lambda house: queries.next_timer_ms(),
     "queued tasks": lambda house: queries.queued_tasks(0, 16),

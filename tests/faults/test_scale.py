@@ -18,6 +18,7 @@ from stepwell.db.models import Task
 from stepwell.functions.contract.rest import EXECUTION_STATUSES
 from stepwell.runtime.app import create_app
 from stepwell.runtime.engine.values.statuses import TaskStatus
+from stepwell.runtime.moves.start import Wanted
 from tests.faults.conftest import Measured
 from tests.faults.crowd import multiply
 from tests.runtime.stage import Stage, machine, staged, steps, task
@@ -68,7 +69,7 @@ def filled(url: str, home: Path, count: int) -> Iterator[Stage]:
         stage.start(steps("step1"), workflow="rare")
         stage.workflows.create("waits", machine(Rest={"Type": "Wait", "Seconds": 3000}, Work=task("step1")))
         for name in ["done"] * LIVE + ["waits"] * LIVE:
-            stage.executions.start(stage.workflows.latest(name), {})
+            stage.executions.start(stage.workflows.latest(name), Wanted({}))
         for task_id in stage.rung()[:HELD]:
             assert stage.tasks.claim(task_id)
         with database.connection_context():
@@ -102,7 +103,7 @@ def hot(stage: Stage) -> dict[str, Callable[[], object]]:
         "due timers": in_connection(lambda: (queries.due_timers(), queries.next_timer_ms())),
         "claim": lambda: claims.append(tasks.claim(next(queued))),
         "finish": lambda: stage.succeed(claims.pop()),
-        "start": lambda: stage.executions.start(stage.workflows.latest("rare"), {}),
+        "start": lambda: stage.executions.start(stage.workflows.latest("rare"), Wanted({})),
     }
 
 

@@ -14,10 +14,11 @@ from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
 from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
-from stepwell.db.queries import Claimed
+from stepwell.db.values import Claimed
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.invoke.invoker import Outcome, Target, Terms
+from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.settings import Settings
 from stepwell.runtime.tasks.claims import Tasks
 from stepwell.runtime.tasks.slot import Work
@@ -118,10 +119,20 @@ class Stage:
         """The work of one more process, under an owner name of its own."""
         return self.runtime.worker()[0]
 
-    def start(self, definition: Json, input: Json = None, *, workflow: str = "play", **options: Any) -> str:
+    def start(
+        self,
+        definition: Json,
+        input: Json = None,
+        *,
+        workflow: str = "play",
+        name: str | None = None,
+        key: str | None = None,
+    ) -> str:
         """The id of a fresh execution of this definition."""
         self.workflows.create(workflow, definition)
-        return self.executions.start(self.workflows.latest(workflow), input or {}, **options).id
+        given = input or {}
+        wanted = Wanted(given, name, key_of(key, [workflow, given, name]))
+        return self.executions.start(self.workflows.latest(workflow), wanted).id
 
     def rung(self) -> list[str]:
         """The tasks that the bell has rung for since somebody looked; they are taken off the queue."""
@@ -140,7 +151,7 @@ class Stage:
         with database.connection_context():
             Timer.update(due_at=LONG_AGO).execute()
             due = queries.due_timers()
-        return sum(self.executions.fire(*timer) for timer in due)
+        return sum(self.executions.fire(timer) for timer in due)
 
     def claim(self, execution_id: str, work: Work | None = None) -> Claimed:
         """A claim of an execution's first queued task."""

@@ -19,7 +19,7 @@ def settings_at(url: str, home: Path) -> Settings:
 
 def threads() -> set[threading.Thread]:
     """Those of this process, but for the one that watches its connections and belongs to no house."""
-    return {one for one in threading.enumerate() if one.name != "stepwell-silence"}
+    return {one for one in threading.enumerate() if one.name != "stepwell-watchdog"}
 
 
 def test_a_house_is_built_used_and_leaves_nothing_running(database_url: str, tmp_path: Path):

@@ -12,6 +12,7 @@ from stepwell.db.database import database
 from stepwell.db.models import TABLES, Timer
 from stepwell.runtime.moves import polled_tasks
 from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import WITH_TOKEN, Stage, machine, returns, staged, task
 
 ASK = "arn:aws:states:eu-west-1:000000000000:activity:ask"
@@ -42,9 +43,9 @@ def test_a_wait_of_a_year_costs_one_row(begun: House):
     waiting = machine(w={"Type": "Wait", "Seconds": YEAR})
     with begun() as house:
         house.workflows.create("play", waiting)
-        house.executions.start(house.workflows.latest("play"), {})
+        house.executions.start(house.workflows.latest("play"), Wanted({}))
         before = rows()
-        identity = house.executions.start(house.workflows.latest("play"), {}).id
+        identity = house.executions.start(house.workflows.latest("play"), Wanted({})).id
         more = {name: count - before[name] for name, count in rows().items() if count != before[name]}
         assert more == {"Execution": 1, "History": 2, "Timer": 1}
         with database.connection_context():
@@ -76,10 +77,10 @@ def test_an_activitys_task_is_asked_for_and_answered_in_other_houses(begun: Hous
         identity = house.start(machine(a=task(ASK), b=task("step1")))
     with begun() as house:
         house.tasks.sweep()
-        given = polled_tasks.ask("ask", "me")
+        given = polled_tasks.poll("ask", "me")
         assert given is not None
     with begun() as house:
-        assert polled_tasks.ask("ask") is None
+        assert polled_tasks.poll("ask") is None
         house.script.let("step1", returns("end"))
         house.executions.answer(given.token, TokenAnswer({"y": 2}))
         house.run()

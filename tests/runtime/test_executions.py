@@ -24,6 +24,7 @@ from stepwell.runtime.engine.core import commands
 from stepwell.runtime.ids import new_execution_id, task_id
 from stepwell.runtime.moves import task_tokens
 from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.settings import Settings
 from tests.runtime.stage import (
     LONG_AGO,
@@ -108,7 +109,7 @@ def test_a_key_starts_one_execution_and_says_so_again(house: Stage):
 
 def test_many_threads_with_one_key_start_one_execution(house: Stage):
     house.workflows.create("play", TWO)
-    start = partial(house.executions.start, house.workflows.latest("play"), {}, None, "k")
+    start = partial(house.executions.start, house.workflows.latest("play"), Wanted({}, key=key_of("k", {})))
     assert len({started.id for started in at_once(*[start] * 16)}) == 1
     with database.connection_context():
         assert (Execution.select().count(), Task.select().count()) == (1, 2)
@@ -216,7 +217,7 @@ def test_a_timer_fires_once_for_many(house: Stage):
     with database.connection_context():
         Timer.update(due_at=LONG_AGO).execute()
         due = queries.due_timers()
-    fired = at_once(*[lambda: sum(house.executions.fire(*timer) for timer in due)] * 4)
+    fired = at_once(*[lambda: sum(house.executions.fire(timer) for timer in due)] * 4)
     assert len(due) == 20 == sum(fired)
     assert sorted(house.rung()) == sorted(task_id(one, 1) for one in started)
     assert all(house.history(one).count("TaskScheduled") == 2 for one in started)

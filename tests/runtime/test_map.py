@@ -9,7 +9,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Frame, History
-from stepwell.runtime.moves import rows
+from stepwell.runtime.moves import load
 from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises, returns, task
 
 ECHO = machine(item=task("step1"))
@@ -150,15 +150,15 @@ def test_pausing_lets_items_end_and_begins_none_that_may_be_claimed(house: Stage
 def test_an_item_costs_the_same_among_many(house: Stage, monkeypatch: pytest.MonkeyPatch):
     """What the end of an item loads: itself, its parent, the next one."""
     sizes: list[int] = []
-    really_load = rows.load
+    really_load = load.load
 
-    def load(*given: Json) -> Json:
+    def count(*given: Json) -> Json:
         loaded = really_load(*given)
         sizes.append(len(loaded.frames))
         return loaded
 
     identity = house.start(machine(all=each(ECHO, MaxConcurrency=3)), {"items": list(range(500))})
-    monkeypatch.setattr(rows, "load", load)
+    monkeypatch.setattr(load, "load", count)
     for claim in house.claim_all(identity):
         house.succeed(claim, 1)
     assert sizes == [3, 3, 3]

@@ -8,9 +8,10 @@ import time
 
 import pytest
 
+from stepwell.db.values import DueTimer
+from stepwell.runtime.express import EXPRESS_FUNCTION
 from stepwell.runtime.map_runs import pump
 from stepwell.runtime.tasks import start_execution
-from stepwell.runtime.workflows import EXPRESS_FUNCTION
 from tests.runtime.maps import OBJECT, PASS, children, echo, fan, listed, reading, store, the_run
 from tests.runtime.stage import Json, Stage, machine, raises
 
@@ -151,7 +152,7 @@ def test_a_parent_that_ends_takes_its_executions_with_it(house: Stage, ending: s
         definition = machine(both={"Type": "Parallel", "Branches": [listed(), wait]})
     identity = house.start(definition, {"items": [1, 2]})
     for timer in due(house, identity, kind="run"):
-        house.executions.fire(*timer)
+        house.executions.fire(timer)
     assert len(children(house)) == 2
     if ending == "cancel":
         house.executions.cancel(identity)
@@ -163,9 +164,9 @@ def test_a_parent_that_ends_takes_its_executions_with_it(house: Stage, ending: s
     assert {one.status for one in children(house)} == {"CANCELLED"}
 
 
-def due(house: Stage, identity: str, kind: str) -> list[tuple[str, str, int, int, str]]:
+def due(house: Stage, identity: str, kind: str) -> list[DueTimer]:
     return [
-        (one.execution_id, one.frame, one.entry, one.number, one.kind)
+        DueTimer(one.execution_id, one.frame, one.entry, one.number, one.kind)
         for one in house.left_open(identity)
         if getattr(one, "kind", None) == kind
     ]

@@ -18,6 +18,7 @@ from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, History, Task
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.settings import ROOT
 from stepwell.runtime.worker import StepwellHuey
 from tests.runtime.stage import Json, Stage, staged, steps
@@ -227,7 +228,7 @@ def test_two_workers_bring_all_to_their_end(workers: Workers):
     workers.house.workflows.create("play", steps(*["step1", "step2"] * 2, "step1"))
     latest = workers.house.workflows.latest("play")
     for _ in range(200):
-        workers.house.executions.start(latest, {})
+        workers.house.executions.start(latest, Wanted({}))
     for _ in range(2):
         workers.begin()
     with database.connection_context():

@@ -11,6 +11,7 @@ from stepwell.db.database import database
 from stepwell.db.models import Version, Workflow
 from stepwell.functions.errors import InvalidDefinition, InvalidName, NotFound, PayloadTooLarge
 from stepwell.runtime.ids import new_id
+from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflows import machine_document
 from tests.runtime.stage import Stage, at_once, machine, steps, task
 
@@ -132,7 +133,7 @@ def test_a_flow_makes_a_version_only_when_its_tree_is_new(house: Stage):
 
 
 def test_a_flow_runs_its_children_before_their_parent(house: Stage):
-    identity = house.executions.start(house.workflows.create_flow(TREE), {}).id
+    identity = house.executions.start(house.workflows.create_flow(TREE), Wanted({})).id
     house.run()
     assert house.status(identity) == "COMPLETED"
     assert [name for name, _ in house.script.events] == ["step1", "step1", "step2"]
@@ -160,7 +161,7 @@ def test_a_function_that_stands_for_an_integration_is_kept_with_the_version(hous
     stored = house.workflows.create("w", definition)
     assert json.loads(stored.compiled)["aliases"] == {QUEUE: "step1"}
     house.workflows.aliases = {}
-    identity = house.executions.start(house.workflows.latest("w"), {"text": "hi"}).id
+    identity = house.executions.start(house.workflows.latest("w"), Wanted({"text": "hi"})).id
     house.run()
     assert house.script.events == [("step1", {"QueueUrl": "u", "MessageBody": "hi"})]
     assert house.output(identity) == "step1"

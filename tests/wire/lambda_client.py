@@ -130,4 +130,4 @@ class Worker:
         with database.connection_context():
             Timer.update(due_at=1).execute()
             due = queries.due_timers()
-        return sum(self._runtime.executions.fire(*timer) for timer in due)
+        return sum(self._runtime.executions.fire(timer) for timer in due)

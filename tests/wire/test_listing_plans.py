@@ -10,8 +10,8 @@ from typing import Any
 
 from stepwell.db.database import database, is_sqlite
 from stepwell.db.models import Execution, Version, Workflow
+from stepwell.db.parents import Parent
 from stepwell.runtime.ids import new_execution_id, new_id
-from stepwell.runtime.moves.completion import RUN_PREFIX
 from tests.runtime.stage import machine
 from tests.wire.client import Wire
 from tests.wire.test_map_runs import begun
@@ -116,7 +116,7 @@ def test_a_page_of_a_state_machines_executions(wire: Wire):
 
 def test_a_page_of_a_map_runs_executions(wire: Wire):
     _, run = begun(wire, [1])
-    fill("play/each", "COMPLETED", parent=f"{RUN_PREFIX}{new_id()}:7")
+    fill("play/each", "COMPLETED", parent=Parent(run=new_id(), place=7).encode())
     analyse()
     with heard() as statements:
         listed = wire.client.list_executions(mapRunArn=run, maxResults=PAGE)["executions"]

@@ -7,6 +7,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution, Timer
+from stepwell.db.values import DueTimer
 from stepwell.runtime import crashpoints
 from tests.runtime.stage import WITH_TOKEN, at_once, machine, parallel, raises, returns, steps, task
 from tests.wire.client import Wire, refusal
@@ -132,7 +133,7 @@ def test_one_that_timed_out_has_its_time_anew(wire: Wire):
     run = wire.client.start_execution(stateMachineArn=wire.made(definition))["executionArn"]
     identity = run.rpartition(":")[2]
     wire.house.work.run(wire.house.rung()[0])
-    wire.house.executions.fire(identity, "", 0, 0, "execution")
+    wire.house.executions.fire(DueTimer(identity, "", 0, 0, "execution"))
     assert wire.client.describe_execution(executionArn=run)["status"] == "TIMED_OUT"
     wire.client.redrive_execution(executionArn=run)
     with database.connection_context():

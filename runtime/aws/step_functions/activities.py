@@ -17,7 +17,7 @@ from stepwell.functions.contract.step_functions import ActivityTask, ActivityVie
 from stepwell.functions.errors.step_functions import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
 from stepwell.runtime.aws.step_functions.machines import DEFAULT_OPTIONS
 from stepwell.runtime.engine.values import arns, jsontext, names
-from stepwell.runtime.moves.polled_tasks import ask
+from stepwell.runtime.moves.polled_tasks import poll
 
 Json = Any
 
@@ -74,7 +74,7 @@ class WireActivities:
 def _polled(activity: str, worker: str | None, seconds: float) -> ActivityTask | None:
     deadline = time.monotonic() + seconds
     while True:
-        if (given := ask(activity, worker)) is not None:
+        if (given := poll(activity, worker)) is not None:
             return ActivityTask(given.token, given.input)
         if time.monotonic() >= deadline:
             return None

@@ -10,6 +10,7 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, MapRun, StartKey, Workflow
 from stepwell.db.pages import newest
+from stepwell.db.parents import Parent
 from stepwell.functions import errors
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import EXECUTION, Arn
@@ -31,7 +32,6 @@ from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
-from stepwell.runtime.moves import completion
 from stepwell.runtime.moves.start import Wanted
 
 Json = Any
@@ -59,7 +59,7 @@ class WireExecutions:
         named = None if is_express else name
         wanted = Wanted(given, named, text=input, trace=trace, published=target.published, alias=target.alias)
         try:
-            started = self._executions.start_wanted(latest, wanted)
+            started = self._executions.start(latest, wanted)
         except errors.NameTaken:
             return _earlier(arn.name, name or "", given)
         shown = name or started.id
@@ -90,7 +90,7 @@ class WireExecutions:
     def get(self, arn: Arn) -> Run:
         with database.connection_context():
             row, now = found_execution(arn), queries.now()
-            of_run = completion.run_of(row.parent)
+            of_run = Parent.decode(row.parent).run
             run = None if of_run is None else MapRun.get_by_id(of_run)
         status = map_redrives.status_of(run, row)
         return Run(
@@ -206,7 +206,7 @@ def _asked(arn: Arn) -> list[tuple[Any, Any]]:
 
 def execution_row(row: Any) -> RunRow:
     """An execution by a row of ``ROW_COLUMNS``."""
-    name, run = row.name or row.id, completion.run_of(row.parent)
+    name, run = row.name or row.id, Parent.decode(row.parent).run
     return RunRow(
         id=row.id,
         arn=arns.execution(row.workflow, name),

@@ -13,6 +13,7 @@ from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import OF_MAP_RUN, Execution
 from stepwell.db.models import MapRun as MapRunTable
 from stepwell.db.pages import newest
+from stepwell.db.parents import PLACE, text_of
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import Arn
 from stepwell.functions.contract.step_functions import MapRun, MapRunChanges, MapRunRow, RunRow
@@ -25,7 +26,6 @@ from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import pump, redrive
-from stepwell.runtime.moves.completion import RUN_PREFIX
 from stepwell.runtime.moves.redrive import REDRIVABLE
 
 Json = Any
@@ -92,7 +92,7 @@ class WireMapRuns:
             size = SQL(queries.batch_size() if is_batched else "1").alias("items")
             wanted = Execution.parent.is_null(False), *_filters(run, status, redriven)
             query = Execution.select(*ROW_COLUMNS, size).where(*wanted)
-            query = newest(query, [(OF_MAP_RUN, f"{RUN_PREFIX}{run.id}")], Execution.id, cursor)
+            query = newest(query, [(OF_MAP_RUN, text_of(run.id))], Execution.id, cursor)
             found = list(query.limit(limit + 1).namedtuples())
         return page_of(found, limit, lambda one: one.id, lambda one: _child(run, one))
 
@@ -124,9 +124,7 @@ def _child(run: MapRunTable, row: Any) -> RunRow:
 
 def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> list[Any]:
     wanted: list[Any] = []
-    pending = (
-        Execution.status.in_(REDRIVABLE) & (SQL(queries.PLACE) >= run.again) & (SQL(queries.PLACE) < run.again_end)
-    )
+    pending = Execution.status.in_(REDRIVABLE) & (SQL(PLACE) >= run.again) & (SQL(PLACE) < run.again_end)
     if status == redrive.PENDING:
         wanted.append(pending)
     elif status is not None:

@@ -75,5 +75,8 @@ class CancelFrames:
 
 Command = DispatchTask | CompleteTask | FailTask | HoldTask | SetTimer | CancelFrames
 
-RETRY, WAIT, EXECUTION, NESTED, RUN = "retry", "wait", "execution", "nested", "run"
-"""The kinds of timer."""
+RETRY, WAIT, EXECUTION = "retry", "wait", "execution"
+"""The kinds of timer that fire after a delay of the state machine's."""
+WAKE_PARENT, WAKE_RUN = "nested", "run"
+"""The kinds of timer that are due at once: a mailbox. They wake the task that waits for a child execution (by its
+``number``), or have a Map Run looked after (``number`` is 0, or the place of the child that has ended, plus 1)."""

@@ -69,7 +69,7 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
 def ask_for_run(run: Run, frame: Frame) -> None:
     """Ask for the Map Run to be started, or redriven if this entry had one. A timer that is due at once does it."""
     run.put(frame, waiting=execution.FOR_RUN)
-    run.commands.append(SetTimer(commands.RUN, frame.path, frame.entry, 0, 0))
+    run.commands.append(SetTimer(commands.WAKE_RUN, frame.path, frame.entry, 0, 0))
 
 
 def end(run: Run, frame: Frame, event: MapRunEnded) -> None:

@@ -147,7 +147,7 @@ class Driver:
         match command:
             case DispatchTask():
                 self._call(command, at)
-            case SetTimer(kind=commands.RUN) if self.runs is not None:
+            case SetTimer(kind=commands.WAKE_RUN) if self.runs is not None:
                 self._begin_run(command, self.runs(self.play.execution.frames[command.frame].state), at)
             case SetTimer():
                 self.play.timers.append(command)

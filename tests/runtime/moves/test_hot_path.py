@@ -10,6 +10,7 @@ import pytest
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, Timer
+from stepwell.db.values import Claimed, Finish, Finished
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves import hot_path
 from tests.runtime.maps import children, listed, the_run
@@ -27,7 +28,7 @@ def refused(monkeypatch) -> list[bool]:
     told: list[bool] = []
     finish = queries.finish
 
-    def told_of(move: queries.Finish) -> queries.Finished | None:
+    def told_of(move: Finish) -> Finished | None:
         done = finish(move)
         told.append(done is None)
         return done
@@ -143,27 +144,27 @@ def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(house: Stage, r
     assert refused == [False, False]
 
 
-def changed(**columns: object) -> Callable[[Stage, queries.Claimed], object]:
+def changed(**columns: object) -> Callable[[Stage, Claimed], object]:
     """The execution's row is changed meanwhile."""
 
-    def change(house: Stage, claim: queries.Claimed) -> None:
+    def change(house: Stage, claim: Claimed) -> None:
         with database.connection_context():
             Execution.update(**columns).where(Execution.id == claim.execution_id).execute()
 
     return change
 
 
-def next_is_taken(house: Stage, claim: queries.Claimed) -> None:
+def next_is_taken(house: Stage, claim: Claimed) -> None:
     house.set(house.task(claim.execution_id, 2), status="CANCELLED")
 
 
-def holds_another(house: Stage, claim: queries.Claimed) -> None:
+def holds_another(house: Stage, claim: Claimed) -> None:
     """The worker has lost its task, and holds another one of this execution."""
     house.set(house.task(claim.execution_id), owner="another")
     house.set(house.task(claim.execution_id, 3), status="IN_PROGRESS", attempt=claim.attempt, owner=claim.owner)
 
 
-GUARDS: dict[str, Callable[[Stage, queries.Claimed], object]] = {
+GUARDS: dict[str, Callable[[Stage, Claimed], object]] = {
     "a stale attempt": lambda house, claim: house.set(house.task(claim.execution_id), attempt=2),
     "a stale owner": lambda house, claim: house.set(house.task(claim.execution_id), owner="another"),
     "another task": holds_another,
@@ -200,7 +201,7 @@ def test_a_move_is_made_once(house: Stage):
     assert house.everything(identity) == before
 
 
-def plain_finish(house: Stage, claim: queries.Claimed, goes_on: bool) -> queries.Finish:
+def plain_finish(house: Stage, claim: Claimed, goes_on: bool) -> Finish:
     plan = house.workflows.machine(claim.version_id)
     move = hot_path.decide(claim, 1, plan, hot_path.Moment(claim.now, 0), house.executions.limits)
     return hot_path.finish(move, "1", "", lambda following: goes_on, house.executions.lease_ms)

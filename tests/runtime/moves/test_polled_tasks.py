@@ -20,13 +20,13 @@ def start(house: Stage, **fields: Json) -> str:
 
 
 def test_who_asks_gets_the_task_and_answers_it(house: Stage):
-    assert polled_tasks.ask("ask") is None
+    assert polled_tasks.poll("ask") is None
     identity = start(house)
     assert house.rung() == []
-    assert polled_tasks.ask("other") is None
-    given = polled_tasks.ask("ask", "me")
+    assert polled_tasks.poll("other") is None
+    given = polled_tasks.poll("ask", "me")
     assert given is not None and given.input == '{"x":1}'
-    assert polled_tasks.ask("ask") is None
+    assert polled_tasks.poll("ask") is None
     house.executions.answer(given.token, TokenAnswer({"y": 2}))
     assert (house.status(identity), house.output(identity)) == ("COMPLETED", {"y": 2})
     lines = ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded"]
@@ -35,7 +35,7 @@ def test_who_asks_gets_the_task_and_answers_it(house: Stage):
 
 def test_one_task_is_given_to_one_of_many_that_ask(house: Stage):
     start(house)
-    given = at_once(*[partial(polled_tasks.ask, "ask") for _ in range(4)])
+    given = at_once(*[partial(polled_tasks.poll, "ask") for _ in range(4)])
     assert len([one for one in given if one is not None]) == 1
 
 
@@ -43,15 +43,15 @@ def test_no_sweep_and_no_worker_takes_an_activitys_task(house: Stage):
     identity = start(house)
     house.tasks.sweep()
     assert house.tasks.unclaimed("") == [] and house.tasks.claim(house.task(identity).id) is None
-    assert polled_tasks.ask("ask") is not None
+    assert polled_tasks.poll("ask") is not None
 
 
 def test_a_paused_execution_gives_nothing_until_it_is_resumed(house: Stage):
     identity = start(house)
     house.executions.pause(identity)
-    assert polled_tasks.ask("ask") is None
+    assert polled_tasks.poll("ask") is None
     house.executions.resume(identity)
-    assert house.rung() == [] and polled_tasks.ask("ask") is not None
+    assert house.rung() == [] and polled_tasks.poll("ask") is not None
 
 
 def test_an_activity_that_nobody_asks_for_times_out(house: Stage):
@@ -66,12 +66,12 @@ def test_an_activity_that_nobody_asks_for_times_out(house: Stage):
 
 def test_an_activity_is_retried_with_a_token_of_its_own(house: Stage):
     identity = start(house, Retry=[{"ErrorEquals": ["No"]}])
-    first = polled_tasks.ask("ask")
+    first = polled_tasks.poll("ask")
     assert first is not None
     house.executions.answer(first.token, TokenAnswer(error="No"))
-    assert polled_tasks.ask("ask") is None
+    assert polled_tasks.poll("ask") is None
     house.fire_timers()
-    second = polled_tasks.ask("ask")
+    second = polled_tasks.poll("ask")
     assert second is not None and second.token != first.token
     house.executions.answer(second.token, TokenAnswer(7))
     assert house.output(identity) == 7
@@ -80,7 +80,7 @@ def test_an_activity_is_retried_with_a_token_of_its_own(house: Stage):
 def test_cancelling_takes_the_task_away(house: Stage):
     identity = start(house)
     house.executions.cancel(identity)
-    assert polled_tasks.ask("ask") is None and house.left_open(identity) == []
+    assert polled_tasks.poll("ask") is None and house.left_open(identity) == []
 
 
 # Heartbeats
@@ -92,7 +92,7 @@ def test_who_is_silent_for_too_long_loses_the_task(house: Stage, resource: str):
     catch = [{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "b"}]
     silent = task(resource, HeartbeatSeconds=20, TimeoutSeconds=60, Catch=catch, **fields)
     identity = house.start(machine(a=silent, b={"Type": "Pass"}))
-    given = polled_tasks.ask("ask")
+    given = polled_tasks.poll("ask")
     house.run()
     row = house.task(identity)
     token = row.token if given is None else given.token
@@ -112,7 +112,7 @@ def test_who_is_silent_for_too_long_loses_the_task(house: Stage, resource: str):
 
 def test_a_heartbeat_without_a_limit_asks_only_whether_the_task_is_open(house: Stage):
     identity = start(house)
-    given = polled_tasks.ask("ask")
+    given = polled_tasks.poll("ask")
     assert given is not None
     house.executions.heartbeat(given.token)
     assert house.task(identity).beat_by is None

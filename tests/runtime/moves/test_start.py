@@ -10,8 +10,10 @@ import pytest
 from peewee import OperationalError
 
 from stepwell.db import queries
+from stepwell.db.values import Start
 from stepwell.functions.errors import Unavailable
 from stepwell.runtime.moves import start
+from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import Stage, steps
 
 
@@ -29,12 +31,12 @@ def test_it_is_looked_for_until_too_long_has_passed(
         raise OperationalError("frozen")
         yield
 
-    def broken(begin: queries.Start) -> str | None:
+    def broken(begin: Start) -> str | None:
         monkeypatch.setattr(start, "database", SimpleNamespace(connection_context=away))
         raise OperationalError("the connection broke at COMMIT")
 
     monkeypatch.setattr(queries, "start", broken)
     monkeypatch.setattr(start, "READ_BACK_SECONDS", seconds)
     with pytest.raises(Unavailable):
-        house.executions.start(latest, {})
+        house.executions.start(latest, Wanted({}))
     assert len(tried) == looks

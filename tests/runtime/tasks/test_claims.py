@@ -10,7 +10,7 @@ import pytest
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, Worker
-from stepwell.db.queries import Claimed
+from stepwell.db.values import Claimed
 from stepwell.runtime.ids import new_execution_id, new_id, task_id
 from stepwell.runtime.moves.guards import Guard
 from stepwell.runtime.tasks.claims import MISSING_FOR_MS

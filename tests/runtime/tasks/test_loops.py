@@ -12,6 +12,7 @@ from peewee import OperationalError
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Timer
+from stepwell.db.values import DueTimer
 from stepwell.runtime.invoke.invoker import Outcome
 from stepwell.runtime.tasks.queue import encode
 from tests.runtime.stage import LONG_AGO, Stage, machine, returns, staged, steps, task
@@ -66,10 +67,10 @@ def test_a_timer_that_cannot_fire_keeps_no_other_from_firing(calm: Stage, monkey
     broken = calm.start(machine(w={**WAIT, "Seconds": 0}))
     fire = calm.executions.fire
 
-    def fire_or_fail(execution_id: str, *timer: object) -> bool:
-        if execution_id == broken:
+    def fire_or_fail(timer: DueTimer) -> bool:
+        if timer.execution_id == broken:
             raise RuntimeError("broken")
-        return fire(execution_id, *timer)
+        return fire(timer)
 
     monkeypatch.setattr(calm.executions, "fire", fire_or_fail)
     sound = calm.start(machine(w=WAIT))

@@ -8,6 +8,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution, Timer
+from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import LONG_AGO, Json, Stage, machine, raises, task
 
 START = "arn:aws:states:::states:startExecution"
@@ -117,7 +118,7 @@ def test_a_machine_that_is_not_there_fails_the_state(house: Stage):
 
 
 def test_a_name_that_is_taken_fails_the_state(inner: Stage):
-    inner.executions.start(inner.workflows.latest("inner"), {}, "one")
+    inner.executions.start(inner.workflows.latest("inner"), Wanted({}, "one"))
     identity = inner.start(starting(call={"Name": "one"}), {"n": 4})
     inner.run()
     assert inner.execution(identity).error == "StepFunctions.ExecutionAlreadyExistsException"

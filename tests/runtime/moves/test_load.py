@@ -11,7 +11,8 @@ import pytest
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Execution, Frame, History
 from stepwell.runtime.engine.core.execution import parent_of
-from stepwell.runtime.moves import rows
+from stepwell.runtime.moves import load
+from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises, staged, task
 
 ROUNDS = 200
@@ -32,7 +33,7 @@ def test_two_last_branches_at_once_join_once(house: Stage):
     house.workflows.create("play", machine(both=both("a", "b")))
     latest = house.workflows.latest("play")
     for _ in range(ROUNDS):
-        identity = house.executions.start(latest, {}).id
+        identity = house.executions.start(latest, Wanted({})).id
         first, second = house.claim_all(identity)
         at_once(partial(house.succeed, first, 1), partial(house.succeed, second, 2))
         assert (house.status(identity), house.output(identity)) == ("COMPLETED", [1, 2])
@@ -189,7 +190,7 @@ def wide(empty_url: str, tmp_path: Path) -> Iterator[tuple[Stage, str]]:
 def loaded(identity: str, path: str) -> set[str]:
     with database.connection_context(), transaction():
         row = locked(Execution, Execution.id == identity)
-        return set(rows.load(row, path, 1).frames)
+        return set(load.load(row, path, 1).frames)
 
 
 def test_a_branch_is_loaded_without_its_siblings_until_it_is_the_last(wide: tuple[Stage, str]):

@@ -1,0 +1,42 @@
+"""The column ``execution.parent``: who is notified when an execution ends. No other file knows how it is written.
+
+A child of a Map Run has ``run:<the run's id>:<the child's place>``. A child of a Task state has the token of the task
+that its end answers. An execution that nobody waits for has null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_PREFIX, _ID_CHARS = "run:", 36
+
+RUN = f"substr(parent, 1, {len(_PREFIX) + _ID_CHARS})"
+"""The SQL expression that ``text_of`` a Map Run equals in all of its children. An index has it, to the letter."""
+PLACE = f"CAST(substr(parent, {len(_PREFIX) + _ID_CHARS + 2}) AS INTEGER)"
+"""The SQL expression for the place of a Map Run's child."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A Map Run and the child's ``place`` in it, or the ``token`` of a task, or nobody."""
+
+    token: str | None = None
+    run: str | None = None
+    place: int = 0
+
+    def encode(self) -> str | None:
+        """The column's text."""
+        return self.token if self.run is None else f"{text_of(self.run)}:{self.place}"
+
+    @classmethod
+    def decode(cls, text: str | None) -> Parent:
+        """The value of a column's text."""
+        if text is None or not text.startswith(_PREFIX):
+            return cls(token=text)
+        _, run, place = text.split(":")
+        return cls(run=run, place=int(place))
+
+
+def text_of(run: str) -> str:
+    """What the columns of all children of a Map Run begin with."""
+    return f"{_PREFIX}{run}"

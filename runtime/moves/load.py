@@ -1,0 +1,107 @@
+"""Rows to the core's values: the part of an execution that one move needs.
+
+Every function but ``of_claim`` runs inside the caller's transaction, which holds the execution's row locked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from peewee import fn
+
+from stepwell.db.models import Execution, Frame
+from stepwell.db.values import Claimed, Root
+from stepwell.runtime.engine.core import execution
+from stepwell.runtime.engine.core.execution import FOR_CHILDREN, child_path, parent_of
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.statuses import Status
+
+
+def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> execution.Execution:
+    """Load the frame at ``path``, its ancestors, and the next ``children`` children of each ancestor that waits.
+
+    All children of an ancestor are loaded once ``children`` or fewer of them are open. ``children=None`` loads every
+    frame. The frame at ``path`` gets the ``attempt`` whose result counts.
+    """
+    frames = {"": _frame("", row)} if row.state is not None else {}
+    own = Frame.path != "" if children is None else Frame.path.in_(list(_ancestors(path))) if path else None
+    frames |= {one.path: _frame(one.path, one) for one in _rows_of(row.id, own)}
+    if children is not None:
+        for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN]:
+            for one in _rows_of(row.id, _wanted_children(parent, children)):
+                frames.setdefault(one.path, _frame(one.path, one))
+    if path in frames:
+        frames[path] = replace(frames[path], attempt=attempt)
+    return _execution(row, row.id, row.input, frames, Status(row.status))
+
+
+def load_all(row: Execution) -> execution.Execution:
+    """Load an execution with all its frames, the root too when nothing stands in it any more."""
+    frames = {"": _frame("", row)}
+    frames |= {one.path: _frame(one.path, one) for one in Frame.select().where(Frame.execution_id == row.id)}
+    return _execution(row, row.id, row.input, frames, Status(row.status))
+
+
+def of_claim(claim: Claimed) -> execution.Execution:
+    """Build the execution from the claim of its root frame's task, without a query."""
+    root = replace(_frame("", claim.root), attempt=claim.attempt)
+    return _execution(claim, claim.execution_id, claim.execution_input, {"": root}, Status.IN_PROGRESS)
+
+
+def _execution(
+    row: Execution | Claimed, identity: str, given: str, frames: Mapping[str, execution.Frame], status: Status
+) -> execution.Execution:
+    return execution.Execution(
+        id=identity,
+        name=row.name or identity,
+        workflow=row.workflow,
+        input=jsontext.stored(given),
+        started_at=row.created_at,
+        status=status,
+        frames=frames,
+        history_count=row.history_count,
+        redrives=row.redrives,
+        redriven_at=row.redriven_at,
+    )
+
+
+def _frame(path: str, row: Execution | Root | Frame) -> execution.Frame:
+    output = getattr(row, "output", None) if path else None  # the root's column is the execution's own output
+    return execution.Frame(
+        path=path,
+        state=row.state or "",
+        input=jsontext.stored(row.data),
+        entry=row.entry,
+        entered_at=row.entered_at,
+        waiting=row.waiting,
+        retries=tuple(int(one) for one in row.retries.split(",") if one),
+        open=row.open,
+        begun=row.begun,
+        children=row.children,
+        output=None if output is None else json.loads(output),
+        variables=json.loads(row.variables),
+        item=json.loads(getattr(row, "item", None) or "null"),
+    )
+
+
+def _wanted_children(parent: execution.Frame, count: int) -> Any:
+    """Select the children whose turn is next, or all of them if at most ``count`` are open: then they may be joined."""
+    if parent.open <= count:
+        prefix = child_path(parent.path, parent.entry, 0)[:-1]
+        return fn.SUBSTR(Frame.path, 1, len(prefix)) == prefix
+    turns = range(parent.begun, min(parent.begun + count, parent.children))
+    return Frame.path.in_([child_path(parent.path, parent.entry, number) for number in turns]) if turns else None
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    """Yield the path itself and those above it, without the root."""
+    while path:
+        yield path
+        path = parent_of(path)
+
+
+def _rows_of(execution_id: str, which: Any) -> Iterable[Frame]:
+    return () if which is None else Frame.select().where(Frame.execution_id == execution_id, which)

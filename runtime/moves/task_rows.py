@@ -1,0 +1,107 @@
+"""The rows of tasks and of their attempts: how each begins, waits again and ends.
+
+All of it runs inside the caller's transaction, which holds the execution's row locked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepwell.db.models import Attempt, Execution, Task
+from stepwell.db.queries import clock_sql
+from stepwell.db.values import FREED, UNOWNED, NewTask
+from stepwell.runtime.engine.core import commands
+from stepwell.runtime.engine.definition.model import PlannedTask
+from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.statuses import TaskStatus
+from stepwell.runtime.ids import task_id
+from stepwell.runtime.moves.guards import AttemptEnd
+
+FREE = dict.fromkeys(FREED)
+"""The columns of a task that nobody holds."""
+AWAITING_ANSWER = dict.fromkeys(UNOWNED)
+"""The same of a task whose handler has returned but whose token is not answered: its deadline and heartbeats go on."""
+
+
+def dispatched(execution_id: str, command: commands.DispatchTask, data: str = "null") -> NewTask:
+    """The row of a task that may be claimed, or that a worker outside may poll. ``data`` is the step's own, as JSON."""
+    return NewTask(
+        id=task_id(execution_id, command.number),
+        number=command.number,
+        frame=command.frame,
+        entry=command.entry,
+        step=command.step,
+        function=command.function,
+        status=TaskStatus.IN_PROGRESS if command.is_polled else TaskStatus.QUEUED,
+        data=data,
+        input=jsontext.write(command.input),
+        timeout_seconds=command.timeout_seconds,
+        token=command.token,
+        heartbeat_seconds=command.heartbeat_seconds,
+    )
+
+
+def planned(execution_id: str, one: PlannedTask, first: commands.DispatchTask | None, idle: TaskStatus) -> NewTask:
+    """The row of a step list's step: dispatched if the execution begins with it and runs, else ``idle``."""
+    data = jsontext.write(one.data)
+    if first is not None and idle == TaskStatus.PENDING:
+        return dispatched(execution_id, first, data)
+    identity = task_id(execution_id, one.number)
+    return NewTask(id=identity, number=one.number, step=one.step, function=one.function, status=idle, data=data)
+
+
+def dispatch(row: Execution, command: commands.DispatchTask) -> str:
+    """Make a task claimable and return its id. Its row may be planned, or left by an earlier try, or missing."""
+    made = vars(dispatched(row.id, command))
+    again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
+    queued = {name: made[name] for name in again}
+    queued |= {"retries": command.retry, "finished_at": None}
+    queued |= {"queued_at": None if row.paused or command.is_polled else clock_sql(), "missing_since": None}
+    if command.is_polled:
+        # It is IN_PROGRESS from now on, and no claim will set its deadline.
+        seconds = command.timeout_seconds
+        due = None if seconds is None else clock_sql() + round(seconds * 1000)
+        queued |= {"deadline_at": due, "started_at": None}
+    given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
+    Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
+    return str(made["id"])
+
+
+def settle(execution_id: str, command: commands.Command) -> None:
+    """Write how a task's attempt ended, if the command says so: the task is done, has failed, or waits for a retry."""
+    changes: dict[str, Any]
+    if isinstance(command, commands.CompleteTask):
+        changes = {"status": TaskStatus.COMPLETED, "result": jsontext.write(command.result)}
+        changes |= {"error": None, "cause": None}
+    elif isinstance(command, commands.FailTask):
+        changes = {"status": TaskStatus.FAILED, "error": command.error, "cause": command.cause}
+    elif isinstance(command, commands.HoldTask):
+        changes = {"status": TaskStatus.PENDING, "error": command.error, "cause": command.cause}
+        changes |= {"retries": command.retry}
+    else:
+        return
+    if changes["status"] != TaskStatus.PENDING:
+        changes["finished_at"] = clock_sql()
+    Task.update(**changes, **FREE).where(Task.id == task_id(execution_id, command.number)).execute()
+
+
+def close_attempt(task: Task, end: AttemptEnd) -> None:
+    """Keep how a claim of a task ended; nothing is written if nobody holds a claim of it.
+
+    A claim that is LOST is a loss of its task: both are written together, so each is counted once.
+    """
+    if task.owner is None:
+        return
+    Attempt.insert(
+        task_id=task.id,
+        attempt=task.attempt,
+        owner=task.owner,
+        outcome=end.outcome,
+        error=end.error,
+        cause=end.cause,
+        logs=end.logs,
+        started_at=task.started_at,
+        finished_at=clock_sql(),
+    ).execute()
+    if end.outcome == "LOST":
+        Task.update(losses=Task.losses + 1).where(Task.id == task.id).execute()
