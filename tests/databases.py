@@ -15,7 +15,6 @@ from db.migrate import migrate
 from db.models import TABLES
 from tests import services
 
-
 NAMES = [table._meta.table_name for table in TABLES]
 KNOWN = """
     SELECT relname FROM pg_class
