@@ -15,7 +15,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = (
-    "tests/functions",
+    "tests/functions/api",
+    "tests/functions/dashboard",
     "tests/runtime/engine",
     "tests/runtime/test_app.py",
     "tests/runtime/test_auth.py",
