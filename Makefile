@@ -1,5 +1,5 @@
 # make run      start everything on this machine: needs Python 3.11 or newer and nothing else
-# make quick    the tests that need no database and no process: the pure core, the handlers, HTTP
+# make quick    the tests that need no database and no process: the pure core, the handlers of the API, HTTP
 # make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it, ARGS="-n0 --pdb" in one process
 # make coverage the whole suite, and which lines no test of it reaches
 # make test-faults  processes die, servers vanish, much happens at once: a quarter of an hour

@@ -19,7 +19,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    quick.refuse_servers(item)
+    quick.refuse_servers(item.path, getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,13 @@ from stepwell.db.migrate import migrate
 from stepwell.db.models import TABLES
 from tests import services
 
+NAMES = [table._meta.table_name for table in TABLES]
+KNOWN = """
+    SELECT relname FROM pg_class
+    WHERE relname = ANY(%s) AND relkind = 'r' AND (reltuples >= 0 OR pg_relation_size(oid) > 10 * 8192)
+"""
+"""Tables that were vacuumed or analyzed, or are larger than what PostgreSQL plans for when it knows nothing of one."""
+
 
 class Emptied:
     """A PostgreSQL database with its tables, to be emptied again and again."""
@@ -24,9 +31,15 @@ class Emptied:
         self._connection = connection
 
     def empty(self) -> None:
-        """Leave the tables, and nothing in them. For tables this small a DELETE is much quicker than a TRUNCATE."""
+        """Leave the tables, and nothing in them: no row, and nothing that the planner could have learnt of them.
+
+        For a small table a DELETE is a hundred times as quick as a TRUNCATE.
+        """
         with self._connection.cursor() as cursor:
-            cursor.execute(";".join(f"DELETE FROM {table._meta.table_name}" for table in TABLES))
+            cursor.execute(KNOWN, (NAMES,))
+            known = [name for (name,) in cursor.fetchall()]
+            deleted = [f"DELETE FROM {name}" for name in NAMES if name not in known]
+            cursor.execute(";".join([*deleted, *(f"TRUNCATE {name}" for name in known)]))
 
 
 @contextmanager

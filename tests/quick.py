@@ -7,15 +7,17 @@ an error, whichever command runs it. ``python -m tests.quick`` prints where they
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = (
-    "tests/functions",
+    "tests/functions/api",
+    "tests/functions/dashboard",
+    "tests/functions/test_statuses.py",
     "tests/runtime/catalog",
     "tests/runtime/engine",
     "tests/runtime/http",
@@ -38,24 +40,16 @@ class NotQuick(Exception):
     """A quick test does what takes long."""
 
 
-class Item(Protocol):
-    """A test, as pytest collects it."""
-
-    nodeid: str
-    path: Path
-    fixturenames: list[str]
-
-
 def is_quick(path: Path) -> bool:
     """Whether a test file is one of the quick ones."""
     return any(path.is_relative_to(ROOT / one) for one in PATHS)
 
 
-def refuse_servers(item: Item) -> None:
-    """Raises NotQuick for a quick test with a fixture that needs a server."""
-    asked = SERVERS.intersection(item.fixturenames)
-    if asked and is_quick(item.path):
-        raise NotQuick(f"{item.nodeid} is a quick test and asks for {', '.join(sorted(asked))}")
+def refuse_servers(path: Path, fixtures: Iterable[str]) -> None:
+    """Raises NotQuick when a test of a quick file has, among its fixtures, one that starts a server."""
+    asked = SERVERS.intersection(fixtures)
+    if asked and is_quick(path):
+        raise NotQuick(f"a quick test asks for {', '.join(sorted(asked))}")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -50,13 +49,9 @@ def test_another_test_may_do_it_also_later() -> None:
 @pytest.mark.parametrize("server", sorted(quick.SERVERS))
 def test_a_server_is_refused(server: str) -> None:
     with pytest.raises(quick.NotQuick, match=server):
-        quick.refuse_servers(asking(ENGINES, "tmp_path", server))
+        quick.refuse_servers(ENGINES, ["tmp_path", server])
 
 
 def test_no_other_fixture_is_refused_nor_a_server_to_another_test() -> None:
-    quick.refuse_servers(asking(ENGINES, "tmp_path"))
-    quick.refuse_servers(asking(SLOW, *quick.SERVERS))
-
-
-def asking(path: Path, *fixtures: str) -> quick.Item:
-    return SimpleNamespace(nodeid=path.stem, path=path, fixturenames=list(fixtures))
+    quick.refuse_servers(ENGINES, ["tmp_path"])
+    quick.refuse_servers(SLOW, quick.SERVERS)

@@ -63,8 +63,9 @@ def places(value: Json) -> list[tuple[Json, Json]]:
 
 def mutate(value: Json, dice: Random) -> None:
     """Change one thing somewhere inside: replace it, drop it, move it, double it, or add something."""
-    holder, key = dice.choice(places(value))
-    other, there = dice.choice(places(value))
+    known = places(value)
+    holder, key = dice.choice(known)
+    other, there = dice.choice(known)
     match dice.randrange(6):
         case 0:
             holder[key] = dice.choice((*LEAVES, *WORDS, *NUMBERS, [], {}, [[]], {"a": {}}))
