@@ -21,11 +21,7 @@ class Ledger:
         self.count = count
         self.quota = quota
         self.lines: list[HistoryEvent] = []
-
-    @property
-    def last(self) -> HistoryEvent | None:
-        """The last line that this transition has written, if any."""
-        return self.lines[-1] if self.lines else None
+        self.last: HistoryEvent | None = None
 
     def record(self, type: str, frame: Frame | None = None, **details: Json) -> None:
         """Write a line of history. Raises QuotaExceeded when only one line is left: it is kept for the last one."""
@@ -41,4 +37,5 @@ class Ledger:
         self.count += 1
         path, step = (frame.path, frame.state) if frame is not None else ("", None)
         kept = {name: value for name, value in details.items() if value is not None or name in ("input", "output")}
-        self.lines.append(HistoryEvent(type, path, step, kept))
+        self.last = HistoryEvent(type, path, step, kept)
+        self.lines.append(self.last)

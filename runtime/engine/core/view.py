@@ -28,6 +28,9 @@ from stepwell.runtime.engine.values.times import timestamp
 
 Json = Any
 
+_FAULTS = (PathMissing, IntrinsicFault, JsonataFault)
+"""The faults of expressions. NoValue and NoStep are kinds of PathMissing."""
+
 
 class View:
     """Answers the questions of states: which state a frame is in, what an expression gives, whether a value fits.
@@ -139,28 +142,32 @@ class View:
 
     def evaluate(self, field: Field, frame: Frame, scope: Scope, kind: str | None = None) -> Json:
         """The value of a field; in JSONata it must be of this kind. Raises StateFault."""
-        with self.evaluating(frame, field.name):
+        try:
             value = field.value(scope)
             return field.expected(kind, value) if kind is not None and isinstance(field, Jsonata) else value
+        except _FAULTS as fault:  # not by evaluating(): this is called for each field, and a context manager costs
+            raise self._state_fault(fault, frame, field.name) from None
 
     @contextmanager
     def evaluating(self, frame: Frame, field: str) -> Iterator[None]:
         """Turn the faults of expressions inside into StateFault, in AWS's words for this field."""
         try:
             yield
-        except (NoValue, IntrinsicFault) as fault:  # AWS was never seen to name it States.IntrinsicFailure
-            raise StateFault("States.Runtime", str(fault)) from None
-        except NoStep as fault:
-            raise StateFault("States.ReferencePathConflict", str(fault)) from None
-        except PathMissing as fault:
-            raise StateFault("States.Runtime", aws_messages.no_results(parse(fault.path), fault.reached)) from None
-        except JsonataFault as fault:
+        except _FAULTS as fault:
+            raise self._state_fault(fault, frame, field) from None
+
+    def _state_fault(self, fault: Exception, frame: Frame, field: str) -> StateFault:
+        if isinstance(fault, JsonataFault):
             error, location = "States.QueryEvaluationError", fault.location(field)
             cause = aws_messages.in_state(frame.state, frame.entry, fault.cause(field))
-            self.ledger.record(
-                "EvaluationFailed", frame, error=error, cause=cause, location=location, state=frame.state
-            )
-            raise StateFault(error, fault.cause(field)) from None
+            details = {"error": error, "cause": cause, "location": location, "state": frame.state}
+            self.ledger.record("EvaluationFailed", frame, **details)
+            return StateFault(error, fault.cause(field))
+        if isinstance(fault, NoStep):
+            return StateFault("States.ReferencePathConflict", str(fault))
+        if isinstance(fault, PathMissing) and not isinstance(fault, NoValue):
+            return StateFault("States.Runtime", aws_messages.no_results(parse(fault.path), fault.reached))
+        return StateFault("States.Runtime", str(fault))  # AWS was never seen to name it States.IntrinsicFailure
 
     def select(self, path: Path | None, frame: Frame, document: Json, field: str) -> Json:
         """The part of a document that InputPath or OutputPath selects; an empty object when the field is null."""

@@ -12,12 +12,13 @@ class Dice:
     """
 
     def __init__(self, seed: int, salt: str = "") -> None:
-        self._origin = f"{seed}/{salt}"
+        self._seed = seed
+        self._salt = salt
         self._drawn = 0
 
     def bits(self, count: int) -> int:
         """A random whole number of ``count`` bits, 512 at most."""
-        drawn = blake2b(f"{self._origin}/{self._drawn}".encode()).digest()
+        drawn = blake2b(f"{self._seed}/{self._salt}/{self._drawn}".encode()).digest()
         self._drawn += 1
         return int.from_bytes(drawn, "big") >> (512 - count)
 

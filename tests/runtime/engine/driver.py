@@ -1,6 +1,6 @@
-"""Plays an execution with no database: tasks are answered from a script, timers fire in due order on a virtual clock.
+"""Plays an execution without a database: a script answers the tasks, timers fire in due order on a virtual clock.
 
-Nothing is taken back: what a cancelled branch had asked for arrives all the same, late, as it may in the real world.
+Nothing is taken back: the answers for a cancelled branch arrive all the same, late, as they may in production.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ SETTLED = {CompleteTask: "COMPLETED", FailTask: "FAILED", HoldTask: "PENDING"}
 
 
 class Unscripted(AssertionError):
-    """A task was dispatched for which the script has no answer (left)."""
+    """A task was dispatched, and the script has no answer left for it."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler does when it is called: after so many seconds it returns ``result``, or raises ``error``.
+    """The behaviour of a handler: after ``after`` seconds it returns ``result``, or raises ``error``.
 
-    Where a token is waited for, this is its answer, and the handler returns ``submitted`` at once. ``worker`` is who
-    polls an activity.
+    If the task waits for a token, this is the answer with the token, and the handler returns ``submitted`` at once.
+    ``worker`` is the name of the worker that polls an activity.
     """
 
     result: Json = None
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass
 class Play:
-    """All that has happened. ``tasks``: step -> status, as its row would say."""
+    """Everything that has happened. ``tasks`` has each step's status, as the task's row would have it."""
 
     execution: Execution
     history: list[HistoryEvent] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Play:
 
     @property
     def inputs(self) -> dict[str, list[Json]]:
-        """What each step's handler was called with, call by call."""
+        """The inputs of each step's handler, call by call."""
         found: dict[str, list[Json]] = defaultdict(list)
         for task in self.dispatched:
             found[task.step].append(task.input)
@@ -101,28 +101,28 @@ class Driver:
         self.attempts: Counter[int] = Counter()
 
     def run(self, cancel_after: float | None = None) -> Play:
-        """Start, and let happen what is due until nothing is left."""
+        """Start the execution, and deliver events until none is left."""
         if cancel_after is not None:
             self._plan(BEGIN, cancel_after, lambda at: events.ExecutionCancelled(at, self._seed()))
         self.deliver(events.ExecutionStarted(BEGIN, self._seed()))
         return self.run_on()
 
     def redrive(self, count: int) -> Play:
-        """Let an execution that has ended go on where it stood, a second later, until nothing is left."""
+        """Redrive an execution a second after its end, and deliver events until none is left."""
         ended, at = self.play.execution, BEGIN + self.play.milliseconds + 1000
         self.play.execution = replace(ended, status=Status.IN_PROGRESS, output=None, error=None, cause=None)
         self.deliver(events.ExecutionRedriven(at, self._seed(), count))
         return self.run_on()
 
     def run_on(self) -> Play:
-        """Let happen what is due until nothing is left."""
+        """Deliver events in due order until none is left."""
         while self.due:
             at, make = self._next()
             self.deliver(make(at))
         return self.play
 
     def deliver(self, event: events.Event) -> None:
-        """Let one event happen, and do what the core asks for."""
+        """Apply one event, and carry out the commands."""
         before = self.play.execution
         move = self.decide(self.machine, before, event, self.limits)
         self.play.execution = move.execution
@@ -137,7 +137,7 @@ class Driver:
         self.play.times.extend([at] * len(lines))
 
     def _next(self) -> tuple[int, Make]:
-        """What is due first; or, when time does not count, any one."""
+        """The event that is due first; a random one when time does not count."""
         if not self.in_order:
             self.chance.shuffle(self.due)
         at, _, make = heappop(self.due) if self.in_order else self.due.pop()
@@ -161,7 +161,7 @@ class Driver:
                 self._settle(command)
 
     def _begin_run(self, timer: SetTimer, ending: Answer, at: int) -> None:
-        """Let a map run end as it is told to: its executions are not played."""
+        """Let a Map Run end as the script says: its executions are not played."""
         place, told = (timer.frame, timer.entry), (ending.result, ending.error, ending.cause)
         self._plan(at, ending.after, lambda now: events.MapRunEnded(now, self._seed(), *place, *told))
 
@@ -170,7 +170,7 @@ class Driver:
         self.play.tasks[step or f"task {command.number}"] = SETTLED[type(command)]
 
     def _call(self, task: DispatchTask, at: int) -> None:
-        """Claim the task, as a worker would, and let its handler's end be an event to come."""
+        """Claim the task, as a worker would, and plan the event for its handler's end."""
         self.play.dispatched.append(task)
         self.play.tasks[task.step] = "QUEUED"
         self.attempts[task.number] += 1
@@ -186,7 +186,7 @@ class Driver:
         self._plan(at, given.after, lambda now: self._ended(task, attempt, given, now))
 
     def _claim(self, task: DispatchTask, attempt: int, given: Answer, at: int) -> None:
-        """A claim writes a line of its own, as ``db/queries.py`` does, and so does a handler that leaves the answer."""
+        """Write the runtime's own lines: one for a claim, one for a handler that leaves the answer to a token."""
         kinds = ["TaskStarted", "TaskSubmitted"] if task.token and not task.is_polled else ["TaskStarted"]
         told = {"TaskStarted": {"worker": given.worker} if given.worker else {}}
         told["TaskSubmitted"] = {"output": given.submitted}
@@ -215,7 +215,7 @@ class Driver:
 
 
 class Script:
-    """The answers of each step, call by call; a call too many is a fault of the case, and so is one too few."""
+    """The answers of each step, call by call. A call too many fails the case, and so does one too few."""
 
     def __init__(self, answers: Mapping[str, Sequence[Mapping[str, Json]]]) -> None:
         self.left = {step: [Answer(**one) for one in calls] for step, calls in answers.items()}

@@ -1,4 +1,4 @@
-"""Definitions, inputs and answers that a seed makes up: valid ones, but otherwise as odd as they come."""
+"""Random definitions, inputs and answers from a seed: all valid, many odd."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEMPLATES = (
 
 
 class Maker:
-    """Makes things up, the same ones from the same seed."""
+    """Makes random things: the same ones from the same seed."""
 
     def __init__(self, seed: int) -> None:
         self.dice = Random(seed)
@@ -45,7 +45,7 @@ class Maker:
     # State machines
 
     def machine(self, depth: int = 3) -> Json:
-        """States one after another, and now and then one that only a catcher leads to."""
+        """A chain of states, now and then with one that only a catcher leads to."""
         names = [self.name() for _ in range(self.dice.randint(1, 4))]
         states = {name: self.state(depth) for name in names}
         for name, following in pairwise(names):
@@ -77,7 +77,7 @@ class Maker:
         return state
 
     def _map(self, depth: int) -> Json:
-        """A Map in JSONata, whose items are given; what is inside it is in JSONPath like all others."""
+        """A Map in JSONata with given items. The states inside it are in JSONPath, like all others."""
         state = {
             "QueryLanguage": "JSONata",
             "Items": [self.value(1) for _ in range(self.dice.choice((0, 1, 2, 3, 5)))],
@@ -91,7 +91,7 @@ class Maker:
         return state
 
     def crowd(self, depth: int = 2) -> Json:
-        """A Map of many items, some of which end at once, some after a task, and seldom one fails."""
+        """A Map of many items. Some end at once, some after a task; a few fail."""
         names = [self.name() for _ in range(5)]
         inside = self.crowd(depth - 1)["States"].popitem()[1] if depth and self.likely(0.3) else {"Type": "Pass"}
         leaves = [
@@ -136,7 +136,7 @@ class Maker:
         return retrier
 
     def _catch(self, states: dict[str, Json], names: list[str]) -> None:
-        """Give some states catchers, which lead anywhere: back, too."""
+        """Give some states catchers, which lead anywhere, even back."""
         for state in [state for state in states.values() if state["Type"] in ("Task", "Parallel", "Map")]:
             if self.likely(0.4):
                 rescue = self.name()
@@ -190,11 +190,11 @@ class Maker:
 
 
 def unnamed_twice(definition: Json) -> bool:
-    """Whether no name is written at two steps."""
+    """True if no two steps have the same name."""
     names = [step["name"] for step in steps_of(definition["steps"]) if "name" in step]
     return len(names) == len(set(names))
 
 
 def steps_of(items: list[Json]) -> list[Json]:
-    """Every step of a step list, those of groups too, in their order."""
+    """All steps of a step list in order, also those inside groups."""
     return [step for item in items for step in (steps_of(item["parallel"]) if "parallel" in item else [item])]

@@ -1,4 +1,4 @@
-"""What expressions see, for tests that evaluate them without a transition."""
+"""Scopes for tests that evaluate expressions without a transition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page of a history says of its events what the whole history says of them."""
+"""A page of a history has the same events as the whole history."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_page_says_what_the_whole_says(file: Path) -> None:
 
 
 def after(lines: Sequence[Recorded], setting: Setting) -> Setting:
-    """What stands around a page that follows these lines, as ``runtime/aws/history.py`` finds it."""
+    """The setting of a page that follows these lines, as the runtime finds it for GetExecutionHistory."""
     begun = {(one.frame, one.details["index"]): one.id for one in lines if one.type == "MapIterationStarted"}
     before = {one.frame: one.id for one in lines if one.type not in aws_history.ASIDE}
     return replace(setting, before=before, begun=begun, above=lines[-1])

@@ -1,4 +1,4 @@
-"""Every file of ``cases/`` happens as it says."""
+"""Every case in ``cases/`` runs as its file says."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(file: Path) -> Json:
 
 
 def machine_of(case: Json) -> StateMachine:
-    """The machine of a case's definition, which must be a valid one."""
+    """The machine of a case's definition, which must be valid."""
     own = {name: FunctionDefaults(**said) for name, said in case.get("functions", {}).items()}
     definition = case["definition"]
     if "flow" in definition:
@@ -65,7 +65,7 @@ def play(case: Json) -> Play:
 
 
 def events(played: Play, definition: Json) -> list[Json]:
-    """The history as GetExecutionHistory gives it, but for the times."""
+    """The history as GetExecutionHistory gives it, without the times."""
     return [
         {name: value for name, value in event.items() if name != "timestamp"}
         for event in aws_history.rendered(lines_of(played), setting_of(played, definition))
@@ -99,7 +99,7 @@ def setting_of(played: Play, definition: Json) -> Setting:
 
 
 def told(played: Play, definition: Json) -> list[str]:
-    """The type of each event, and the state that it is about."""
+    """The type and the state of each event."""
     kinds = [event["type"] for event in events(played, definition)]
     return [kind if one.step is None else f"{kind} {one.step}" for kind, one in zip(kinds, played.history, strict=True)]
 
@@ -143,7 +143,7 @@ def test_case(file: Path) -> None:
 
 
 def as_text(value: Json) -> str:
-    """JSON tells 1 from true and, here, 0 from 0.0 not: numbers that are equal are written alike."""
+    """The JSON text of a value. 1 and true differ; 0 and 0.0 do not: equal numbers have the same text."""
     return json.dumps(_plain(value), indent=1, sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""What holds after every transition, whatever the machine, whatever happens and in whatever order."""
+"""The invariants that hold after every transition, for any machine and any events in any order."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def job_tree(maker: Maker) -> StateMachine:
 
 
 class Checked:
-    """``transition``, with all its promises checked at every call."""
+    """``transition``, with a check of all its promises at every call."""
 
     def __init__(self) -> None:
         self.past: list[events.Event] = []
@@ -88,7 +88,7 @@ class Checked:
         return move
 
     def check_repeats(self, machine: StateMachine, after: Execution, event: events.Event, limits: EngineLimits) -> None:
-        """What has happened once changes nothing when it comes again, now or later."""
+        """An event changes nothing when it comes again, now or later."""
         self.past.append(event)
         for old in self.past[-12:]:
             assert transition(machine, after, old, limits).execution is after, f"{old} came twice"
@@ -104,7 +104,7 @@ def check_ledger(before: Execution, move: Transition) -> None:
 
 
 def check_commands(move: Transition) -> None:
-    """Nothing is begun that does not stand, and nothing at all once it is over."""
+    """Commands belong to frames that exist, and an ended execution begins nothing."""
     begun = [one for one in move.commands if isinstance(one, DispatchTask | SetTimer)]
     assert not begun or move.execution.status == Status.IN_PROGRESS
     for one in begun:
@@ -135,7 +135,7 @@ def check_frames(machine: StateMachine, after: Execution) -> None:
 
 
 def check_turns(frame: Frame, frames: Any) -> None:
-    """Children begin in their order, and one waits for its turn only while others run."""
+    """Children begin in order, and a child waits for its turn only while others run."""
     standing = [frames[child_path(frame.path, frame.entry, number)] for number in range(frame.children)]
     assert [one.waiting == FOR_TURN for one in standing] == [number >= frame.begun for number in range(frame.children)]
     assert any(one.waiting not in (ENDED, FOR_TURN) for one in standing)
@@ -166,7 +166,7 @@ def machine_at(machine: StateMachine, path: str, frames: Any) -> StateMachine:
 def check_cut(
     machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits, whole: Transition
 ) -> None:
-    """What the loader gives (``runtime/rows.py``) is enough: written back, it is what the whole would have been."""
+    """The frames that the runtime loads are enough: the saved result is the same as from all frames."""
     cut, move = decided(machine, before, event, limits)
     assert repr((move.commands, move.history)) == repr((whole.commands, whole.history))
     assert repr(replace(move.execution, frames={})) == repr(replace(whole.execution, frames={}))
@@ -177,7 +177,7 @@ def check_cut(
 def decided(
     machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits
 ) -> tuple[Execution, Transition]:
-    """The move, with no more children loaded than it needs."""
+    """The transition, with no more children loaded than it needs."""
     for children in (1, 2, 100, None):
         cut = replace(before, frames=loaded(before.frames, getattr(event, "frame", ""), children))
         with suppress(FramesMissing):
@@ -186,7 +186,7 @@ def decided(
 
 
 def loaded(frames: Any, path: str, count: int | None) -> dict[str, Frame]:
-    """A frame, its ancestors, and of the children of those the next ones, or all where no more are left open."""
+    """A frame, its ancestors, and of each ancestor the next children, or all of them once that few are open."""
     if count is None:
         return dict(frames)
     found = {other: one for other, one in frames.items() if other in ("", path) or is_below(path, other)}
@@ -200,7 +200,7 @@ def loaded(frames: Any, path: str, count: int | None) -> dict[str, Frame]:
 
 
 def saved(rows: Any, given: Any, move: Transition) -> dict[str, Frame]:
-    """The frames' rows once a move is written: what is cancelled or gone goes, what changed comes."""
+    """The frames' rows after a transition is saved: without cancelled and removed frames, with the changed ones."""
     ended = [one.frame for one in move.commands if isinstance(one, commands.CancelFrames)]
     kept = {path: one for path, one in rows.items() if not any(is_below(path, frame) for frame in ended)}
     for path in given:
@@ -229,6 +229,6 @@ def test_the_promises_hold(make: Callable[[Maker], StateMachine], in_order: bool
 
 
 def check_end(played: Play) -> None:
-    """When nothing is left to happen, the execution has ended: none is forgotten."""
+    """An execution without events to come has ended: none is forgotten."""
     assert played.execution.status != Status.IN_PROGRESS
     assert len(played.history) == played.execution.history_count

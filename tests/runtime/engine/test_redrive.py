@@ -1,4 +1,4 @@
-"""What of an execution that has ended without success goes on when it is redriven, and what is kept: the core alone."""
+"""Redrive in the core alone: which states of an ended execution go on, and which results are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RETRIED = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
 
 
 class Play:
-    """An execution of a definition, moved by what the test says."""
+    """An execution of a definition that a test moves event by event."""
 
     def __init__(self, definition: Json, given: Json = None) -> None:
         self.machine: StateMachine = load(definition)
@@ -45,7 +45,7 @@ class Play:
         return self.take(events.TaskSucceeded(0, 0, *self._place(step), output))
 
     def redrive(self, count: int = 1) -> list[str]:
-        """The steps that are done once more."""
+        """Redrive the execution. The steps that are dispatched again."""
         before = replace(self.execution, status=Status.IN_PROGRESS, output=None, error=None, cause=None)
         self.execution = before
         self.take(events.ExecutionRedriven(7, 0, count))

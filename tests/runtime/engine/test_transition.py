@@ -1,4 +1,4 @@
-"""What a transition refuses, how far it goes, and what it writes into the ledger."""
+"""Transitions: the events that they refuse, how far they go, and their lines of history."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def start() -> events.ExecutionStarted:
 
 
 def test_the_ledger_holds_each_value_once() -> None:
-    """A state that follows another in the same transition is entered with the output above it."""
+    """A state that follows another in one transition takes the output on the line above as its input."""
     states = {"A": {"Type": "Pass", "Result": 5, "Next": "B"}, "B": {**task(), "Next": "C"}, "C": {"Type": "Succeed"}}
     del states["B"]["End"]
     played = Driver(load({"StartAt": "A", "States": states}), None, lambda one: Answer([one.step])).run()

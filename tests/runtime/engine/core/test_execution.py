@@ -1,4 +1,4 @@
-"""Where a frame stands, told by its path."""
+"""The path of a frame names its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function, of which version or alias, a call of ``lambda:invoke`` names."""
+"""The function, with its version or alias, that a call of ``lambda:invoke`` names."""
 
 from __future__ import annotations
 

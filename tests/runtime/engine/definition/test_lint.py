@@ -1,4 +1,4 @@
-"""What a valid definition says in vain is told, with its place."""
+"""Fields of a valid definition that have no effect get a warning, with their location."""
 
 from __future__ import annotations
 

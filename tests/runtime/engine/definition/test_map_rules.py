@@ -1,4 +1,4 @@
-"""What a Map in distributed mode may say of where its items come from and where its results go."""
+"""The readers and writers that a Map in distributed mode may have."""
 
 from __future__ import annotations
 

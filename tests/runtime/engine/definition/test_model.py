@@ -1,4 +1,4 @@
-"""What ``load`` makes of a document: the specification's defaults, and which function a Resource names."""
+"""``load``: the specification's defaults, and the function that a Resource names."""
 
 from __future__ import annotations
 

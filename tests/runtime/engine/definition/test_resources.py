@@ -1,4 +1,4 @@
-"""What a Task's Resource asks for."""
+"""A Task's Resource: function, integration or activity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step lists and trees compile to machines that do what the notation says, told by other means than the machine."""
+"""Step lists and trees compile to machines that do what the notation says. The expectation does not use the machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def event(step: PlannedTask, given: Json, results: Json, **more: Json) -> Json:
 
 
 def expected_events(definition: Json, plan: list[PlannedTask], given: Json, results: Json) -> Json:
-    """Each step's event by the notation alone: it sees the results of all items before its own."""
+    """Each step's event, from the notation alone: it has the results of all items before its own."""
     events: dict[str, Json] = {}
     seen: dict[str, Json] = {}
     left = list(plan)
@@ -131,7 +131,7 @@ def test_a_name_is_made_unique_and_stays_short() -> None:
 
 
 def expected_flow(node: Json, plan: list[PlannedTask], given: Json, results: Json, events: Json) -> PlannedTask:
-    """The node's step, its events and its children's told: children come before their parent in the plan."""
+    """The step of the node. Its event and its children's are recorded: children precede their parent in the plan."""
     children = node.get("children") or []
     steps = [expected_flow(child, plan, given, results, events) for child in children]
     mine = plan.pop(0)

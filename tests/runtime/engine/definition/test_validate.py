@@ -1,4 +1,4 @@
-"""Every fault of a definition is told: where, what, and what was probably meant."""
+"""Every fault of a definition has a location, a message, and a hint at the probable intention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.runtime.engine.random_machines import FUNCTIONS
 
 Json = Any
 Wrong = tuple[Json, str, str, str | None]
-"""A definition, and where its first fault is, with which words and, when there is one, which hint."""
+"""A definition, and its first fault: the location, words of the message and, if there is one, the hint."""
 
 STEP = {"taskName": "step1"}
 
@@ -26,7 +26,7 @@ def retry(**fields: Json) -> Json:
 
 
 def asl(**states: Json) -> Json:
-    """A machine that begins with the state that stands first."""
+    """A machine that begins with the first of these states."""
     return {"StartAt": next(iter(states), ""), "States": states}
 
 
@@ -42,14 +42,14 @@ PASS = ending("Pass")
 
 
 def chain(first: int, length: int) -> Json:
-    """Pass states one after the other, named by numbers."""
+    """A chain of Pass states whose names are numbers."""
     last = first + length - 1
     following = {str(n): {"Type": "Pass", "Next": str(n + 1)} for n in range(first, last)}
     return {**following, str(last): PASS}
 
 
 def crowd(branches: int, length: int) -> Json:
-    """A machine of so many branches, each a chain."""
+    """A machine with this number of branches, each a chain."""
     made = [{"StartAt": str(n * length), "States": chain(n * length, length)} for n in range(branches)]
     return asl(Crowd=ending("Parallel", Branches=made))
 
@@ -422,7 +422,7 @@ def test_a_wrong_flow(tree: Json, path: str, words: str, hint: str | None) -> No
 
 
 def check(faults: list[Fault], path: str, words: str, hint: str | None) -> None:
-    """The first fault is the one that a caller is told."""
+    """A caller sees the first fault."""
     assert (faults[0].path, faults[0].hint) == (path, hint) and words in faults[0].message, faults
 
 
@@ -554,7 +554,7 @@ CODES = [
 
 @pytest.mark.parametrize(("definition", "codes"), CODES)
 def test_a_fault_is_of_one_of_awss_kinds(definition: Json, codes: list[str]) -> None:
-    """And these come together or alone as AWS was seen to answer: github.com/floci-io/floci/pull/2786."""
+    """The codes come together or alone as in AWS's answers: github.com/floci-io/floci/pull/2786."""
     assert [one.code for one in validate.workflow(definition, FUNCTIONS)] == codes
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a Choice is told when its workflow is stored."""
+"""The faults of a Choice are found when its workflow is stored."""
 
 from __future__ import annotations
 

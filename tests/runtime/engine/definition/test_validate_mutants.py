@@ -1,4 +1,4 @@
-"""Whatever JSON comes in, validate raises nothing; and what it passes can be compiled, loaded and run."""
+"""``validate`` raises nothing, whatever JSON it gets. A definition that it passes can be compiled, loaded and run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def originals() -> Iterator[Json]:
 
 
 def places(value: Json) -> list[tuple[Json, Json]]:
-    """Every place of a value: the object or list it is in, and the key or index."""
+    """Every place of a value: the object or list that holds it, and the key or index."""
     found: list[tuple[Json, Json]] = []
     waiting = [value]
     while waiting:
@@ -143,7 +143,7 @@ def test_what_is_no_definition_at_all_has_faults(value: Json) -> None:
     ],
 )
 def test_as_deep_as_json_may_be(opens: str, closes: str) -> None:
-    """The reader stops at 64; that deep, and in a definition's own places, nothing is raised."""
+    """The reader refuses more than 64 levels. At that depth, in any field of a definition, nothing is raised."""
     per = opens.count("{") + opens.count("[")
     times = (jsontext.DEPTH - 3) // per
     deep = jsontext.read(opens * times + "1" + closes * times)

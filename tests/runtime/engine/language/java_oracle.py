@@ -1,4 +1,4 @@
-"""Makes ``java_answers.json`` anew: what Java, and Jayway JsonPath on it, make of what is made up at random.
+"""Makes ``java_answers.json`` anew: the results of Java, and of Jayway JsonPath on it, for random values.
 
 AWS runs both: paths are Jayway's, and intrinsic functions let Java's own sets, texts and random numbers be seen.
 ``python -m tests.runtime.engine.language.java_oracle CLASSPATH``: of json-path 2.10 (com.jayway.jsonpath), json-smart,
@@ -39,7 +39,7 @@ RELATIONS = ["==", "!=", "<", "<=", ">", ">="]
 
 
 class Paths:
-    """Makes paths up, as the guide lets them be."""
+    """Makes random paths of the forms that the guide allows."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
@@ -99,7 +99,7 @@ class Paths:
 
 
 class Values:
-    """Makes values up that an execution may hold."""
+    """Makes random values that an execution may have."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
@@ -141,7 +141,7 @@ def others(chance: Random) -> list[Json]:
 
 
 def answered(classpath: str, questions: list[Json]) -> list[Json]:
-    """What Java says."""
+    """Java's answers."""
     asked = [["path", DOCUMENTS[one[1]], one[2]] if one[0] == "path" else one for one in questions]
     lines = "".join(json.dumps(one) + "\n" for one in asked)
     command = ["java", "-Dfile.encoding=UTF-8", "-cp", classpath, str(ORACLE)]

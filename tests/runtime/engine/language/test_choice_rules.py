@@ -1,4 +1,4 @@
-"""Each of the 39 operators, for what holds, what does not, what is of another kind and what is not there."""
+"""Each of the 39 operators, with values that match, values that do not, values of another kind, and none."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ORDERED: Mapping[str, tuple[tuple[Json, ...], ...]] = {
     "Numeric": ((1, 1.999, 0, -3), (2, 2.0), (2.001, 3, 1e300)),
     "Timestamp": (BEFORE, SAME, AFTER),
 }
-"""Of each kind the values below, at and above the operand."""
+"""By kind: values below, at and above the operand."""
 
 HOLDS_FOR: Mapping[str, tuple[int, ...]] = {
     "Equals": (1,),
@@ -71,7 +71,7 @@ ANYTHING: tuple[Json, ...] = (*LEAVES, NOON, [], [0], {}, {"a": None})
 
 
 def holds(rule: Json, document: Json = None, context: Mapping[str, Json] | None = None) -> bool:
-    """Whether a valid rule holds."""
+    """True if a valid rule holds."""
     definition = asl(A={"Type": "Choice", "Choices": [{**rule, "Next": "B"}]}, B=PASS)
     assert validate.workflow(definition, ()) == []
     found = compile(rule)(scope(document, context))
@@ -80,7 +80,7 @@ def holds(rule: Json, document: Json = None, context: Mapping[str, Json] | None 
 
 
 def of(operator: str, operand: Json, value: Json) -> bool:
-    """Whether a rule with this operator holds for a value; and so does its Path form, where there is one."""
+    """True if a rule with this operator holds for a value. Its Path form, if there is one, must agree."""
     found = holds({"Variable": "$.x", operator: operand}, {"x": value})
     if operator + "Path" in OPERATORS:
         rule = {"Variable": "$.x", operator + "Path": "$.y"}
@@ -89,7 +89,7 @@ def of(operator: str, operand: Json, value: Json) -> bool:
 
 
 def expected(kind: str, relation: str, operand: Json) -> tuple[list[Json], list[Json]]:
-    """The values for which a comparison holds, and the others of its kind."""
+    """The values that satisfy a comparison, and the other values of its kind."""
     if kind == "Boolean":
         return [operand], [not operand]
     groups = enumerate(ORDERED[kind])
@@ -265,7 +265,7 @@ def test_patterns_match_as_a_regular_expression_would() -> None:
 
 
 def test_a_pattern_of_many_stars_is_decided() -> None:
-    """Tried as a regular expression, this one would outlive us."""
+    """As a regular expression this pattern would run for ever."""
     assert not pattern("*a" * 50 + "*b")("a" * 20_000)
 
 

@@ -1,4 +1,4 @@
-"""What the 18 intrinsic functions give.
+"""The results of the 18 intrinsic functions.
 
 "guide": an example of AWS's developer guide, "Intrinsic functions for JSONPath states". "seen": what AWS gave when
 LocalStack's tests were recorded (`tests/aws/services/stepfunctions/v2/intrinsic_functions/*.snapshot.json`). "probed":
@@ -23,7 +23,7 @@ BIG = "x" * (LARGEST // 2)
 
 
 def call(text: str, *values: Json, dice: Dice | None = None) -> Json:
-    """What a call gives whose arguments ``$.a``, ``$.b`` and ``$.c`` are these values."""
+    """The result of a call; the values are ``$.a``, ``$.b`` and ``$.c``."""
     return parse_call(text).value(dict(zip("abc", values, strict=False)), {}, {}, dice)
 
 

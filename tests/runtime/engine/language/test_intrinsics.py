@@ -1,4 +1,4 @@
-"""Calls of intrinsic functions: how they are read, and what States.Format makes of them."""
+"""Calls of intrinsic functions: how they are parsed, and the results of States.Format."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def nested(depth: int) -> str:
 
 
 def test_an_expression_holds_no_more_calls_than_aws_allows() -> None:
-    """AWS's guide calls its example of nine "nested intrinsic functions", of which five stand in one another."""
+    """AWS's guide has an example of nine "nested intrinsic functions"; five of them are inside each other."""
     assert parse_call(nested(10)).value({}, {}) == "x"
     assert parse_call(f"States.Array({', '.join(['States.Array()'] * 9)})").value({}, {}) == [[]] * 9
     for text in (nested(11), f"States.Array({', '.join(['States.Array()'] * 10)})"):
@@ -199,7 +199,7 @@ def test_a_hostile_text_is_refused_in_time_that_grows_with_its_length(text: str)
 
 
 def test_any_data_travels_as_a_literal() -> None:
-    """What a step list writes for data that looks like a template gives exactly that data."""
+    """Data that looks like a template reaches a step's handler unchanged."""
     dice = Random(1)
     for seed in range(300):
         data = {"evil.$": Maker(seed).value(5), "".join(dice.choices("'\\{}\"$.é\n", k=6)): seed}

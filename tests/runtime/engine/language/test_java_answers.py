@@ -26,7 +26,7 @@ Json = Any
 RECORD = json.loads(Path(__file__).with_name("java_answers.json").read_text(encoding="utf-8"))
 LOOKS_AT_ALL = re.compile(r"\.\.(?:\[|\*)")
 """Where Jayway differs from its own README: behind ``..[0]``, ``..*`` and ``..[?...]`` it goes on from every element
-of a list, whether the step selected it or not, and some come twice. We select what the step says."""
+of a list, selected or not, and some occur twice. We select what the step says."""
 MOST_DIFFERENCES = 20
 
 
@@ -35,7 +35,7 @@ def answers(kind: str) -> list[tuple[Json, Json]]:
 
 
 def text(value: Json) -> str:
-    """JSON with its members in their order; 1 is not 1.0."""
+    """The JSON text with members in their order; 1 and 1.0 differ."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -53,7 +53,7 @@ def wanted(answer: Json) -> str:
 
 
 def test_paths_select_what_jayway_selects() -> None:
-    """Where Jayway cannot read a filter's names, or refuses to filter a text or a number, we do, and select nothing."""
+    """Jayway fails on some names in filters, and on filters of texts and numbers. We do not, and select nothing."""
     told, refused = [], 0
     for (_, document, path), answer in answers("path"):
         found = got(RECORD["documents"][document], path)
@@ -68,7 +68,7 @@ def test_paths_select_what_jayway_selects() -> None:
 
 
 def _ends_in_names(path: str) -> bool:
-    """Names in a union make one object at a path's end, which Jayway calls indefinite and gives without a list."""
+    """A union of names at a path's end gives one object. Jayway calls it indefinite, and gives it without a list."""
     return path.endswith("']")
 
 

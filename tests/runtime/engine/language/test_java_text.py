@@ -1,4 +1,4 @@
-"""Java's own numbers: known from its documentation, from many a Java program, and from what AWS lets see."""
+"""Java's own numbers, known from its documentation, from many Java programs, and from AWS's answers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_hash_code(value: Json, code: int) -> None:
 
 
 def test_a_double_is_drawn_bit_for_bit() -> None:
-    """42: what AWS gives for ``$random(42)``. 0: a value known from many a Java program."""
+    """42: AWS's value of ``$random(42)``. 0: a value known from many Java programs."""
     assert java_text.fraction(42) == 0.7275636800328681
     assert java_text.fraction(0) == 0.730967787376657
     assert java_text.fraction(-1) != java_text.fraction(1)
@@ -55,7 +55,7 @@ def test_a_whole_number_is_drawn_as_java_does(seed: int, start: int, end: int, n
 
 
 def test_what_would_not_be_even_is_drawn_again() -> None:
-    """2^30 + 1 does not go into 2^31: nearly half of the draws are thrown away."""
+    """2^30 + 1 does not divide 2^31: nearly half of the draws are dropped."""
     drawn = [java_text.next_int(seed, 0, 2**30 + 1) for seed in range(100)]
     assert all(0 <= one <= 2**30 for one in drawn) and len(set(drawn)) == 100
 

@@ -1,4 +1,4 @@
-"""Reference paths name one place, which can be read and written; where all paths begin, and what none may be."""
+"""Reference paths name one place, to read and to write. All paths: their beginnings, and texts that are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSONPath beyond reference paths, for reading: what is selected, and what AWS has not.
+"""JSONPath beyond reference paths, for reading: the selections, and the grammar that AWS lacks.
 
 Sources: AWS's developer guide, "Using JSONPath paths"; Goessner's article "JSONPath - XPath for JSON", whose store of
 books this is; the README of Jayway JsonPath, which AWS runs; RFC 9535 for the rest.
@@ -78,7 +78,7 @@ THINGS: Json = {
 RULES = [
     # The guide's own example.
     ("$.jar[?(@.a >= 5)]", [{"a": 5}, {"a": 7}]),
-    # Numbers compare as numbers; nothing else is taken for one.
+    # Numbers compare as numbers; no other value counts as one.
     ("$.mixed[?(@.v == 1)]", [{"v": 1}, {"v": 1.0}]),
     ("$.mixed[?(@.v == '1')]", [{"v": "1"}]),
     ("$.mixed[?(@.v == true)]", [{"v": True}]),
@@ -94,7 +94,7 @@ RULES = [
     ("$.mixed[?(1 == @.v)]", [{"v": 1}, {"v": 1.0}]),
     ("$.ids[?(@.id == 9007199254740993)]", [{"id": 9007199254740993}]),
     ("$.jar[?(@.a == 5e0)]", [{"a": 5}]),
-    # What is not there is like nothing, and a slice with two ends goes up from the first: Jayway's ways.
+    # A missing value equals nothing, and a slice with two ends counts up from the first: as in Jayway.
     ("$.ids[?(@.no == @.nope)]", []),
     ("$.ids[?(@.no != @.nope)].id", [9007199254740993, 9007199254740992]),
     ("$.jar[1:-1]", []),
@@ -119,7 +119,7 @@ RULES = [
     ("$.o['x','nope','z']", {"x": 1, "z": None}),
     ("$.jar[0:2]['a','b']", [{"a": 1}, {"a": 5}]),
     ("$['o','deep'].x", [1]),
-    # A list, be it of one or of none, also where the way there is missing (seen on AWS: localstack issue 12318).
+    # A list, even of one or none, also where a step on the way is missing (seen on AWS: localstack issue 12318).
     ("$.o[*]", [1, 2, None]),
     ("$.jar[?(@.a == 7)].a", [7]),
     ("$.empty[*]", []),
@@ -132,7 +132,7 @@ RULES = [
     ("$.n[?(!@.a)]", []),
     ("$.jar[9].*", []),
     ("$.o[0,1]", []),
-    # A value, where at most one can be meant.
+    # A value, where the path names at most one.
     ("$.jar[-1].a", 3),
     ("$.jar[-5]", {"a": 1}),
     ("$.jar[ 1 ].a", 5),

@@ -1,4 +1,4 @@
-"""Payload templates: what ends in ``.$`` is filled in, everything else is as it was written."""
+"""Payload templates: members whose names end in ``.$`` are filled in, everything else stays as it is."""
 
 from __future__ import annotations
 

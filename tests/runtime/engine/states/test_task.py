@@ -1,4 +1,4 @@
-"""A task that waits for a token: the handler is given what answers it, a new one at each try."""
+"""A task that waits for a token: its handler gets the token, a new one at each try."""
 
 from __future__ import annotations
 

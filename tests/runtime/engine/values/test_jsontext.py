@@ -1,4 +1,4 @@
-"""The strict JSON reader takes exactly what it promises, and says why it takes no more."""
+"""The strict JSON reader accepts exactly what it promises, and says why it refuses the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A place is written as a JSONPath, as a JSON pointer and in AWS's form; the first two lead back to it."""
+"""A location has a JSONPath, a JSON Pointer and AWS's notation; the first two lead back to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_written(place: Location, path: str, pointer: str, location: str) -> Non
 
 @pytest.mark.parametrize("seed", range(200))
 def test_paths_and_pointers_lead_to_the_place(seed: int) -> None:
-    """By an independent reading of either."""
+    """Independent libraries read both notations."""
     dice = random.Random(seed)
     steps: list[Step] = [
         dice.choice([0, 2, "a", "b c", "d.e", "f/g", "h~1", "i'j", "k\\", "[0]", "ü"]) for _ in range(4)

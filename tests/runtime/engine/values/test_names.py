@@ -1,4 +1,4 @@
-"""Which names are allowed: AWS's rule, character by character."""
+"""The names that are allowed: AWS's rule, character by character."""
 
 from __future__ import annotations
 

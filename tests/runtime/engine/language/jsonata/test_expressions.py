@@ -1,4 +1,4 @@
-"""JSONata in state machines: the language as jsonata.js speaks it, with what AWS adds, takes away and bounds.
+"""JSONata in state machines: the language of jsonata.js, with AWS's additions, omissions and bounds.
 
 jsonata_cases.json holds what jsonata.js answered. What AWS answers is known from its guide and from public records of
 real runs (floci-io/floci#2662, #2665, #2736, #2737, #2745).
@@ -40,14 +40,14 @@ def value(text: str, data: Json = None, variables: Mapping[str, Json] | None = N
 
 
 def told(text: str, data: Json = None) -> str:
-    """What is said of an expression that fails."""
+    """The reason why an expression fails."""
     with pytest.raises(JsonataFault) as fault:
         value(text, data)
     return fault.value.reason
 
 
 def same(one: Json, other: Json) -> bool:
-    """Whether two values are the same JSON, members in the same order; a number is one however it is written."""
+    """True if two values are the same JSON, with members in the same order. Equal numbers count as the same."""
     if isinstance(one, dict) and isinstance(other, dict):
         return list(one) == list(other) and all(same(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -85,7 +85,7 @@ def test_the_differences_are_the_known_ones(case: dict[str, Json]) -> None:
     assert answer(case["expression"]) == case["ours"]
 
 
-# --- what comes in, what comes out ----------------------------------------------------------------------------------
+# --- input and output -----------------------------------------------------------------------------------------------
 
 
 def test_states_and_variables_are_bound() -> None:
@@ -182,7 +182,7 @@ def test_a_string_that_json_cannot_hold_is_no_result() -> None:
     assert value('"\\uD83D\\uDC0E" = $states.input', "🐎") is True
 
 
-# --- time and chance ------------------------------------------------------------------------------------------------
+# --- time and dice --------------------------------------------------------------------------------------------------
 
 
 def test_time_is_the_events() -> None:
