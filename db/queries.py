@@ -1,4 +1,4 @@
-"""The hot statements, each named and described; with its two halves the only file that knows the dialect.
+"""The hot statements, each named and described. The other rooms call these, and never learn which dialect it is.
 
 On PostgreSQL a move of an execution is ONE prepared statement and one commit; on SQLite, which has no data-modifying
 CTEs, it is one short transaction. Every move is guarded in the statement itself, and its row count decides.
