@@ -1,4 +1,4 @@
-"""A task that nobody holds keeps nothing of whoever held it, in whichever way it came free."""
+"""A task that came free, in whichever way, keeps none of its holder's columns."""
 
 from __future__ import annotations
 
