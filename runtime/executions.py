@@ -216,7 +216,7 @@ class Executions:
         if not Attempt.update(logs=logs).where(*mine, Attempt.logs == "").execute():
             self._drop(claim)
 
-    # Stop
+    # Control: cancel, stop, redrive, pause, resume
 
     def cancel(self, execution_id: str) -> None:
         """End an execution as CANCELLED. Raises NotFound, and Conflict if it has ended otherwise."""
