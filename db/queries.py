@@ -1,4 +1,4 @@
-"""The hot statements, each named and described; with its two halves the only file that knows the dialect.
+"""The hot statements, each named and described. The other rooms call these, and never learn which dialect it is.
 
 On PostgreSQL a move of an execution is ONE prepared statement and one commit; on SQLite, which has no data-modifying
 CTEs, it is one short transaction. Every move is guarded in the statement itself, and its row count decides.
@@ -44,7 +44,7 @@ def start(begin: Start) -> bool:
     if not is_sqlite():
         return bool(_prepared("start", postgresql.start_values(begin))[0])
     with transaction():
-        return sqlite.start(database, begin)
+        return sqlite.start(begin)
 
 
 def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool) -> Claimed | None:
@@ -55,7 +55,7 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], oft
     """
     if is_sqlite():
         with transaction():
-            row = sqlite.claim(database, task_id, owner, lease_ms, functions, often_lost)
+            row = sqlite.claim(task_id, owner, lease_ms, functions, often_lost)
     else:
         row = _prepared("claim", (task_id, owner, lease_ms, list(functions), often_lost))
     return None if row is None else claimed(row)
@@ -74,7 +74,7 @@ def finish(move: Finish) -> Finished | None:
     """Finish a task and write all that follows, in one commit. None if a guard failed: then nothing was changed."""
     if is_sqlite():
         with transaction():
-            row = sqlite.finish(database, move)
+            row = sqlite.finish(move)
     else:
         row = _prepared("finish", postgresql.finish_values(move))
     return None if row is None or not row[0] else Finished(row[1], row[2])

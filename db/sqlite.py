@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+from stepwell.db.database import database
 from stepwell.db.statements import CLAIMED, assigned, columns, names, nulls, numbered, parameters, values_of
 from stepwell.db.values import (
     FREED,
@@ -137,7 +138,7 @@ INSERT INTO history (execution_id, id, at, {columns(Line)}) VALUES (:execution_i
 )
 
 
-def start(database: Any, begin: Start) -> bool:
+def start(begin: Start) -> bool:
     """Write an execution with all it begins with. False if its key is taken; nothing is written then."""
     row = begin.execution
     if begin.key is not None:
@@ -153,13 +154,11 @@ def start(database: Any, begin: Start) -> bool:
     for statement, some in rows:
         for one in some:
             database.execute_sql(statement, (row.id, *values_of(one)))
-    _write_lines(database, row.id, 0, begin.lines)
+    _write_lines(row.id, 0, begin.lines)
     return True
 
 
-def claim(
-    database: Any, task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool
-) -> Sequence[Any] | None:
+def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool) -> Sequence[Any] | None:
     """Take a task and return its claim's row. None if it cannot be claimed."""
     places = ", ".join("?" * len(functions))
     found = database.execute_sql(CLAIMABLE.format(places), (task_id, often_lost, *functions)).fetchone()
@@ -173,30 +172,30 @@ def claim(
     return row
 
 
-def finish(database: Any, move: Finish) -> tuple[bool, int | None, int] | None:
+def finish(move: Finish) -> tuple[bool, int | None, int] | None:
     """Write a move: (True, the next task's attempt if it was claimed, the time). None if a guard refused it."""
     guards = (move.execution_id, move.revision, move.history_count, move.task_id, move.attempt, move.owner)
     current = database.execute_sql(IS_CURRENT, guards).fetchone()
-    if current is None or (move.next is not None and not _is_free(database, move.next)):
+    if current is None or (move.next is not None and not _is_free(move.next)):
         return None
     database.execute_sql(DONE, (move.result, move.task_id))
     database.execute_sql(TRIED, (move.task_id, move.attempt, move.owner, move.logs, current[0]))
-    attempt = None if move.next is None else _follow(database, move, move.next)
+    attempt = None if move.next is None else _follow(move, move.next)
     database.execute_sql(MOVE, (*values_of(move.root), move.status, move.output, len(move.lines), move.execution_id))
-    _write_lines(database, move.execution_id, move.history_count, move.lines)
+    _write_lines(move.execution_id, move.history_count, move.lines)
     if move.wakes is not None:
         database.execute_sql(WAKE_RUN, values_of(move.wakes))
     return (True, attempt, database.execute_sql(f"SELECT {NOW}").fetchone()[0])
 
 
-def _is_free(database: Any, following: NextTask) -> bool:
+def _is_free(following: NextTask) -> bool:
     if following.is_new:
         return True
     row = database.execute_sql("SELECT status FROM task WHERE id = ?", (following.task.id,)).fetchone()
     return row is not None and row[0] == "PENDING"
 
 
-def _follow(database: Any, move: Finish, following: NextTask) -> int | None:
+def _follow(move: Finish, following: NextTask) -> int | None:
     if following.is_new:
         database.execute_sql(MAKE, (move.execution_id, *_made(following.task)))
     held = ("IN_PROGRESS", 1, move.owner, move.lease_ms) if following.claim else ("QUEUED", 0, None, None)
@@ -208,6 +207,6 @@ _made = attrgetter("id", "number", "step", "function")
 _changed = attrgetter("id", "entry", "input", "timeout_seconds")
 
 
-def _write_lines(database: Any, execution_id: str, count: int, lines: Sequence[Line]) -> None:
+def _write_lines(execution_id: str, count: int, lines: Sequence[Line]) -> None:
     for place, line in enumerate(lines, start=count + 1):
         database.execute_sql(LINE, (execution_id, place, *values_of(line)))

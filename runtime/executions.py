@@ -1,10 +1,12 @@
 """The door: the one class through which every execution starts, advances, stops, pauses and is redriven.
 
-It is called the door because there is no other way in: whoever has news for an execution (a worker's result, an answer
-to a token, a due timer, a request to cancel) calls a method here, and no other module changes an execution's status,
-frames or history of its own accord. Each method is one transaction: lock and load the rows, let the core decide, write
-what it decided, commit, and only then notify others. A move that a guard refuses (a late result, a doubled message, a
-stale owner) changes nothing, and is counted and logged.
+It is called the door because there is no other way in: a worker's result, the answer to a token, a due timer and a
+request to cancel all come here as a method call, and what the core decides is written nowhere else. (Taking a task,
+``queries.claim`` and ``polled_tasks``, is no decision of the core: it only notes that the task has started.)
+
+Each method is one transaction: lock and load the rows, let the core decide, write what it decided, commit, and only
+then notify others. A move that a guard refuses (a late result, a doubled message, a stale owner) changes nothing, and
+is counted and logged.
 """
 
 from __future__ import annotations
@@ -109,8 +111,8 @@ class Executions:
     def read_back(self, claim: Claimed) -> Done[list[Claimed]] | None:
         """Find out whether a claim's result was committed although the answer was lost.
 
-        Returns the claims that its owner holds of the execution since, or None if the result was not committed. Tasks
-        that the move may have queued are notified of again, since that may have been lost as well.
+        Returns the claims that its owner holds of the execution since, or None if the result was not committed. The
+        workers are notified once more of the execution's queued tasks: the first time may have been lost, too.
         """
         with database.connection_context():
             ended = Attempt.get_or_none(Attempt.task_id == claim.id, Attempt.attempt == claim.attempt)
@@ -214,7 +216,7 @@ class Executions:
         if not Attempt.update(logs=logs).where(*mine, Attempt.logs == "").execute():
             self._drop(claim)
 
-    # Stop
+    # Control: cancel, stop, redrive, pause, resume
 
     def cancel(self, execution_id: str) -> None:
         """End an execution as CANCELLED. Raises NotFound, and Conflict if it has ended otherwise."""

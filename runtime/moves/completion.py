@@ -21,7 +21,7 @@ from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import task_id
-from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER, place_of
+from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER, parts_of
 
 STATUSES: dict[str, str] = {
     Status.COMPLETED: "SUCCEEDED",
@@ -116,7 +116,7 @@ def described(child: Execution, as_json: bool) -> dict[str, Json]:
 
 
 def _task(token: str) -> Task | None:
-    execution_id, number = place_of(token)
+    execution_id, number = parts_of(token)
     mine = Task.id == task_id(execution_id, number), Task.token == token, Task.status.in_(WAITS_FOR_ANSWER)
     found: Task | None = Task.get_or_none(*mine)
     return found

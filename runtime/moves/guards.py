@@ -89,7 +89,7 @@ class TokenAnswer:
     cause: str | None = None
 
 
-def place_of(token: str) -> tuple[str, int]:
-    """The execution and the number of the task that a token of ours was made for."""
+def parts_of(token: str) -> tuple[str, int]:
+    """The id of the execution and the number of the task that a token of ours was made for."""
     execution_id, number, _ = token.split(".")
     return execution_id, int(number)

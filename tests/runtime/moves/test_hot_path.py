@@ -24,17 +24,17 @@ IDENTITY = {"id", "parent", "execution_id", "task_id", "workflow_id", "version_i
 
 @pytest.fixture
 def refused(monkeypatch) -> list[bool]:
-    """Whether the statement refused, for each time that it was asked."""
-    told: list[bool] = []
+    """For each call of the statement: True if it refused the move."""
+    refusals: list[bool] = []
     finish = queries.finish
 
-    def told_of(move: Finish) -> Finished | None:
+    def counted(move: Finish) -> Finished | None:
         done = finish(move)
-        told.append(done is None)
+        refusals.append(done is None)
         return done
 
-    monkeypatch.setattr(queries, "finish", told_of)
-    return told
+    monkeypatch.setattr(queries, "finish", counted)
+    return refusals
 
 
 def play(house: Stage, definition: Json, goes_on: bool) -> str:
@@ -104,14 +104,14 @@ def test_the_end_of_a_map_runs_execution_is_told_to_the_run(house: Stage, refuse
     assert refused == [False]
     assert without_times(house.everything(hot.id), hot.id) == without_times(house.everything(general.id), general.id)
     with database.connection_context():
-        told = list(
+        woken = list(
             Timer.select(Timer.execution_id, Timer.frame, Timer.number, Timer.kind).order_by(Timer.number).tuples()
         )
     run = the_run(house)
-    assert told == [(run.execution_id, run.frame, number, "run") for number in (1, 2)]
+    assert woken == [(run.execution_id, run.frame, number, "run") for number in (1, 2)]
 
 
-def test_a_map_run_that_is_over_is_told_of_nothing(house: Stage, refused):
+def test_a_map_run_that_is_over_is_counted_nothing(house: Stage, refused):
     identity = house.start(listed(), {"items": [1]})
     house.fire_timers()
     claim = house.claim(children(house)[0].id)

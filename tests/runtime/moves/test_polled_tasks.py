@@ -1,4 +1,4 @@
-"""Activities and heartbeats: who asks gets a task once, and silence ends it."""
+"""Activities and heartbeats: a task is handed to one poller, and an overdue heartbeat ends it."""
 
 from __future__ import annotations
 

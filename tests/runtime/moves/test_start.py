@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 from peewee import OperationalError
 
 from stepwell.db import queries
-from stepwell.db.values import Start
+from stepwell.db.values import IdempotencyKey, Start
 from stepwell.functions.errors import Unavailable
 from stepwell.runtime.moves import start
 from stepwell.runtime.moves.start import Wanted
@@ -40,3 +41,13 @@ def test_it_is_looked_for_until_too_long_has_passed(
     with pytest.raises(Unavailable):
         house.executions.start(latest, Wanted({}))
     assert len(tried) == looks
+
+
+def test_a_request_without_a_key_is_not_even_written_as_text():
+    assert start.key_of(None, object()) is None
+
+
+def test_a_key_that_an_earlier_release_kept_still_stands_for_the_same_request():
+    kept = start.key_of("k", ["play", {"a": [1, "é"], "b": None}, None])
+    text = '["play",{"a":[1,"é"],"b":null},null]'
+    assert kept == IdempotencyKey("k", hashlib.sha256(text.encode()).hexdigest())
