@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import flask
 
-from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime import logs
+from stepwell.runtime.api.context import Context
 from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
@@ -28,7 +28,7 @@ class WebRuntime(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def invoker(self) -> Invoker | InProcessInvoker: ...
-    def api_context(self, request_id: str) -> ApiContext: ...
+    def api_context(self, request_id: str) -> Context: ...
     def close(self) -> None: ...
 
 

@@ -9,12 +9,12 @@ import logging
 import secrets
 import socket
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from peewee import PeeweeException
 
 from stepwell.db import queries
 from stepwell.db.database import connect, database
-from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime.api.artifacts import ArtifactsApi
 from stepwell.runtime.api.context import Context
 from stepwell.runtime.api.executions import ExecutionsApi
@@ -35,7 +35,7 @@ from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
-from stepwell.runtime.in_memory import Express
+from stepwell.runtime.in_memory import Express, Own
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
 from stepwell.runtime.lambdas import files
 from stepwell.runtime.lambdas.aliases import Aliases
@@ -93,34 +93,37 @@ class Runtime:
         self.functions = Functions(endpoints | steps, settings.code_dir.absolute())
         queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
         self._sender = EventSender(queue, self.functions)
-        self._own = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
+        self._own: Mapping[str, Own] = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
         self._express = self._in_memory()
         lambdas = Lambdas(self.catalog, self.functions, self.invoker, settings)
-        self._apis = {
-            "executions": ExecutionsApi(self.executions, self.workflows),
-            "workflows": WorkflowsApi(self.workflows),
-            "tasks": TasksApi(self.executions),
-            "functions": FunctionsApi(self.catalog, self.functions, self.invoker),
-            "artifacts": ArtifactsApi(settings.artifacts_dir, limits.artifact),
-            "health": HealthApi(self.storage.depth, self.counted),
-            "machines": WireMachines(self.workflows),
-            "versions": WireVersions(),
-            "aliases": WireAliases(),
-            "tags": WireTags(),
-            "activities": WireActivities(),
-            "runs": WireExecutions(self.executions),
-            "map_runs": WireMapRuns(self.executions),
-            "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
-            "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
-            "tokens": WireTokens(self.executions),
-            "lambda_aliases": Aliases(),
-            "lambda_events": Events(lambdas, queue),
-            "lambda_policies": Policies(lambdas),
-            "lambdas": lambdas,
-        }
+        self._context = partial(
+            Context,
+            log=log,
+            executions=ExecutionsApi(self.executions, self.workflows),
+            workflows=WorkflowsApi(self.workflows),
+            tasks=TasksApi(self.executions),
+            functions=FunctionsApi(self.catalog, self.functions, self.invoker),
+            artifacts=ArtifactsApi(settings.artifacts_dir, limits.artifact),
+            health=HealthApi(self.storage.depth, self.counted),
+            machines=WireMachines(self.workflows),
+            versions=WireVersions(),
+            aliases=WireAliases(),
+            tags=WireTags(),
+            activities=WireActivities(),
+            runs=WireExecutions(self.executions),
+            map_runs=WireMapRuns(self.executions),
+            quick_runs=WireExpress(self.workflows, self._express, self.executions.limits),
+            trials=WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
+            tokens=WireTokens(self.executions),
+            lambda_aliases=Aliases(),
+            lambda_events=Events(lambdas, queue),
+            lambda_policies=Policies(lambdas),
+            lambdas=lambdas,
+        )
 
-    def api_context(self, request_id: str) -> ApiContext:
-        return Context(request_id=request_id, log=log, **self._apis)
+    def api_context(self, request_id: str) -> Context:
+        """The context of one request."""
+        return self._context(request_id)
 
     def counted(self) -> dict[str, int]:
         """What this process has seen go wrong and be made up for since its start."""

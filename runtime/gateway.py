@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
-from stepwell.functions.contract.rest import ApiContext
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
+from stepwell.runtime.api.context import Context
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.aws.json_protocol import StepFunctions
 from stepwell.runtime.catalog.catalog import Catalog, Function
@@ -64,7 +64,7 @@ class Gateway:
     def __init__(
         self,
         catalog: Catalog,
-        make_context: Callable[[str], ApiContext],
+        make_context: Callable[[str], Context],
         invoker: Invoker | InProcessInvoker,
         settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -164,9 +164,7 @@ class BodyCheck:
             self._schema.check(value)
 
 
-def _built_in(
-    function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
-) -> Endpoint:
+def _built_in(function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits) -> Endpoint:
     kind = rest_protocol.Operation if function.kind == "lambda" else BuiltInEndpoint
     return kind(function, make_context, origins, limits)
 
@@ -175,7 +173,7 @@ class BuiltInEndpoint:
     """A handler of ours: the origin and the body of a request are checked before it is called."""
 
     def __init__(
-        self, function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
+        self, function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._origins = origins

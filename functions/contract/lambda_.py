@@ -210,7 +210,11 @@ class Policies(Protocol):
 class LambdaContext(ApiContext, Protocol):
     """What a handler of a Lambda operation is handed."""
 
-    lambdas: Lambdas
-    lambda_aliases: Aliases
-    lambda_events: Events
-    lambda_policies: Policies
+    @property
+    def lambdas(self) -> Lambdas: ...
+    @property
+    def lambda_aliases(self) -> Aliases: ...
+    @property
+    def lambda_events(self) -> Events: ...
+    @property
+    def lambda_policies(self) -> Policies: ...

@@ -221,11 +221,19 @@ class Health(Protocol):
 class ApiContext(Protocol):
     """What an API handler is handed."""
 
-    request_id: str
-    executions: Executions
-    workflows: Workflows
-    tasks: Tasks
-    functions: Functions
-    artifacts: Artifacts
-    health: Health
-    log: logging.Logger
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def executions(self) -> Executions: ...
+    @property
+    def workflows(self) -> Workflows: ...
+    @property
+    def tasks(self) -> Tasks: ...
+    @property
+    def functions(self) -> Functions: ...
+    @property
+    def artifacts(self) -> Artifacts: ...
+    @property
+    def health(self) -> Health: ...
+    @property
+    def log(self) -> logging.Logger: ...

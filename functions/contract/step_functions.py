@@ -371,13 +371,23 @@ class Tokens(Protocol):
 class SfnContext(ApiContext, Protocol):
     """What a handler of a Step Functions operation is handed."""
 
-    machines: Machines
-    versions: Versions
-    aliases: Aliases
-    tags: Tags
-    activities: Activities
-    runs: Runs
-    map_runs: MapRuns
-    quick_runs: QuickRuns
-    trials: Trials
-    tokens: Tokens
+    @property
+    def machines(self) -> Machines: ...
+    @property
+    def versions(self) -> Versions: ...
+    @property
+    def aliases(self) -> Aliases: ...
+    @property
+    def tags(self) -> Tags: ...
+    @property
+    def activities(self) -> Activities: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def map_runs(self) -> MapRuns: ...
+    @property
+    def quick_runs(self) -> QuickRuns: ...
+    @property
+    def trials(self) -> Trials: ...
+    @property
+    def tokens(self) -> Tokens: ...

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stepwell.functions.contract.lambda_ import Json
+from stepwell.functions.contract import Json
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 KEPT = (

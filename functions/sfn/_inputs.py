@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract import arns as _arns
-from stepwell.functions.contract.step_functions import MOST_TAGS, Json
+from stepwell.functions.contract.step_functions import MOST_TAGS
 from stepwell.functions.errors.step_functions import (
     InvalidArn,
     InvalidEncryptionConfiguration,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from stepwell.functions.contract import Page
+from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.step_functions import (
     STATUSES,
     ActivityView,
     AliasView,
-    Json,
     Machine,
     MachineRow,
     MapRun,

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pymupdf_fonts
 from fpdf import FPDF, Align, FontFace, XPos, YPos
 from fpdf.enums import TableBordersLayout, VAlign
+from fpdf.fonts import TTFFont
 
 from stepwell.functions.contract import Json
 
@@ -53,7 +54,9 @@ class _Paper(FPDF):
         self.invoice = invoice
         self.missing: set[str] = set()
         self._add_fonts(fonts)
-        self.known = {chr(code) for code in self.fonts[FAMILY].cmap}
+        font = self.fonts[FAMILY]
+        assert isinstance(font, TTFFont)
+        self.known = {chr(code) for code in font.cmap}
         self.set_margin(MARGIN)
         self.c_margin = 0
         self.set_auto_page_break(True, MARGIN + 6)

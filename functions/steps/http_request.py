@@ -135,20 +135,21 @@ def _exchange(request: Request, seconds: float) -> tuple[int, Message, bytes]:
     deadline = time.monotonic() + seconds
     try:
         with _open(request, seconds) as answer:
-            return answer.status, answer.headers, _read(answer, deadline)
+            return int(answer.status or 0), answer.headers, _read(answer, deadline)
     except (OSError, HTTPException) as fault:
         raise Unreachable(f"{_name(request)}: {getattr(fault, 'reason', None) or fault!r}") from fault
 
 
 def _open(request: Request, seconds: float) -> HTTPResponse | HTTPError:
     try:
-        return build_opener(_Redirects).open(request, timeout=seconds)
-    except HTTPError as answer:
-        location = answer.headers.get("location")
-        if location and answer.status in REDIRECTS and request.get_method() in FOLLOWING:
-            answer.close()
-            raise RedirectRefused(f"{_name(request)} redirects in a circle or to {_bare(location)}") from None
+        answer: HTTPResponse = build_opener(_Redirects).open(request, timeout=seconds)
         return answer
+    except HTTPError as refusal:
+        location = refusal.headers.get("location")
+        if location and refusal.status in REDIRECTS and request.get_method() in FOLLOWING:
+            refusal.close()
+            raise RedirectRefused(f"{_name(request)} redirects in a circle or to {_bare(location)}") from None
+        return refusal
 
 
 def _read(answer: HTTPResponse | HTTPError, deadline: float) -> bytes:

@@ -129,7 +129,7 @@ class ExecutionsApi:
 def _execution(execution_id: str, *columns: Any) -> Execution:
     """The row of an execution, or these columns of it. Raises NotFound."""
     known = is_id(execution_id)
-    row = Execution.select(*columns).where(Execution.id == execution_id).first() if known else None
+    row: Execution | None = Execution.select(*columns).where(Execution.id == execution_id).first() if known else None
     if row is None:
         raise NotFound(f"There is no execution {execution_id[:64]!r}.")
     return row
@@ -142,8 +142,8 @@ def _tasks_of(row: Execution) -> Any:
 def _tally(row: Execution) -> tuple[int, int]:
     """How many tasks an execution has, and how many of them are completed."""
     count = fn.COUNT(Task.id)
-    counted = Task.select(Task.status, count).where(Task.execution_id == row.id).group_by(Task.status)
-    found = dict(counted.tuples())
+    counted: Any = Task.select(Task.status, count).where(Task.execution_id == row.id).group_by(Task.status)
+    found: dict[str, int] = dict(counted.tuples())
     return sum(found.values()), found.get(TaskStatus.COMPLETED, 0)
 
 

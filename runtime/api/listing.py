@@ -40,4 +40,4 @@ def cursor_value(key: Any, cursor: str) -> Any:
 
 def counted(model: Any, where: Any) -> int:
     """The number of rows that meet a condition, at most COUNTED."""
-    return model.select(SQL("1")).where(where).limit(COUNTED).count()
+    return int(model.select(SQL("1")).where(where).limit(COUNTED).count())

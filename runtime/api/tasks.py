@@ -43,7 +43,7 @@ class TasksApi:
         query = Task.select(*views.TASK_COLUMNS, Execution.workflow.alias("workflow")).join(
             Execution, on=(Execution.id == Task.execution_id)
         )
-        order = Task.id
+        order: Any = Task.id
         if status is not None:
             query = query.where(_has_status(status))
             # Of those that failed the index has the order. Those that are open are few and sorted; by the bare column

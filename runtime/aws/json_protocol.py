@@ -47,14 +47,14 @@ class StepFunctions:
     def __init__(
         self,
         targets: Mapping[str, Function],
-        make_context: Callable[[str], Any],
+        make_context: Callable[[str], SfnContext],
         origins: Origins,
         limits: Limits,
         keys: AccessKeys,
         clock: Callable[[], datetime],
     ) -> None:
         self._handlers = {target: import_module(one.imported_as).handler for target, one in targets.items()}
-        self._make_context: Callable[[str], SfnContext] = make_context
+        self._make_context = make_context
         self._origins = origins
         self._limits = limits
         self._keys = keys

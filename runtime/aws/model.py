@@ -49,12 +49,13 @@ class Model:
         self.table: Callable[[], Mapping[str, Any]] = cache(lambda: json.loads(self._path.read_text()))
 
     def operation(self, name: str) -> Mapping[str, Any]:
-        return self.table()["operations"][name]
+        found: Mapping[str, Any] = self.table()["operations"][name]
+        return found
 
     def taken(self, operation: str, given: Json) -> dict[str, Json]:
         """An operation's input without what its model does not know; blobs as bytes. Raises Mistyped, Forbidden."""
         shape = self._shape(_input_of(self.operation(operation)))
-        known = self._typed(given, shape)
+        known: dict[str, Json] = self._typed(given, shape)
         faults = list(self._faults(known, shape, ""))
         if faults:
             some = "error" if len(faults) == 1 else "errors"
@@ -62,7 +63,8 @@ class Model:
         return known
 
     def _shape(self, name: str) -> Shape:
-        return self.table()["shapes"][name]
+        found: Shape = self.table()["shapes"][name]
+        return found
 
     def _typed(self, value: Json, shape: Shape) -> Json:
         kind = shape["type"]
@@ -136,8 +138,12 @@ def _refuse_nested(value: Json) -> None:
         raise Mistyped("Start of list found where not expected")
 
 
+def _is_of(value: Json, kind: str) -> bool:
+    return isinstance(value, _KINDS[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
 def _scalar(value: Json, kind: str) -> Json:
-    if not isinstance(value, _KINDS[kind]) or (isinstance(value, bool) and kind != "boolean"):
+    if not _is_of(value, kind):
         _refuse_nested(value)
         found = "TRUE_VALUE" if value is True else "FALSE_VALUE" if value is False else _FOUND.get(type(value))
         raise Mistyped(f"{found} can not be converted to {_NAMES.get(kind, 'a String')}")

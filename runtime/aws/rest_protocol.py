@@ -53,13 +53,13 @@ class Operation:
     """An operation of Lambda's, answered by the handler whose file has its name."""
 
     def __init__(
-        self, function: Function, make_context: Callable[[str], Any], origins: Origins, limits: Limits
+        self, function: Function, make_context: Callable[[str], LambdaContext], origins: Origins, limits: Limits
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._name = operation_of(function.name)
         self._table = MODEL.operation(self._name)
         self._handler = import_module(function.imported_as).handler
-        self._make_context: Callable[[str], LambdaContext] = make_context
+        self._make_context = make_context
         self._origins = origins
         self._depth = limits.depth
 

@@ -96,7 +96,8 @@ class Catalog:
         for path in function_paths:
             found += _folder_by_folder(path, path, USERS_KINDS, builtin=False)
         catalog = cls(tuple(found), _steps(found), _routes(found), _targets(found))
-        log.info("%d step types, %d routes, %d targets", *map(len, (catalog.steps, catalog.routes, catalog.targets)))
+        counts = len(catalog.steps), len(catalog.routes), len(catalog.targets)
+        log.info("%d step types, %d routes, %d targets", *counts)
         return catalog
 
     def defaults(self, name: str) -> FunctionDefaults:

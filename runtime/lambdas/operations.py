@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -47,7 +47,7 @@ class Lambdas:
     def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]:
         names = sorted(name for name in [*self._files, *store.named()] if cursor is None or name > cursor)
         shown = names[:limit]
-        found = list(chain.from_iterable(self._listed(name, all_versions) for name in shown))
+        found = tuple(chain.from_iterable(self._listed(name, all_versions) for name in shown))
         return Page(found, shown[-1] if len(names) > limit else None)
 
     def versions(self, function: Reference, *, limit: int, cursor: str | None) -> Page[Function]:
@@ -149,7 +149,7 @@ class Lambdas:
         found = self._in_file(Reference(name)) or store.find(Reference(name))
         return [] if found is None else [found.function]
 
-    def _versions(self, function: Reference) -> list[Function]:
+    def _versions(self, function: Reference) -> Sequence[Function]:
         found = self._in_file(Reference(function.name, LATEST))
         versions = [found.function] if found else store.versions(function.name)
         if not versions:

@@ -227,7 +227,7 @@ def changing(function: Reference) -> Iterator[FunctionVersion]:
     with database.connection_context(), transaction():
         if locked(StoredFunction, StoredFunction.name == function.name) is None:
             raise unknown(function)
-        yield _version(function.name, LATEST)
+        yield _known_version(function.name, LATEST)
 
 
 def check_revision(wanted: str | None, found: str) -> None:
@@ -238,7 +238,7 @@ def check_revision(wanted: str | None, found: str) -> None:
 
 def _published(name: str, description: str | None = None) -> str:
     """The number of the version that $LATEST is published as, in a transaction that holds the function's row."""
-    stored, latest = StoredFunction.get_by_id(name), _version(name, LATEST)
+    stored, latest = StoredFunction.get_by_id(name), _known_version(name, LATEST)
     before = _version(name, str(stored.published)) if stored.published else None
     if before is not None and _is_same(before, latest):
         return str(before.number)
@@ -251,7 +251,7 @@ def _published(name: str, description: str | None = None) -> str:
 
 def _shown(name: str, version: str | None) -> Function:
     """A version as it was just written; None is the function itself."""
-    return _view(_version(name, version or LATEST), version)
+    return _view(_known_version(name, version or LATEST), version)
 
 
 def _meant(function: Reference, draw: float) -> str:
@@ -275,7 +275,17 @@ def _version(name: str, version: str) -> FunctionVersion | None:
     number = "0" if version == LATEST else version
     if not (number.isascii() and number.isdigit() and len(number) < 10) or (number == "0" and version != LATEST):
         return None
-    return _described().where(FunctionVersion.name == name, FunctionVersion.number == int(number)).first()
+    found: FunctionVersion | None = (
+        _described().where(FunctionVersion.name == name, FunctionVersion.number == int(number)).first()
+    )
+    return found
+
+
+def _known_version(name: str, version: str) -> FunctionVersion:
+    """A version that must exist: the transaction holds the row of its function."""
+    found = _version(name, version)
+    assert found is not None
+    return found
 
 
 def _described() -> Any:
@@ -283,7 +293,7 @@ def _described() -> Any:
     return FunctionVersion.select(FunctionVersion, FunctionCode.size).join(FunctionCode, on=joined, attr="zip")
 
 
-def _view(row: FunctionVersion, qualifier: str | None) -> Function:
+def _view(row: Any, qualifier: str | None) -> Function:
     return Function(
         arn=arns.function(row.name, qualifier),
         name=row.name,

@@ -155,14 +155,20 @@ def found_execution(arn: Arn) -> Execution:
     """The row of a Standard execution. Raises ExecutionDoesNotExist."""
     workflow = Workflow.get_or_none(Workflow.name == arn.name, Workflow.kind == STANDARD)
     name = arn.rest[0]
-    row = workflow and Execution.get_or_none(Execution.workflow_id == workflow.id, Execution.name == name)
-    if row is None and workflow is not None and is_id(name):
+    if workflow is None:
+        raise _does_not_exist(arn)
+    row = Execution.get_or_none(Execution.workflow_id == workflow.id, Execution.name == name)
+    if row is None and is_id(name):
         row = Execution.get_or_none(
             Execution.id == name, Execution.workflow_id == workflow.id, Execution.name.is_null()
         )
     if row is None:
-        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
+        raise _does_not_exist(arn)
     return row
+
+
+def _does_not_exist(arn: Arn) -> ExecutionDoesNotExist:
+    return ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
 
 
 def _earlier(machine: str, name: str, given: Json) -> Started:

@@ -91,7 +91,7 @@ def _before(execution_id: str, lines: Sequence[Recorded]) -> dict[str, int]:
     frames = History.frame.in_(list(aws_history.frames_above(line.frame for line in lines)))
     for prefix in [aws_history.opened_by(line) for line in lines if "again" in line.details]:
         frames |= fn.SUBSTR(History.frame, 1, len(prefix)) == prefix
-    query = History.select(History.frame, fn.MAX(History.id)).where(
+    query: Any = History.select(History.frame, fn.MAX(History.id)).where(
         History.execution_id == execution_id,
         History.id < lines[0].id,
         History.type.not_in(list(aws_history.ASIDE)),
@@ -105,7 +105,7 @@ def _begun(execution_id: str, lines: Sequence[Recorded]) -> dict[tuple[str, int]
     if not any(line.frame for line in lines):
         return {}
     frames = aws_history.frames_above(line.frame for line in lines)
-    query = History.select(History.frame, History.id, History.details).where(
+    query: Any = History.select(History.frame, History.id, History.details).where(
         History.execution_id == execution_id,
         History.id < lines[0].id,
         History.type == "MapIterationStarted",

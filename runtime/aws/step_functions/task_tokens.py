@@ -7,7 +7,8 @@ from collections.abc import Callable
 from stepwell.functions import errors
 from stepwell.functions.errors.step_functions import InvalidOutput, InvalidToken, TaskTimedOut
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.executions import Executions, TokenAnswer
+from stepwell.runtime.executions import Executions
+from stepwell.runtime.moves.guards import TokenAnswer
 
 
 class WireTokens:

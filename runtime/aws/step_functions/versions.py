@@ -131,7 +131,7 @@ def _check_room(workflow: Workflow) -> None:
 
 
 def _locked(arn: Arn) -> Workflow:
-    workflow = locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
+    workflow: Workflow | None = locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
     if workflow is None:
         raise _not_found(arn)
     return workflow
