@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from peewee import PeeweeException
@@ -95,15 +95,24 @@ class Runtime:
         self._sender = EventSender(queue, self.functions)
         self._own: Mapping[str, Own] = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
         self._express = self._in_memory()
+        self._context = self._made_context(queue)
+
+    def api_context(self, request_id: str) -> Context:
+        """The context of one request."""
+        return self._context(request_id)
+
+    def _made_context(self, events: EventQueue) -> Callable[[str], Context]:
+        """Makes the context of a request from the request's id; all the rest is the same for every request."""
+        settings = self.settings
         lambdas = Lambdas(self.catalog, self.functions, self.invoker, settings)
-        self._context = partial(
+        return partial(
             Context,
             log=log,
             executions=ExecutionsApi(self.executions, self.workflows),
             workflows=WorkflowsApi(self.workflows),
             tasks=TasksApi(self.executions),
             functions=FunctionsApi(self.catalog, self.functions, self.invoker),
-            artifacts=ArtifactsApi(settings.artifacts_dir, limits.artifact),
+            artifacts=ArtifactsApi(settings.artifacts_dir, settings.limits.artifact),
             health=HealthApi(self.storage.depth, self.counted),
             machines=WireMachines(self.workflows),
             versions=WireVersions(),
@@ -116,14 +125,10 @@ class Runtime:
             trials=WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
             tokens=WireTokens(self.executions),
             lambda_aliases=Aliases(),
-            lambda_events=Events(lambdas, queue),
+            lambda_events=Events(lambdas, events),
             lambda_policies=Policies(lambdas),
             lambdas=lambdas,
         )
-
-    def api_context(self, request_id: str) -> Context:
-        """The context of one request."""
-        return self._context(request_id)
 
     def counted(self) -> dict[str, int]:
         """What this process has seen go wrong and be made up for since its start."""
