@@ -1,4 +1,4 @@
-"""The web process: Flask takes every request and hands it to the gateway.
+"""The web process: Flask passes every request to the gateway.
 
 ``gunicorn "stepwell.runtime.app:create_app()"`` runs it.
 """
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
     app = flask.Flask(__name__, static_folder=None)
     app.extensions["stepwell"] = runtime
 
-    # A hook and no rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
+    # A hook, not a rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
     @app.before_request
     def answer() -> flask.Response:
         return _answer(gateway, flask.request)
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
 
 
 class _Answer(flask.Response):
-    # Flask would call an answer without a body, which has no content type, text/html.
+    # By default Flask gives text/html to an answer without a content type, such as one without a body.
     default_mimetype = None
 
 
@@ -79,7 +79,7 @@ def _answer(gateway: Gateway, request: flask.Request) -> flask.Response:
 
 
 def _target(request: flask.Request) -> str:
-    """The request target as it was sent: WSGI itself has only the decoded path, its servers keep the raw one too."""
+    """The request target as it was sent. WSGI only has the decoded path, but servers keep the raw target as well."""
     raw = request.environ.get("RAW_URI")
     if raw:
         return str(raw)

@@ -1,6 +1,6 @@
-"""The one place where everything is put together: settings in, a running house out.
+"""Builds a runtime from the settings. This is the one place where the parts are put together.
 
-The web process, the worker and the emulator each build the same rooms; a worker has the rounds and the slots besides.
+The web process, the worker and the emulator build the same parts. A worker adds its slots and its loops.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ INVOICE_PDF = {
 
 
 class Runtime:
-    """A house with its rooms open. ``close`` ends its sandbox children and its connections.
+    """All parts of one process. ``close`` ends its sandbox children and its connections.
 
-    ``invoker`` runs its handlers; the settings say how when there is none.
+    ``invoker`` runs the handlers; without one the settings say how they run.
     """
 
     def __init__(self, settings: Settings, invoker: Invoker | InProcessInvoker | None = None) -> None:
@@ -102,7 +102,7 @@ class Runtime:
         return self._context(request_id)
 
     def _made_context(self, events: EventQueue) -> Callable[[str], Context]:
-        """Makes the context of a request from the request's id; all the rest is the same for every request."""
+        """The function that makes a context from a request's id. All else is the same for every request."""
         settings = self.settings
         lambdas = Lambdas(self.catalog, self.functions, self.invoker, settings)
         return partial(
@@ -131,18 +131,18 @@ class Runtime:
         )
 
     def counted(self) -> dict[str, int]:
-        """What this process has seen go wrong and be made up for since its start."""
+        """Counts of recovered failures since the start of this process."""
         return {
             "lostRings": self.bell.counters["lost_rings"],
             "fencedResults": self.executions.counters["fenced_results"],
         }
 
     def seed(self) -> None:
-        """Store the workflows that ship with the house, where nobody has deleted them."""
+        """Store the workflows that come with Stepwell, unless somebody has deleted them."""
         self.workflows.seed("invoice_pdf", INVOICE_PDF)
 
     def worker(self) -> tuple[Work, Rounds]:
-        """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
+        """The additional parts of a worker process, under a new owner name."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS, invocations.EVENT]
         tasks = Tasks(self.executions, functions, owner, self.settings)
@@ -160,7 +160,7 @@ class Runtime:
 
 
 def build(settings: Settings) -> Runtime:
-    """The house of a web process: its timer thread runs, and it has the sample workflow. Raises CatalogError."""
+    """The runtime of a web process: its timer thread runs, and the sample workflow is stored. Raises CatalogError."""
     made = Runtime(settings)
     made.timers.start()
     try:
@@ -171,7 +171,7 @@ def build(settings: Settings) -> Runtime:
 
 
 def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
-    """The functions that stand for resources must be there. Raises SettingsError."""
+    """Raises SettingsError if a resource stands for a step type that does not exist."""
     for resource, function in aliases.items():
         if function not in steps:
             raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")

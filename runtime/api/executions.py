@@ -77,7 +77,7 @@ class ExecutionsApi:
             if workflow is None:
                 query = query if status is None else query.where(Execution.status == status)
                 return newest_first(query, Execution.id, limit, cursor, views.execution_row)
-            # The id and not a subquery: so the planner knows how rare this workflow's executions are.
+            # The id and not a subquery, so that the planner knows how rare this workflow's executions are.
             named = Workflow.select(Workflow.id).where(Workflow.name == workflow).scalar()
             if named is None:
                 return Page([])
@@ -113,12 +113,12 @@ class ExecutionsApi:
             return {status: counted(Execution, Execution.status == status) for status in EXECUTION_STATUSES}
 
     def _started_by(self, key: str | None, asked: str) -> ExecutionRow | None:
-        """What a repeated request has started before: known by its key alone, whatever has become of the workflow."""
+        """The execution that an earlier request with this key started, even if the workflow is gone by now."""
         earlier = None if key is None else starting.started_by(key, asked)
         return None if earlier is None else self._summary(earlier)
 
     def _begun(self, started: Started) -> ExecutionRow:
-        """What was written is not read again: the answer stands when the commit does."""
+        """The row of a new execution. It is not read again: the start knows what it has written."""
         return self._summary(started.id) if started.own is None else views.begun_row(started.own)
 
     def _summary(self, execution_id: str) -> ExecutionRow:
@@ -140,7 +140,7 @@ def _tasks_of(row: Execution) -> Any:
 
 
 def _tally(row: Execution) -> tuple[int, int]:
-    """How many tasks an execution has, and how many of them are completed."""
+    """The number of an execution's tasks, and of those that are completed."""
     count = fn.COUNT(Task.id)
     counted: Any = Task.select(Task.status, count).where(Task.execution_id == row.id).group_by(Task.status)
     found: dict[str, int] = dict(counted.tuples())
@@ -148,7 +148,7 @@ def _tally(row: Execution) -> tuple[int, int]:
 
 
 def _latest_attempts(tasks: Sequence[Task], most: int) -> Mapping[str, Sequence[Attempt]]:
-    """The first attempt of each task and so many of the last, by the task's id."""
+    """The first attempt and the last ``most`` attempts of each task, by the task's id."""
     query = Attempt.select().join(Task, on=(Task.id == Attempt.task_id)).order_by(Attempt.task_id, Attempt.attempt)
     wanted = (Attempt.attempt == 1) | (Attempt.attempt > Task.attempt - most)
     found: dict[str, list[Attempt]] = {task.id: [] for task in tasks}

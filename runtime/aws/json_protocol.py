@@ -61,7 +61,7 @@ class StepFunctions:
         self._clock = clock
 
     def accepts(self, request: Request) -> bool:
-        """Whether this is a request in AWS's JSON protocol. Our own root answers GET alone, so every POST there is."""
+        """True for every POST to the root: our own root only answers GET."""
         return request.method == "POST" and request.target.partition("?")[0] in ("", "/")
 
     def answer(self, request: Request, request_id: str) -> Response:

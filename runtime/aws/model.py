@@ -1,8 +1,8 @@
-"""What AWS's own model of an API says of its operations: what each takes and gives, and what is wrong with an input.
+"""Reads AWS's own model of an API, and checks the inputs of its operations against it.
 
-A table is made from the model in botocore (Apache-2.0) by a module under ``tests/wire``. AWS's front door speaks of a
-wrong JSON type as SerializationException, and of what the model's rules forbid as ValidationException, all faults in
-one message, members by their names in lower camel case.
+A module under ``tests/wire`` makes the table from the model in botocore (Apache-2.0). AWS answers a wrong JSON type
+with SerializationException. It answers a breach of the model's rules with ValidationException: one message lists all
+breaches, with the members' names in lower camel case.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _FOUND = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 
 class Mistyped(ValueError):
-    """A value has not the JSON type that the model wants; the message is AWS's."""
+    """A value has another JSON type than the model says. The message is AWS's."""
 
 
 class Forbidden(ValueError):
-    """A value is against the model's rules; the message is AWS's."""
+    """A value breaks a rule of the model. The message is AWS's."""
 
 
 class Model:
-    """The operations of one API. ``table`` is read once, when it is first asked."""
+    """The operations of one API. The file of the table is read once, on first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,7 +53,7 @@ class Model:
         return found
 
     def taken(self, operation: str, given: Json) -> dict[str, Json]:
-        """An operation's input without what its model does not know; blobs as bytes. Raises Mistyped, Forbidden."""
+        """An operation's input without unknown members and nulls, with blobs as bytes. Raises Mistyped, Forbidden."""
         shape = self._shape(_input_of(self.operation(operation)))
         known: dict[str, Json] = self._typed(given, shape)
         faults = list(self._faults(known, shape, ""))
@@ -120,7 +120,7 @@ def without_nulls(value: Json) -> Json:
 
 
 def _input_of(operation: Json) -> str:
-    """A table says the input's shape alone where all of it stands in the body."""
+    """The name of the input's shape. In a table of an API with all members in the body it is the whole entry."""
     return operation if isinstance(operation, str) else operation["input"]
 
 
@@ -180,7 +180,7 @@ def _rules(shape: Shape) -> Iterator[str]:
 
 
 def _said(value: Json, shape: Shape) -> str:
-    """A value as a message repeats it: not at all what is sensitive."""
+    """A value as a message quotes it; a sensitive value is not quoted."""
     return "" if shape.get("sensitive") else f" '{value}'"
 
 
@@ -194,5 +194,5 @@ def _camel(name: str) -> str:
 
 @cache
 def _pattern(text: str) -> Any:
-    """AWS writes its patterns for Java, which knows classes of Unicode."""
+    """A compiled pattern. AWS writes patterns for Java, with Unicode classes that ``re`` does not know."""
     return regex.compile(text)
