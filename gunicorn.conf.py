@@ -1,7 +1,7 @@
-"""How gunicorn serves the web process.
+"""Configures gunicorn for the web process.
 
-The environment has a say in where it listens (``BIND``, ``PORT``) and in how many processes (``WEB_CONCURRENCY``);
-gunicorn's own options on the command line come before this file.
+The environment sets the address (``BIND``, ``PORT``) and the number of processes (``WEB_CONCURRENCY``). Gunicorn's own
+options on the command line take precedence over this file.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from stepwell.runtime.settings import read_settings
 
 
 class JsonWorker(ThreadWorker):
-    """Gunicorn's worker of many threads; what it refuses before our gateway sees it is refused in our error form."""
+    """Gunicorn's threaded worker, with our form of errors for requests that it refuses before the gateway sees them."""
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         super().handle_error(req, Refusal(client, exc), addr, exc)
 
 
 class Refusal:
-    """A client's socket for gunicorn to write its HTML page to: the status stays, the body becomes JSON."""
+    """A client's socket that gunicorn writes its HTML page to. The status stays, the body becomes JSON."""
 
     def __init__(self, client: socket.socket, reason: Exception) -> None:
         self._client = client
@@ -47,7 +47,10 @@ class Refusal:
 
 
 def on_starting(server: Any) -> None:
-    """Whatever said where to listen: others are let in by their keys alone. A socket that we are handed is as it is."""
+    """Refuse to listen where other machines can connect while there are no access keys.
+
+    This holds however the address was set. A socket that gunicorn inherits is not checked.
+    """
     try:
         keys = dict(read_settings().access_keys)
         for address in server.cfg.address:
@@ -63,12 +66,12 @@ threads = 8
 worker_class = JsonWorker
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a container's disk can stall the heartbeat
 preload_app = False  # each worker opens its own database, queue and sandbox; none of them outlives a fork
-graceful_timeout = 4  # honcho kills what is left 5 s after SIGTERM
+graceful_timeout = 4  # honcho kills the processes left 5 s after SIGTERM
 limit_request_line = 8190
 control_socket_disable = True
 
 
 def post_worker_init(worker: object) -> None:
-    """What is loaded by now stays for good: collecting garbage need not look through it in the middle of a request."""
+    """Exclude all that is loaded by now from garbage collection, which would look through it during requests."""
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""The web process: Flask takes every request and hands it to the gateway.
+"""The web process: Flask passes every request to the gateway.
 
 ``gunicorn "stepwell.runtime.app:create_app()"`` runs it.
 """
@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import flask
 
-from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime import logs
+from stepwell.runtime.api.context import Context
 from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
@@ -28,7 +28,7 @@ class WebRuntime(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def invoker(self) -> Invoker | InProcessInvoker: ...
-    def api_context(self, request_id: str) -> ApiContext: ...
+    def api_context(self, request_id: str) -> Context: ...
     def close(self) -> None: ...
 
 
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
     app = flask.Flask(__name__, static_folder=None)
     app.extensions["stepwell"] = runtime
 
-    # A hook and no rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
+    # A hook, not a rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
     @app.before_request
     def answer() -> flask.Response:
         return _answer(gateway, flask.request)
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
 
 
 class _Answer(flask.Response):
-    # Flask would call an answer without a body, which has no content type, text/html.
+    # By default Flask gives text/html to an answer without a content type, such as one without a body.
     default_mimetype = None
 
 
@@ -79,7 +79,7 @@ def _answer(gateway: Gateway, request: flask.Request) -> flask.Response:
 
 
 def _target(request: flask.Request) -> str:
-    """The request target as it was sent: WSGI itself has only the decoded path, its servers keep the raw one too."""
+    """The request target as it was sent. WSGI only has the decoded path, but servers keep the raw target as well."""
     raw = request.environ.get("RAW_URI")
     if raw:
         return str(raw)

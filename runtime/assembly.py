@@ -1,6 +1,6 @@
-"""The one place where everything is put together: settings in, a running house out.
+"""Builds a runtime from the settings. This is the one place where the parts are put together.
 
-The web process, the worker and the emulator each build the same rooms; a worker has the rounds and the slots besides.
+The web process, the worker and the emulator build the same parts. A worker adds its slots and its loops.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
 from peewee import PeeweeException
 
 from stepwell.db import queries
 from stepwell.db.database import connect, database
-from stepwell.functions.contract.rest import ApiContext
 from stepwell.runtime.api.artifacts import ArtifactsApi
 from stepwell.runtime.api.context import Context
 from stepwell.runtime.api.executions import ExecutionsApi
@@ -36,7 +36,7 @@ from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.express import EXPRESS_FUNCTION
-from stepwell.runtime.in_memory import Express
+from stepwell.runtime.in_memory import Express, Own
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
 from stepwell.runtime.lambdas import files
 from stepwell.runtime.lambdas.aliases import Aliases
@@ -65,9 +65,9 @@ INVOICE_PDF = {
 
 
 class Runtime:
-    """A house with its rooms open. ``close`` ends its sandbox children and its connections.
+    """All parts of one process. ``close`` ends its sandbox children and its connections.
 
-    ``invoker`` runs its handlers; the settings say how when there is none.
+    ``invoker`` runs the handlers; without one the settings say how they run.
     """
 
     def __init__(self, settings: Settings, invoker: Invoker | InProcessInvoker | None = None) -> None:
@@ -94,48 +94,56 @@ class Runtime:
         self.functions = Functions(endpoints | steps, settings.code_dir.absolute())
         queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
         self._sender = EventSender(queue, self.functions)
-        self._own = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
+        self._own: Mapping[str, Own] = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
         self._express = self._in_memory()
-        lambdas = Lambdas(self.catalog, self.functions, self.invoker, settings)
-        self._apis = {
-            "executions": ExecutionsApi(self.executions, self.workflows),
-            "workflows": WorkflowsApi(self.workflows),
-            "tasks": TasksApi(self.executions),
-            "functions": FunctionsApi(self.catalog, self.functions, self.invoker),
-            "artifacts": ArtifactsApi(settings.artifacts_dir, limits.artifact),
-            "health": HealthApi(self.storage.depth, self.counted),
-            "machines": WireMachines(self.workflows),
-            "versions": WireVersions(),
-            "aliases": WireAliases(),
-            "tags": WireTags(),
-            "activities": WireActivities(),
-            "runs": WireExecutions(self.executions),
-            "map_runs": WireMapRuns(self.executions),
-            "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
-            "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
-            "tokens": WireTokens(self.executions),
-            "lambda_aliases": Aliases(),
-            "lambda_events": Events(lambdas, queue),
-            "lambda_policies": Policies(lambdas),
-            "lambdas": lambdas,
-        }
+        self._context = self._made_context(queue)
 
-    def api_context(self, request_id: str) -> ApiContext:
-        return Context(request_id=request_id, log=log, **self._apis)
+    def api_context(self, request_id: str) -> Context:
+        """The context of one request."""
+        return self._context(request_id)
+
+    def _made_context(self, events: EventQueue) -> Callable[[str], Context]:
+        """The function that makes a context from a request's id. All else is the same for every request."""
+        settings = self.settings
+        lambdas = Lambdas(self.catalog, self.functions, self.invoker, settings)
+        return partial(
+            Context,
+            log=log,
+            executions=ExecutionsApi(self.executions, self.workflows),
+            workflows=WorkflowsApi(self.workflows),
+            tasks=TasksApi(self.executions),
+            functions=FunctionsApi(self.catalog, self.functions, self.invoker),
+            artifacts=ArtifactsApi(settings.artifacts_dir, settings.limits.artifact),
+            health=HealthApi(self.storage.depth, self.counted),
+            machines=WireMachines(self.workflows),
+            versions=WireVersions(),
+            aliases=WireAliases(),
+            tags=WireTags(),
+            activities=WireActivities(),
+            runs=WireExecutions(self.executions),
+            map_runs=WireMapRuns(self.executions),
+            quick_runs=WireExpress(self.workflows, self._express, self.executions.limits),
+            trials=WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
+            tokens=WireTokens(self.executions),
+            lambda_aliases=Aliases(),
+            lambda_events=Events(lambdas, events),
+            lambda_policies=Policies(lambdas),
+            lambdas=lambdas,
+        )
 
     def counted(self) -> dict[str, int]:
-        """What this process has seen go wrong and be made up for since its start."""
+        """Counts of recovered failures since the start of this process."""
         return {
             "lostRings": self.bell.counters["lost_rings"],
             "fencedResults": self.executions.counters["fenced_results"],
         }
 
     def seed(self) -> None:
-        """Store the workflows that ship with the house, where nobody has deleted them."""
+        """Store the workflows that come with Stepwell, unless somebody has deleted them."""
         self.workflows.seed("invoice_pdf", INVOICE_PDF)
 
     def worker(self) -> tuple[Work, Rounds]:
-        """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
+        """The additional parts of a worker process, under a new owner name."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS, invocations.EVENT]
         tasks = Tasks(self.executions, functions, owner, self.settings)
@@ -153,7 +161,7 @@ class Runtime:
 
 
 def build(settings: Settings) -> Runtime:
-    """The house of a web process: its timer thread runs, and it has the sample workflow. Raises CatalogError."""
+    """The runtime of a web process: its timer thread runs, and the sample workflow is stored. Raises CatalogError."""
     made = Runtime(settings)
     made.timers.start()
     try:
@@ -164,7 +172,7 @@ def build(settings: Settings) -> Runtime:
 
 
 def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
-    """The functions that stand for resources must be there. Raises SettingsError."""
+    """Raises SettingsError if a resource stands for a step type that does not exist."""
     for resource, function in aliases.items():
         if function not in steps:
             raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")

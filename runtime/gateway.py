@@ -1,7 +1,7 @@
-"""Request -> event -> handler -> response; whatever goes wrong on the way is an answer too, never an error page.
+"""Turns a request into an event, calls its handler, and turns the result into a response. Failures are responses too.
 
-Built-in handlers run here, in the web process, and answer errors in the one JSON form. A user's handler runs in the
-sandbox, and when it fails is answered for as API Gateway would.
+Built-in handlers run here, in the web process; their errors are answered in the form of the request's protocol. A
+user's handler runs in the sandbox; if it fails, the answer is the one that API Gateway would give.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
-from stepwell.functions.contract.rest import ApiContext
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
+from stepwell.runtime.api.context import Context
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.aws.json_protocol import StepFunctions
 from stepwell.runtime.catalog.catalog import Catalog, Function
@@ -41,15 +41,15 @@ _TIMED_OUT = ("States.Timeout", "Sandbox.Timedout")
 
 
 class WireProtocol(Protocol):
-    """One of the protocols that requests come in. The first that accepts a request answers it, or refuses it."""
+    """One of the protocols of requests. The first one that accepts a request answers or refuses it."""
 
     def accepts(self, request: Request) -> bool: ...
 
     def answer(self, request: Request, request_id: str) -> Response:
-        """The response. Whatever it raises is for ``refuse``."""
+        """The response. ``refuse`` handles whatever this raises."""
 
     def refuse(self, fault: Exception, request: Request, request_id: str) -> Response:
-        """The response to a request that failed, in the protocol's own form of errors."""
+        """The response to a request that failed, in the protocol's form of errors."""
 
 
 class Endpoint(Protocol):
@@ -64,7 +64,7 @@ class Gateway:
     def __init__(
         self,
         catalog: Catalog,
-        make_context: Callable[[str], ApiContext],
+        make_context: Callable[[str], Context],
         invoker: Invoker | InProcessInvoker,
         settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -85,7 +85,7 @@ class Gateway:
         )
 
     def handle(self, request: Request) -> Response:
-        """The response to a request, whatever happens; it names the request's id."""
+        """The response to a request, with the request's id. Never raises."""
         request_id = str(uuid.uuid4())
         protocol = next(one for one in self._protocols if one.accepts(request))
         try:
@@ -99,7 +99,7 @@ class Gateway:
 
 
 class Routed:
-    """Answers a request by the endpoint whose route its method and path meet."""
+    """Answers a request with the endpoint whose route matches its method and path."""
 
     def __init__(
         self, router: Router, endpoints: Mapping[str, Endpoint], keys: AccessKeys, clock: Callable[[], datetime]
@@ -121,7 +121,7 @@ class Routed:
 
 
 class Rest:
-    """Our own protocol, which takes every request that is in no other: errors have the one JSON form."""
+    """Our own protocol, for every request in no other one. Errors have the one JSON form."""
 
     def __init__(self, routed: Routed) -> None:
         self.answer = routed.answer
@@ -134,7 +134,7 @@ class Rest:
 
 
 class Lambda:
-    """The protocol of AWS Lambda: paths begin with a date, and the request's id stands in AWS's header as well."""
+    """The protocol of AWS Lambda: paths begin with a date, and AWS's own header names the request's id as well."""
 
     def __init__(self, routed: Routed) -> None:
         self._routed = routed
@@ -164,9 +164,7 @@ class BodyCheck:
             self._schema.check(value)
 
 
-def _built_in(
-    function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
-) -> Endpoint:
+def _built_in(function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits) -> Endpoint:
     kind = rest_protocol.Operation if function.kind == "lambda" else BuiltInEndpoint
     return kind(function, make_context, origins, limits)
 
@@ -175,7 +173,7 @@ class BuiltInEndpoint:
     """A handler of ours: the origin and the body of a request are checked before it is called."""
 
     def __init__(
-        self, function: Function, make_context: Callable[[str], ApiContext], origins: Origins, limits: Limits
+        self, function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._origins = origins

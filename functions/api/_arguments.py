@@ -9,12 +9,12 @@ LONGEST_KEY = 255
 
 
 def limit(event: Event) -> int:
-    """How many rows a page may have: 1 to 1000, 100 unless told."""
+    """The number of rows of a page: 1 to 1000, by default 100. Raises InvalidRequest."""
     return number_of(event, "limit", lowest=1, highest=1000, default=100)
 
 
 def idempotency_key(event: Event) -> str | None:
-    """The Idempotency-Key of a request, None when it has none. Raises InvalidRequest."""
+    """The Idempotency-Key of a request, or None. Raises InvalidRequest."""
     key = event["headers"].get("idempotency-key")
     if key is None:
         return None

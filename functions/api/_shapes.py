@@ -1,4 +1,4 @@
-"""Renders the views of ``stepwell.functions.contract`` as the REST surface shows them: camelCase, times in UTC."""
+"""Renders the views of ``stepwell.functions.contract.rest`` as JSON: members in camelCase, times in UTC."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def task_row(view: TaskRow) -> Shape:
 
 
 def task(view: TaskView) -> Shape:
-    """A task by itself: its payloads, and each attempt with its logs."""
+    """A task outside of its execution, with its payloads, and each attempt with its logs."""
     return {
         **task_row(view),
         **_payloads(view),

@@ -38,7 +38,7 @@ class Context(Protocol):
     log_stream_name: str
 
     def get_remaining_time_in_millis(self) -> int:
-        """How long this invocation may still run, in milliseconds, never below 0."""
+        """The time this invocation may still run, in milliseconds, never below 0."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Page(Generic[Row]):
 def page_of(
     rows: Sequence[Any], limit: int, key: Callable[[Any], Any], view: Callable[[Any], Any] | None = None
 ) -> Page[Any]:
-    """The first ``limit`` of the rows; where there is one more, the cursor is the key of the last that is shown."""
+    """A page of the first ``limit`` rows. If there are more rows, its cursor is the key of the last row shown."""
     shown = rows[:limit]
     following = str(key(shown[-1])) if len(rows) > limit else None
     return Page(list(shown) if view is None else [view(row) for row in shown], following)
 
 
 def instant(at: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, as every time is written: ``2026-11-24T04:30:00.123Z``."""
+    """A time as all our answers write it, in UTC with milliseconds: ``2026-11-24T04:30:00.123Z`` (ISO 8601)."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -73,7 +73,7 @@ def reply(body: Json, status: int = 200, headers: Mapping[str, str] | None = Non
 
 
 def body_of(event: Event) -> Json:
-    """The request's JSON body, or None when there is none. The gateway has read it strictly before."""
+    """The request's JSON body, or None without one. The gateway has checked already that it is JSON."""
     return json.loads(event["body"]) if event.get("body") else None
 
 
@@ -88,7 +88,7 @@ def query_of(event: Event) -> Mapping[str, str]:
 
 
 def word_of(event: Event, name: str, words: Sequence[str]) -> str | None:
-    """One of these words, in the query; None when it is not asked for. Raises InvalidRequest."""
+    """A query parameter that must be one of these words; None when it is absent. Raises InvalidRequest."""
     word = query_of(event).get(name)
     if word is not None and word not in words:
         raise InvalidRequest(f"{name} must be one of {', '.join(words)}.", path=name)
@@ -96,7 +96,7 @@ def word_of(event: Event, name: str, words: Sequence[str]) -> str | None:
 
 
 def number_of(event: Event, name: str, *, lowest: int = 0, highest: int = (1 << 53) - 1, default: int = 0) -> int:
-    """A whole number between two bounds, in the query. Raises InvalidRequest."""
+    """A query parameter that must be a whole number between two bounds. Raises InvalidRequest."""
     text = query_of(event).get(name)
     if text is None:
         return default

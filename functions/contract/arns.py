@@ -1,4 +1,4 @@
-"""Takes the ARNs of Step Functions apart. Any partition, region and account is accepted. ARNs are made by the runtime.
+"""Parses the ARNs of Step Functions. Any partition, region and account is accepted. Only the runtime makes ARNs.
 
 Source: AWS Step Functions API reference, "qualified and unqualified ARNs"; the words of InvalidArn from AWS's answers.
 """
@@ -31,7 +31,7 @@ class Arn:
 
     @property
     def version(self) -> int | None:
-        """The version that the qualifier names; None when it names an alias, or nothing."""
+        """The version number in the qualifier; None for an alias, and without a qualifier."""
         text = self.qualifier
         return int(text) if text is not None and text.isascii() and text.isdecimal() else None
 

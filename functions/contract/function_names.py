@@ -1,4 +1,4 @@
-"""How a function is named on AWS's wire: by name, ``name:qualifier``, ``account:function:name`` or its ARN."""
+"""Parses the names of functions on AWS's wire: ``name``, ``name:qualifier``, ``account:function:name`` or an ARN."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _NAMED = re.compile(
 
 @dataclass(frozen=True)
 class Reference:
-    """A function as a caller names it. Account and region may be any: there is one of each here."""
+    """A function as a caller names it. Any account and region is accepted, since there is one of each here."""
 
     name: str
     qualifier: str | None = None
 
 
 def referred(text: str, qualifier: str | None = None) -> Reference:
-    """What a name or an ARN stands for. Raises InvalidParameterValueException where two qualifiers contradict."""
+    """The function that a name or an ARN stands for.
+
+    Raises InvalidParameterValueException for a malformed name, and for two qualifiers that differ.
+    """
     found = _NAMED.fullmatch(text)
     if found is None:
         raise InvalidParameterValueException(f"The function name {text[:80]!r} is not valid.")

@@ -1,4 +1,4 @@
-"""What the handlers of AWS Lambda's operations are handed besides the context of all API handlers.
+"""The contract of AWS Lambda's operations: views, and the objects of the context besides those of every API handler.
 
 The views are frozen values; times are milliseconds since the epoch.
 """
@@ -49,7 +49,7 @@ class Found:
 
 @dataclass(frozen=True)
 class NewFunction:
-    """What a function is made with. ``code`` is a zip."""
+    """A function to create. ``code`` is a zip."""
 
     name: str
     options: Mapping[str, Json]
@@ -60,7 +60,7 @@ class NewFunction:
 
 @dataclass(frozen=True)
 class Update:
-    """What is changed of a function's $LATEST: None is left as it is. ``options`` makes the new ones of the old."""
+    """A change of a function's $LATEST; None leaves a member as it is. ``options`` makes new options from the old."""
 
     options: Callable[[dict[str, Json]], Mapping[str, Json]] | None = None
     code: bytes | None = None
@@ -71,7 +71,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Alias:
-    """A name for a version of a function. ``weights``: how often it stands for which other version instead."""
+    """A name for a version of a function. ``weights`` maps other versions to the share of calls they get instead."""
 
     alias: str
     version: str
@@ -92,7 +92,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of an invocation. ``payload`` is JSON text, the error's where ``failed``."""
+    """The result of an invocation. ``payload`` is JSON text: the result, or the error if ``failed``."""
 
     payload: str
     failed: bool
@@ -102,7 +102,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Usage:
-    """What there is of functions: ``code_bytes`` of zips, ``reserved`` invocations at a time."""
+    """The number of functions, the bytes of their zips, and the concurrent invocations reserved for them."""
 
     functions: int
     code_bytes: int
@@ -110,7 +110,10 @@ class Usage:
 
 
 class Lambdas(Protocol):
-    """Functions as AWS Lambda's API knows them. What names one that is not there raises ResourceNotFoundException."""
+    """Functions as AWS Lambda's API knows them.
+
+    Every method that takes a Reference raises ResourceNotFoundException if the function does not exist.
+    """
 
     def get(self, function: Reference) -> Found: ...
     def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]: ...
@@ -119,7 +122,7 @@ class Lambdas(Protocol):
         """Store a function. Raises InvalidParameterValueException, ResourceConflictException."""
 
     def update(self, function: Reference, change: Update) -> Function:
-        """Change what runs unqualified. Raises InvalidParameterValueException, PreconditionFailedException."""
+        """Change $LATEST. Raises InvalidParameterValueException, PreconditionFailedException."""
 
     def publish(
         self,
@@ -128,13 +131,13 @@ class Lambdas(Protocol):
         description: str | None = None,
         revision: str | None = None,
     ) -> Function:
-        """Make $LATEST a version that never changes, or find that the last one is just that."""
+        """Publish $LATEST as a version that never changes; the last version again if $LATEST is equal to it."""
 
     def delete(self, function: Reference) -> None:
-        """Let a function be gone, or one of its versions. Raises ResourceConflictException."""
+        """Delete a function, or one of its versions. Raises ResourceConflictException."""
 
     def reserve(self, function: Reference, reserved: int | None) -> None:
-        """Let so many of its invocations run at a time; None for any number."""
+        """Limit the function's concurrent invocations; None removes the limit."""
 
     def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None: ...
     def usage(self) -> Usage: ...
@@ -143,15 +146,18 @@ class Lambdas(Protocol):
 
 
 class Aliases(Protocol):
-    """Names for versions. What names a function, a version or an alias that is not there raises
-    ResourceNotFoundException; what cannot be raises InvalidParameterValueException."""
+    """Names for versions.
+
+    All raise ResourceNotFoundException if the function, the version or the alias does not exist;
+    ``create`` and ``update`` raise InvalidParameterValueException for an alias that makes no sense.
+    """
 
     def create(self, function: Reference, wanted: Alias) -> Alias:
         """Raises ResourceConflictException."""
 
     def get(self, function: Reference, alias: str) -> Alias: ...
     def update(self, function: Reference, alias: str, changes: Mapping[str, Json], revision: str | None) -> Alias:
-        """Change some members. Raises PreconditionFailedException."""
+        """Change the members in ``changes``. Raises PreconditionFailedException."""
 
     def delete(self, function: Reference, alias: str) -> None: ...
     def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]: ...
@@ -159,7 +165,7 @@ class Aliases(Protocol):
 
 @dataclass(frozen=True)
 class EventRules:
-    """What becomes of a function's events: None is the default. Destinations are ARNs of functions."""
+    """The rules for a function's asynchronous events. None is the default; destinations are ARNs of functions."""
 
     retries: int | None = None
     max_age: int | None = None
@@ -171,10 +177,10 @@ class EventRules:
 
 
 class Events(Protocol):
-    """Asynchronous invocations. What is not there raises ResourceNotFoundException."""
+    """Asynchronous invocations. All raise ResourceNotFoundException."""
 
     def send(self, function: Reference, call: Call) -> None:
-        """Take an event; committed when this returns. Raises InvalidRequestContentException."""
+        """Accept an event. It is committed when this returns. Raises InvalidRequestContentException."""
 
     def rules(self, function: Reference) -> EventRules: ...
     def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
@@ -182,7 +188,7 @@ class Events(Protocol):
 
     def drop_rules(self, function: Reference) -> None: ...
     def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[EventRules]:
-        """The rules of a function's versions and aliases, by qualifier."""
+        """The rules of a function's versions and aliases, in the order of their qualifiers."""
 
 
 @dataclass(frozen=True)
@@ -194,10 +200,10 @@ class Policy:
 
 
 class Policies(Protocol):
-    """Who may call a function: kept and given back. What is not there raises ResourceNotFoundException."""
+    """Resource policies. They are stored and shown, but never enforced. All raise ResourceNotFoundException."""
 
     def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
-        """Keep a statement; returns it with the function's ARN as its ``Resource``.
+        """Store a statement; returns it with the function's ARN as its ``Resource``.
 
         Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException.
         """
@@ -208,9 +214,13 @@ class Policies(Protocol):
 
 
 class LambdaContext(ApiContext, Protocol):
-    """What a handler of a Lambda operation is handed."""
+    """The context of a Lambda operation."""
 
-    lambdas: Lambdas
-    lambda_aliases: Aliases
-    lambda_events: Events
-    lambda_policies: Policies
+    @property
+    def lambdas(self) -> Lambdas: ...
+    @property
+    def lambda_aliases(self) -> Aliases: ...
+    @property
+    def lambda_events(self) -> Events: ...
+    @property
+    def lambda_policies(self) -> Policies: ...

@@ -18,13 +18,13 @@ EXECUTION_STATUSES = ("IN_PROGRESS", "COMPLETED", "FAILED", "TIMED_OUT", "CANCEL
 TASK_STATUSES = ("PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED")
 
 OPEN_TASK_STATUSES = ("QUEUED", "IN_PROGRESS", "FAILED")
-"""Those that somebody may have to see to. Tasks are counted and listed by these alone: an index knows each of them,
-while the others would be looked for among all that have ever run."""
+"""The statuses that tasks can be counted and listed by. An index holds the tasks in each of them; to find tasks in any
+other status, the database would read all that have ever run."""
 
 
 @dataclass(frozen=True)
 class WorkflowRow:
-    """A workflow in a listing. What may be large is not even read for one: so with tasks and executions."""
+    """A workflow in a listing. Rows of listings hold nothing that may be large: it is not even read for them."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class WorkflowRow:
 
 @dataclass(frozen=True)
 class WarningView:
-    """What a definition says that nothing comes of, and where it says it."""
+    """A part of a valid definition that has no effect, or is probably a mistake; ``path`` says where it is."""
 
     path: str
     message: str
@@ -42,7 +42,7 @@ class WarningView:
 
 @dataclass(frozen=True)
 class WorkflowView(WorkflowRow):
-    """``warnings`` are those of a definition that was stored just now."""
+    """A version of a workflow. ``warnings`` is only filled when its definition has just been stored."""
 
     definition: Json
     warnings: tuple[WarningView, ...] = ()
@@ -50,7 +50,10 @@ class WorkflowView(WorkflowRow):
 
 @dataclass(frozen=True)
 class AttemptView:
-    """One claim of a task. ``outcome``: None while it runs, else COMPLETED FAILED TIMED_OUT LOST RETURNED CANCELLED."""
+    """One claim of a task.
+
+    ``outcome`` is None while it runs, else COMPLETED, FAILED, TIMED_OUT, LOST, RETURNED or CANCELLED.
+    """
 
     attempt: int
     outcome: str | None
@@ -87,7 +90,7 @@ class TaskView(TaskRow):
     result: Json
     cause: str | None
     log: Sequence[AttemptView] = ()
-    """Its attempts with their captured logs; filled by ``tasks.get``, and by ``executions.part`` with some of them."""
+    """The attempts with their captured logs: all from ``tasks.get``, some from ``executions.part``, else none."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class ExecutionView(ExecutionRow):
 
 @dataclass(frozen=True)
 class ExecutionPart:
-    """An execution with some of its tasks. ``total`` is how many it has, ``completed`` how many of them are."""
+    """An execution with some of its tasks. ``total`` and ``completed`` count all of its tasks."""
 
     execution: ExecutionView
     total: int
@@ -144,7 +147,10 @@ class Executions(Protocol):
     def start(
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
     ) -> ExecutionRow:
-        """Start one execution; committed when this returns. Raises NotFound, NameTaken, KeyReused, PayloadTooLarge."""
+        """Start an execution. It is committed when this returns.
+
+        Raises NotFound, NameTaken, KeyReused, PayloadTooLarge.
+        """
 
     def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionRow:
         """Start a BullMQ-style tree as an execution of workflow ``flow:<name>``. Raises InvalidDefinition."""
@@ -153,7 +159,7 @@ class Executions(Protocol):
         """An execution with all its tasks."""
 
     def part(self, execution_id: str, *, skip: int, limit: int, attempts: int) -> ExecutionPart:
-        """An execution with so many of its tasks, of each its first attempt and so many of the last."""
+        """An execution with ``limit`` of its tasks, and of each task the first attempt and the last ``attempts``."""
 
     def list(
         self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None
@@ -163,7 +169,7 @@ class Executions(Protocol):
     def pause(self, execution_id: str) -> ExecutionRow: ...
     def resume(self, execution_id: str) -> ExecutionRow: ...
     def counts(self) -> Mapping[str, int]:
-        """How many executions stand in each status."""
+        """The number of executions in each status."""
 
 
 class Workflows(Protocol):
@@ -185,7 +191,7 @@ class Tasks(Protocol):
         """All tasks, or those in one of OPEN_TASK_STATUSES, newest first."""
 
     def counts(self) -> Mapping[str, int]:
-        """How many tasks stand in each of OPEN_TASK_STATUSES."""
+        """The number of tasks in each of OPEN_TASK_STATUSES."""
 
     def succeed(self, token: str, output: Json) -> None:
         """Answer a waiting task token with a result. Raises InvalidToken, TaskClosed."""
@@ -197,9 +203,10 @@ class Tasks(Protocol):
 class Functions(Protocol):
     def list(self) -> Sequence[FunctionView]: ...
     def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
-        """Run one step function now, in a sandbox: ``result``, or ``error`` and ``cause``; ``logs``, ``seconds``.
+        """Run one step function now, in a sandbox.
 
-        A few at a time and none for long: others wait for the same threads. Raises NotFound, TooManyRequests.
+        Returns ``result``, or ``error`` and ``cause``; and ``logs`` and ``seconds``. A few functions run at a time and
+        none for long, since other requests need the same threads. Raises NotFound, TooManyRequests.
         """
 
     def openapi(self) -> Mapping[str, Json]: ...
@@ -212,20 +219,28 @@ class Artifacts(Protocol):
 
 class Health(Protocol):
     def ready(self) -> Mapping[str, str | int]:
-        """``database`` and ``queue``: ok or away; ``lostRings``, ``fencedResults``: how many this process has counted.
+        """``database`` and ``queue`` are ok or away; ``lostRings`` and ``fencedResults`` are counts of this process.
 
         Raises Unavailable while the database is away.
         """
 
 
 class ApiContext(Protocol):
-    """What an API handler is handed."""
+    """The context of an API handler."""
 
-    request_id: str
-    executions: Executions
-    workflows: Workflows
-    tasks: Tasks
-    functions: Functions
-    artifacts: Artifacts
-    health: Health
-    log: logging.Logger
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def executions(self) -> Executions: ...
+    @property
+    def workflows(self) -> Workflows: ...
+    @property
+    def tasks(self) -> Tasks: ...
+    @property
+    def functions(self) -> Functions: ...
+    @property
+    def artifacts(self) -> Artifacts: ...
+    @property
+    def health(self) -> Health: ...
+    @property
+    def log(self) -> logging.Logger: ...

@@ -1,4 +1,4 @@
-"""The nouns of the REST surface as JSON Schemas: what BODY, QUERY and ANSWERS call ``#/components/schemas/<name>``."""
+"""JSON Schemas of the REST surface. BODY, QUERY and ANSWERS refer to them by ``#/components/schemas/<name>``."""
 
 from __future__ import annotations
 

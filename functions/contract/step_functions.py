@@ -1,4 +1,4 @@
-"""What the handlers of AWS's Step Functions operations are handed besides the context of all API handlers.
+"""The contract of Step Functions' operations: views, and the objects of the context besides those of every API handler.
 
 The views are frozen values; times are milliseconds since the epoch, payloads are JSON text as it was given.
 """
@@ -22,7 +22,7 @@ STATUSES = {
     "CANCELLED": "ABORTED",
     "PENDING_REDRIVE": "PENDING_REDRIVE",
 }
-"""Our statuses in AWS's words."""
+"""AWS's words for our statuses."""
 MOST_TAGS = 50
 """The most tags that one resource may have."""
 
@@ -37,10 +37,10 @@ class MachineRow:
 
 @dataclass(frozen=True)
 class Machine(MachineRow):
-    """One revision of a state machine. ``revision`` is None for the one that it was made with.
+    """One revision of a state machine. ``revision`` is None for the first one.
 
-    ``options`` are roleArn and the logging, tracing and encryption configuration; ``version`` is the number it was
-    published under, if it was.
+    ``options`` are roleArn and the logging, tracing and encryption configuration; ``version`` is its
+    number if it was published.
     """
 
     definition: str
@@ -55,7 +55,7 @@ class Machine(MachineRow):
 
 @dataclass(frozen=True)
 class DefinitionFault:
-    """One thing that is wrong with a definition, and where."""
+    """One fault of a definition; ``location`` says where it is."""
 
     code: str
     message: str
@@ -64,7 +64,7 @@ class DefinitionFault:
 
 @dataclass(frozen=True)
 class NewMachine:
-    """What a state machine is made with, or changed to: None is what is not to be changed."""
+    """A state machine to create, or the changes of one; None leaves a member as it is."""
 
     name: str
     definition: str | None
@@ -101,7 +101,7 @@ class ActivityView:
 
 @dataclass(frozen=True)
 class ActivityTask:
-    """Work for whoever fetched it: its input, and the token that answers it."""
+    """A task for an activity worker: its input, and the token to answer it with."""
 
     token: str
     input: str
@@ -134,7 +134,7 @@ class RunRow(Started):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(RunRow):
-    """An execution with what it was given and what came out."""
+    """An execution with its input and its result."""
 
     input: str
     output: str | None
@@ -158,7 +158,7 @@ class MapRunRow:
 
 @dataclass(frozen=True)
 class MapRun(MapRunRow):
-    """``items`` and ``executions`` are counts by the names that AWS has for them."""
+    """A Map Run with its progress. ``items`` and ``executions`` map AWS's names of counts to the counts."""
 
     status: str
     concurrency: int
@@ -172,7 +172,7 @@ class MapRun(MapRunRow):
 
 @dataclass(frozen=True)
 class MapRunChanges:
-    """What a map run that goes on is to heed from now on: None is what is not to be changed."""
+    """New limits for a Map Run in progress; None leaves a limit as it is."""
 
     concurrency: int | None
     tolerated_percentage: float | None
@@ -194,7 +194,7 @@ class QuickRun(Started):
 
 @dataclass(frozen=True)
 class Trial:
-    """A state to try: all but the mock as JSON text. ``state`` names it when the definition is a whole machine."""
+    """A state to test. All members but ``mock`` are JSON text; ``state`` names it in the definition of a machine."""
 
     definition: str
     state: str | None
@@ -207,14 +207,14 @@ class Trial:
     caused_by: str | None = None
     """The state inside a Map or Parallel state in which the mock's error arose."""
     failures: int | None = None
-    """How many items of a Map failed."""
+    """The number of failed items of a Map."""
     reader_data: str | None = None
-    """What a Map's ItemReader read, as it stands in its source."""
+    """The text that stands in for the source of a Map's ItemReader."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What became of it, in AWS's words; ``data`` is JSON text."""
+    """The result of a test, in AWS's words; the values of ``data`` are JSON text."""
 
     status: str
     output: str | None
@@ -227,43 +227,43 @@ class Tried:
 
 class Machines(Protocol):
     def create(self, wanted: NewMachine) -> Machine:
-        """Make a state machine, or find it made just so before.
+        """Create a state machine; an equal one that exists is returned as it is.
 
         Raises InvalidDefinition, InvalidName, StateMachineAlreadyExists.
         """
 
     def faults(self, definition: str, kind: str) -> Sequence[DefinitionFault]:
-        """What is wrong with a definition; nothing when it could be stored."""
+        """The faults of a definition; none if it can be stored."""
 
     def warnings(self, definition: str) -> Sequence[DefinitionFault]:
-        """What a definition that could be stored says in vain."""
+        """The warnings for a definition that can be stored."""
 
     def update(self, arn: Arn, wanted: NewMachine) -> Machine:
         """Give a state machine a new revision. Raises InvalidDefinition, StateMachineDoesNotExist."""
 
     def get(self, arn: Arn) -> Machine:
-        """The newest revision, or the one that the ARN's version or alias names. Raises StateMachineDoesNotExist."""
+        """The newest revision, or the one behind the version or alias in the ARN. Raises StateMachineDoesNotExist."""
 
     def list(self, *, limit: int, cursor: str | None) -> Page[MachineRow]: ...
     def delete(self, arn: Arn) -> None:
-        """Let a state machine be gone, with its versions and aliases. One that is not there is gone already."""
+        """Delete a state machine with its versions and aliases. Deleting one that does not exist succeeds."""
 
 
 class Versions(Protocol):
     def publish(self, arn: Arn, revision: str | None, description: str | None) -> Machine:
-        """Give the newest revision a version number, or find the one it has. Raises ConflictException."""
+        """Publish the newest revision; one that is published keeps its number. Raises ConflictException."""
 
     def list(self, arn: Arn, *, limit: int, cursor: str | None) -> Page[Machine]: ...
     def delete(self, arn: Arn) -> None:
-        """Raises ConflictException while an alias leads to it. One that is not there is gone already."""
+        """Delete a version; one that does not exist is no error. Raises ConflictException while an alias uses it."""
 
 
 class Aliases(Protocol):
     def create(self, machine: str, name: str, routes: Routes, description: str | None) -> AliasView:
-        """Make an alias, or find it made just so before. Raises ResourceNotFound, ConflictException."""
+        """Create an alias; an equal one that exists is returned. Raises ResourceNotFound, ConflictException."""
 
     def update(self, arn: Arn, routes: Routes | None, description: str | None) -> AliasView:
-        """Change what is not None. Raises ResourceNotFound."""
+        """Change the members that are not None. Raises ResourceNotFound."""
 
     def get(self, arn: Arn) -> AliasView: ...
     def list(self, arn: Arn, *, limit: int, cursor: str | None) -> Page[AliasView]: ...
@@ -280,31 +280,31 @@ class Tags(Protocol):
 
 class Activities(Protocol):
     def create(self, name: str, encryption: Mapping[str, Json], tags: Mapping[str, str]) -> ActivityView:
-        """Make an activity, or find it. Raises InvalidName, ActivityAlreadyExists."""
+        """Create an activity; an equal one that exists is returned. Raises InvalidName, ActivityAlreadyExists."""
 
     def get(self, arn: Arn) -> ActivityView:
         """Raises ActivityDoesNotExist."""
 
     def list(self, *, limit: int, cursor: str | None) -> Page[ActivityView]: ...
     def delete(self, arn: Arn) -> None:
-        """Let it be gone. One that is not there is gone already."""
+        """Delete an activity. Deleting one that does not exist succeeds."""
 
     def next_task(self, arn: Arn, worker: str | None) -> ActivityTask | None:
-        """A task that nobody has fetched, waited for; None when there was none. Raises ActivityDoesNotExist."""
+        """Wait for a task of the activity; None if none came in time. Raises ActivityDoesNotExist."""
 
 
 class Runs(Protocol):
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
-        """Start an execution; committed when this returns.
+        """Start an execution. It is committed when this returns.
 
         Raises StateMachineDoesNotExist, ExecutionAlreadyExists, InvalidName, InvalidExecutionInput.
         """
 
     def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
-        """End an execution; when it ended. Raises ExecutionDoesNotExist."""
+        """End an execution. Returns the time of its end. Raises ExecutionDoesNotExist."""
 
     def redrive(self, arn: Arn, token: str | None) -> int:
-        """Let an execution go on that ended without success; when it did.
+        """Redrive an execution that ended without success. Returns the time of the redrive.
 
         Raises ExecutionDoesNotExist, ExecutionNotRedrivable.
         """
@@ -318,7 +318,7 @@ class Runs(Protocol):
     def list(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
     ) -> Page[RunRow]:
-        """A state machine's executions, or those of one of its versions or aliases, newest first.
+        """The executions of a state machine, or of one of its versions or aliases, newest first.
 
         Raises StateMachineDoesNotExist, StateMachineTypeNotSupported.
         """
@@ -326,28 +326,28 @@ class Runs(Protocol):
     def history(
         self, arn: Arn, *, limit: int, cursor: str | None, reverse: bool, with_data: bool
     ) -> Page[Mapping[str, Json]]:
-        """An execution's events as AWS words them. Raises ExecutionDoesNotExist."""
+        """The events of an execution in AWS's words. Raises ExecutionDoesNotExist."""
 
 
 class MapRuns(Protocol):
-    """Map runs. All raise ResourceNotFound, but ``of`` ExecutionDoesNotExist."""
+    """Map Runs. All raise ResourceNotFound; only ``of`` raises ExecutionDoesNotExist instead."""
 
     def get(self, arn: Arn) -> MapRun: ...
     def of(self, arn: Arn, *, limit: int, cursor: str | None) -> Page[MapRunRow]:
-        """Those of an execution, newest first."""
+        """The Map Runs of an execution, newest first."""
 
     def update(self, arn: Arn, changes: MapRunChanges) -> None:
-        """Raises ValidationException when the run does not go on."""
+        """Change the limits of a Map Run. Raises ValidationException if it has ended."""
 
     def executions(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
     ) -> Page[RunRow]:
-        """The executions of a run, newest first."""
+        """The child executions of a Map Run, newest first."""
 
 
 class QuickRuns(Protocol):
     def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
-        """Run an Express execution to its end, here and now, leaving no trace.
+        """Run an Express execution to its end in this process. Nothing of it is stored.
 
         Raises StateMachineTypeNotSupported, StateMachineDoesNotExist, InvalidName, InvalidExecutionInput.
         """
@@ -355,29 +355,39 @@ class QuickRuns(Protocol):
 
 class Trials(Protocol):
     def run(self, wanted: Trial) -> Tried:
-        """Try a state. Raises InvalidDefinition, InvalidExecutionInput, ValidationException."""
+        """Test a state. Raises InvalidDefinition, InvalidExecutionInput, ValidationException."""
 
 
 class Tokens(Protocol):
     """Answers to tasks by their tokens. All raise InvalidToken, TaskDoesNotExist, TaskTimedOut."""
 
     def succeed(self, token: str, output: str) -> None:
-        """Raises InvalidOutput besides."""
+        """Complete the task. Raises InvalidOutput as well."""
 
     def fail(self, token: str, error: str | None, cause: str | None) -> None: ...
     def heartbeat(self, token: str) -> None: ...
 
 
 class SfnContext(ApiContext, Protocol):
-    """What a handler of a Step Functions operation is handed."""
+    """The context of a Step Functions operation."""
 
-    machines: Machines
-    versions: Versions
-    aliases: Aliases
-    tags: Tags
-    activities: Activities
-    runs: Runs
-    map_runs: MapRuns
-    quick_runs: QuickRuns
-    trials: Trials
-    tokens: Tokens
+    @property
+    def machines(self) -> Machines: ...
+    @property
+    def versions(self) -> Versions: ...
+    @property
+    def aliases(self) -> Aliases: ...
+    @property
+    def tags(self) -> Tags: ...
+    @property
+    def activities(self) -> Activities: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def map_runs(self) -> MapRuns: ...
+    @property
+    def quick_runs(self) -> QuickRuns: ...
+    @property
+    def trials(self) -> Trials: ...
+    @property
+    def tokens(self) -> Tokens: ...

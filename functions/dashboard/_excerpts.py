@@ -1,4 +1,4 @@
-"""As much of a payload as a page shows, and what is left out said."""
+"""Cuts payloads and logs to the length that a page shows, and says how long the whole is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LAMBDA_MEMBERS = ("errorType", "errorMessage", "stackTrace")
 
 @dataclass(frozen=True)
 class Excerpt:
-    """What is shown of a text. ``whole`` is the length of all of it in bytes, None when nothing is left out."""
+    """The shown part of a text. ``whole`` is the length of the text in bytes, None if all of it is shown."""
 
     text: str
     whole: int | None = None
@@ -24,7 +24,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong: Lambda's error form taken apart, or any other cause as it came."""
+    """An error: the members of Lambda's error form, or any other cause unchanged."""
 
     error: str
     message: Excerpt
@@ -33,7 +33,7 @@ class Failure:
 
 
 def of_json(value: Json) -> Excerpt:
-    """The beginning of a JSON value, indented. Costs no more for a large one: only what is shown is laid out."""
+    """The beginning of a JSON value, indented. Only the shown part is laid out, so a large value costs no more."""
     pieces, length = [], 0
     for piece in _PRETTY.iterencode(value):
         pieces.append(piece)
@@ -49,7 +49,7 @@ def beginning(text: str) -> Excerpt:
 
 
 def ending(text: str) -> Excerpt:
-    """The last characters of a text, where a log says what it came to."""
+    """The last characters of a text: the result stands at the end of a log."""
     return Excerpt(text) if len(text) <= SHOWN else Excerpt(text[-SHOWN:], _size(text))
 
 
@@ -60,15 +60,15 @@ def in_one_line(value: Json) -> str:
 
 def failure(error: str | None, cause: str | None) -> Failure:
     """An error and its cause, ready to be read."""
-    told = _lambda_error(cause or "")
-    if told is None:
+    form = _lambda_error(cause or "")
+    if form is None:
         return Failure(error or "", beginning(cause or ""))
-    lines = [str(line).rstrip("\n") for line in told.get("stackTrace") or ()]
+    lines = [str(line).rstrip("\n") for line in form.get("stackTrace") or ()]
     return Failure(
-        error or str(told["errorType"]),
-        beginning(str(told["errorMessage"])),
+        error or str(form["errorType"]),
+        beginning(str(form["errorMessage"])),
         beginning("\n".join(lines)) if lines else None,
-        {name: value for name, value in told.items() if name not in _LAMBDA_MEMBERS},
+        {name: value for name, value in form.items() if name not in _LAMBDA_MEMBERS},
     )
 
 
@@ -80,14 +80,14 @@ def size(count: int) -> str:
 
 
 def _lambda_error(cause: str) -> Mapping[str, Json] | None:
-    """A cause in Lambda's error form, else None: a cause may be any text, and a long one may have been cut."""
+    """A cause in Lambda's error form, else None. A cause may be any text, and a long one may be cut."""
     try:
-        told = json.loads(cause)
+        form = json.loads(cause)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict) or not {"errorType", "errorMessage"} <= told.keys():
+    if not isinstance(form, dict) or not {"errorType", "errorMessage"} <= form.keys():
         return None
-    return told if isinstance(told.get("stackTrace") or [], list) else None
+    return form if isinstance(form.get("stackTrace") or [], list) else None
 
 
 def _size(text: str) -> int:

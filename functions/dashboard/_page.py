@@ -1,7 +1,7 @@
-"""What all pages share: their templates, their look and their script, and the headers that let nothing else in.
+"""Renders a page: template, style, script, and the headers that admit nothing else.
 
 Every value is escaped as it is put in. Style and script stand in the page itself and are admitted by their hashes, so
-that even a value that were not escaped could bring none of its own.
+that even a value that was not escaped could bring none of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILTERS: tuple[Callable[..., Any], ...] = (
     *(_excerpts.beginning, _excerpts.ending, _excerpts.failure, _excerpts.in_one_line, _excerpts.of_json),
     _excerpts.size,
 )
-# What a page may not hold, and what would turn the text around it.
+# Control characters, and those that reverse the direction of the text around them.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
@@ -54,7 +54,7 @@ def show(
 
 
 def with_refusals(handler: Handler) -> Handler:
-    """The handler of a page, which shows a refusal as a page to whoever wants one."""
+    """A page's handler that shows a refusal as a page to callers that accept HTML."""
 
     @wraps(handler)
     def shown(event: Event, context: ApiContext) -> Response:
@@ -69,13 +69,13 @@ def with_refusals(handler: Handler) -> Handler:
 
 
 def link(*segments: str, **query: str | int | None) -> str:
-    """The path of a page or an endpoint of this house, with what of the query is not None."""
-    asked = urlencode({name: value for name, value in query.items() if value is not None})
-    return "/" + "/".join(quote(segment, safe="") for segment in segments) + (f"?{asked}" if asked else "")
+    """The path of a page or an endpoint, with the query parameters that are not None."""
+    encoded = urlencode({name: value for name, value in query.items() if value is not None})
+    return "/" + "/".join(quote(segment, safe="") for segment in segments) + (f"?{encoded}" if encoded else "")
 
 
 def visible(value: Any) -> Any:
-    """A value as it is printed: what cannot or must not be seen as it is by a picture; None as nothing."""
+    """A value as it is printed: control characters as pictures of them, None as an empty text."""
     if value is None:
         return ""
     if isinstance(value, Markup) or not isinstance(value, str):
@@ -84,7 +84,7 @@ def visible(value: Any) -> Any:
 
 
 def origin_of(headers: dict[str, str]) -> str:
-    """Where the reader has found us, for a command to be pasted into a shell: so nothing but a plain host passes."""
+    """The origin in the reader's address bar. It goes into shell commands to paste, so only a plain host passes."""
     host = headers.get("host", "")
     scheme = "https" if headers.get("x-forwarded-proto") == "https" else "http"
     return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"

@@ -1,10 +1,10 @@
-"""What a page is asked for in its query."""
+"""Reads the query of a page."""
 
 from __future__ import annotations
 
 from stepwell.functions.contract import Event, query_of
 
 
-def asked(event: Event) -> Event:
-    """The event without what is empty in its query: a form sends the fields that were left empty, too."""
+def without_empty(event: Event) -> Event:
+    """The event without the empty parameters of its query: a form also sends the fields that were left empty."""
     return {**event, "queryStringParameters": {name: value for name, value in query_of(event).items() if value}}

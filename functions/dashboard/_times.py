@@ -1,4 +1,4 @@
-"""Times as a reader wants them: how long ago, how long it took, and exactly."""
+"""Writes times for readers: how long ago, how long it took, and exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def exact(at: datetime) -> str:
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """How long before ``now`` a time was, in its largest unit. Clocks differ: what lies ahead is just now, too."""
+    """The age of a time at ``now``, in its largest unit. Clocks differ, so a time ahead of ``now`` is "just now"."""
     seconds = int((now - at).total_seconds())
     for unit, size in _UNITS:
         if seconds >= size:
@@ -22,7 +22,7 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def lasting(begin: datetime, end: datetime) -> str:
-    """How long it was from one time to another, in at most two units: ``340 ms``, ``1.2 s``, ``3 min 5 s``."""
+    """The duration from one time to another, in at most two units: ``340 ms``, ``1.2 s``, ``3 min 5 s``."""
     milliseconds = max((end - begin) // timedelta(milliseconds=1), 0)
     if milliseconds < 1_000:
         return f"{milliseconds} ms"

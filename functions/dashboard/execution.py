@@ -23,7 +23,7 @@ ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class Line:
-    """One event of the history; ``rest`` is what it says besides where it was and what went wrong."""
+    """One event of the history; ``rest`` is all but its place and its error."""
 
     id: int
     type: str
@@ -36,8 +36,8 @@ class Line:
 @_page.with_refusals
 def handler(event: Event, context: ApiContext) -> Response:
     identity = path_of(event, "id")
-    asked = _query.asked(event)
-    skip, after = number_of(asked, "skip"), number_of(asked, "after")
+    chosen = _query.without_empty(event)
+    skip, after = number_of(chosen, "skip"), number_of(chosen, "after")
     part = context.executions.part(identity, skip=skip, limit=STEPS, attempts=ATTEMPTS)
     execution = part.execution
     history = context.executions.history(identity, after=after, limit=EVENTS)

@@ -20,13 +20,13 @@ WORKFLOWS = 100
 
 @_page.with_refusals
 def handler(event: Event, context: ApiContext) -> Response:
-    event = _query.asked(event)
+    event = _query.without_empty(event)
     workflow, cursor = query_of(event).get("workflow"), query_of(event).get("cursor")
     status, tasks = word_of(event, "status", EXECUTION_STATUSES), word_of(event, "tasks", OPEN_TASK_STATUSES)
     return _page.show(
         event,
         "queues.html",
-        asked={"workflow": workflow, "status": status, "tasks": tasks},
+        filters={"workflow": workflow, "status": status, "tasks": tasks},
         cursor=cursor,
         statuses=EXECUTION_STATUSES,
         execution_counts=context.executions.counts(),

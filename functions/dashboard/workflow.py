@@ -15,7 +15,7 @@ VERSIONS = 10
 
 @_page.with_refusals
 def handler(event: Event, context: ApiContext) -> Response:
-    name, cursor = path_of(event, "name"), query_of(_query.asked(event)).get("cursor")
+    name, cursor = path_of(event, "name"), query_of(_query.without_empty(event)).get("cursor")
     return _page.show(
         event,
         "workflow.html",

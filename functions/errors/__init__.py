@@ -1,4 +1,7 @@
-"""What a caller may be told: one class an error, with its status, its wire code and its docstring as the message."""
+"""The errors that a REST caller may get: one class each, with its HTTP status and its code.
+
+The docstring of a class is its message on the wire unless another one is given.
+"""
 
 from __future__ import annotations
 
@@ -60,13 +63,13 @@ class InvalidDefinition(InvalidRequest):
         hint: str | None = None,
         faults: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        """``faults`` are all that is wrong: of each the code, message, path, pointer and perhaps a hint."""
+        """``faults`` lists every fault with its code, message, path and pointer, and with a hint if there is one."""
         self.faults = faults
         super().__init__(message, path=path, hint=hint)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        told = super().to_dict()
-        return {"error": {**told["error"], "faults": list(self.faults)}} if self.faults else told
+        form = super().to_dict()
+        return {"error": {**form["error"], "faults": list(self.faults)}} if self.faults else form
 
 
 class InvalidCursor(InvalidRequest):
@@ -88,7 +91,7 @@ class Unauthenticated(StepwellError):
     code = "Unauthenticated"
 
     def __init__(self, message: str | None = None, *, code: str = "MissingAuthenticationTokenException") -> None:
-        """``code`` is what AWS's clients are told."""
+        """``code`` is the code for AWS's clients."""
         self.aws_code = code
         super().__init__(message, hint="send a key of STEPWELL_ACCESS_KEYS: signed, or as Bearer id:secret")
 

@@ -1,7 +1,7 @@
-"""The errors of AWS Lambda's API: the class's name is the code on the wire, its docstring what is said without more.
+"""The errors of AWS Lambda's API. The name of a class is its code on the wire, its docstring the default message.
 
-Codes, statuses and which of them say ``Message`` are AWS's own (Lambda API reference, "Errors" of each operation); the
-wording is AWS's where it was seen in its answers.
+Source: "Errors" of each operation in the Lambda API reference, for codes, statuses and the choice of ``Message`` or
+``message``. The wording is AWS's wherever AWS was seen to answer so.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What Step Functions tells its callers: one class an error, whose name is its code on the wire.
+"""The errors of Step Functions' API. The name of a class is its code on the wire, its docstring the default message.
 
-Source: the errors of each operation in AWS's API reference; the wording where it was seen in answers of AWS.
+Source: "Errors" of each operation in AWS's API reference. The wording is AWS's wherever AWS was seen to answer so.
 """
 
 from __future__ import annotations

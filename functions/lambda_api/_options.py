@@ -1,4 +1,4 @@
-"""What a caller may choose of a function: read from CreateFunction and the updates, kept and given back.
+"""Reads the options of a function from the inputs of CreateFunction and the updates. Options are stored and shown.
 
 Source: Lambda developer guide, "Lambda quotas" and "Using Lambda environment variables" (reserved names, 4 KB).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stepwell.functions.contract.lambda_ import Json
+from stepwell.functions.contract import Json
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 KEPT = (
@@ -19,7 +19,7 @@ NOT_HERE = (
     *("Layers", "FileSystemConfigs", "ImageConfig", "CodeSigningConfigArn", "TenancyConfig", "CapacityProviderConfig"),
     *("DurableConfig", "PublishTo", "AcceleratorConfig"),
 )
-"""Without these a function would not run as its caller means it: they are refused."""
+"""Options that are refused: a function that needs them would not run here as its owner expects."""
 VARIABLES_BYTES = 4096
 LONGEST_TIMEOUT = 900
 RESERVED = frozenset(
@@ -37,7 +37,7 @@ _UNABLE = (
 
 
 def chosen(given: Mapping[str, Json]) -> dict[str, Json]:
-    """The members of a configuration that an input sets. Raises InvalidParameterValueException."""
+    """The options that an input sets. Raises InvalidParameterValueException."""
     for name in NOT_HERE:
         if given.get(name):
             raise InvalidParameterValueException(f"{name} is not supported here.")
@@ -67,7 +67,7 @@ def _check_variables(variables: Mapping[str, str]) -> None:
 
 
 def package(code: Mapping[str, Json]) -> bytes:
-    """The zip that an input brings. Raises InvalidParameterValueException."""
+    """The zip in an input. Raises InvalidParameterValueException."""
     if "ZipFile" not in code:
         raise InvalidParameterValueException(
             "Code is taken as a ZipFile here: there is no S3, and there are no images."

@@ -1,6 +1,6 @@
-"""What a function is called with: the event's text, within Lambda's bounds.
+"""Reads the payload of an invocation, within Lambda's limits.
 
-Source: Lambda developer guide, "Lambda quotas": 6 MB for a request that is waited for, 1 MB for an event.
+Source: Lambda developer guide, "Lambda quotas": 6 MB for a synchronous request, 1 MB for an event.
 """
 
 from __future__ import annotations

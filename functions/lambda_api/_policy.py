@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.function_names import LATEST, Reference
-from stepwell.functions.contract.lambda_ import Json
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 _CONDITIONS = {

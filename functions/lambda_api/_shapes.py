@@ -1,4 +1,4 @@
-"""What Lambda answers with: views as its API words them."""
+"""Renders views in the words of Lambda's API."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from stepwell.functions.contract.lambda_ import Alias, EventRules, Function
 Json = Any
 
 PAGE = 50
-"""The most that AWS puts on a page, whatever is asked for."""
+"""The most rows that AWS puts on a page, even if a caller wants more."""
 
 
 _NOTHING: tuple[Json, ...] = ("", {}, {"Variables": {}}, {"TargetArn": ""})
-"""What a caller takes an option back with: from then on it is not told any more. A description may be empty."""
+"""Values with which a caller clears an option: it is no longer shown. Only a description may be empty."""
 
 
 def modified(at: int) -> str:
@@ -48,7 +48,7 @@ def event_rules(view: EventRules) -> dict[str, Json]:
 
 
 def chosen_rules(given: Json) -> dict[str, Json]:
-    """What an input sets of the rules for events."""
+    """The rules for events that an input sets."""
     members = {"MaximumRetryAttempts": "retries", "MaximumEventAgeInSeconds": "max_age"}
     chosen = {own: given[name] for name, own in members.items() if name in given}
     for name, own in (("OnSuccess", "on_success"), ("OnFailure", "on_failure")):
@@ -63,7 +63,7 @@ def weights(given: Json) -> dict[str, float]:
 
 
 def configuration(view: Function) -> dict[str, Json]:
-    """A FunctionConfiguration. What is stored can be called at once, so it is Active from the first answer on."""
+    """A FunctionConfiguration. A stored function can be called at once, so it is Active from the first answer on."""
     logging = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{view.name}"}
     return {
         **{name: option for name, option in view.options.items() if option not in _NOTHING},
@@ -85,7 +85,7 @@ def configuration(view: Function) -> dict[str, Json]:
 
 
 def _network(chosen: Json) -> Json:
-    """A VpcConfigResponse: what was asked for, in a network that is not there; None where nothing was."""
+    """A VpcConfigResponse with the chosen subnets and groups, or None. There is no such network here."""
     if not (chosen.get("SubnetIds") or chosen.get("SecurityGroupIds")):
         return None
     return {"SubnetIds": [], "SecurityGroupIds": [], **chosen, "VpcId": ""}

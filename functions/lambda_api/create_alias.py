@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Alias, Json, LambdaContext
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import Alias, LambdaContext
 from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "POST /2015-03-31/functions/{FunctionName}/aliases"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, Json, LambdaContext, NewFunction
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, LambdaContext, NewFunction
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 from stepwell.functions.lambda_api import _options, _shapes
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.lambda_ import LambdaContext
 
 ROUTE = "GET /2016-08-19/account-settings"
 CONCURRENT = 1000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import LambdaContext
 
 ROUTE = "GET /2020-06-30/functions/{FunctionName}/code-signing-config"
 

@@ -6,8 +6,8 @@ import base64
 import binascii
 import json
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Call, Json, LambdaContext
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import Call, LambdaContext
 from stepwell.functions.errors.lambda_ import InvalidRequestContentException
 from stepwell.functions.lambda_api import _payloads
 

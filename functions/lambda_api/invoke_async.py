@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Call, Json, LambdaContext
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import Call, LambdaContext
 from stepwell.functions.lambda_api import _payloads
 
 ROUTE = "POST /2014-11-13/functions/{FunctionName}/invoke-async"

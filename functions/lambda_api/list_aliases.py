@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import LambdaContext
 from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2015-03-31/functions/{FunctionName}/aliases"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.lambda_ import LambdaContext
 from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "GET /2015-03-31/functions"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Json, LambdaContext, Update
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import LambdaContext, Update
 from stepwell.functions.lambda_api import _options, _shapes
 
 ROUTE = "PUT /2015-03-31/functions/{FunctionName}/configuration"

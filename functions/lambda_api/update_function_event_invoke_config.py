@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stepwell.functions.contract import function_names
-from stepwell.functions.contract.lambda_ import Json, LambdaContext
+from stepwell.functions.contract import Json, function_names
+from stepwell.functions.contract.lambda_ import LambdaContext
 from stepwell.functions.lambda_api import _shapes
 
 ROUTE = "POST /2019-09-25/functions/{FunctionName}/event-invoke-config"

@@ -1,4 +1,4 @@
-"""What several operations read from their input in the same way."""
+"""Reads the members of inputs that several operations have in common."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract import arns as _arns
-from stepwell.functions.contract.step_functions import MOST_TAGS, Json
+from stepwell.functions.contract.step_functions import MOST_TAGS
 from stepwell.functions.errors.step_functions import (
     InvalidArn,
     InvalidEncryptionConfiguration,
@@ -25,7 +26,7 @@ _ROLE = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/.+")
 
 
 def limit(given: Input) -> int:
-    """How many a page may hold; 0 stands for the default."""
+    """The number of rows of a page. AWS takes 0 for the default."""
     return given.get("maxResults") or PAGE
 
 
@@ -34,7 +35,10 @@ def with_data(given: Input) -> bool:
 
 
 def options(given: Input) -> dict[str, Json]:
-    """The role and the configurations of a state machine, as they are kept. Raises what is wrong with them."""
+    """The role and the configurations of a state machine, as they are stored.
+
+    Raises InvalidArn, InvalidLoggingConfiguration, InvalidEncryptionConfiguration.
+    """
     found = {name: given[name] for name in _OPTIONS if name in given}
     if "roleArn" in found and not _ROLE.fullmatch(found["roleArn"]):
         raise InvalidArn(f"Invalid Role Arn: '{found['roleArn']}'")
@@ -52,7 +56,7 @@ def _check_logging(given: Input) -> None:
 
 
 def check_encryption(given: Input) -> None:
-    """Raises InvalidEncryptionConfiguration. Nothing is encrypted here; the configuration is kept."""
+    """Raises InvalidEncryptionConfiguration. The configuration is stored, but nothing is encrypted here."""
     if given.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and "kmsKeyId" not in given:
         raise InvalidEncryptionConfiguration("Invalid Encryption Configuration: kmsKeyId is required")
     if given.get("type") == "AWS_OWNED_KEY" and given.keys() > {"type"}:
@@ -70,7 +74,7 @@ def tags(given: Sequence[Input]) -> dict[str, str]:
 
 
 def routes(given: Sequence[Input]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The state machine whose versions an alias leads to, and these with their weights.
+    """The name of an alias's state machine, and the version numbers behind the alias with their weights.
 
     Raises InvalidArn, ValidationException.
     """
@@ -84,7 +88,7 @@ def routes(given: Sequence[Input]) -> tuple[str, tuple[tuple[int, int], ...]]:
 
 
 def check_description(given: Input) -> None:
-    """A version's description goes with its publication. Raises ValidationException."""
+    """Raises ValidationException for the description of a version that is not being published."""
     if "versionDescription" in given and not given.get("publish"):
         raise ValidationException("Version description can only be set when publish is true")
 

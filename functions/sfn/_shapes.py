@@ -1,16 +1,15 @@
-"""What Step Functions answers with: views as its API words them. None is what is absent on the wire."""
+"""Renders views in the words of Step Functions' API. A member that is None is absent on the wire."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from stepwell.functions.contract import Page
+from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.step_functions import (
     STATUSES,
     ActivityView,
     AliasView,
-    Json,
     Machine,
     MachineRow,
     MapRun,
@@ -23,12 +22,12 @@ from stepwell.functions.contract.step_functions import (
 Row = TypeVar("Row")
 
 EXPRESS_MB, EXPRESS_STEP_MS = 64, 100
-"""What AWS bills an Express execution by: the least memory there is, and time in steps."""
+"""The units in which AWS bills an Express execution: its least memory in MB, and steps of time in milliseconds."""
 _INCLUDED = {"included": True}
 
 
 def seconds(at: int | None) -> float | None:
-    """A time as the wire has it."""
+    """A time as the wire has it: seconds since the epoch."""
     return None if at is None else at / 1000
 
 
@@ -54,7 +53,7 @@ def machine_row(row: MachineRow) -> dict[str, Json]:
 
 
 def configured(view: Machine, with_data: bool) -> dict[str, Json]:
-    """What both descriptions of a state machine say of a revision; without its definition unless ``with_data``."""
+    """The members that both descriptions of a state machine have; the definition is empty unless ``with_data``."""
     definition = view.definition if with_data else "{}"
     return {**view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
 
@@ -112,7 +111,7 @@ def map_run(view: MapRun) -> dict[str, Json]:
 
 
 def child_row(row: RunRow) -> dict[str, Json]:
-    """An execution in the listing of its map run."""
+    """An execution in the listing of its Map Run."""
     return {**run_row(row), "mapRunArn": row.map_run_arn, "itemCount": row.items}
 
 
@@ -165,7 +164,7 @@ def quick_run(view: QuickRun, with_data: bool) -> dict[str, Json]:
 
 
 def _data(view: Run | QuickRun) -> dict[str, Json]:
-    """What an execution was given and what came out."""
+    """The input and the result of an execution."""
     return {
         "input": view.input,
         "inputDetails": _INCLUDED,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract.step_functions import STANDARD, Json, NewMachine, SfnContext
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.step_functions import STANDARD, NewMachine, SfnContext
 from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.CreateStateMachine"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import arns
-from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.contract import Json, arns
+from stepwell.functions.contract.step_functions import SfnContext
 from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.DeleteStateMachineAlias"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract.step_functions import Json, SfnContext
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.step_functions import SfnContext
 from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.ListActivities"

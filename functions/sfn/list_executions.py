@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import arns
-from stepwell.functions.contract.step_functions import STATUSES, Json, SfnContext
+from stepwell.functions.contract import Json, arns
+from stepwell.functions.contract.step_functions import STATUSES, SfnContext
 from stepwell.functions.errors.step_functions import ValidationException
 from stepwell.functions.sfn import _inputs, _shapes
 
@@ -15,16 +15,16 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
     if ("stateMachineArn" in event) == ("mapRunArn" in event):
         raise ValidationException("Exactly one of stateMachineArn and mapRunArn must be specified")
     status, redriven = event.get("statusFilter"), event.get("redriveFilter")
-    asked: dict[str, Json] = {
+    filters: dict[str, Json] = {
         "status": status and OURS[status],
         "redriven": redriven and redriven == "REDRIVEN",
         "limit": _inputs.limit(event),
         "cursor": event.get("nextToken"),
     }
     if "mapRunArn" in event:
-        of_run = context.map_runs.executions(arns.parse(event["mapRunArn"], arns.MAP_RUN), **asked)
+        of_run = context.map_runs.executions(arns.parse(event["mapRunArn"], arns.MAP_RUN), **filters)
         return _shapes.page(of_run, "executions", _shapes.child_row)
     if status == "PENDING_REDRIVE":
         raise ValidationException("The status filter PENDING_REDRIVE needs a mapRunArn")
-    found = context.runs.list(arns.parse_machine(event["stateMachineArn"]), **asked)
+    found = context.runs.list(arns.parse_machine(event["stateMachineArn"]), **filters)
     return _shapes.page(found, "executions", _shapes.run_row)

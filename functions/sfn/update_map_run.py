@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import arns
-from stepwell.functions.contract.step_functions import Json, MapRunChanges, SfnContext
+from stepwell.functions.contract import Json, arns
+from stepwell.functions.contract.step_functions import MapRunChanges, SfnContext
 from stepwell.functions.errors.step_functions import ValidationException
 from stepwell.functions.sfn import _inputs
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract import arns
-from stepwell.functions.contract.step_functions import Json, NewMachine, SfnContext
+from stepwell.functions.contract import Json, arns
+from stepwell.functions.contract.step_functions import NewMachine, SfnContext
 from stepwell.functions.errors.step_functions import MissingRequiredParameter
 from stepwell.functions.sfn import _inputs, _shapes
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract.step_functions import STANDARD, DefinitionFault, Json, SfnContext
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.step_functions import STANDARD, DefinitionFault, SfnContext
 from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.ValidateStateMachineDefinition"
@@ -12,10 +13,14 @@ MOST = 100
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     most = event.get("maxResults") or MOST
     faults = context.machines.faults(event["definition"], event.get("type", STANDARD))
-    told = [_diagnostic(one, "ERROR") for one in faults]
+    found = [_diagnostic(one, "ERROR") for one in faults]
     if not faults and event.get("severity") == "WARNING":
-        told = [_diagnostic(one, "WARNING") for one in context.machines.warnings(event["definition"])]
-    return {"result": "FAIL" if faults else "OK", "diagnostics": told[:most], "truncated": len(told) > most}
+        found = [_diagnostic(one, "WARNING") for one in context.machines.warnings(event["definition"])]
+    return {
+        "result": "FAIL" if faults else "OK",
+        "diagnostics": found[:most],
+        "truncated": len(found) > most,
+    }
 
 
 def _diagnostic(fault: DefinitionFault, severity: str) -> Json:

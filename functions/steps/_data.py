@@ -1,4 +1,4 @@
-"""Reading what a step is given: each reader gives back the value, or raises InvalidData naming field and find."""
+"""Reads the event of a step. Each reader returns the value, or raises InvalidData with the field and what was found."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def data_of(event: Event) -> Mapping[str, Json]:
 
 
 def result_of(event: Event, step: str) -> Json:
-    """What an earlier step, or a child of a flow, gave back under this name; None when it gave nothing."""
+    """The result of the earlier step, or the child of a flow, with this name; None if it has none."""
     results = event.get("results") or {}
     if results.get(step) is not None:
         return results[step]
@@ -36,28 +36,28 @@ def result_of(event: Event, step: str) -> Json:
 
 
 def input_of(event: Event, name: str) -> Json:
-    """A member of the execution's input; None when there is none, or the input is no object."""
+    """A member of the execution's input; None if it is absent, or the input is no object."""
     given = event.get("input")
     return given.get(name) if isinstance(given, Mapping) else None
 
 
 def first(*values: Json) -> Json:
-    """The first that is not None."""
+    """The first value that is not None."""
     return next((value for value in values if value is not None), None)
 
 
 def retry_of(event: Event) -> int:
-    """How many retries went before this call."""
+    """The number of retries before this call."""
     return int((event.get("step") or {}).get("retry", 0))
 
 
 def idempotency_key_of(event: Event) -> str | None:
-    """``<execution id>/<step name>``, the same on every attempt; None when the function is called by itself."""
+    """``<execution id>/<step name>``, the same on every attempt; None outside of an execution."""
     return (event.get("step") or {}).get("idempotencyKey")
 
 
 def mapping(value: Json, field: str, known: Collection[str] | None = None) -> Mapping[str, Json]:
-    """An object; where ``known`` is given, with no member besides."""
+    """An object. With ``known`` given, it may have no other members."""
     if not isinstance(value, Mapping):
         raise InvalidData(field, "an object", value)
     for name in value:
@@ -67,7 +67,7 @@ def mapping(value: Json, field: str, known: Collection[str] | None = None) -> Ma
 
 
 def text(value: Json, field: str, *, longest: int = 200) -> str:
-    """One line of text that says something: white space collapsed, composed characters (NFC), nothing unprintable."""
+    """One line of printable text, not blank. White space is collapsed, characters are composed (NFC)."""
     if not isinstance(value, str) or not value.strip():
         raise InvalidData(field, "a text", value)
     line = unicodedata.normalize("NFC", " ".join(value.split()))
@@ -77,7 +77,7 @@ def text(value: Json, field: str, *, longest: int = 200) -> str:
 
 
 def optional_text(value: Json, field: str, *, longest: int = 200) -> str | None:
-    """The same, or None where nothing is given."""
+    """As ``text``, but None is allowed."""
     return None if value is None or value == "" else text(value, field, longest=longest)
 
 

@@ -1,4 +1,4 @@
-"""What an invoice is, and the one reading of it: checked, amounts exact, totals counted.
+"""Reads an invoice: checks its fields, keeps its amounts exact, counts its totals.
 
 Amounts, quantities and rates come as JSON numbers or as texts such as "19.99"; a number means the decimal it is written
 as. They leave as texts, which no reader can round. A line's net is quantity x unit price, rounded half up to the
@@ -43,7 +43,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}\
 
 
 def find(event: Event) -> dict[str, Json]:
-    """The invoice a step works on: its data's own, or what ``fetch_invoice`` gave back, or the execution's input's."""
+    """The invoice for a step: from its data, else the result of ``fetch_invoice``, else from the execution's input."""
     data = data_of(event)
     source = data.get("invoiceFrom", "fetch_invoice")
     found = first(data.get("invoice"), result_of(event, source), input_of(event, "invoice"))
@@ -151,7 +151,7 @@ def _item(value: Json, field: str, unit: Decimal) -> dict[str, str]:
 
 
 def _amount(value: Json, field: str, *, low: Decimal | None = None, high: Decimal | None = None) -> Decimal:
-    """The decimal that a number is written as: a float's shortest text, never its binary expansion."""
+    """The decimal value of a number: for a float that of its shortest text, never of its binary expansion."""
     written = value if isinstance(value, str) else repr(value)
     if isinstance(value, bool) or not _AMOUNT.fullmatch(written):
         raise InvalidData(field, "a number of at most 18 digits and 6 decimals", value)

@@ -1,4 +1,4 @@
-"""An invoice on A4 paper: ``render`` gives its PDF, the same bytes for the same invoice.
+"""Draws an invoice on A4 paper as a PDF: the same bytes for the same invoice.
 
 fpdf2 (LGPL-3.0-only) draws; Noto Sans comes with pymupdf-fonts (OFL-1.1) and is embedded, subset to what is used.
 """
@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pymupdf_fonts
 from fpdf import FPDF, Align, FontFace, XPos, YPos
 from fpdf.enums import TableBordersLayout, VAlign
+from fpdf.fonts import TTFFont
 
 from stepwell.functions.contract import Json
 
@@ -33,7 +34,7 @@ COLUMNS = (("Description", 73, "L"), ("Quantity", 22, "R"), ("Unit price", 27, "
 
 
 def render(invoice: dict[str, Json]) -> tuple[bytes, list[str]]:
-    """The PDF, and the characters that its font lacks, each once, in order of code point."""
+    """The PDF, and the characters missing from its font, each once, in order of code point."""
     logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
     with TemporaryDirectory() as fonts:
         paper = _Paper(invoice, Path(fonts))
@@ -53,7 +54,9 @@ class _Paper(FPDF):
         self.invoice = invoice
         self.missing: set[str] = set()
         self._add_fonts(fonts)
-        self.known = {chr(code) for code in self.fonts[FAMILY].cmap}
+        font = self.fonts[FAMILY]
+        assert isinstance(font, TTFFont)
+        self.known = {chr(code) for code in font.cmap}
         self.set_margin(MARGIN)
         self.c_margin = 0
         self.set_auto_page_break(True, MARGIN + 6)
@@ -69,7 +72,7 @@ class _Paper(FPDF):
             self.add_font(FAMILY, style, file)
 
     def printable(self, text: str) -> str:
-        """The text with "?" for what the font lacks, which is kept in ``missing``."""
+        """The text with "?" for each character that the font lacks. ``missing`` collects them."""
         lacking = set(text) - self.known
         self.missing |= lacking
         return text.translate({ord(character): "?" for character in lacking})
@@ -90,7 +93,7 @@ class _Paper(FPDF):
         self.multi_cell(width, size / 2, self.printable(text), align=align, new_x=XPos.LEFT, new_y=YPos.NEXT)
 
     def header(self) -> None:
-        """The seller and the word Invoice on the first page; on the others what tells whose page it is."""
+        """The seller and the word Invoice on the first page; the seller and the invoice's number on the others."""
         if self.page_no() > 1:
             self.write_line(f"{self.invoice['seller']['name']}  ·  Invoice {self.invoice['number']}", color=MUTED)
             self.ln(4)
@@ -147,7 +150,7 @@ class _Paper(FPDF):
         self.ln(5)
 
     def draw_totals(self) -> None:
-        """What is to be paid, never torn apart by the end of a page."""
+        """The totals, all on one page."""
         totals, currency = self.invoice["totals"], self.invoice["currency"]
         rows = [("Net", totals["net"])]
         rows += [(f"Tax {row['rate']} % of {_grouped(row['net'])}", row["tax"]) for row in totals["taxes"]]

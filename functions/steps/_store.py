@@ -1,4 +1,4 @@
-"""Files that steps leave behind: named safely, and there whole or not at all."""
+"""Writes the files of steps: their names are safe, and a file is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def directory(variable: str) -> Path:
 
 
 def safe(name: str, *, longest: int = 48) -> str:
-    """A name as a part of a file name: letters, digits, _ and -, so no dots, no separators."""
+    """A name as part of a file name: only letters, digits, _ and - remain, so no dots and no separators."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", name)[:longest].strip("-") or "x"
 
 
@@ -42,7 +42,7 @@ def digest(*parts: str) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Put the whole content there at once: a reader sees the file of before or the new one, even after a crash."""
+    """Replace a file at once: a reader sees the old file or the new one, even after a crash."""
     draft = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with draft.open("xb") as file:
@@ -55,7 +55,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def read_artifact(key: Json) -> bytes:
-    """The bytes of an artifact. Raises InvalidData for a key that no step has written, ArtifactMissing."""
+    """The bytes of an artifact. Raises ArtifactMissing, and InvalidData for a key that no step can have written."""
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise InvalidData("the artifact's key", "a file's name without directories", key)
     try:

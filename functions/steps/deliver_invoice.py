@@ -66,7 +66,7 @@ def _key(event: Event) -> Json:
 
 
 def _message(invoice: dict[str, Json], sender: str, recipient: str, subject: Json) -> EmailMessage:
-    """The mail without identity and attachment. Every text in it is one line already, so no header can be added."""
+    """The mail without identity and attachment. Each of its texts is a single line, so none can add a header."""
     number, seller, buyer = invoice["number"], invoice["seller"]["name"], invoice["buyer"]["name"]
     due = f", due on {invoice['dueDate']}" if invoice["dueDate"] else ""
     message = EmailMessage(policy=SMTP)
@@ -119,7 +119,7 @@ def _connect(parts: SplitResult) -> smtplib.SMTP:
 
 
 def _start_tls(server: smtplib.SMTP, parts: SplitResult) -> bool:
-    """Go over to TLS when another machine offers it; whether that happened. A relay on this one needs none."""
+    """Start TLS if the server offers it and is another machine. Returns whether it did."""
     server.ehlo()
     if parts.hostname in THIS_MACHINE or not server.has_extn("starttls"):
         return False

@@ -87,7 +87,7 @@ def _request(data: Mapping[str, Json], idempotency_key: str | None) -> Request:
 
 
 def _url(url: Json) -> str:
-    """The address, when it is one that urllib would send as it stands."""
+    """The URL. Raises InvalidData unless urllib would send it unchanged."""
     wanted = "an http or https address without user name, percent-encoded where it is not ASCII"
     if not isinstance(url, str) or not re.fullmatch(r"[\x21-\x7e]+", url):
         raise InvalidData("data.url", wanted, url)
@@ -103,7 +103,7 @@ def _url(url: Json) -> str:
 
 
 def _headers(headers: Json) -> dict[str, str]:
-    """Checked headers, their names written as urllib writes them, so that one given replaces our default."""
+    """The headers, checked. Their names are written as urllib writes them, so that each replaces our default."""
     found = {}
     for name, value in mapping({} if headers is None else headers, "data.headers").items():
         if not _TOKEN.fullmatch(name):
@@ -131,28 +131,29 @@ def _expected(expect: Json) -> range | frozenset[int]:
 
 
 def _exchange(request: Request, seconds: float) -> tuple[int, Message, bytes]:
-    """Status, headers and body of the answer, whatever its status. Raises Unreachable when none comes in time."""
+    """Status, headers and body of the answer, for any status. Raises Unreachable if none comes in time."""
     deadline = time.monotonic() + seconds
     try:
         with _open(request, seconds) as answer:
-            return answer.status, answer.headers, _read(answer, deadline)
+            return int(answer.status or 0), answer.headers, _read(answer, deadline)
     except (OSError, HTTPException) as fault:
         raise Unreachable(f"{_name(request)}: {getattr(fault, 'reason', None) or fault!r}") from fault
 
 
 def _open(request: Request, seconds: float) -> HTTPResponse | HTTPError:
     try:
-        return build_opener(_Redirects).open(request, timeout=seconds)
-    except HTTPError as answer:
-        location = answer.headers.get("location")
-        if location and answer.status in REDIRECTS and request.get_method() in FOLLOWING:
-            answer.close()
-            raise RedirectRefused(f"{_name(request)} redirects in a circle or to {_bare(location)}") from None
+        answer: HTTPResponse = build_opener(_Redirects).open(request, timeout=seconds)
         return answer
+    except HTTPError as refusal:
+        location = refusal.headers.get("location")
+        if location and refusal.status in REDIRECTS and request.get_method() in FOLLOWING:
+            refusal.close()
+            raise RedirectRefused(f"{_name(request)} redirects in a circle or to {_bare(location)}") from None
+        return refusal
 
 
 def _read(answer: HTTPResponse | HTTPError, deadline: float) -> bytes:
-    """The whole body, bounded in size and in time: a socket's own time-out does not end an answer that drips."""
+    """The whole body, bounded in size and in time. A socket's time-out alone would not end an answer that drips."""
     length = answer.length
     body = b""
     while length is None or len(body) < length:
@@ -213,7 +214,7 @@ def _origin(url: str) -> tuple[str, str | None, int]:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows GET and HEAD where the connection gets no less safe; to another origin without credentials."""
+    """Follows GET and HEAD, never from https to http, and without credentials to another origin."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str

@@ -78,7 +78,7 @@ class ExecutionsApi:
             if workflow is None:
                 query = query if status is None else query.where(Execution.status == status)
                 return newest_first(query, Execution.id, limit, cursor, views.execution_row)
-            # The id and not a subquery: so the planner knows how rare this workflow's executions are.
+            # The id and not a subquery, so that the planner knows how rare this workflow's executions are.
             named = Workflow.select(Workflow.id).where(Workflow.name == workflow).scalar()
             if named is None:
                 return Page([])
@@ -114,12 +114,12 @@ class ExecutionsApi:
             return {status: counted(Execution, Execution.status == status) for status in EXECUTION_STATUSES}
 
     def _started_by(self, key: IdempotencyKey | None) -> ExecutionRow | None:
-        """The execution that this key has started already, even if its workflow is gone."""
+        """The execution that an earlier request with this key started, even if the workflow is gone by now."""
         earlier = None if key is None else starting.started_by(key)
         return None if earlier is None else self._summary(earlier)
 
     def _begun(self, started: Started) -> ExecutionRow:
-        """What was written is not read again: the answer stands when the commit does."""
+        """The row of a new execution. It is not read again: the start knows what it has written."""
         return self._summary(started.id) if started.own is None else views.begun_row(started.own)
 
     def _summary(self, execution_id: str) -> ExecutionRow:
@@ -130,7 +130,7 @@ class ExecutionsApi:
 def _execution(execution_id: str, *columns: Any) -> Execution:
     """The row of an execution, or these columns of it. Raises NotFound."""
     known = is_id(execution_id)
-    row = Execution.select(*columns).where(Execution.id == execution_id).first() if known else None
+    row: Execution | None = Execution.select(*columns).where(Execution.id == execution_id).first() if known else None
     if row is None:
         raise NotFound(f"There is no execution {execution_id[:64]!r}.")
     return row
@@ -141,15 +141,15 @@ def _tasks_of(row: Execution) -> Any:
 
 
 def _tally(row: Execution) -> tuple[int, int]:
-    """How many tasks an execution has, and how many of them are completed."""
+    """The number of an execution's tasks, and of those that are completed."""
     count = fn.COUNT(Task.id)
-    counted = Task.select(Task.status, count).where(Task.execution_id == row.id).group_by(Task.status)
-    found = dict(counted.tuples())
+    counted: Any = Task.select(Task.status, count).where(Task.execution_id == row.id).group_by(Task.status)
+    found: dict[str, int] = dict(counted.tuples())
     return sum(found.values()), found.get(TaskStatus.COMPLETED, 0)
 
 
 def _latest_attempts(tasks: Sequence[Task], most: int) -> Mapping[str, Sequence[Attempt]]:
-    """The first attempt of each task and so many of the last, by the task's id."""
+    """The first attempt and the last ``most`` attempts of each task, by the task's id."""
     query = Attempt.select().join(Task, on=(Task.id == Attempt.task_id)).order_by(Attempt.task_id, Attempt.attempt)
     wanted = (Attempt.attempt == 1) | (Attempt.attempt > Task.attempt - most)
     found: dict[str, list[Attempt]] = {task.id: [] for task in tasks}

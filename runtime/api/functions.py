@@ -49,7 +49,7 @@ class FunctionsApi:
         return {"result": json.loads(outcome.result or "null"), **ended}
 
     def _target(self, name: str) -> Target | Outcome:
-        """A step type, or a function made over Lambda's API. Raises NotFound."""
+        """The step type, or the function created over Lambda's API. Raises NotFound."""
         step = self._catalog.steps.get(name)
         found = self._functions.stored(Reference(name)) if step is None else files.target(step)
         if found is None:

@@ -19,6 +19,6 @@ class HealthApi:
     def ready(self) -> Mapping[str, str | int]:
         """The database must answer. Without the queue the work goes on, slower, so its absence is only reported."""
         with database.connection_context():
-            if not Workflow.table_exists():
+            if not Workflow.table_exists():  # type: ignore[no-untyped-call]
                 raise Unavailable("The database has no tables yet: run python -m stepwell.db.migrate.")
         return {"database": "ok", "queue": "away" if self._queue_depth() is None else "ok", **self._counted()}

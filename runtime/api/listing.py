@@ -12,7 +12,7 @@ from stepwell.functions.errors import InvalidCursor
 from stepwell.runtime.ids import is_id
 
 COUNTED = 10_000
-"""The highest count that is given: a status may have any number of ended rows, and counting reads each of them."""
+"""The highest count that is given: ended rows may be any number, and counting reads each of them."""
 
 
 def newest_first(
@@ -40,4 +40,4 @@ def cursor_value(key: Any, cursor: str) -> Any:
 
 def counted(model: Any, where: Any) -> int:
     """The number of rows that meet a condition, at most COUNTED."""
-    return model.select(SQL("1")).where(where).limit(COUNTED).count()
+    return int(model.select(SQL("1")).where(where).limit(COUNTED).count())

@@ -43,11 +43,11 @@ class TasksApi:
         query = Task.select(*views.TASK_COLUMNS, Execution.workflow.alias("workflow")).join(
             Execution, on=(Execution.id == Task.execution_id)
         )
-        order = Task.id
+        order: Any = Task.id
         if status is not None:
             query = query.where(_has_status(status))
-            # Of those that failed the index has the order. Those that are open are few and sorted; by the bare column
-            # SQLite would rather walk through all tasks there are than sort.
+            # The index of failed tasks has their order. Open tasks are few, so they are sorted; ordered by the bare
+            # column, SQLite would walk through all tasks instead of sorting those few.
             order = Task.id if status == TaskStatus.FAILED else Task.id.cast("TEXT")
         with database.connection_context():
             return newest_first(query.objects(), Task.id, limit, cursor, _task_row, order)

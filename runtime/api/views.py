@@ -1,4 +1,4 @@
-"""Rows as the frozen views of ``functions/contract.py``."""
+"""Makes the frozen views of ``functions/contract/rest.py`` from database rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TASK_COLUMNS = (
     *(Task.id, Task.execution_id, Task.function, Task.step, Task.status, Task.attempt, Task.retries, Task.losses),
     *(Task.error, Task.created_at, Task.started_at, Task.finished_at),
 )
-"""What the row views are made from: listings read no more than these, for payloads may be large."""
+"""The columns of the row views. Listings read no others, since payloads may be large."""
 
 
 def workflow_row(name: str, version: Version) -> WorkflowRow:
@@ -45,9 +45,9 @@ def workflow_row(name: str, version: Version) -> WorkflowRow:
 
 
 def workflow_view(name: str, version: Version, warnings: Sequence[Fault] = ()) -> WorkflowView:
-    """``warnings`` have their paths below the definition, which a request's body has in ``definition``."""
-    said = tuple(WarningView(str(ROOT / "definition" / one.where.steps), one.full_message) for one in warnings)
-    return WorkflowView(**vars(workflow_row(name, version)), definition=json.loads(version.definition), warnings=said)
+    """A version of a workflow. The paths of the warnings begin at the body of the request: ``$.definition``."""
+    found = tuple(WarningView(str(ROOT / "definition" / one.where.steps), one.full_message) for one in warnings)
+    return WorkflowView(**vars(workflow_row(name, version)), definition=json.loads(version.definition), warnings=found)
 
 
 def execution_row(row: Execution) -> ExecutionRow:
@@ -65,7 +65,7 @@ def execution_row(row: Execution) -> ExecutionRow:
 
 
 def begun_row(own: NewExecution) -> ExecutionRow:
-    """An execution as its start has written it."""
+    """A new execution, as its start has written it."""
     return ExecutionRow(
         id=own.id,
         name=own.name,
@@ -138,7 +138,7 @@ def attempt_views(task: Task, ended: Sequence[Attempt]) -> list[AttemptView]:
 
 
 def history_view(row: History) -> HistoryView:
-    """A line of history; where it speaks of a task, by the task's id."""
+    """A line of history. The rows name tasks by their numbers, the view by their ids."""
     details = json.loads(row.details)
     if row.step is not None:
         details = {"step": row.step, **details}

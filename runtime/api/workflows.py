@@ -57,7 +57,7 @@ class WorkflowsApi:
 
 
 def _workflow_cursor(cursor: str) -> str:
-    """The cursor of the list of workflows: a name, also of a flow or of a function's events. Raises InvalidCursor."""
+    """A workflow's name, maybe with the prefix of a flow or of a function's events. Raises InvalidCursor."""
     if names.fault_of(cursor.rpartition(":")[2]):
         raise InvalidCursor()
     return cursor

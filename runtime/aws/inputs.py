@@ -1,4 +1,4 @@
-"""What each operation of Step Functions takes, and what is wrong with an input, in AWS's words.
+"""Checks the inputs of Step Functions' operations against AWS's model, and words the faults as AWS does.
 
 ``stepfunctions.json`` is made from AWS's own model of the API by ``python -m tests.wire.model`` (botocore, Apache-2.0).
 """
@@ -18,7 +18,7 @@ MODEL = Model(TABLE)
 
 
 def check(operation: str, given: Json) -> dict[str, Json]:
-    """An operation's input without what its shape does not know. Raises SerializationException, ValidationException."""
+    """An operation's input without unknown members and nulls. Raises SerializationException, ValidationException."""
     try:
         return MODEL.taken(operation, given)
     except Mistyped as fault:

@@ -47,21 +47,21 @@ class StepFunctions:
     def __init__(
         self,
         targets: Mapping[str, Function],
-        make_context: Callable[[str], Any],
+        make_context: Callable[[str], SfnContext],
         origins: Origins,
         limits: Limits,
         keys: AccessKeys,
         clock: Callable[[], datetime],
     ) -> None:
         self._handlers = {target: import_module(one.imported_as).handler for target, one in targets.items()}
-        self._make_context: Callable[[str], SfnContext] = make_context
+        self._make_context = make_context
         self._origins = origins
         self._limits = limits
         self._keys = keys
         self._clock = clock
 
     def accepts(self, request: Request) -> bool:
-        """Whether this is a request in AWS's JSON protocol. Our own root answers GET alone, so every POST there is."""
+        """True for every POST to the root: our own root only answers GET."""
         return request.method == "POST" and request.target.partition("?")[0] in ("", "/")
 
     def answer(self, request: Request, request_id: str) -> Response:

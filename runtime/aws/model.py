@@ -1,8 +1,8 @@
-"""What AWS's own model of an API says of its operations: what each takes and gives, and what is wrong with an input.
+"""Reads AWS's own model of an API, and checks the inputs of its operations against it.
 
-A table is made from the model in botocore (Apache-2.0) by a module under ``tests/wire``. AWS's front door speaks of a
-wrong JSON type as SerializationException, and of what the model's rules forbid as ValidationException, all faults in
-one message, members by their names in lower camel case.
+A module under ``tests/wire`` makes the table from the model in botocore (Apache-2.0). AWS answers a wrong JSON type
+with SerializationException. It answers a breach of the model's rules with ValidationException: one message lists all
+breaches, with the members' names in lower camel case.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 Json = Any
 Shape = Mapping[str, Any]
@@ -34,27 +34,28 @@ _FOUND = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 
 class Mistyped(ValueError):
-    """A value has not the JSON type that the model wants; the message is AWS's."""
+    """A value has another JSON type than the model says. The message is AWS's."""
 
 
 class Forbidden(ValueError):
-    """A value is against the model's rules; the message is AWS's."""
+    """A value breaks a rule of the model. The message is AWS's."""
 
 
 class Model:
-    """The operations of one API. ``table`` is read once, when it is first asked."""
+    """The operations of one API. The file of the table is read once, on first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.table: Callable[[], Mapping[str, Any]] = cache(lambda: json.loads(self._path.read_text()))
 
     def operation(self, name: str) -> Mapping[str, Any]:
-        return self.table()["operations"][name]
+        found: Mapping[str, Any] = self.table()["operations"][name]
+        return found
 
     def taken(self, operation: str, given: Json) -> dict[str, Json]:
-        """An operation's input without what its model does not know; blobs as bytes. Raises Mistyped, Forbidden."""
+        """An operation's input without unknown members and nulls, with blobs as bytes. Raises Mistyped, Forbidden."""
         shape = self._shape(_input_of(self.operation(operation)))
-        known = self._typed(given, shape)
+        known: dict[str, Json] = self._typed(given, shape)
         faults = list(self._faults(known, shape, ""))
         if faults:
             some = "error" if len(faults) == 1 else "errors"
@@ -62,7 +63,8 @@ class Model:
         return known
 
     def _shape(self, name: str) -> Shape:
-        return self.table()["shapes"][name]
+        found: Shape = self.table()["shapes"][name]
+        return found
 
     def _typed(self, value: Json, shape: Shape) -> Json:
         kind = shape["type"]
@@ -118,7 +120,7 @@ def without_nulls(value: Json) -> Json:
 
 
 def _input_of(operation: Json) -> str:
-    """A table says the input's shape alone where all of it stands in the body."""
+    """The name of the input's shape. In a table of an API with all members in the body it is the whole entry."""
     return operation if isinstance(operation, str) else operation["input"]
 
 
@@ -136,8 +138,12 @@ def _refuse_nested(value: Json) -> None:
         raise Mistyped("Start of list found where not expected")
 
 
+def _is_of(value: Json, kind: str) -> bool:
+    return isinstance(value, _KINDS[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
 def _scalar(value: Json, kind: str) -> Json:
-    if not isinstance(value, _KINDS[kind]) or (isinstance(value, bool) and kind != "boolean"):
+    if not _is_of(value, kind):
         _refuse_nested(value)
         found = "TRUE_VALUE" if value is True else "FALSE_VALUE" if value is False else _FOUND.get(type(value))
         raise Mistyped(f"{found} can not be converted to {_NAMES.get(kind, 'a String')}")
@@ -174,7 +180,7 @@ def _rules(shape: Shape) -> Iterator[str]:
 
 
 def _said(value: Json, shape: Shape) -> str:
-    """A value as a message repeats it: not at all what is sensitive."""
+    """A value as a message quotes it; a sensitive value is not quoted."""
     return "" if shape.get("sensitive") else f" '{value}'"
 
 
@@ -188,5 +194,5 @@ def _camel(name: str) -> str:
 
 @cache
 def _pattern(text: str) -> Any:
-    """AWS writes its patterns for Java, which knows classes of Unicode."""
+    """A compiled pattern. AWS writes patterns for Java, with Unicode classes that ``re`` does not know."""
     return regex.compile(text)

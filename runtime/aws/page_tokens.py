@@ -1,4 +1,4 @@
-"""``nextToken``: where a listing goes on, good for the same question within a day.
+"""Seals the cursor of a listing in a ``nextToken``, valid for a day and for the same input only.
 
 AWS: "Keep all other arguments unchanged. Each pagination token expires after 24 hours." Anything else is InvalidToken.
 """
@@ -17,17 +17,17 @@ from stepwell.runtime.engine.values import jsontext
 Json = Any
 
 GOOD_FOR_MS = 24 * 3600 * 1000
-_NOT_ASKED = ("nextToken", "maxResults")
+_NOT_SEALED = ("nextToken", "maxResults")
 
 
 def seal(operation: str, given: dict[str, Json], cursor: str, now_ms: int) -> str:
-    """The token of a cursor that this question has led to."""
+    """The token for a cursor that this input has led to."""
     text = json.dumps([cursor, now_ms, _digest(operation, given)], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def unseal(operation: str, given: dict[str, Json], now_ms: int) -> dict[str, Json]:
-    """The question with the cursor in place of its token, if it has one. Raises InvalidToken."""
+    """The input with the cursor in place of its token, if it has one. Raises InvalidToken."""
     token = given.get("nextToken")
     if token is None:
         return given
@@ -42,5 +42,5 @@ def unseal(operation: str, given: dict[str, Json], now_ms: int) -> dict[str, Jso
 
 
 def _digest(operation: str, given: dict[str, Json]) -> str:
-    asked = sorted((name, value) for name, value in given.items() if name not in _NOT_ASKED)
-    return hashlib.sha256(json.dumps([operation, asked]).encode()).hexdigest()[:32]
+    sealed = sorted((name, value) for name, value in given.items() if name not in _NOT_SEALED)
+    return hashlib.sha256(json.dumps([operation, sealed]).encode()).hexdigest()[:32]

@@ -1,5 +1,7 @@
-"""AWS's REST-JSON protocol, as Lambda speaks it: an operation is a method and a dated path, its members are spread over
-path, query, headers and body, and an error is told by the header ``x-amzn-ErrorType``.
+"""AWS's REST-JSON protocol, as Lambda speaks it.
+
+An operation is a method and a dated path. Its members are spread over path, query, headers and body. The header
+``x-amzn-ErrorType`` names the error.
 
 Source: AWS restJson1 protocol, Smithy specification. ``lambda.json`` says where each member stands.
 """
@@ -39,27 +41,27 @@ _TRUTHS = {"true": True, "false": False}
 
 
 def is_dated(target: str) -> bool:
-    """Whether a request's target is one of this protocol: it begins with the date of an API's version."""
+    """Whether a path belongs to this protocol: it begins with the date of an API's version."""
     return _DATED.match(target) is not None
 
 
 def segments_of(location: Location) -> tuple[str, ...]:
-    """The path to be routed: older clients of this protocol put a slash behind it, which means nothing."""
+    """The segments to route. Older clients of this protocol append a slash, which means nothing."""
     segments = location.segments
     return segments[:-1] if is_dated(location.path) and segments[-1] == "" else segments
 
 
 class Operation:
-    """An operation of Lambda's, answered by the handler whose file has its name."""
+    """An operation of Lambda. The handler in the file of its name answers it."""
 
     def __init__(
-        self, function: Function, make_context: Callable[[str], Any], origins: Origins, limits: Limits
+        self, function: Function, make_context: Callable[[str], LambdaContext], origins: Origins, limits: Limits
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._name = operation_of(function.name)
         self._table = MODEL.operation(self._name)
         self._handler = import_module(function.imported_as).handler
-        self._make_context: Callable[[str], LambdaContext] = make_context
+        self._make_context = make_context
         self._origins = origins
         self._depth = limits.depth
 
@@ -105,12 +107,12 @@ class Operation:
 
 
 def operation_of(handler: str) -> str:
-    """The operation that a handler's name stands for: ``create_function`` is ``CreateFunction``."""
+    """The operation of a handler, by its name: ``CreateFunction`` for ``create_function``."""
     return "".join(word.capitalize() for word in handler.split("_"))
 
 
 def response_of(table: Mapping[str, Any], result: Mapping[str, Json]) -> Response:
-    """The response that an operation's result stands for. On the wire what is not there is absent, never null."""
+    """The response for an operation's result. Members that are None are absent on the wire, never null."""
     left = without_nulls(result)
     status = left.pop(table.get("answers_status"), table["status"])
     headers = [(name, left.pop(member)) for member, name in table["answers_headers"].items() if member in left]
@@ -146,7 +148,7 @@ def _in_words_of_aws(fault: StepwellError) -> LambdaError:
 
 
 class _Foreign(LambdaError):
-    """An error that no operation of AWS knows: it keeps its own status and code, unless told."""
+    """An error that no operation of AWS knows. It keeps its own status and code, unless others are given."""
 
     def __init__(self, fault: StepwellError, code: str | None = None, status: int | None = None) -> None:
         super().__init__(fault.message)
@@ -158,7 +160,7 @@ class _Foreign(LambdaError):
 
 
 def _value(text: str, kind: str) -> Json:
-    """A member's value out of a path, a query or a header. Raises SerializationException."""
+    """A member's value, read from the text in a path, a query or a header. Raises SerializationException."""
     if kind in ("integer", "long"):
         if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
             raise SerializationException("STRING_VALUE can not be converted to an Integer")

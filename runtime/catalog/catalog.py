@@ -1,7 +1,7 @@
 """Finds the handlers: every file in the folders of ``functions/`` and of each directory of ``FUNCTIONS_PATH``.
 
-A handler is known by the constants in its file, read without importing it. A fault in any file, a step type that stands
-twice, a route or a target that stands twice: the process does not start, and the message names the files.
+The constants in a handler's file describe it. They are read without importing the file. With a fault in any file, or
+with two of one step type, route or target, the process does not start, and the message names the files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KINDS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", 
 USERS_KINDS = {"steps": "step", "api": "api"}
 """The folders that are searched, and the kind of the handlers in each."""
 FOUND_BY = {"api": "ROUTE", "dashboard": "ROUTE", "lambda": "ROUTE", "sfn": "TARGET"}
-"""The constant that says what a handler answers to. A step type's is its name."""
+"""The constant by which a request finds its handler. A step type is found by its name."""
 BODY_LIMITS = ("body", "definition_body", "invoke_body", "code_body")
 _TARGET = re.compile(r"AWSStepFunctions\.[A-Za-z]+")
 _STATUSES = range(200, 600)
@@ -42,7 +42,7 @@ _STATUSES = range(200, 600)
 
 @dataclass(frozen=True)
 class Function:
-    """One handler: where it stands and what its constants say. ``module`` is dotted from ``root`` on."""
+    """One handler: its file and its constants. ``module`` is the dotted path below ``root``."""
 
     name: str
     kind: str
@@ -63,11 +63,11 @@ class Function:
 
     @property
     def imported_as(self) -> str:
-        """The name that its module has in a process."""
+        """The name to import its module by."""
         return f"stepwell.{self.module}" if self.builtin else self.module
 
     def view(self) -> FunctionView:
-        """What a caller may know of it."""
+        """The handler as a caller may see it."""
         inside = self.path.relative_to(self.root)
         return FunctionView(
             name=self.name,
@@ -82,7 +82,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every handler there is. ``steps`` by step type, ``routes`` by route, ``targets`` by AWS's operation."""
+    """All handlers: ``steps`` by step type, ``routes`` by route, ``targets`` by AWS's operation."""
 
     functions: tuple[Function, ...]
     steps: Mapping[str, Function]
@@ -96,11 +96,12 @@ class Catalog:
         for path in function_paths:
             found += _folder_by_folder(path, path, USERS_KINDS, builtin=False)
         catalog = cls(tuple(found), _steps(found), _routes(found), _targets(found))
-        log.info("%d step types, %d routes, %d targets", *map(len, (catalog.steps, catalog.routes, catalog.targets)))
+        counts = len(catalog.steps), len(catalog.routes), len(catalog.targets)
+        log.info("%d step types, %d routes, %d targets", *counts)
         return catalog
 
     def defaults(self, name: str) -> FunctionDefaults:
-        """What a step type's file says of its retry and its time-out: what a workflow version freezes."""
+        """The retry and the time-out in a step type's file. A workflow version freezes them."""
         step = self.steps[name]
         return FunctionDefaults(retry=step.retry, timeout_seconds=step.timeout_seconds)
 

@@ -22,7 +22,7 @@ _ERROR = {
 
 
 def document(catalog: Catalog) -> dict[str, Json]:
-    """The OpenAPI document of a catalog. The pages of the dashboard are no API and not in it."""
+    """The OpenAPI document of a catalog. It leaves out the pages of the dashboard."""
     paths: dict[str, dict[str, Json]] = {}
     for route, function in catalog.routes.items():
         if function.kind == "api":
@@ -53,7 +53,7 @@ def _operation(route: Route, function: Function, method: str) -> dict[str, Json]
 
 
 def _operation_id(route: Route, function: Function, method: str) -> str:
-    """A built-in function's name; a user's may be the same, so theirs is made from the route."""
+    """The name of a built-in function. A user's function may have the same name, so its id comes from the route."""
     return function.name if function.builtin else re.sub(r"\W+", "_", f"{method} {route.path}").strip("_")
 
 
@@ -68,7 +68,7 @@ def _query_parameters(function: Function) -> Iterator[Json]:
 
 
 def _request_body(schema: Json) -> Json:
-    """An absent body counts as null: one that may be null may be left out."""
+    """A body that may be null is optional: an absent body counts as null."""
     types = schema.get("type", "null" if "$ref" not in schema else "object")
     return {"required": "null" not in types, "content": {"application/json": {"schema": schema}}}
 

@@ -1,4 +1,4 @@
-"""What a handler's file says of itself, read from its text: a user's file is never imported here."""
+"""Reads the constants and the docstring of a handler's file from its text. A user's file is never imported here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_REMEMBERED = 1_000
 
 
 class CatalogError(ValueError):
-    """A handler's file is not one that can be served; the message names the file, the line and the fault."""
+    """A handler's file cannot be served. The message names the file, the line and the fault."""
 
     def __init__(self, path: Path, line: int, fault: str) -> None:
         super().__init__(f"{path}:{line}: {fault}")
@@ -22,7 +22,7 @@ class CatalogError(ValueError):
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant's value and the line it stands in."""
+    """A constant's value and its line."""
 
     value: Any
     line: int
@@ -30,7 +30,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Source:
-    """One handler's file: its literal constants and the first line and the rest of its docstring."""
+    """One handler's file: its literal constants, and its docstring as first line and rest."""
 
     path: Path
     literals: Mapping[str, Literal]
@@ -39,7 +39,7 @@ class Source:
 
 
 def read_source(path: Path) -> Source:
-    """What a handler's file says of itself. Raises CatalogError when it is no Python or has no ``handler``."""
+    """Read a handler's file. Raises CatalogError if it is not Python or has no ``handler``."""
     try:
         return _source(path, path.read_bytes())
     except OSError as fault:
@@ -48,7 +48,7 @@ def read_source(path: Path) -> Source:
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _source(path: Path, content: bytes) -> Source:
-    """What a file with this content says. Parsed once a process; an edited file has another content."""
+    """The source of a file with this content. It is parsed once a process; an edited file has another content."""
     tree = _parse(path, content)
     if not any(name == "handler" for statement in tree.body for name in _names(statement)):
         raise CatalogError(path, 1, "defines no handler(event, context)")

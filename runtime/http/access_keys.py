@@ -1,7 +1,7 @@
-"""The door: where there are keys, nothing is answered without one but ``/health``.
+"""Access keys: if there are any, only ``/health`` is answered without one.
 
-A key is an id and a secret. AWS's clients sign with it; others send both, as a bearer token ``id:secret`` or by HTTP's
-Basic scheme, which browsers ask their user for.
+A key is an id and a secret. AWS's clients sign with it. Others send both: as a bearer token ``id:secret``, or by HTTP's
+Basic scheme, for which browsers ask their user.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ REFUSAL = (
 
 
 class AccessKeys:
-    """The secrets by the ids of their keys. Without any, everybody may ask."""
+    """The access keys: secrets by ids. Without any, every request is answered."""
 
     def __init__(self, keys: Mapping[str, str], clock: Callable[[], datetime]) -> None:
         self._keys = keys
         self._clock = clock
 
     def proof(self, request: Request) -> Proof:
-        """What the body has to stand against, once it is read. Raises Unauthenticated, before anybody reads it."""
+        """Check a request before its body is read. The result checks the body. Both raise Unauthenticated."""
         path, _, query = origin_form(request.target).partition("?")
         if not self._keys or path in OPEN_PATHS:
             return lambda body: None
@@ -72,20 +72,20 @@ class AccessKeys:
 
 
 def _service_at(method: str, path: str) -> str | None:
-    """The service of AWS's that a request is for; None where it is for ourselves, and signed as its sender likes."""
+    """AWS's service that a request is for. None for our own API, which takes a signature for any service."""
     if _DATED.match(path):
         return "lambda"
     return "states" if method == "POST" and path in ("", "/") else None
 
 
 def check_address(host: str, keys: Mapping[str, str]) -> None:
-    """Raises ValueError, with what to do, for an address that others reach while there are no keys."""
+    """Raises ValueError, with instructions, for an address that other machines reach while there are no keys."""
     if not keys and not _is_loopback(host):
         raise ValueError(REFUSAL.format(address=host))
 
 
 def _is_loopback(host: str) -> bool:
-    if host.startswith("/") or host == "localhost":  # a socket in the file system has the rights of its file
+    if host.startswith("/") or host == "localhost":  # the rights of a socket in the file system guard it
         return True
     try:
         return ip_address(host.strip("[]")).is_loopback

@@ -1,4 +1,4 @@
-"""Reads a request's body, never more of it than its route allows."""
+"""Reads a request's body, up to the limit of its route."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _DRAINED = 16 << 20
 
 
 def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises PayloadTooLarge, before anything is read where the length is told, and InvalidRequest."""
-    length = _told_length(request)
+    """The whole body. Raises InvalidRequest and PayloadTooLarge, by the Content-Length before anything is read."""
+    length = _content_length(request)
     if length is not None and length > limit:
         raise _too_large(limit)
     body = _read(request, limit + 1 if length is None else length)
@@ -28,12 +28,12 @@ def read_body(request: Request, limit: int) -> bytes:
 
 
 def drain(request: Request) -> None:
-    """Take what is left of a refused request's body off the wire, so that whoever still sends it hears the answer.
+    """Read the rest of a refused request's body, so that a client that still sends it gets the answer.
 
-    A server that hangs up on him would make his system throw the answer away. What is very long is not taken.
+    If the server closed the connection first, the client's system would discard the answer. A very long body is left.
     """
     with suppress(InvalidRequest):
-        if (_told_length(request) or 0) > _DRAINED:
+        if (_content_length(request) or 0) > _DRAINED:
             return
         for _ in range(_DRAINED // _CHUNK):
             if not _read(request, _CHUNK):
@@ -41,7 +41,7 @@ def drain(request: Request) -> None:
 
 
 def json_of(request: Request, body: bytes, depth: int) -> Json:
-    """The JSON value of a body, None when there is no body. Raises UnsupportedMediaType and InvalidJson."""
+    """The JSON value of a body; None for an empty body. Raises UnsupportedMediaType and InvalidJson."""
     if not body:
         return None
     if request.media_type != "application/json":
@@ -52,7 +52,7 @@ def json_of(request: Request, body: bytes, depth: int) -> Json:
         raise InvalidJson(f"The body is not JSON: {fault}.") from None
 
 
-def _told_length(request: Request) -> int | None:
+def _content_length(request: Request) -> int | None:
     text = request.headers.get("content-length")
     if not text or "transfer-encoding" in request.headers:
         return None
@@ -66,7 +66,7 @@ def _read(request: Request, most: int) -> bytes:
     while left > 0:
         try:
             part = request.stream.read(min(left, _CHUNK))
-        # What a server raises for a body that breaks off is its own affair: each has other classes.
+        # Each server raises errors of its own classes for a body that breaks off.
         except Exception:
             raise InvalidRequest("The body broke off, or is not framed as it says.") from None
         if not part:

@@ -1,4 +1,4 @@
-"""A request body against its handler's BODY schema: what is wrong, where, and what was probably meant."""
+"""Checks a request body against its handler's BODY schema, and says what is wrong, where, and what may be meant."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class BodySchema:
     """A JSON Schema, compiled once a process: the catalog checks it, and the gateway then checks bodies by it."""
 
     def __init__(self, schema: Mapping[str, Json], components: Mapping[str, Json]) -> None:
-        """``components`` are what ``#/components/schemas/...`` refers to. Raises ValueError for what is no schema."""
+        """``components`` are the targets of ``#/components/schemas/...``. Raises ValueError for an invalid schema."""
         try:
             self._validate = _compiled(json.dumps(schema), _Components(components))
-        # What the library stumbles over in a malformed schema it raises as it comes: KeyError, re.error, SyntaxError.
+        # For a malformed schema the library raises whatever it meets: KeyError, re.error, SyntaxError.
         except Exception as fault:
             raise ValueError(f"is no JSON Schema that can be checked: {cut(str(fault))}") from None
 
@@ -89,7 +89,7 @@ def _refuse(message: str, where: Iterable[str], hint: str | None) -> InvalidRequ
 
 
 def _misspelt(missing: str, given: Mapping[str, Json], known: Mapping[str, Json]) -> str | None:
-    """A hint when what is missing seems to be there by a wrong name."""
+    """A hint if a missing member seems to be there under a misspelt name."""
     if len(given) > MOST_KNOWN:
         return None
     near = [name for name in given if name not in known and did_you_mean(name, [missing])]

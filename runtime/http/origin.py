@@ -1,8 +1,8 @@
-"""Whom this house answers: the names it goes by, and the pages that may change something in it.
+"""Checks the host and the origin of a request, against web pages that attack a local server.
 
-There is no login, and every page that a browser on this machine opens is in reach of us. Such a page comes under a name
-of its own that it has made lead here (DNS rebinding), or asks from its own site. An address cannot be made to lead
-anywhere else, so any is taken; of names, only those that are known to be ours.
+There may be no login, and every page in a browser on this machine can reach us. A hostile page uses a name of its own
+that resolves to our address (DNS rebinding), or sends requests from its own site. An address always leads to one
+machine, so any address is accepted as a host; of names, only our own are.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _SHOWN = 80
 
 
 class Origins:
-    """``url`` is where handlers reach the API, ``hosts`` what else the house is called; ``*`` there means anything."""
+    """Our own names: the host in ``url``, by which handlers reach the API, and ``hosts``. ``*`` accepts any host."""
 
     def __init__(self, url: str, hosts: Collection[str] = ()) -> None:
         self._names = {urlsplit(url).hostname, *hosts}
 
     def check(self, request: Request) -> None:
-        """Raises UnknownHost and CrossSite. A client that names no host, and one that is no browser, may ask."""
+        """Raises UnknownHost and CrossSite. A request without a host passes, and so does one from no browser."""
         host = request.headers.get("host", "")
         if host and not self._is_ours(host_of(host)):
             raise UnknownHost(f"Nothing here is called {host[:_SHOWN]!r}.", hint="set STEPWELL_URL or STEPWELL_HOSTS")
@@ -41,7 +41,10 @@ class Origins:
 
 
 def _is_own_page(request: Request, host: str) -> bool:
-    """Browsers say where a page is from by one header or both; the first not to a plain-text site on the network."""
+    """Whether one of our own pages sent the request, or no page at all.
+
+    Browsers name the origin of a page in one or both headers, Sec-Fetch-Site only to https and this machine.
+    """
     if request.headers.get("sec-fetch-site", "none") not in _OWN_PAGES:
         return False
     origin = request.headers.get("origin")

@@ -1,4 +1,4 @@
-"""An HTTP request, and the API Gateway HTTP API event (payload 2.0) that it becomes."""
+"""Turns an HTTP request into an event of API Gateway's HTTP API (payload 2.0)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One request. ``target`` is as it stood on the request line; ``headers`` are as ``joined`` makes them."""
+    """One request. ``target`` is unchanged from the request line, ``headers`` come from ``joined``."""
 
     method: str
     target: str
@@ -39,7 +39,7 @@ class Request:
 
     @property
     def media_type(self) -> str:
-        """The content type without its parameters, in lower case; empty when none is named."""
+        """The content type in lower case and without its parameters; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -63,15 +63,15 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def host_of(authority: str) -> str:
-    """The name or the address in a Host header, in lower case and without its port; empty when it is malformed."""
+    """The name or the address in a Host header, in lower case and without its port; empty if it is malformed."""
     found = _AUTHORITY.fullmatch(authority)
     return (found[1] or found[2]).lower() if found else ""
 
 
 def locate(target: str) -> Location:
-    """Where a request target points. Raises InvalidRequest for one that no handler may see.
+    """Take a request target apart. Raises InvalidRequest for a target that no handler may see.
 
-    Each segment is decoded by itself, so that an encoded slash is data and never a separator.
+    Each segment is decoded by itself: an encoded slash is data and never a separator.
     """
     if len(target) > LONGEST_TARGET:
         raise InvalidRequest(f"The URL is longer than {LONGEST_TARGET} characters.")
@@ -85,7 +85,7 @@ def locate(target: str) -> Location:
 def event_of(
     request: Request, location: Location, match: Match, body: bytes, *, request_id: str, at: datetime
 ) -> dict[str, Any]:
-    """The event of a request, member for member as API Gateway hands it over: what is empty is absent."""
+    """The event for a request, with the members that API Gateway has. Empty members are absent."""
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     text, is_base64 = _text(body, request.media_type)
     optional = {
@@ -131,7 +131,7 @@ def _request_context(
 
 
 def _forwarded(request: Request, at: datetime, request_id: str) -> dict[str, str]:
-    """The headers that API Gateway adds; one that a proxy has sent stays as it is."""
+    """The headers that API Gateway adds. A proxy's own header stays as it is."""
     found = _AUTHORITY.fullmatch(request.headers.get("host", ""))
     port = (found and found[3]) or ("443" if request.scheme == "https" else "80")
     return {
@@ -143,7 +143,7 @@ def _forwarded(request: Request, at: datetime, request_id: str) -> dict[str, str
 
 
 def _text(body: bytes, media_type: str) -> tuple[str, bool]:
-    """A body as an event carries it, and whether that is base64: text types go as text, all others do not."""
+    """A body as text for an event, and whether it is base64. Only text types are not."""
     if not body:
         return "", False
     if media_type in TEXT_TYPES or media_type.startswith("text/"):
@@ -155,7 +155,7 @@ def _text(body: bytes, media_type: str) -> tuple[str, bool]:
 
 
 def origin_form(target: str) -> str:
-    """The path of a target in absolute form (``GET http://host/path``), which a server must take too."""
+    """The target without scheme and host: a server must accept the absolute form (``GET http://host/path``) too."""
     for scheme in ("http://", "https://"):
         if target.lower().startswith(scheme):
             return "/" + target[len(scheme) :].partition("/")[2]

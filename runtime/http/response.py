@@ -1,4 +1,4 @@
-"""A handler's result, and the HTTP response that it becomes by API Gateway's rules (payload 2.0)."""
+"""Turns a handler's result into an HTTP response by API Gateway's rules (payload 2.0)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BODILESS = (204, 304)
 
 
 class MalformedResponse(ValueError):
-    """A handler has answered with something that is no HTTP response; the message says what."""
+    """A handler's result is no valid HTTP response. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,21 @@ class Response:
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The first header of that lower-case name."""
+        """The value of the first header with this lower-case name, or None."""
         return next((value for own, value in self.headers if own == name), None)
 
     def with_header(self, name: str, value: str) -> Response:
         return replace(self, headers=(*self.headers, (name, value)))
 
     def without_body(self) -> Response:
-        """What HEAD is answered: the same headers, the length of what GET would send, nothing else."""
+        """The answer to HEAD: the headers and the length of the answer to GET, without the body."""
         return replace(self.with_header("content-length", str(len(self.body))), body=b"")
 
 
 def response_of(result: Json) -> Response:
-    """The response that a handler's result stands for. Raises MalformedResponse.
+    """The response for a handler's result. Raises MalformedResponse.
 
-    A dict with ``statusCode`` says everything itself; any other result is the body of a 200, as API Gateway infers.
+    A dict with ``statusCode`` is a whole response. Any other result is the body of a 200, as API Gateway infers.
     """
     if isinstance(result, Mapping) and "statusCode" in result:
         return _explicit(result)
@@ -93,7 +93,7 @@ def _body(result: Mapping[str, Json]) -> bytes:
 
 
 def _headers(result: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    """The headers to send, names in lower case. The server frames the message itself; a handler has no say in it."""
+    """The headers to send, with names in lower case. A handler's framing headers are dropped: the server sets them."""
     headers, cookies = result.get("headers") or {}, result.get("cookies") or ()
     if not isinstance(headers, Mapping) or not isinstance(cookies, list | tuple):
         raise MalformedResponse("headers must be an object and cookies a list")

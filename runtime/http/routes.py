@@ -1,8 +1,8 @@
-"""Route keys as API Gateway has them, and which one answers a request.
+"""Route keys in API Gateway's form, and the choice of the route for a request.
 
-``METHOD /path`` or ``ANY /path``; a segment is a literal, ``{name}``, or ``{name+}``, which takes the rest and stands
-last. The most specific path wins, segment by segment: literal, then variable, then greedy; on one path a method beats
-ANY. HEAD is answered by GET.
+A key is ``METHOD /path`` or ``ANY /path``. A segment is a literal, ``{name}``, or last ``{name+}``, which takes all the
+rest. The most specific path wins, segment by segment: literal, then variable, then greedy. On one path a method beats
+ANY. GET answers HEAD.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LITERAL, VARIABLE, GREEDY = range(3)
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of a route's path; ``rank`` orders literal, variable and greedy ones."""
+    """One part of a route's path. ``rank`` orders literals, variables and greedy variables."""
 
     text: str
     rank: int
 
     def fits(self, given: str) -> bool:
-        """Whether it takes a segment of a request. A variable takes no empty one."""
+        """Whether the segment matches one of a request. A variable does not match an empty segment."""
         return self.text == given if self.rank == LITERAL else bool(given)
 
 
@@ -44,7 +44,7 @@ class Route:
 
     @property
     def shape(self) -> tuple[str, tuple[str, ...]]:
-        """Equal for two routes that answer exactly the same requests, whatever they call their variables."""
+        """The route without the names of its variables: equal for two routes that match the same requests."""
         return self.method, tuple(one.text if one.rank == LITERAL else f"{{{one.rank}}}" for one in self.segments)
 
     @property
@@ -52,7 +52,7 @@ class Route:
         return tuple(one.text for one in self.segments if one.rank != LITERAL)
 
     def match(self, segments: Sequence[str]) -> dict[str, str] | None:
-        """The path parameters when this route's path is the one asked for, else None."""
+        """The path parameters if the path matches these segments, else None."""
         greedy = bool(self.segments) and self.segments[-1].rank == GREEDY
         if len(segments) < len(self.segments) or (len(segments) > len(self.segments) and not greedy):
             return None
@@ -78,7 +78,7 @@ class Router:
         self._routes = sorted(routes, key=lambda route: [one.rank for one in route.segments])
 
     def choose(self, method: str, segments: Sequence[str]) -> Match:
-        """The most specific route that answers. Raises NotFound, or MethodNotAllowed with what the path answers to."""
+        """The most specific route for a request. Raises NotFound, or MethodNotAllowed with the path's own methods."""
         allowed: set[str] = set()
         best: Match | None = None
         for route in self._routes:
@@ -115,7 +115,7 @@ def _refusal(method: str, segments: Sequence[str], allowed: set[str]) -> NotFoun
 
 
 def parse_route(text: object) -> Route:
-    """The route that a ROUTE constant stands for. Raises ValueError, which says what is wrong with it."""
+    """The route in a ROUTE constant. Raises ValueError with what is wrong."""
     method, _, path = text.partition(" ") if isinstance(text, str) else ("", "", "")
     if method not in (*METHODS, "ANY") or not path.startswith("/"):
         raise ValueError(f"must be like 'POST /orders/{{id}}' with one of {', '.join(METHODS)} or ANY, not {text!r}")

@@ -1,7 +1,7 @@
-"""Who is asking: AWS's Signature Version 4, in a header or presigned in the query, verified against known keys.
+"""Verifies AWS's Signature Version 4, in a header or presigned in the query.
 
-Pure: the time comes in. Source: AWS General Reference, "AWS Signature Version 4 for API requests" (canonical request,
-string to sign, signing key; a signature is good for five minutes, a presigned one for as long as it says).
+Pure: the time is an argument. Source: AWS General Reference, "AWS Signature Version 4 for API requests" (canonical
+request, string to sign, signing key; a signature is valid for five minutes, a presigned one for as long as it says).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stepwell.functions.errors import Unauthenticated
 ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW = timedelta(minutes=5)
 LONGEST = 7 * 24 * 3600
-"""A presigned request is good for a week at most."""
+"""The longest validity of a presigned request, in seconds: a week."""
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _STAMPED = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -33,7 +33,7 @@ _MISMATCH = (
 
 @dataclass(frozen=True)
 class Signed:
-    """As much of a request as is signed: ``path`` and ``query`` as they stood in the target, headers in lower case."""
+    """The signed parts of a request: ``path`` and ``query`` as in the target, headers by lower-case name."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class Signed:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a request says of its signature. ``seconds`` is how long a presigned one is good for; None in a header."""
+    """A request's statements on its signature. ``seconds`` is the validity of a presigned one; None in a header."""
 
     key_id: str
     scope: tuple[str, str, str]
@@ -58,7 +58,7 @@ def incomplete(why: str) -> Unauthenticated:
 
 
 def claim_of(request: Signed) -> Claim | None:
-    """The signature that a request carries; None when it carries none. Raises Unauthenticated for half a one."""
+    """The signature of a request, or None. Raises Unauthenticated for an incomplete one."""
     given = request.headers.get("authorization", "")
     if given.startswith(f"{ALGORITHM} "):
         parts = dict(part.strip().partition("=")[::2] for part in given.removeprefix(ALGORITHM).split(","))
@@ -75,7 +75,7 @@ def claim_of(request: Signed) -> Claim | None:
 
 
 def check_time(claim: Claim, now: datetime) -> None:
-    """Raises Unauthenticated for a signature that is too old, or not yet good."""
+    """Raises Unauthenticated for a signature that is too old, or not valid yet."""
     signed_at = datetime.strptime(claim.stamp, _STAMP).replace(tzinfo=UTC)
     if signed_at - now > SKEW:
         latest, present = _stamp(now + SKEW), _stamp(now)
@@ -88,16 +88,16 @@ def check_time(claim: Claim, now: datetime) -> None:
 
 
 def check_service(claim: Claim, service: str) -> None:
-    """Raises Unauthenticated for a signature that was made for another of AWS's services. Regions are all one here."""
+    """Raises Unauthenticated for a signature for another of AWS's services. Any region passes."""
     if claim.scope[2] != service:
         why = f"Credential should be scoped to correct service: '{service}'."
         raise Unauthenticated(why, code="InvalidSignatureException")
 
 
 def check_signature(request: Signed, claim: Claim, secret: str, body: bytes) -> None:
-    """Raises Unauthenticated unless this secret has signed just this request and just this body.
+    """Raises Unauthenticated unless this secret signed exactly this request and this body.
 
-    The body's hash is taken from the body, whatever a header says of it.
+    The hash is computed from the body itself: a header with a hash is not trusted.
     """
     digest = hashlib.sha256(body).hexdigest()
     wanted = _signature(secret, claim, _canonical(request, claim, digest))
@@ -118,7 +118,7 @@ def _claim(
 
 
 def check_names(request: Signed, claim: Claim) -> None:
-    """Raises Unauthenticated when a header that decides what is asked for is not signed."""
+    """Raises Unauthenticated if a header that decides the operation is not signed."""
     needed = {"host"} | {name for name in request.headers if name.startswith("x-amz-")}
     if missing := sorted(needed - set(claim.names)):
         raise incomplete(f"These headers must be signed: {', '.join(missing)}.")
@@ -142,7 +142,7 @@ def _canonical(request: Signed, claim: Claim, digest: str) -> str:
 
 
 def _path(path: str) -> str:
-    """Without empty and dot segments, and encoded once more: so all services but S3 have it."""
+    """The path for signing: without empty and dot segments, and encoded twice, as for all services but S3."""
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":

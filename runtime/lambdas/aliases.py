@@ -1,4 +1,4 @@
-"""Names for versions of a function: the row of a function is locked while one of its aliases is changed."""
+"""Aliases of functions. A change of an alias locks the row of its function."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Aliases:
             return self.get(function, alias)
 
     def delete(self, function: Reference, alias: str) -> None:
-        """One that is not there is gone already."""
+        """Deleting an alias that does not exist succeeds."""
         mine = (FunctionAlias.name == function.name, FunctionAlias.alias == alias)
         with store.changing(function):
             FunctionAlias.delete().where(*mine).execute()

@@ -1,7 +1,7 @@
-"""Deployment packages: what a zip may hold, and how it is unpacked where functions run from.
+"""Checks deployment packages, and unpacks them to where functions run from.
 
-A package is refused before it is stored when it could not be unpacked: nothing climbs out of its directory, no link is
-followed, and size and number of the files are bounded by what they really are.
+A package that could not be unpacked is refused before it is stored. No file of it may lie outside its directory or be a
+link. Its files are limited in number and in their real size, whatever the zip says of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONGEST_NAME, LONGEST_PATH = 255, 1024
 UNREADABLE = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _CHUNK = 1 << 20
 _READABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
-"""What zipfile raises for an archive that is damaged, locked, or packed in a way it does not know."""
+"""The errors of zipfile for an archive that is damaged, encrypted, or compressed in an unknown way."""
 
 
 class BadArchive(ValueError):
@@ -31,7 +31,7 @@ class BadArchive(ValueError):
 
 
 def check(content: bytes, most_bytes: int = UNZIPPED_BYTES, most_files: int = MOST_FILES) -> None:
-    """Read all of a package without keeping anything. Raises BadArchive."""
+    """Read a whole package without writing anything. Raises BadArchive."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -46,7 +46,7 @@ def check(content: bytes, most_bytes: int = UNZIPPED_BYTES, most_files: int = MO
 
 
 def unpack(content: bytes, directory: Path) -> None:
-    """Unpack a package that was checked into a directory that is there afterwards, whole, or not at all."""
+    """Unpack a checked package into a directory. Afterwards the directory is there whole, or not at all."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=directory.parent))
     try:
@@ -57,14 +57,14 @@ def unpack(content: bytes, directory: Path) -> None:
         with suppress(FileExistsError, NotADirectoryError):
             os.rename(fresh, directory)
     except OSError:
-        if not directory.is_dir():  # another process was quicker: a rename onto a directory with files in it fails
+        if not directory.is_dir():  # another process was faster: renaming onto a directory with files fails
             raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _parts(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> Iterator[bytes]:
-    """The content of a member, piece by piece. Raises BadArchive when there is more of it than is left."""
+    """The content of a member, piece by piece. Raises BadArchive if it exceeds the space that is left."""
     with archive.open(member) as file:
         while part := file.read(_CHUNK):
             left -= len(part)
@@ -91,7 +91,7 @@ def _check_names(members: list[zipfile.ZipInfo], most_files: int) -> None:
 
 
 def _add_directories(member: zipfile.ZipInfo, known: set[PurePosixPath]) -> None:
-    """Add the directories that unpacking a member makes; above one that is known all are."""
+    """Add the directories that unpacking a member creates. Above a known directory all are known."""
     path = _path(member)
     place = path if member.is_dir() else path.parent
     while place.parts and place not in known:
@@ -100,7 +100,7 @@ def _add_directories(member: zipfile.ZipInfo, known: set[PurePosixPath]) -> None
 
 
 def _path(member: zipfile.ZipInfo) -> PurePosixPath:
-    """Where in the package a member stands. Raises BadArchive for one that would stand outside, or nowhere."""
+    """The path of a member in the package. Raises BadArchive for a path outside of it, or an empty one."""
     parts = PurePosixPath(member.filename).parts
     climbs = member.filename.startswith("/") or ".." in parts or any(mark in member.filename for mark in "\\:\0")
     is_long = len(member.filename.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_NAME for part in parts)

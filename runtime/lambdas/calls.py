@@ -1,4 +1,4 @@
-"""Invocations as AWS Lambda answers them: what ran becomes a payload and a log, in Lambda's words."""
+"""Answers invocations as AWS Lambda does: makes a payload and a log from an outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMED_OUT = "Sandbox.Timedout"
 
 
 def ended(outcome: Outcome, target: Target, call: Call, at: datetime) -> Ended:
-    """What the caller is answered. Raises ServiceException where the handler did not run, or not to its end."""
+    """The answer to the caller. Raises ServiceException if the handler did not run to its end."""
     if outcome.not_run or outcome.killed:
         raise ServiceException(outcome.cause or "The function was stopped before it ended.")
     logs = log(outcome, target, call.request_id, at)
@@ -25,7 +25,7 @@ def ended(outcome: Outcome, target: Target, call: Call, at: datetime) -> Ended:
 
 
 def log(outcome: Outcome, target: Target, request_id: str, at: datetime) -> str:
-    """What was printed, between the lines that Lambda writes around it. The memory that was used is not known here."""
+    """The handler's output between the lines that Lambda writes around it. The memory used is not known here."""
     duration = outcome.seconds * 1000
     lines = [f"START RequestId: {request_id} Version: {target.version}", outcome.logs.rstrip("\n")]
     if outcome.error == TIMED_OUT:
@@ -40,7 +40,7 @@ def log(outcome: Outcome, target: Target, request_id: str, at: datetime) -> str:
 
 
 def _error(outcome: Outcome) -> str:
-    """The error's JSON: a cause is just that, unless it had to be put into words."""
+    """The error's JSON: the cause itself if it is an object, else an object made of error and cause."""
     try:
         if isinstance(json.loads(outcome.cause or ""), dict):
             return outcome.cause or ""

@@ -1,4 +1,4 @@
-"""Whether an event is handed to its function when its turn has come, and the rules that its function has for events."""
+"""Decides whether a queued event still goes to its function, and reads the function's rules for events."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from stepwell.runtime.invoke.invoker import Outcome, Target
 INVOKE = "Invoke"
 """The state of an event's machine that calls the function."""
 AGED, STOPPED = "EventAgeExceeded", "ZeroReservedConcurrency"
-"""Why an event is not handed to its function: the conditions in the records that AWS Lambda makes."""
+"""The reasons not to give an event to its function, as the ``condition`` in AWS Lambda's records has them."""
 SHORTEST_AGE, LONGEST_AGE = 60, 21_600
 
 
 def refusal(claim: Claimed, target: Target) -> Outcome | None:
-    """How an event ends that is not handed to its function; None for one that is, and for what is told of its end."""
+    """The outcome of an event that must not go to its function; None if it may go.
+
+    None as well for the other states of an event's machine, which report its end.
+    """
     if claim.step != INVOKE:
         return None
     if target.reserved == 0:
@@ -35,12 +38,12 @@ def refusal(claim: Claimed, target: Target) -> Outcome | None:
 
 
 def longest_age(found: EventRules | None) -> int:
-    """For how many seconds an event waits."""
+    """The longest time an event waits, in seconds."""
     return LONGEST_AGE if found is None or found.max_age is None else found.max_age
 
 
 def rules_of(function: Reference) -> EventRules | None:
-    """The rules for the events of a function, or of one of its versions or aliases; None when it has none."""
+    """The rules for the events of a function, or of one of its versions or aliases; None if it has none."""
     with database.connection_context():
         row = EventConfig.get_or_none(*rules_key(function))
     return None if row is None else rules(row)
@@ -52,7 +55,7 @@ def rules(row: EventConfig) -> EventRules:
 
 
 def rules_key(function: Reference) -> tuple[Any, ...]:
-    """The conditions that a row of rules meets."""
+    """The conditions for the row with the rules of a function."""
     return EventConfig.name == function.name, EventConfig.qualifier == (function.qualifier or LATEST)
 
 
@@ -62,6 +65,6 @@ def _function(claim: Claimed) -> Reference:
 
 
 def _not_run(why: str, message: str, count: int) -> Outcome:
-    """``approximateInvokeCount`` is how often the function was called before."""
+    """The outcome of an event that the function does not get. ``count`` is the number of its calls before."""
     cause = {"errorType": why, "errorMessage": message, "approximateInvokeCount": count}
     return Outcome(error=why, cause=json.dumps(cause))

@@ -1,8 +1,8 @@
-"""Asynchronous invocations: each is an execution of a small state machine, and so survives whatever dies.
+"""Asynchronous invocations. Each is an execution of a small state machine, so it survives the death of any process.
 
-The machine calls the function, tries again as AWS Lambda does (after one minute and after two more, or as is configured
-for the function), and hands a record of how it ended to the destination, if there is one. A machine is made for a
-function when its first event comes, and again when its configuration has changed.
+The machine calls the function and retries as AWS Lambda does: after one minute and after two more, or by the function's
+own rules. Then it sends a record of the end to the destination, if there is one. The machine of a function is compiled
+for its first event, and again after a change of its rules.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ THROTTLED = {
     "BackoffRate": 2,
     "MaxDelaySeconds": 300,
 }
-"""What is not the function's fault is tried for about six hours, as AWS does."""
+"""The retry of failures that are not the function's own: for about six hours, as on AWS."""
 NOT_RUN = {"ErrorEquals": [event_calls.AGED, event_calls.STOPPED], "MaxAttempts": 0}
-"""An event that waited for too long, or whose function is stopped, is not tried again: as on AWS."""
+"""No retry for an event that is too old, or whose function is stopped: as on AWS."""
 
 
 class EventQueue:
@@ -60,30 +60,30 @@ class EventQueue:
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """The step types that stand for destinations which are no functions."""
+        """The step types that stand in for destinations other than functions, by ARN."""
         return self._workflows.aliases
 
     def take(self, function: Reference, event: Json, request_id: str) -> None:
-        """Take an event for a function that is there; it is committed when this returns. One request is taken once."""
+        """Accept an event for an existing function, once per request id. It is committed when this returns."""
         rules = event_calls.rules_of(function) or EventRules()
         document = machine(function, rules, self._retry_seconds)
         aliases = {name: to for name, to in self.aliases.items() if name in (rules.on_success, rules.on_failure)}
         latest = self._workflows.kept(of_events(_called(function)), document, Compiled(document, (), aliases))
         try:
             self._executions.start(latest, Wanted({"payload": event}, request_id))
-        except NameTaken:  # the same request, written by a try whose answer was lost
+        except NameTaken:  # an earlier attempt of the same request has written it, and its answer was lost
             return
 
 
 class EventSender:
-    """What a task does that calls a function with ``InvocationType`` Event: it has it called, and does not wait."""
+    """Runs a task that calls a function with ``InvocationType`` Event: it queues the call, and does not wait for it."""
 
     def __init__(self, queue: EventQueue, functions: Functions) -> None:
         self._queue = queue
         self._functions = functions
 
     def send(self, call: Json, request_id: str) -> Outcome:
-        """Have the function called that ``call`` names, or say why it cannot be."""
+        """Queue the call. The outcome is an error if the function cannot be called."""
         found = self._functions.find(call["function"])
         if isinstance(found, Outcome):
             return found
@@ -101,7 +101,7 @@ class Events:
         self._queue = queue
 
     def send(self, function: Reference, call: Call) -> None:
-        """Take an event; it is committed when this returns."""
+        """Accept an event. It is committed when this returns."""
         self._lambdas.get(function)
         try:
             event = jsontext.read(call.payload)
@@ -140,7 +140,7 @@ class Events:
         return page_of(found, limit, lambda one: one.qualifier, event_calls.rules)
 
     def _check(self, destination: str | None) -> None:
-        """A destination is a function that is there, or has one that stands for it.
+        """A destination must be an existing function, or have a step type that stands in for it.
 
         Raises InvalidParameterValueException.
         """
@@ -159,9 +159,9 @@ class Events:
 
 
 def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Json:
-    """The state machine of a function's events."""
+    """The state machine for a function's events."""
     retries = _retries(rules, retry_seconds)
-    again, told = (_again(retry_seconds, most) for most in (retries, RETRIES))
+    again, notified = (_again(retry_seconds, most) for most in (retries, RETRIES))
     call: dict[str, Json] = {
         "Type": "Task",
         "Resource": arn_of(function),
@@ -173,7 +173,7 @@ def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Jso
     states: dict[str, Json] = {INVOKE: call}
     if rules.on_success:
         call["Next"] = "OnSuccess"
-        states["OnSuccess"] = _told(rules.on_success, told, _success(function))
+        states["OnSuccess"] = _notification(rules.on_success, notified, _success(function))
     else:
         call["End"] = True
     if rules.on_failure:
@@ -181,8 +181,8 @@ def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Jso
             {"ErrorEquals": NOT_RUN["ErrorEquals"], "ResultPath": "$.error", "Next": "NotRun"},
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "IsJson"},
         ]
-        states |= _discarded(function, rules.on_failure, told)
-        states |= _failures(rules.on_failure, told, _failure(function, rules, retries))
+        states |= _discarded(function, rules.on_failure, notified)
+        states |= _failures(rules.on_failure, notified, _failure(function, rules, retries))
     return {"StartAt": INVOKE, "States": states}
 
 
@@ -196,25 +196,28 @@ def _again(seconds: float, most: int) -> Json:
 
 
 def _retries(rules: EventRules, retry_seconds: float) -> int:
-    """How often a function that fails is called again: none would begin when the event is too old by then."""
+    """The number of retries of a failing function: only those that begin before the event is too old."""
     wanted = RETRIES if rules.retries is None else rules.retries
     waits = accumulate(retry_seconds * 2**number for number in range(wanted))
     return sum(wait < event_calls.longest_age(rules) for wait in waits)
 
 
 def _discarded(function: Reference, destination: str, again: Json) -> dict[str, Json]:
-    """What becomes of an event that is not handed to the function: there is no response to tell of."""
+    """The states after an event that the function did not get: the record has no response."""
     said = {"condition.$": "$.error.Error", "said.$": "States.StringToJson($.error.Cause)"}
     how = {"condition.$": "$.error.condition", "approximateInvokeCount.$": "$.error.said.approximateInvokeCount"}
     return {
         "NotRun": {"Type": "Pass", "Parameters": said, "ResultPath": "$.error", "Next": "OnDiscard"},
-        "OnDiscard": _told(destination, again, _record(function, how)),
+        "OnDiscard": _notification(destination, again, _record(function, how)),
     }
 
 
 def _failures(destination: str, again: Json, record: Mapping[str, Json]) -> dict[str, Json]:
-    """What becomes of an event that failed: a function's own error is JSON, unless it was so long that it was cut; what
-    is said of it from outside is not."""
+    """The states after an event that failed.
+
+    A function's own error is JSON unless it was so long that it was cut. A cause from outside, such as a time-out, is
+    not JSON.
+    """
     own = {"responsePayload.$": "States.StringToJson($.error.Cause)"}
     other = {"responsePayload": {"errorType.$": "$.error.Error", "errorMessage.$": "$.error.Cause"}}
     return {
@@ -223,12 +226,12 @@ def _failures(destination: str, again: Json, record: Mapping[str, Json]) -> dict
             "Choices": [{"Variable": "$.error.Cause", "StringMatches": "{*}", "Next": "OnFailure"}],
             "Default": "OnOtherFailure",
         },
-        "OnFailure": _told(destination, again, {**record, **own}),
-        "OnOtherFailure": _told(destination, again, {**record, **other}),
+        "OnFailure": _notification(destination, again, {**record, **own}),
+        "OnOtherFailure": _notification(destination, again, {**record, **other}),
     }
 
 
-def _told(destination: str, again: Json, record: Mapping[str, Json]) -> Json:
+def _notification(destination: str, again: Json, record: Mapping[str, Json]) -> Json:
     return {"Type": "Task", "Resource": destination, "Parameters": record, "Retry": [THROTTLED, again], "End": True}
 
 
@@ -251,7 +254,10 @@ def _failure(function: Reference, rules: EventRules, retries: int) -> dict[str, 
 
 
 def _record(function: Reference, how: Mapping[str, Json]) -> dict[str, Json]:
-    """What all records have. Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations"."""
+    """The members of every record.
+
+    Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations".
+    """
     arn = arns.function(function.name, function.qualifier or LATEST)
     return {
         "version": "1.0",

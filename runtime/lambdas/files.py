@@ -1,4 +1,4 @@
-"""The functions that lie in files, as AWS Lambda's API shows them: the step types, and users' own endpoints."""
+"""Shows functions in files, step types and users' own endpoints, as AWS Lambda's API does."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _NAME = re.compile(r"[a-zA-Z0-9-_.]{1,140}")
 
 
 def callable_files(found: Catalog) -> dict[str, catalog.Function]:
-    """The handlers that may be invoked as functions, by name: a step type goes before an endpoint of the same name.
+    """The handlers in files that Lambda's API may invoke, by name. A step type takes precedence over an endpoint.
 
-    Our own endpoints are none: they are handed a context of ours. Nor is what a client of AWS cannot name.
+    Our own endpoints are left out, since they need a context of ours. So are names that an AWS client cannot send.
     """
     endpoints = (one for one in found.functions if one.kind == "api" and not one.builtin)
     named = {one.name: one for one in endpoints} | dict(found.steps)
@@ -34,12 +34,12 @@ def callable_files(found: Catalog) -> dict[str, catalog.Function]:
 
 
 def target(function: catalog.Function, qualifier: str | None = None) -> Target:
-    """A handler in a file as the sandbox wants it."""
+    """A handler in a file as a target for the sandbox."""
     return Target(function.name, function.path, function.imported_as, function.timeout_seconds, qualifier=qualifier)
 
 
 def view(function: catalog.Function, default_seconds: float, qualifier: str | None = None) -> Function:
-    """A handler in a file as Lambda's API shows it, as the file stands now."""
+    """A handler in a file as Lambda's API shows it, read from the file as it is now."""
     code = function.path.read_bytes()
     digest = hashlib.sha256(code).digest()
     return Function(

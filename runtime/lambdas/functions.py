@@ -1,7 +1,7 @@
-"""Every function that can be called, wherever its code is: in a file of this machine, or stored in the database.
+"""Finds every function that can be called: in a file of this machine, or stored in the database.
 
-What is stored is looked up for each call, so a worker runs a function that was made a moment ago, and its newest code.
-Where its zip lies unpacked is for ``unpacked.py`` to know.
+Each call looks a stored function up anew, so a worker runs a function that was created a moment ago, with its newest
+code. ``unpacked.py`` holds the unpacked code.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Json = Any
 
 
 class Functions:
-    """The functions of this process: ``files`` are those in files, by name; zips are unpacked in ``directory``."""
+    """The functions of this process. ``files`` are those in files, by name; ``directory`` holds unpacked zips."""
 
     def __init__(self, files: Mapping[str, Target], directory: Path) -> None:
         self.files = files
         self._unpacked = Unpacked(directory)
 
     def find(self, called: str) -> Target | Outcome:
-        """What a Task's function, ``name`` or ``name::qualifier``, stands for, or how its call ends at once."""
+        """The target for a Task's function, ``name`` or ``name::qualifier``, or the outcome if it cannot be called."""
         name, _, qualifier = called.partition(QUALIFIED_BY)
         if name in self.files:
             return self.files[name]
@@ -48,7 +48,7 @@ class Functions:
         return found
 
     def stored(self, function: Reference) -> Target | Outcome | None:
-        """A stored function, ready to run; None when there is none. An Outcome when it cannot be made ready here."""
+        """A stored function, ready to run; None if it does not exist; an Outcome if its code cannot be unpacked."""
         found = store.find(function, draw=random.random())
         if found is None:
             return None
@@ -61,7 +61,7 @@ class Functions:
 
 
 def views() -> list[FunctionView]:
-    """The stored functions, as REST shows them: by their ARNs."""
+    """The stored functions as REST shows them. Their source is their ARN."""
     return [
         FunctionView(
             name=one.name,
@@ -77,7 +77,7 @@ def views() -> list[FunctionView]:
 
 
 class KnownFunctions(Mapping[str, FunctionDefaults]):
-    """What a definition may call, with what a file says of its retry and its time-out."""
+    """The functions that a definition may call, with the retry and the time-out in their files."""
 
     def __init__(self, files: Mapping[str, FunctionDefaults]) -> None:
         self._files = files

@@ -1,9 +1,9 @@
-"""What the handlers of AWS Lambda's operations are handed: functions in files and stored ones, changed and invoked."""
+"""Shows, changes and invokes functions, in files and stored, for the handlers of AWS Lambda's operations."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -25,7 +25,7 @@ from stepwell.runtime.lambdas.store import Package
 from stepwell.runtime.settings import Settings
 
 INVOCATIONS = 4
-"""How many run at a time in a web process: each holds one of its threads."""
+"""The most invocations at a time in a web process: each holds one of its threads."""
 
 
 class Lambdas:
@@ -47,7 +47,7 @@ class Lambdas:
     def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]:
         names = sorted(name for name in [*self._files, *store.named()] if cursor is None or name > cursor)
         shown = names[:limit]
-        found = list(chain.from_iterable(self._listed(name, all_versions) for name in shown))
+        found = tuple(chain.from_iterable(self._listed(name, all_versions) for name in shown))
         return Page(found, shown[-1] if len(names) > limit else None)
 
     def versions(self, function: Reference, *, limit: int, cursor: str | None) -> Page[Function]:
@@ -139,7 +139,7 @@ class Lambdas:
         return Found(files.view(file, self._settings.function_timeout_seconds, function.qualifier))
 
     def _refuse_file(self, function: Reference) -> None:
-        """What lies in a file is changed there."""
+        """A function in a file can only be changed there. Raises ResourceConflictException."""
         if function.name in self._files:
             raise ResourceConflictException(f"{function.name} is a file of this house: change it there.")
 
@@ -149,7 +149,7 @@ class Lambdas:
         found = self._in_file(Reference(name)) or store.find(Reference(name))
         return [] if found is None else [found.function]
 
-    def _versions(self, function: Reference) -> list[Function]:
+    def _versions(self, function: Reference) -> Sequence[Function]:
         found = self._in_file(Reference(function.name, LATEST))
         versions = [found.function] if found else store.versions(function.name)
         if not versions:
@@ -158,14 +158,14 @@ class Lambdas:
 
 
 def _number(cursor: str) -> int:
-    """Raises InvalidParameterValueException for what is no marker of a list of versions."""
+    """The version number in a marker. Raises InvalidParameterValueException."""
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
         raise InvalidParameterValueException("The marker is not one that was given out.")
     return int(cursor)
 
 
 def _package(code: bytes) -> Package:
-    """A deployment package that can be unpacked. Raises InvalidParameterValueException."""
+    """The zip as a checked package. Raises InvalidParameterValueException."""
     try:
         archive.check(code)
     except archive.BadArchive as fault:

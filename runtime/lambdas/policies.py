@@ -1,4 +1,4 @@
-"""Resource policies of functions: kept as they were given, and given back. Nobody is kept out by them."""
+"""Resource policies of functions. They are stored and shown as they were given, but never enforced."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Json = Any
 MOST_BYTES = 20_480
 """The most bytes of a policy. Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda"."""
 _NAMES = uuid.UUID("8f7bb3a2-52c1-4c4f-9c0a-6f6c2b0f8d11")
-"""What revisions are made under: a policy of the same statements has the same."""
+"""The name space of revisions. Policies with equal statements have equal revisions."""
 
 
 class Policies:

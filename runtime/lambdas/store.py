@@ -1,4 +1,4 @@
-"""The functions whose code was sent to us: their rows. A function's row is locked first, whatever is changed of it."""
+"""The rows of stored functions. Every change of a function locks its own row first."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STALE = (
 
 @dataclass(frozen=True)
 class Package:
-    """A zip that was checked."""
+    """A checked zip."""
 
     content: bytes
 
@@ -77,7 +77,7 @@ def change(
     *,
     publish: bool = False,
 ) -> Function:
-    """Give $LATEST other options, other code or both; nobody else's change comes between that and its publication.
+    """Give $LATEST other options, other code or both, and publish it if wanted, with no other change in between.
 
     Raises PreconditionFailedException, ResourceNotFoundException.
     """
@@ -93,7 +93,7 @@ def change(
 
 
 def publish(function: Reference, sha256: str | None, description: str | None, revision: str | None) -> Function:
-    """The version that $LATEST is published as: the last one again where nothing has changed since."""
+    """Publish $LATEST. If nothing has changed since the last version, that one is returned."""
     with changing(function) as latest:
         check_revision(revision, latest.revision)
         if sha256 is not None and sha256 != latest.code:
@@ -105,7 +105,7 @@ def publish(function: Reference, sha256: str | None, description: str | None, re
 
 
 def delete(function: Reference) -> None:
-    """Let a function be gone with all that belongs to it. Raises ResourceNotFoundException."""
+    """Delete a function with all that belongs to it. Raises ResourceNotFoundException."""
     with changing(function):
         mine = FunctionVersion.select(FunctionVersion.code).where(FunctionVersion.name == function.name)
         codes = {row.code for row in mine}
@@ -116,7 +116,7 @@ def delete(function: Reference) -> None:
 
 
 def delete_version(function: Reference) -> None:
-    """Let one published version be gone. Raises ResourceNotFoundException, ResourceConflictException."""
+    """Delete one published version. Raises ResourceNotFoundException, ResourceConflictException."""
     with changing(function):
         row = _version(function.name, function.qualifier or LATEST)
         if row is None:
@@ -133,7 +133,7 @@ def delete_version(function: Reference) -> None:
 
 
 def reserve(function: Reference, reserved: int | None) -> None:
-    """Bound the invocations that run of a function at a time. Raises ResourceNotFoundException."""
+    """Limit a function's concurrent invocations. Raises ResourceNotFoundException."""
     with changing(function):
         StoredFunction.update(reserved=reserved).where(StoredFunction.name == function.name).execute()
 
@@ -153,14 +153,14 @@ def exists(name: str) -> bool:
 
 
 def named(after: str = "") -> list[str]:
-    """The names of the stored functions that come after this one, in their order."""
+    """The names of the stored functions after this one, sorted."""
     query = StoredFunction.select(StoredFunction.name).where(StoredFunction.name > after)
     with database.connection_context():
         return sorted(row.name for row in query)
 
 
 def usage() -> tuple[int, int, int]:
-    """How many functions are stored, the bytes of their zips, and how many invocations are reserved."""
+    """The number of stored functions, the bytes of their zips, and the number of reserved invocations."""
     with database.connection_context():
         count, reserved = StoredFunction.select(fn.COUNT(SQL("*")), fn.SUM(StoredFunction.reserved)).scalar(
             as_tuple=True
@@ -169,9 +169,9 @@ def usage() -> tuple[int, int, int]:
 
 
 def find(function: Reference, draw: float = 1.0) -> Found | None:
-    """One version of a function, by its number or by an alias; None when there is none.
+    """One version of a function, by its number or by an alias; None if it does not exist.
 
-    ``draw``, from 0 to 1, decides which version an alias of two stands for; 1 is the one that it is made for.
+    ``draw``, from 0 to 1, chooses between the two versions of a weighted alias; 1 chooses its main version.
     """
     with database.connection_context():
         stored = StoredFunction.get_or_none(StoredFunction.name == function.name)
@@ -189,56 +189,56 @@ def versions(name: str) -> list[Function]:
 
 
 def latest() -> list[Function]:
-    """Each function as it is now, by name."""
+    """The $LATEST of every function, sorted by name."""
     query = _described().where(FunctionVersion.number == 0).order_by(FunctionVersion.name)
     with database.connection_context():
         return [_view(row, None) for row in query]
 
 
 def kept(codes: Iterable[str]) -> set[str]:
-    """Which of these zips are not gone."""
+    """Those of these zips that still exist."""
     with database.connection_context():
         query = FunctionCode.select(FunctionCode.sha256).where(FunctionCode.sha256.in_(list(codes)))
         return {row.sha256 for row in query}
 
 
 def code(sha256: str) -> bytes | None:
-    """A zip; None when it is gone."""
+    """A zip; None if it is gone."""
     with database.connection_context():
         kept = FunctionCode.get_or_none(FunctionCode.sha256 == sha256)
     return None if kept is None else bytes(kept.content)
 
 
 def _forget_file(name: str) -> None:
-    """Let what was said of a function in a file, which had this name, not hold for the one that has it now."""
+    """Delete the rules and policies of a function in a file that had this name: they are not for the new function."""
     for model in (EventConfig, FunctionPermission):
         model.delete().where(model.name == name).execute()
 
 
 def forget_qualifier(name: str, qualifier: str) -> None:
-    """Let what belongs to a version or an alias go with it: the next one of its name has none of it."""
+    """Delete the rules and policies of a version or an alias, so that a new one of its name has none."""
     for model in (EventConfig, FunctionPermission):
         model.delete().where(model.name == name, model.qualifier == qualifier).execute()
 
 
 @contextmanager
 def changing(function: Reference) -> Iterator[FunctionVersion]:
-    """A transaction in which a function's row is locked; its $LATEST. Raises ResourceNotFoundException."""
+    """Hold a function's row locked in a transaction; yields its $LATEST. Raises ResourceNotFoundException."""
     with database.connection_context(), transaction():
         if locked(StoredFunction, StoredFunction.name == function.name) is None:
             raise unknown(function)
-        yield _version(function.name, LATEST)
+        yield _known_version(function.name, LATEST)
 
 
 def check_revision(wanted: str | None, found: str) -> None:
-    """Raises PreconditionFailedException when a caller has seen another revision."""
+    """Raises PreconditionFailedException if the caller wants another revision than there is."""
     if wanted is not None and wanted != found:
         raise PreconditionFailedException(STALE)
 
 
 def _published(name: str, description: str | None = None) -> str:
-    """The number of the version that $LATEST is published as, in a transaction that holds the function's row."""
-    stored, latest = StoredFunction.get_by_id(name), _version(name, LATEST)
+    """Publish $LATEST; returns the number of the version. The transaction holds the function's row."""
+    stored, latest = StoredFunction.get_by_id(name), _known_version(name, LATEST)
     before = _version(name, str(stored.published)) if stored.published else None
     if before is not None and _is_same(before, latest):
         return str(before.number)
@@ -250,12 +250,12 @@ def _published(name: str, description: str | None = None) -> str:
 
 
 def _shown(name: str, version: str | None) -> Function:
-    """A version as it was just written; None is the function itself."""
-    return _view(_version(name, version or LATEST), version)
+    """A version that was just written, as a view. None stands for the function itself."""
+    return _view(_known_version(name, version or LATEST), version)
 
 
 def _meant(function: Reference, draw: float) -> str:
-    """The version that a reference stands for: an alias is looked up."""
+    """The version that a reference stands for; "" for an alias that does not exist."""
     qualifier = function.qualifier or LATEST
     if qualifier == LATEST or qualifier.isdigit():
         return qualifier
@@ -275,7 +275,17 @@ def _version(name: str, version: str) -> FunctionVersion | None:
     number = "0" if version == LATEST else version
     if not (number.isascii() and number.isdigit() and len(number) < 10) or (number == "0" and version != LATEST):
         return None
-    return _described().where(FunctionVersion.name == name, FunctionVersion.number == int(number)).first()
+    found: FunctionVersion | None = (
+        _described().where(FunctionVersion.name == name, FunctionVersion.number == int(number)).first()
+    )
+    return found
+
+
+def _known_version(name: str, version: str) -> FunctionVersion:
+    """A version that must exist: the transaction holds the row of its function."""
+    found = _version(name, version)
+    assert found is not None
+    return found
 
 
 def _described() -> Any:
@@ -283,7 +293,7 @@ def _described() -> Any:
     return FunctionVersion.select(FunctionVersion, FunctionCode.size).join(FunctionCode, on=joined, attr="zip")
 
 
-def _view(row: FunctionVersion, qualifier: str | None) -> Function:
+def _view(row: Any, qualifier: str | None) -> Function:
     return Function(
         arn=arns.function(row.name, qualifier),
         name=row.name,
@@ -297,7 +307,7 @@ def _view(row: FunctionVersion, qualifier: str | None) -> Function:
 
 
 def _is_same(before: FunctionVersion, latest: FunctionVersion) -> bool:
-    """Whether nothing has changed but the description, which a version has of its own."""
+    """Whether two versions differ in their descriptions at most: each version has its own."""
     one, other = ({**json.loads(row.options), "Description": ""} for row in (before, latest))
     return before.code == latest.code and one == other
 
@@ -320,14 +330,17 @@ def _rewrite(name: str, options: Mapping[str, Json], sha256: str) -> None:
 
 
 def _keep(package: Package) -> None:
-    """Store a zip, or hold the one that is there until the transaction ends: nobody may forget it meanwhile."""
+    """Store a zip, or lock the existing row of it until the transaction ends, so that ``_forget`` cannot delete it."""
     made = FunctionCode.insert(sha256=package.sha256, size=len(package.content), content=package.content)
     held = {FunctionCode.size: FunctionCode.size}
     made.on_conflict(conflict_target=[FunctionCode.sha256], update=held).execute()
 
 
 def _forget(sha256: str) -> None:
-    """Let a zip be gone that no version has any more. Its row is locked before anybody looks: see ``_keep``."""
+    """Delete a zip that no version uses.
+
+    The row is locked before the versions are counted: ``_keep`` of another transaction waits for the lock, or is seen.
+    """
     kept = FunctionCode.select(FunctionCode.sha256).where(FunctionCode.sha256 == sha256)
     for_update(kept).first()
     if not FunctionVersion.select().where(FunctionVersion.code == sha256).exists():

@@ -1,7 +1,7 @@
-"""Where zips lie unpacked: one directory each, named after its content, which never changes and is for all processes.
+"""Unpacked zips: one directory each, named by its content, shared by all processes, and never changed.
 
-What no version has any more goes when something new is unpacked, an hour after its last use: no call runs for so long.
-Each use touches the directory, so whoever lets one go sees whether it was used meanwhile, and puts it back.
+Unpacking a new zip deletes old directories: those that no version needs, an hour after their last use, which no call
+outlasts. Each use touches its directory. So a process that deletes one sees a use in the meantime, and puts it back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stepwell.runtime.lambdas import archive, store
 
 UNUSED_SECONDS = 3600.0
 AT_ONCE = 4
-"""How many directories go for one that comes: a call waits for it."""
+"""The most directories deleted for one unpacked zip, since a call waits for it."""
 GOING = ".going-"
 
 
@@ -30,7 +30,7 @@ class Unpacked:
         self._directory = directory
 
     def root(self, sha256: str) -> Path | None:
-        """The directory that holds a zip's content, used from now on; None when the zip is gone. Raises OSError."""
+        """The directory with a zip's content, marked as used now; None if the zip is gone. Raises OSError."""
         root = self._directory / _name(sha256)
         if _touched(root):
             return root
@@ -42,7 +42,7 @@ class Unpacked:
         return root
 
     def prune(self) -> None:
-        """Let directories go that nobody uses and no version needs."""
+        """Delete directories that nobody uses and no version needs."""
         old = list(self._unused())
         kept = {_name(sha256) for sha256 in store.kept(_sha256(path.name) for path in old)}
         for path in [one for one in old if one.name not in kept][:AT_ONCE]:
@@ -56,7 +56,7 @@ class Unpacked:
 
 
 def _touched(root: Path) -> bool:
-    """Whether it is there; it counts as used then, where this process may write."""
+    """Whether the directory exists. If so it is marked as used, provided that this process may write there."""
     try:
         os.utime(root)
     except PermissionError:
@@ -67,9 +67,9 @@ def _touched(root: Path) -> bool:
 
 
 def _let_go(path: Path) -> None:
-    """Remove a directory as one: nobody finds half of it, and who has used it in this moment has it back."""
+    """Delete a directory at once, so that nobody finds half of it. If it was used meanwhile, put it back."""
     going = path.with_name(f"{GOING}{secrets.token_hex(8)}")
-    with suppress(OSError):  # another process was quicker
+    with suppress(OSError):  # another process was faster
         os.rename(path, going)
         if time.time() - going.stat().st_mtime <= UNUSED_SECONDS:
             os.rename(going, path)
@@ -81,5 +81,5 @@ def _name(sha256: str) -> str:
 
 
 def _sha256(name: str) -> str:
-    """What ``_name`` was made of; what is no such name gives what no zip has."""
+    """The hash that ``_name`` made this name from. Any other name gives a text that is no zip's hash."""
     return f"{name.replace('-', '+').replace('_', '/')}="

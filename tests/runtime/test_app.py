@@ -11,32 +11,32 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from stepwell.runtime.app import create_app
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.settings import Settings
-from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeContext, Room
+from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeApi, FakeContext
 
 
-class Rooms:
-    """The web process on rooms that answer without a database."""
+class FakeRuntime:
+    """A runtime whose context answers without a database."""
 
-    def __init__(self, **rooms):
+    def __init__(self, **apis):
         self.catalog = Catalog.load()
         self.invoker = None
-        self.rooms = rooms
+        self.apis = apis
 
     def api_context(self, request_id):
-        return FakeContext(**self.rooms)
+        return FakeContext(**self.apis)
 
     def close(self):
-        raise AssertionError("rooms that were handed in are not the application's to close")
+        raise AssertionError("a runtime that was given is not the application's to close")
 
 
 @pytest.fixture
-def rooms():
-    return Rooms(workflows=Room(create=WORKFLOW, get=WORKFLOW), executions=Room(start=EXECUTION))
+def runtime():
+    return FakeRuntime(workflows=FakeApi(create=WORKFLOW, get=WORKFLOW), executions=FakeApi(start=EXECUTION))
 
 
 @pytest.fixture
-def app(rooms):
-    return create_app(Settings(), rooms)
+def app(runtime):
+    return create_app(Settings(), runtime)
 
 
 @pytest.fixture
@@ -44,22 +44,24 @@ def client(app):
     return app.test_client()
 
 
-def test_a_request_goes_through(client, rooms):
+def test_a_request_goes_through(client, runtime):
     answer = client.post("/workflows/r%C3%A9sum%C3%A9/execute?x=1", json={"input": 1}, headers={"Idempotency-Key": "k"})
     assert (answer.status_code, answer.json["executionId"]) == (201, "e1")
     assert answer.headers["Location"] == "/executions/e1"
-    assert rooms.rooms["executions"].calls[0][1:] == (("résumé", 1), {"name": None, "idempotency_key": "k"})
+    assert runtime.apis["executions"].calls[0][1:] == (("résumé", 1), {"name": None, "idempotency_key": "k"})
 
 
 def test_bytes_and_media_type_arrive_as_they_were_given():
-    client = create_app(Settings(), Rooms(artifacts=Room(read=(b"%PDF\x00\xff", "application/pdf")))).test_client()
+    client = create_app(
+        Settings(), FakeRuntime(artifacts=FakeApi(read=(b"%PDF\x00\xff", "application/pdf")))
+    ).test_client()
     answer = client.get("/artifacts/a/b.pdf")
     assert (answer.data, answer.headers["Content-Type"]) == (b"%PDF\x00\xff", "application/pdf")
     assert answer.headers["Content-Length"] == "6"
 
 
 def test_no_body_has_no_content_type():
-    answer = create_app(Settings(), Rooms(workflows=Room(delete=None))).test_client().delete("/workflows/a")
+    answer = create_app(Settings(), FakeRuntime(workflows=FakeApi(delete=None))).test_client().delete("/workflows/a")
     assert (answer.status_code, answer.data) == (204, b"")
     assert "Content-Type" not in answer.headers
 
@@ -91,20 +93,20 @@ def test_every_error_is_json(client, method, path, status):
     assert set(answer.json["error"]) >= {"code", "message"}
 
 
-def test_an_encoded_slash_is_part_of_a_name(client, rooms):
+def test_an_encoded_slash_is_part_of_a_name(client, runtime):
     assert client.get("/workflows/a%2Fb").status_code == 200
-    assert rooms.rooms["workflows"].calls == [("get", ("a/b",), {})]
+    assert runtime.apis["workflows"].calls == [("get", ("a/b",), {})]
 
 
-def test_a_server_that_keeps_no_raw_path_will_do(client, rooms):
+def test_a_server_that_keeps_no_raw_path_will_do(client, runtime):
     answer = client.get("/workflows/résumé?form=bpmn", environ_overrides={"RAW_URI": ""})
     assert answer.status_code == 400
     assert client.get("/workflows/résumé", environ_overrides={"RAW_URI": ""}).status_code == 200
-    assert rooms.rooms["workflows"].calls == [("get", ("résumé",), {})]
+    assert runtime.apis["workflows"].calls == [("get", ("résumé",), {})]
 
 
-def test_the_rooms_are_at_hand(app, rooms):
-    assert app.extensions["stepwell"] is rooms
+def test_the_runtime_is_at_hand(app, runtime):
+    assert app.extensions["stepwell"] is runtime
 
 
 # Over a real socket: what no client library would send
@@ -157,8 +159,8 @@ def chunk(data):
         (b"Content-Length: %d\r\n\r\n" % (1 << 40), 413),
     ],
 )
-def test_a_body_that_is_not_what_it_says(server, rooms, rest, status):
+def test_a_body_that_is_not_what_it_says(server, runtime, rest, status):
     answered, body = exchange(server, POST + rest)
     assert answered == status
     assert ("error" in body) == (status >= 400)
-    assert len(rooms.rooms["workflows"].calls) == (1 if status == 201 else 0)
+    assert len(runtime.apis["workflows"].calls) == (1 if status == 201 else 0)

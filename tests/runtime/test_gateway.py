@@ -16,7 +16,7 @@ from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request
 from stepwell.runtime.settings import Settings
-from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeContext, Room
+from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeApi, FakeContext
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 JSON = {"content-type": "application/json"}
@@ -62,16 +62,16 @@ class Reply:
 BUILT_IN = Catalog.load()
 
 
-def ask(method, target, body=b"", headers=None, *, catalog=BUILT_IN, outcome=None, **rooms):
+def ask(method, target, body=b"", headers=None, *, catalog=BUILT_IN, outcome=None, **apis):
     gateway = Gateway(
-        catalog, lambda request_id: FakeContext(**rooms), FakeInvoker(outcome), Settings(), clock=lambda: AT
+        catalog, lambda request_id: FakeContext(**apis), FakeInvoker(outcome), Settings(), clock=lambda: AT
     )
     headers = {"host": "localhost", "content-length": str(len(body)), **(JSON if headers is None else headers)}
     return Reply(gateway.handle(Request(method, target, headers, io.BytesIO(body))))
 
 
 def test_a_request_reaches_its_handler_and_its_answer_the_caller():
-    executions = Room(start=EXECUTION)
+    executions = FakeApi(start=EXECUTION)
     reply = ask("POST", "/workflows/r%C3%A9sum%C3%A9/execute", b'{"input": {"x": 0}}', executions=executions)
     assert (reply.status, reply.header("location")) == (201, "/executions/e1")
     assert reply.json == {"executionId": "e1", "status": "IN_PROGRESS"}
@@ -136,7 +136,7 @@ def test_a_bad_url_is_the_callers_fault(target, status, code):
 
 
 def test_a_long_name_reaches_the_service_which_knows_it_not():
-    workflows = Room(get=NotFound())
+    workflows = FakeApi(get=NotFound())
     assert ask("GET", "/workflows/" + "a" * 5000, workflows=workflows).status == 404
     assert workflows.calls == [("get", ("a" * 5000,), {})]
 
@@ -160,7 +160,7 @@ def test_a_long_name_reaches_the_service_which_knows_it_not():
     ],
 )
 def test_a_bad_body_stores_nothing(body, headers, status, code):
-    workflows = Room(create=WORKFLOW)
+    workflows = FakeApi(create=WORKFLOW)
     reply = ask("POST", WORKFLOWS, body, headers, workflows=workflows)
     assert (reply.status, reply.code, workflows.calls) == (status, code, [])
 
@@ -177,13 +177,15 @@ def test_a_misspelt_member_is_placed_and_guessed():
 
 def test_a_definition_may_be_larger_than_any_other_body():
     padding = b" " * (2 << 20)
-    definition = ask("POST", WORKFLOWS, b'{"name": "a", "definition": {}}' + padding, workflows=Room(create=WORKFLOW))
-    other = ask("POST", "/workflows/a/execute", b"{}" + padding, executions=Room(start=EXECUTION))
+    definition = ask(
+        "POST", WORKFLOWS, b'{"name": "a", "definition": {}}' + padding, workflows=FakeApi(create=WORKFLOW)
+    )
+    other = ask("POST", "/workflows/a/execute", b"{}" + padding, executions=FakeApi(start=EXECUTION))
     assert (definition.status, other.status) == (201, 413)
 
 
 def test_a_get_with_a_content_type_and_no_body_is_fine():
-    assert ask("GET", WORKFLOWS, workflows=Room(list=Page([]))).status == 200
+    assert ask("GET", WORKFLOWS, workflows=FakeApi(list=Page([]))).status == 200
 
 
 @pytest.mark.parametrize(
@@ -196,26 +198,26 @@ def test_a_get_with_a_content_type_and_no_body_is_fine():
     ],
 )
 def test_while_the_database_is_away_the_caller_may_try_again(fault):
-    reply = ask("GET", "/workflows/a", workflows=Room(get=fault))
+    reply = ask("GET", "/workflows/a", workflows=FakeApi(get=fault))
     assert (reply.status, reply.code, reply.header("retry-after")) == (503, "Unavailable", "1")
 
 
 def test_a_wrong_statement_is_a_fault_of_ours_and_no_absence(caplog):
-    reply = ask("GET", "/workflows/a", workflows=Room(get=peewee.OperationalError("no such column: tsak.id")))
+    reply = ask("GET", "/workflows/a", workflows=FakeApi(get=peewee.OperationalError("no such column: tsak.id")))
     assert (reply.status, reply.code, reply.header("retry-after")) == (500, "InternalError", None)
     assert "no such column" in caplog.text and "Traceback" in caplog.text
 
 
 def test_nobody_is_told_that_nothing_was_done_when_that_is_not_known():
     """The cancel is committed, and the database goes away before the execution is read again."""
-    reply = ask("POST", "/executions/e1/cancel", executions=Room(cancel=peewee.OperationalError("gone")))
+    reply = ask("POST", "/executions/e1/cancel", executions=FakeApi(cancel=peewee.OperationalError("gone")))
     assert (reply.status, reply.code) == (503, "Unavailable")
     assert "may have been changed" in reply.json["error"]["message"]
 
 
 def test_a_fault_of_ours_is_logged_whole_and_told_in_brief(caplog):
     with caplog.at_level(logging.ERROR, "stepwell.http"):
-        reply = ask("GET", "/workflows/a", workflows=Room(get=ZeroDivisionError("secret detail")))
+        reply = ask("GET", "/workflows/a", workflows=FakeApi(get=ZeroDivisionError("secret detail")))
     assert (reply.status, reply.code) == (500, "InternalError")
     assert b"secret" not in reply.body
     [record] = caplog.records
@@ -224,7 +226,7 @@ def test_a_fault_of_ours_is_logged_whole_and_told_in_brief(caplog):
 
 
 def test_an_answer_that_is_no_response_is_a_fault_of_ours(caplog):
-    reply = ask("GET", "/ready", health=Room(ready={"database": object()}))
+    reply = ask("GET", "/ready", health=FakeApi(ready={"database": object()}))
     assert (reply.status, reply.code) == (500, "InternalError")
     assert len(caplog.records) == 1
 
@@ -337,7 +339,7 @@ def test_a_body_that_is_as_a_users_BODY_says_reaches_the_handler_as_it_came(char
 
 
 def test_a_page_of_another_site_may_look_but_not_change_anything():
-    executions = Room(start=EXECUTION, list=Page([]))
+    executions = FakeApi(start=EXECUTION, list=Page([]))
     for site, status in (("cross-site", 403), ("same-origin", 201), ("none", 201)):
         reply = ask("POST", "/workflows/a/execute", headers={"sec-fetch-site": site}, executions=executions)
         assert reply.status == status
@@ -346,7 +348,7 @@ def test_a_page_of_another_site_may_look_but_not_change_anything():
 
 
 def test_a_page_that_has_made_its_own_name_lead_here_is_told_nothing():
-    executions = Room(start=EXECUTION, list=Page([]))
+    executions = FakeApi(start=EXECUTION, list=Page([]))
     rebound = {**JSON, "host": "evil.example", "sec-fetch-site": "same-origin", "origin": "http://evil.example"}
     for method, target in (("POST", "/workflows/a/execute"), ("GET", "/executions"), ("GET", "/queues")):
         reply = ask(method, target, headers=rebound, executions=executions)

@@ -1,4 +1,4 @@
-"""Activities: the names that Task states give to other people's work, and the long polls by which it is fetched."""
+"""Activities: names for tasks that workers elsewhere do, and the long polls by which these workers fetch them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLL_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.25
 SHORT_POLL_SECONDS = 1.0
 POLLERS = 4
-"""How many wait for long in one process, whose threads are few; one more is answered after a short while."""
+"""The number of long polls in one process, whose threads are few. Any further poll is a short one."""
 
 
 class WireActivities:
@@ -61,7 +61,7 @@ class WireActivities:
             Activity.delete().where(Activity.name == arn.name).execute()
 
     def next_task(self, arn: Arn, worker: str | None) -> ActivityTask | None:
-        """A task of this activity, waited for; None when there was none in time. Raises ActivityDoesNotExist."""
+        """Wait for a task of this activity; None if none came in time. Raises ActivityDoesNotExist."""
         self.get(arn)
         may_wait = self._places.acquire(blocking=False)
         try:

@@ -1,4 +1,4 @@
-"""Definitions as AWS's wire takes them: texts in, and what is wrong with them in AWS's categories and form."""
+"""Checks and compiles definitions in AWS's form: they come as texts, faults are reported in AWS's categories."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ def judged(workflows: Workflows, text: str, kind: str) -> tuple[Json, Sequence[D
 
 
 def refusal(faults: Sequence[DefinitionFault]) -> InvalidDefinition:
-    """What a caller is told of these faults, in AWS's form."""
-    told = ", ".join(f"{one.code}: {one.message} at {one.location or 'null'}" for one in faults)
-    return InvalidDefinition(f"Invalid State Machine Definition: '{told}'")
+    """The error for these faults, in AWS's form."""
+    text = ", ".join(f"{one.code}: {one.message} at {one.location or 'null'}" for one in faults)
+    return InvalidDefinition(f"Invalid State Machine Definition: '{text}'")
 
 
 def as_aws(fault: Fault) -> DefinitionFault:
-    """A fault in AWS's form; it gives no place to a machine that has no end."""
+    """A fault in AWS's form. AWS gives no location for a machine without an end."""
     nowhere = fault.code == NO_END and fault.where == ROOT
     return DefinitionFault(fault.code, fault.full_message, "" if nowhere else fault.where.aws_location)
 
 
 def waits_outside(resource: str) -> bool:
-    """Whether a Task of this resource waits for somebody outside."""
+    """Whether a Task with this resource waits for an answer from outside."""
     return ":activity:" in resource or resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
 
 
 def _of_express(machine: Json, where: Location) -> Iterator[Fault]:
-    """What an Express workflow may not do: wait for anybody outside, or begin other executions for its items."""
+    """The faults of an Express workflow: it may neither wait for answers from outside nor have child executions."""
     for name, state in states_of(machine).items():
         place = where / "States" / name
         if waits_outside(state.get("Resource", "")):

@@ -1,4 +1,4 @@
-"""Executions as AWS's wire knows them: found by state machine and name, started with AWS's rules of idempotency."""
+"""Executions as AWS's wire knows them: named by state machine and name, started by AWS's rules of idempotency."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from stepwell.runtime.moves.start import Wanted
 Json = Any
 
 TOKEN_KEPT_MS = 15 * 60_000
-"""For how long a redrive that is asked for again with the same token is the same one."""
+"""How long a second redrive with the same token counts as the same redrive."""
 LONGEST_MS = 365 * 24 * 3600 * 1000
-"""How long AWS lets an execution take in all: one that began earlier is not redriven."""
+"""The longest time AWS gives an execution in all. One that began earlier cannot be redriven."""
 ROW_COLUMNS = (
     *(Execution.id, Execution.name, Execution.workflow, Execution.status, Execution.created_at, Execution.finished_at),
     *(Execution.published, Execution.alias, Execution.redrives, Execution.redriven_at, Execution.parent),
@@ -55,7 +55,7 @@ class WireExecutions:
         given = read_input(input, self._executions.limits)
         target = target_of(arn)
         latest = target.latest
-        is_express = target.kind == EXPRESS  # whose names may be used again
+        is_express = target.kind == EXPRESS  # the names of Express executions may be used again
         named = None if is_express else name
         wanted = Wanted(given, named, text=input, trace=trace, published=target.published, alias=target.alias)
         try:
@@ -113,7 +113,7 @@ class WireExecutions:
     ) -> Page[RunRow]:
         with database.connection_context():
             workflow = _standard(arn)
-            fixed = [(Execution.workflow_id, workflow.id), *_asked(arn)]
+            fixed = [(Execution.workflow_id, workflow.id), *_selected(arn)]
             query = Execution.select(*ROW_COLUMNS)
             if status is not None and len(fixed) == 1:
                 fixed.append((Execution.status, status))
@@ -155,18 +155,24 @@ def found_execution(arn: Arn) -> Execution:
     """The row of a Standard execution. Raises ExecutionDoesNotExist."""
     workflow = Workflow.get_or_none(Workflow.name == arn.name, Workflow.kind == STANDARD)
     name = arn.rest[0]
-    row = workflow and Execution.get_or_none(Execution.workflow_id == workflow.id, Execution.name == name)
-    if row is None and workflow is not None and is_id(name):
+    if workflow is None:
+        raise _does_not_exist(arn)
+    row = Execution.get_or_none(Execution.workflow_id == workflow.id, Execution.name == name)
+    if row is None and is_id(name):
         row = Execution.get_or_none(
             Execution.id == name, Execution.workflow_id == workflow.id, Execution.name.is_null()
         )
     if row is None:
-        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
+        raise _does_not_exist(arn)
     return row
 
 
+def _does_not_exist(arn: Arn) -> ExecutionDoesNotExist:
+    return ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
+
+
 def _earlier(machine: str, name: str, given: Json) -> Started:
-    """The execution that has this name, when the same request has started it. Raises ExecutionAlreadyExists."""
+    """The execution that has this name, if the same request started it. Raises ExecutionAlreadyExists."""
     arn = arns.execution(machine, name)
     with database.connection_context():
         row = found_execution(Arn(arn, EXECUTION, machine, (name,)))
@@ -196,8 +202,11 @@ def _standard(arn: Arn) -> Workflow:
     return workflow
 
 
-def _asked(arn: Arn) -> list[tuple[Any, Any]]:
-    """What executions have that a qualified ARN speaks of. Raises StateMachineDoesNotExist."""
+def _selected(arn: Arn) -> list[tuple[Any, Any]]:
+    """The columns, with their values, of the executions that a qualified ARN selects.
+
+    Raises StateMachineDoesNotExist.
+    """
     if arn.qualifier is None:
         return []
     found_version(arn)

@@ -1,4 +1,4 @@
-"""StartSyncExecution: an Express execution that runs in the process that was asked for it."""
+"""StartSyncExecution: runs an Express execution in this process, while the caller waits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stepwell.runtime.in_memory import Express
 from stepwell.runtime.workflows import Workflows
 
 AT_ONCE = 6
-"""Each holds a thread of the web process, of which a few must stay free for others."""
+"""The most such executions in one process. Each holds a thread, and other requests need threads too."""
 
 
 class WireExpress:

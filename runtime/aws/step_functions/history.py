@@ -1,4 +1,4 @@
-"""A page of an execution's history, read from the rows and worded by ``stepwell.runtime.engine.aws_history``."""
+"""Reads a page of an execution's history. ``stepwell.runtime.engine.aws_history`` puts it in AWS's words."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Json = Any
 
 @dataclass(frozen=True)
 class Span:
-    """Which events are asked for: so many, from the one that the cursor names."""
+    """The wanted events: ``limit`` of them, from the one that the cursor names."""
 
     limit: int
     cursor: str | None
     reverse: bool
 
     def bounds(self, count: int) -> tuple[int, int]:
-        """The ids of the first and the last of them, of so many that there are."""
+        """The ids of the first and the last of them in a history of ``count`` events."""
         if self.reverse:
             last = count if self.cursor is None else int(self.cursor)
             return max(1, last - self.limit + 1), last
@@ -37,7 +37,7 @@ class Span:
 
 
 def page(row: Execution, role: str, span: Span, with_data: bool) -> Page[Mapping[str, Json]]:
-    """The events of a span; the cursor is the id that the next page begins with."""
+    """The events of a span. The cursor is the id of the next page's first event."""
     first, last = span.bounds(row.history_count)
     lines = _lines(row.id, first - 1, last)
     above = lines.pop(0) if lines and lines[0].id < first else None
@@ -75,7 +75,7 @@ def _setting(row: Execution, role: str, lines: Sequence[Recorded], above: Record
 
 
 def _tasks(execution_id: str, lines: Sequence[Recorded]) -> dict[int, TaskData]:
-    """The payloads of the tasks that these lines speak of."""
+    """The payloads of the tasks in these lines, by the tasks' numbers."""
     numbers = list({line.details["task"] for line in lines if "task" in line.details})
     query = Task.select(Task.number, Task.input, Task.result)
     found = query.where(Task.execution_id == execution_id, Task.number.in_(numbers)) if numbers else ()
@@ -83,13 +83,13 @@ def _tasks(execution_id: str, lines: Sequence[Recorded]) -> dict[int, TaskData]:
 
 
 def _before(execution_id: str, lines: Sequence[Recorded]) -> dict[str, int]:
-    """Of each frame that matters the last line above the page."""
+    """The id of each frame's last line above the page, for the frames that the page needs."""
     if not lines or lines[0].id == 1:
         return {}
     frames = History.frame.in_(list(aws_history.frames_above(line.frame for line in lines)))
     for prefix in [aws_history.opened_by(line) for line in lines if "again" in line.details]:
         frames |= fn.SUBSTR(History.frame, 1, len(prefix)) == prefix
-    query = History.select(History.frame, fn.MAX(History.id)).where(
+    query: Any = History.select(History.frame, fn.MAX(History.id)).where(
         History.execution_id == execution_id,
         History.id < lines[0].id,
         History.type.not_in(list(aws_history.ASIDE)),
@@ -99,11 +99,14 @@ def _before(execution_id: str, lines: Sequence[Recorded]) -> dict[str, int]:
 
 
 def _begun(execution_id: str, lines: Sequence[Recorded]) -> dict[tuple[str, int], int]:
-    """Where above the page items of Maps have begun, of whose frames the page may hold the first line."""
+    """The ids of the lines above the page in which items of Maps began, by frame and item.
+
+    The page may hold the first line of such an item's frame, whose previous event is this one.
+    """
     if not any(line.frame for line in lines):
         return {}
     frames = aws_history.frames_above(line.frame for line in lines)
-    query = History.select(History.frame, History.id, History.details).where(
+    query: Any = History.select(History.frame, History.id, History.details).where(
         History.execution_id == execution_id,
         History.id < lines[0].id,
         History.type == "MapIterationStarted",

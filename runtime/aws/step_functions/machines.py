@@ -1,6 +1,6 @@
-"""Workflows as Step Functions' state machines: the same rows that REST writes, with what AWS keeps besides.
+"""Workflows as Step Functions' state machines: the rows that REST writes as well, with AWS's own columns.
 
-A version of ours is a revision of AWS's; those that are published have AWS's version number besides.
+Our version is AWS's revision. A published one has AWS's version number as well.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class WireMachines:
         try:
             self._workflows.delete(arn.name)
         except errors.NotFound:
-            pass  # AWS answers a second delete as the first
+            pass  # AWS answers a second delete like the first
 
     def _kind(self, arn: Arn) -> str:
         with database.connection_context():
@@ -97,7 +97,7 @@ class WireMachines:
 
 
 def revision(version_id: str) -> Machine:
-    """The revision with this id, whatever has become of its state machine."""
+    """The revision with this id, even if its state machine is deleted."""
     version = Version.get_by_id(version_id)
     return view(Workflow.get_by_id(version.workflow_id), version)
 
@@ -108,7 +108,7 @@ def role_of(machine: Machine) -> str:
 
 
 def _same(found: Machine, wanted: NewMachine) -> Machine:
-    """The state machine that is there, when it is what is wanted. Raises StateMachineAlreadyExists."""
+    """The existing state machine, if it equals the wanted one. Raises StateMachineAlreadyExists."""
     before, after = ({**DEFAULT_OPTIONS, **one.options} for one in (found, wanted))
     for ignored in (before, after):
         del ignored["roleArn"]
@@ -120,13 +120,13 @@ def _same(found: Machine, wanted: NewMachine) -> Machine:
 
 
 def _published(workflow: Workflow, description: str | None) -> dict[str, Any]:
-    """The columns of a version that is published as it is made; the workflow's row is locked."""
+    """The columns of a version that is published at once. The caller has locked the workflow's row."""
     number = next_published(workflow)
     return {"published": number, "published_at": clock_sql(), "description": description}
 
 
 def next_published(workflow: Workflow) -> int:
-    """A new version number. The workflow's row is locked."""
+    """A new version number. The caller has locked the workflow's row."""
     Workflow.update(published=Workflow.published + 1).where(Workflow.id == workflow.id).execute()
     return int(Workflow.select(Workflow.published).where(Workflow.id == workflow.id).scalar())
 
@@ -154,6 +154,6 @@ def view(workflow: Workflow, version: Version) -> Machine:
 
 
 def _text(version: Version) -> str:
-    """The definition as a state machine: as it was given, or what a step list was compiled to."""
+    """The definition as a state machine: the text as it was given, or the compiled step list."""
     is_machine = "StartAt" in json.loads(version.definition)
     return version.definition if is_machine else jsontext.write(machine_document(version))

@@ -1,4 +1,4 @@
-"""Map runs as AWS's wire knows them: what ``runtime/map_runs.py`` keeps, counted as it is asked for."""
+"""Map Runs as AWS's wire knows them: the rows that ``runtime/map_runs`` keeps, with counts made on request."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _filters(run: MapRunTable, status: str | None, redriven: bool | None) -> lis
 
 
 def _changed(changes: MapRunChanges) -> dict[str, Any]:
-    """Of the plan what is not None here."""
+    """The changed members of the plan: those that are not None."""
     concurrency = None if changes.concurrency is None else min(changes.concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
     given = {
         "concurrency": concurrency,
@@ -146,7 +146,7 @@ def _changed(changes: MapRunChanges) -> dict[str, Any]:
 
 
 def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:
-    """How many of the run's items and how many of its executions are how far, by AWS's names."""
+    """The counts of the run's items and of its executions by their progress, under AWS's names."""
     items = {**dict.fromkeys(COUNTED.values(), 0), "failuresNotRedrivable": 0}
     executions = dict(items)
     redrivable = MOST_EVENTS, queries.now() - REDRIVABLE_MS
@@ -155,7 +155,7 @@ def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:
             items[name] += tally.items
             executions[name] += tally.executions
     pending = run.total - run.next
-    unbegun = 0 if plan.is_batched else pending  # how many batches they will make is not known
+    unbegun = 0 if plan.is_batched else pending  # nobody knows yet how many batches they will make
     items |= {"pending": pending, "total": run.total}
     executions |= {"pending": unbegun, "total": run.begun + unbegun}
     for counts in (items, executions):
@@ -164,9 +164,9 @@ def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:
 
 
 def _written(run: MapRunTable, plan: Plan, counts: Counts) -> int:
-    """How many results a run has given: a ResultWriter writes down the failures as well.
+    """The number of results that a run has given. A ResultWriter writes the failures as well.
 
-    AWS was recorded to count them without a ResultWriter, too: localstack/localstack, test_sfn_api_map_run.
+    AWS was recorded to count results without a ResultWriter as well: localstack/localstack, test_sfn_api_map_run.
     """
     if run.status != pump.SUCCEEDED:
         return 0

@@ -1,7 +1,7 @@
-"""What stands in for a state's work in TestState: which states take it, and what it must look like.
+"""Checks the mock of a TestState call: whether the state takes one, and whether its form is right.
 
-AWS holds a result against the model of the API that it stands for. Here those of ``lambda:invoke`` and of
-``states:startExecution`` are known; a result of another service is taken as it is. The words are AWS's answers, as they
+AWS checks a result against the model of the API that it stands for. Here the models of ``lambda:invoke`` and
+``states:startExecution`` are known; a result of another service is not checked. The words are AWS's answers, as they
 are publicly recorded in localstack/localstack (``tests/aws/services/stepfunctions/v2/test_state``).
 """
 
@@ -25,7 +25,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {"a string": (str,), "a number": (int, 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a call answers: the kind of each member that has one, and which of them must be there."""
+    """The form of a call's answer: the types of its members, and the required ones among them."""
 
     members: Mapping[str, str]
     required: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ SHAPES: Mapping[str, Shape] = {
 
 
 def check(state: Mapping[str, Json], wanted: Trial) -> None:
-    """Whether a state can be tried so. Raises InvalidDefinition, ValidationException."""
+    """Raises InvalidDefinition or ValidationException for a state that cannot be tested in the wanted way."""
     kind, mock, inside = state.get("Type"), wanted.mock, state.get("Type") in CONTAINERS
     if mock is None:
         _check_unmocked(state, wanted)
@@ -77,7 +77,7 @@ def _check_unmocked(state: Mapping[str, Json], wanted: Trial) -> None:
 
 
 def failure_of(mock: Mapping[str, Json]) -> Failure | None:
-    """The error that a mock gives; None when it gives a result. Raises ValidationException."""
+    """The error in a mock; None if it has a result. Raises ValidationException."""
     if ("result" in mock) == ("errorOutput" in mock):
         raise ValidationException("A test mock should have only one of the following fields: [result, errorOutput].")
     if "errorOutput" not in mock:
@@ -87,7 +87,7 @@ def failure_of(mock: Mapping[str, Json]) -> Failure | None:
 
 
 def result_of(state: Mapping[str, Json], mock: Mapping[str, Json], value: Json) -> Result:
-    """The result that a mock gives. Raises ValidationException when the state's work could not give it."""
+    """The result in a mock. Raises ValidationException for a result that the state's work cannot have."""
     mode = mock.get("fieldValidationMode", STRICT)
     if state["Type"] in CONTAINERS:
         _check_joined(state, value)

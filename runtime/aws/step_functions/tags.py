@@ -32,7 +32,7 @@ class WireTags:
 
 
 def _place(arn: Arn) -> tuple[Any, tuple[Any, ...]]:
-    """The table of the resource, and which of its rows it is."""
+    """The table of the resource, and the conditions for its row."""
     if arn.kind == arns.ACTIVITY:
         return Activity, (Activity.name == arn.name,)
     return Workflow, (Workflow.name == arn.name, Workflow.deleted_at.is_null())

@@ -1,4 +1,4 @@
-"""Which state machine and which of its revisions an ARN names; the one that a start by this ARN runs."""
+"""Finds the state machine and the revision that an ARN names, and the revision that a start by this ARN runs."""
 
 from __future__ import annotations
 
@@ -61,12 +61,15 @@ def live_workflow(arn: Arn) -> Workflow:
 
 
 def locked_workflow(arn: Arn) -> Workflow:
-    """The state machine's row, nobody else's until the transaction ends. Raises StateMachineDoesNotExist."""
+    """The state machine's row, locked until the transaction ends. Raises StateMachineDoesNotExist."""
     return _known(locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null()), arn)
 
 
 def _known(row: Workflow | None, arn: Arn) -> Workflow:
-    """AWS's wire does not know the workflows of flows and events: no ARN could hold their names."""
+    """The row, if AWS's wire may know it. No ARN can hold the names of the workflows of flows and events.
+
+    Raises StateMachineDoesNotExist.
+    """
     if row is None or ":" in arn.name:
         raise does_not_exist(arn)
     return row
@@ -87,12 +90,12 @@ def found_version(arn: Arn) -> tuple[Workflow, Version]:
 
 
 def newest_version(workflow: Workflow) -> Version:
-    """The revision that runs unless another one is asked for."""
+    """The newest revision: a start without a qualifier runs it."""
     return Version.get(Version.workflow_id == workflow.id, Version.number == workflow.latest)
 
 
 def published_version(workflow: Workflow, number: int) -> Version | None:
-    """The revision that was published under this number since the state machine was made."""
+    """The revision with this version number, published since the state machine was last created; or None."""
     return Version.get_or_none(
         Version.workflow_id == workflow.id, Version.number >= workflow.first, Version.published == number
     )

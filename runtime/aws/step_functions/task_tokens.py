@@ -7,7 +7,8 @@ from collections.abc import Callable
 from stepwell.functions import errors
 from stepwell.functions.errors.step_functions import InvalidOutput, InvalidToken, TaskTimedOut
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.executions import Executions, TokenAnswer
+from stepwell.runtime.executions import Executions
+from stepwell.runtime.moves.guards import TokenAnswer
 
 
 class WireTokens:
@@ -33,7 +34,7 @@ class WireTokens:
 
 
 def _worded(act: Callable[[], None]) -> None:
-    """Do it, and say in AWS's words why it cannot be done. A task goes with its execution: both are closed for AWS."""
+    """Do it, and raise AWS's error if it cannot be done. For AWS a task is closed with its execution."""
     try:
         act()
     except errors.InvalidToken as fault:

@@ -1,4 +1,4 @@
-"""TestState: a state tried by itself, with a mock in place of its work or with the function that it names."""
+"""TestState: tests one state by itself, with a mock in place of its work, or with its real function."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from stepwell.runtime.workflows import Workflows
 Json = Any
 
 SECONDS = 300.0
-"""How long AWS lets a trial take."""
+"""The longest time AWS gives a test."""
 NUMBERS = ("toleratedFailureCount", "toleratedFailurePercentage", "maxConcurrency")
-"""What of the inspected data are numbers: all else is JSON text."""
+"""The members of the inspected data that are numbers. All others are JSON text."""
 
 
 class WireTrials:
@@ -66,10 +66,10 @@ class WireTrials:
             if isinstance(mock, Result) and trial.is_too_much(inspected, wanted.failures or 0):
                 mock = trial.TOO_MANY
         verdict = trial.tried(machine, before, given, (lambda task: mock) if mock else self._work, self._limits)
-        return _told(verdict, inspected)
+        return _tried(verdict, inspected)
 
     def _items(self, state: Mapping[str, Json], text: str | None) -> Json:
-        """What a Map's reader read; None where it is no JSON, and so is not looked into."""
+        """The items in the text that stands in for a Map's source; None for a format that is not JSON."""
         kind = state.get("ItemReader", {}).get("ReaderConfig", {}).get("InputType", "JSON")
         return None if text is None or kind != "JSON" else self._read(text)
 
@@ -79,7 +79,7 @@ class WireTrials:
         )
 
     def _state(self, wanted: Trial) -> tuple[dict[str, Json], str, str | None]:
-        """The state to try, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""
+        """The state to test, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""
         definition = self._definition(wanted.definition)
         language = definition.get("QueryLanguage") if "States" in definition else None
         state: Json = definition if wanted.state is None else trial.found(definition, wanted.state)
@@ -111,7 +111,7 @@ class WireTrials:
         return mocks.failure_of(mock) or mocks.result_of(state, mock, self._read(mock["result"]))
 
     def _execution(self, given: Json, context: Json) -> Execution:
-        """The execution that expressions see; the context object that was given stands before what is known."""
+        """The execution that expressions see. Members of the given context object replace the known ones."""
         members = context.items() if isinstance(context, dict) else ()
         told = {name: of for name, of in members if isinstance(of, dict)}
         identity = str(uuid.uuid4())
@@ -120,7 +120,7 @@ class WireTrials:
         return Execution(identity, identity, "TestState", given, now, context_overrides=told)
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
-        """The function itself, run once."""
+        """The result of the real function, run once."""
         outcome = self._outcome(task)
         if outcome.result is None:
             return Failure(outcome.error or "States.TaskFailed", outcome.cause)
@@ -138,7 +138,7 @@ class WireTrials:
         return self._invoker.run(target, text, timeout_seconds=seconds, key=identity, request_id=identity)
 
 
-def _told(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> Tried:
+def _tried(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> Tried:
     has_output = verdict.status in (trial.SUCCEEDED, trial.CAUGHT)
     data = {**verdict.data, **inspected}
     return Tried(

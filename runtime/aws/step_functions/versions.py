@@ -1,4 +1,4 @@
-"""Published versions of state machines, and the aliases that lead to them."""
+"""Published versions of state machines, and the aliases that route to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stepwell.runtime.engine.values import arns, jsontext
 
 MOST_VERSIONS, MOST_ALIASES = 1000, 100
 INITIAL = "INITIAL"
-"""What AWS calls the revision that a state machine was made with, which has no id."""
+"""AWS's name for the first revision of a state machine, which has no id."""
 
 
 class WireVersions:
@@ -43,7 +43,7 @@ class WireVersions:
     def list(self, arn: Arn, *, limit: int, cursor: str | None) -> Page[Machine]:
         with database.connection_context():
             workflow = Workflow.get_or_none(Workflow.name == arn.name, Workflow.deleted_at.is_null())
-            if workflow is None:  # AWS names no error for it
+            if workflow is None:  # AWS documents no error for it
                 return Page([])
             query = Version.select().where(
                 Version.workflow_id == workflow.id, Version.number >= workflow.first, Version.published.is_null(False)
@@ -131,7 +131,7 @@ def _check_room(workflow: Workflow) -> None:
 
 
 def _locked(arn: Arn) -> Workflow:
-    workflow = locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
+    workflow: Workflow | None = locked(Workflow, Workflow.name == arn.name, Workflow.deleted_at.is_null())
     if workflow is None:
         raise _not_found(arn)
     return workflow
@@ -144,7 +144,7 @@ def _check_routes(workflow: Workflow, routes: Routes) -> None:
 
 
 def _same(workflow: Workflow, found: Alias, routes: Routes, description: str | None) -> AliasView:
-    """The alias that is there, when it is what is wanted. Raises ConflictException."""
+    """The existing alias, if it equals the wanted one. Raises ConflictException."""
     if (_routes(found), found.description) != (routes, description):
         raise ConflictException(
             "Failed to create alias because an alias with the same name and a different routing exists"

@@ -67,8 +67,8 @@ HISTORY = HistoryView(7, "TaskScheduled", AT, {"step": "first", "task": "t1"})
 FUNCTION = FunctionView("step1", "step", "functions/steps/step1.py", "Echo.", None, 30.0, {"maxAttempts": 2})
 
 
-class Room:
-    """One room of the context: its calls answer what they were given, raise it if it is an error, and are noted."""
+class FakeApi:
+    """One object of the context. Each call is noted, and returns or raises the answer given for it."""
 
     def __init__(self, **answers: Any) -> None:
         self._answers = answers
@@ -86,13 +86,13 @@ class Room:
 
 
 class FakeContext:
-    """An ApiContext whose rooms are all empty but for those given."""
+    """An ApiContext with these objects; all others have no answers."""
 
-    def __init__(self, **rooms: Room) -> None:
+    def __init__(self, **apis: FakeApi) -> None:
         self.request_id = "r1"
         self.log = logging.getLogger("test")
         for name in ("executions", "workflows", "tasks", "functions", "artifacts", "health"):
-            setattr(self, name, rooms.get(name, Room()))
+            setattr(self, name, apis.get(name, FakeApi()))
 
 
 def event(

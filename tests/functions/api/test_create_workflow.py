@@ -7,13 +7,13 @@ import pytest
 from stepwell.functions.api import create_workflow
 from stepwell.functions.contract.rest import WarningView
 from stepwell.functions.errors import InvalidDefinition, InvalidName
-from tests.functions.api.fakes import AT_TEXT, WORKFLOW, FakeContext, Room, answer, event
+from tests.functions.api.fakes import AT_TEXT, WORKFLOW, FakeApi, FakeContext, answer, event
 
 BODY = {"name": "résumé", "definition": {"steps": []}}
 
 
 def test_stores_the_definition_and_tells_where_it_is():
-    workflows = Room(create=WORKFLOW)
+    workflows = FakeApi(create=WORKFLOW)
     response = create_workflow.handler(event(body=BODY), FakeContext(workflows=workflows))
     assert workflows.calls == [("create", ("résumé", {"steps": []}), {})]
     assert response["statusCode"] == 201
@@ -21,7 +21,7 @@ def test_stores_the_definition_and_tells_where_it_is():
 
 
 def test_shows_what_was_stored():
-    shown = answer(create_workflow, event(body=BODY), FakeContext(workflows=Room(create=WORKFLOW)))
+    shown = answer(create_workflow, event(body=BODY), FakeContext(workflows=FakeApi(create=WORKFLOW)))
     assert shown == {
         "id": "w1",
         "name": "résumé",
@@ -33,12 +33,12 @@ def test_shows_what_was_stored():
 
 def test_tells_what_is_ignored():
     stored = replace(WORKFLOW, warnings=(WarningView("$.definition.States.A.Credentials", "is ignored"),))
-    shown = answer(create_workflow, event(body=BODY), FakeContext(workflows=Room(create=stored)))
+    shown = answer(create_workflow, event(body=BODY), FakeContext(workflows=FakeApi(create=stored)))
     assert shown["warnings"] == [{"path": "$.definition.States.A.Credentials", "message": "is ignored"}]
 
 
 @pytest.mark.parametrize("fault", [InvalidDefinition("unknown", path="$.definition.steps[0].taskNmae"), InvalidName()])
 def test_a_fault_is_passed_on(fault):
     with pytest.raises(type(fault)) as refused:
-        create_workflow.handler(event(body=BODY), FakeContext(workflows=Room(create=fault)))
+        create_workflow.handler(event(body=BODY), FakeContext(workflows=FakeApi(create=fault)))
     assert refused.value is fault

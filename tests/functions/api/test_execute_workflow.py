@@ -4,13 +4,13 @@ import pytest
 
 from stepwell.functions.api import execute_workflow
 from stepwell.functions.errors import InvalidRequest, KeyReused
-from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
+from tests.functions.api.fakes import EXECUTION, FakeApi, FakeContext, answer, event
 
 PATH = {"name": "résumé"}
 
 
 def started_with(given):
-    executions = Room(start=EXECUTION)
+    executions = FakeApi(start=EXECUTION)
     shown = answer(execute_workflow, given, FakeContext(executions=executions))
     assert shown == {"executionId": "e1", "status": "IN_PROGRESS"}
     [(_, arguments, named)] = executions.calls
@@ -32,13 +32,13 @@ def test_passes_the_name_and_the_key_on():
 
 
 def test_tells_where_the_execution_is():
-    response = execute_workflow.handler(event(path=PATH), FakeContext(executions=Room(start=EXECUTION)))
+    response = execute_workflow.handler(event(path=PATH), FakeContext(executions=FakeApi(start=EXECUTION)))
     assert response["headers"]["location"] == "/executions/e1"
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "a\tb"])
 def test_a_bad_key_starts_nothing(key):
-    executions = Room(start=EXECUTION)
+    executions = FakeApi(start=EXECUTION)
     with pytest.raises(InvalidRequest, match="Idempotency-Key"):
         execute_workflow.handler(event(path=PATH, headers={"idempotency-key": key}), FakeContext(executions=executions))
     assert executions.calls == []
@@ -46,4 +46,4 @@ def test_a_bad_key_starts_nothing(key):
 
 def test_a_key_used_for_another_request_is_refused():
     with pytest.raises(KeyReused):
-        execute_workflow.handler(event(path=PATH), FakeContext(executions=Room(start=KeyReused())))
+        execute_workflow.handler(event(path=PATH), FakeContext(executions=FakeApi(start=KeyReused())))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepwell.functions.api import fail_task
-from tests.functions.api.fakes import FakeContext, Room, answer, event
+from tests.functions.api.fakes import FakeApi, FakeContext, answer, event
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,6 @@ from tests.functions.api.fakes import FakeContext, Room, answer, event
     [(..., (None, None)), ({}, (None, None)), ({"error": "Boom", "cause": "it broke"}, ("Boom", "it broke"))],
 )
 def test_hands_error_and_cause_over(body, told):
-    tasks = Room(fail=None)
+    tasks = FakeApi(fail=None)
     assert answer(fail_task, event(path={"token": "tok"}, body=body), FakeContext(tasks=tasks)) is None
     assert tasks.calls == [("fail", ("tok", *told), {})]

@@ -6,11 +6,13 @@ import pytest
 
 from stepwell.functions.api import get_artifact
 from stepwell.functions.errors import NotFound
-from tests.functions.api.fakes import FakeContext, Room, event
+from tests.functions.api.fakes import FakeApi, FakeContext, event
 
 
 def fetch(key, content, media_type):
-    response = get_artifact.handler(event(path={"key": key}), FakeContext(artifacts=Room(read=(content, media_type))))
+    response = get_artifact.handler(
+        event(path={"key": key}), FakeContext(artifacts=FakeApi(read=(content, media_type)))
+    )
     assert response["statusCode"] in get_artifact.ANSWERS
     assert response["headers"]["x-content-type-options"] == "nosniff"
     return response
@@ -51,7 +53,7 @@ def test_a_name_cannot_break_out_of_the_header():
 
 @pytest.mark.parametrize("key", ["/etc/passwd", "a/../b", "..", "a//b", "a/", "./a"])
 def test_a_key_that_climbs_is_never_looked_for(key):
-    artifacts = Room(read=(b"", "text/plain"))
+    artifacts = FakeApi(read=(b"", "text/plain"))
     with pytest.raises(NotFound):
         get_artifact.handler(event(path={"key": key}), FakeContext(artifacts=artifacts))
     assert artifacts.calls == []

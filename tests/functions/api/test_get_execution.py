@@ -4,11 +4,11 @@ import pytest
 
 from stepwell.functions.api import get_execution
 from stepwell.functions.errors import NotFound
-from tests.functions.api.fakes import AT_TEXT, EXECUTION, FakeContext, Room, answer, event
+from tests.functions.api.fakes import AT_TEXT, EXECUTION, FakeApi, FakeContext, answer, event
 
 
 def test_shows_the_execution_with_its_tasks():
-    executions = Room(get=EXECUTION)
+    executions = FakeApi(get=EXECUTION)
     shown = answer(get_execution, event(path={"id": "e1"}), FakeContext(executions=executions))
     assert executions.calls == [("get", ("e1",), {})]
     assert {name: shown[name] for name in ("executionId", "workflow", "version", "input", "output", "startedAt")} == {
@@ -41,4 +41,4 @@ def test_shows_the_execution_with_its_tasks():
 
 def test_an_unknown_id_is_not_found():
     with pytest.raises(NotFound):
-        get_execution.handler(event(path={"id": "no"}), FakeContext(executions=Room(get=NotFound())))
+        get_execution.handler(event(path={"id": "no"}), FakeContext(executions=FakeApi(get=NotFound())))

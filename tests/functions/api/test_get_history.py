@@ -6,13 +6,13 @@ from stepwell.functions.api import get_history
 from stepwell.functions.contract import Page
 from stepwell.functions.contract.rest import HistoryView
 from stepwell.functions.errors import InvalidRequest
-from tests.functions.api.fakes import AT, AT_TEXT, HISTORY, FakeContext, Room, answer, event
+from tests.functions.api.fakes import AT, AT_TEXT, HISTORY, FakeApi, FakeContext, answer, event
 
 PATH = {"id": "e1"}
 
 
 def test_events_with_their_details_beside_them():
-    executions = Room(history=Page([HISTORY], "7"))
+    executions = FakeApi(history=Page([HISTORY], "7"))
     shown = answer(get_history, event(path=PATH), FakeContext(executions=executions))
     assert shown == {
         "events": [{"id": 7, "type": "TaskScheduled", "at": AT_TEXT, "step": "first", "task": "t1"}],
@@ -22,7 +22,7 @@ def test_events_with_their_details_beside_them():
 
 
 def test_goes_on_after_the_last_one_seen():
-    executions = Room(history=Page([]))
+    executions = FakeApi(history=Page([]))
     answer(get_history, event(path=PATH, query={"after": "7", "limit": "2"}), FakeContext(executions=executions))
     assert executions.calls == [("history", ("e1",), {"after": 7, "limit": 2})]
 
@@ -35,5 +35,5 @@ def test_a_bad_after_is_refused(after):
 
 def test_details_do_not_hide_what_every_event_has():
     odd = HistoryView(1, "PassStateEntered", AT, {"id": "mine", "type": "mine"})
-    shown = answer(get_history, event(path=PATH), FakeContext(executions=Room(history=Page([odd]))))
+    shown = answer(get_history, event(path=PATH), FakeContext(executions=FakeApi(history=Page([odd]))))
     assert (shown["events"][0]["id"], shown["events"][0]["type"]) == (1, "PassStateEntered")

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from stepwell.functions.api import get_task
-from tests.functions.api.fakes import AT_TEXT, TASK, FakeContext, Room, answer, event
+from tests.functions.api.fakes import AT_TEXT, TASK, FakeApi, FakeContext, answer, event
 
 
 def test_shows_each_attempt_with_its_logs():
-    tasks = Room(get=TASK)
+    tasks = FakeApi(get=TASK)
     shown = answer(get_task, event(path={"id": "t1"}), FakeContext(tasks=tasks))
     assert tasks.calls == [("get", ("t1",), {})]
     assert (shown["executionId"], shown["result"], shown["retries"]) == ("e1", [False], 1)

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from stepwell.functions.api import invoke_function
-from tests.functions.api.fakes import FakeContext, Room, answer, event
+from tests.functions.api.fakes import FakeApi, FakeContext, answer, event
 
 OUTCOME = {"result": {"ok": True}, "logs": "hello\n", "seconds": 0.01}
 
 
 @pytest.mark.parametrize(("body", "told"), [(..., {}), ({"data": 1}, {"data": 1}), (0, 0), ([], [])])
 def test_the_body_is_the_event(body, told):
-    functions = Room(invoke=OUTCOME)
+    functions = FakeApi(invoke=OUTCOME)
     shown = answer(invoke_function, event(path={"name": "step1"}, body=body), FakeContext(functions=functions))
     assert shown == OUTCOME
     assert functions.calls == [("invoke", ("step1", told), {})]
@@ -18,5 +18,5 @@ def test_the_body_is_the_event(body, told):
 
 def test_a_function_that_fails_is_answered_too():
     failed = {"error": "Boom", "cause": "{}", "logs": "", "seconds": 0.01}
-    shown = answer(invoke_function, event(path={"name": "step1"}), FakeContext(functions=Room(invoke=failed)))
+    shown = answer(invoke_function, event(path={"name": "step1"}), FakeContext(functions=FakeApi(invoke=failed)))
     assert shown["error"] == "Boom"

@@ -5,11 +5,11 @@ import pytest
 from stepwell.functions.api import list_executions
 from stepwell.functions.contract import Page
 from stepwell.functions.errors import InvalidRequest
-from tests.functions.api.fakes import AT_TEXT, EXECUTION, FakeContext, Room, answer, event
+from tests.functions.api.fakes import AT_TEXT, EXECUTION, FakeApi, FakeContext, answer, event
 
 
 def test_rows_without_payloads():
-    shown = answer(list_executions, event(), FakeContext(executions=Room(list=Page([EXECUTION], "c2"))))
+    shown = answer(list_executions, event(), FakeContext(executions=FakeApi(list=Page([EXECUTION], "c2"))))
     assert shown == {
         "items": [
             {
@@ -29,7 +29,7 @@ def test_rows_without_payloads():
 
 
 def test_passes_the_filters_on():
-    executions = Room(list=Page([]))
+    executions = FakeApi(list=Page([]))
     query = {"workflow": "a", "status": "FAILED", "limit": "1000", "cursor": "c"}
     answer(list_executions, event(query=query), FakeContext(executions=executions))
     assert executions.calls == [("list", (), {"workflow": "a", "status": "FAILED", "limit": 1000, "cursor": "c"})]

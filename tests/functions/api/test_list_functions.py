@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from stepwell.functions.api import list_functions
-from tests.functions.api.fakes import FUNCTION, FakeContext, Room, answer, event
+from tests.functions.api.fakes import FUNCTION, FakeApi, FakeContext, answer, event
 
 
 def test_shows_every_function():
-    shown = answer(list_functions, event(), FakeContext(functions=Room(list=[FUNCTION])))
+    shown = answer(list_functions, event(), FakeContext(functions=FakeApi(list=[FUNCTION])))
     assert shown["items"] == [
         {
             "name": "step1",

@@ -5,11 +5,11 @@ import pytest
 from stepwell.functions.api import list_tasks
 from stepwell.functions.contract import Page
 from stepwell.functions.errors import InvalidRequest
-from tests.functions.api.fakes import TASK, FakeContext, Room, answer, event
+from tests.functions.api.fakes import TASK, FakeApi, FakeContext, answer, event
 
 
 def test_rows_without_payloads():
-    tasks = Room(list=Page([TASK], "c2"))
+    tasks = FakeApi(list=Page([TASK], "c2"))
     shown = answer(list_tasks, event(query={"status": "FAILED"}), FakeContext(tasks=tasks))
     assert tasks.calls == [("list", (), {"status": "FAILED", "limit": 100, "cursor": None})]
     [row] = shown["items"]

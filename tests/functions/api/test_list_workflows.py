@@ -5,11 +5,11 @@ import pytest
 from stepwell.functions.api import list_workflows
 from stepwell.functions.contract import Page
 from stepwell.functions.errors import InvalidRequest
-from tests.functions.api.fakes import WORKFLOW, FakeContext, Room, answer, event
+from tests.functions.api.fakes import WORKFLOW, FakeApi, FakeContext, answer, event
 
 
 def test_a_page_with_the_cursor_of_the_next():
-    workflows = Room(list=Page([WORKFLOW], "c2"))
+    workflows = FakeApi(list=Page([WORKFLOW], "c2"))
     shown = answer(list_workflows, event(query={"limit": "1", "cursor": "c1"}), FakeContext(workflows=workflows))
     assert workflows.calls == [("list", (), {"limit": 1, "cursor": "c1"})]
     assert [one["name"] for one in shown["items"]] == ["résumé"]
@@ -17,7 +17,7 @@ def test_a_page_with_the_cursor_of_the_next():
 
 
 def test_a_hundred_from_the_start_unless_told():
-    workflows = Room(list=Page([]))
+    workflows = FakeApi(list=Page([]))
     assert answer(list_workflows, event(), FakeContext(workflows=workflows)) == {"items": [], "next": None}
     assert workflows.calls == [("list", (), {"limit": 100, "cursor": None})]
 

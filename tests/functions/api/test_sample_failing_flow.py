@@ -4,11 +4,11 @@ import fastjsonschema
 
 from stepwell.functions.api import sample_failing_flow
 from stepwell.functions.contract.schemas import SCHEMAS
-from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
+from tests.functions.api.fakes import EXECUTION, FakeApi, FakeContext, answer, event
 
 
 def test_starts_its_tree():
-    executions = Room(start_flow=EXECUTION)
+    executions = FakeApi(start_flow=EXECUTION)
     shown = answer(sample_failing_flow, event(), FakeContext(executions=executions))
     assert shown == {"executionId": "e1", "status": "IN_PROGRESS"}
     [(name, (tree,), _)] = executions.calls

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from stepwell.functions.api import start_flow
-from tests.functions.api.fakes import EXECUTION, FakeContext, Room, answer, event
+from tests.functions.api.fakes import EXECUTION, FakeApi, FakeContext, answer, event
 
 TREE = {"name": "step2", "children": [{"name": "step1"}, {"name": "step1", "opts": {"attempts": 2}}]}
 
 
 def test_starts_the_tree_as_it_came():
-    executions = Room(start_flow=EXECUTION)
+    executions = FakeApi(start_flow=EXECUTION)
     asked = event(body=TREE, headers={"idempotency-key": "k"})
     assert answer(start_flow, asked, FakeContext(executions=executions)) == {
         "executionId": "e1",
@@ -17,5 +17,5 @@ def test_starts_the_tree_as_it_came():
 
 
 def test_tells_where_the_execution_is():
-    response = start_flow.handler(event(body=TREE), FakeContext(executions=Room(start_flow=EXECUTION)))
+    response = start_flow.handler(event(body=TREE), FakeContext(executions=FakeApi(start_flow=EXECUTION)))
     assert response["headers"]["location"] == "/executions/e1"

@@ -4,12 +4,12 @@ import pytest
 
 from stepwell.functions.api import succeed_task
 from stepwell.functions.errors import TaskClosed
-from tests.functions.api.fakes import FakeContext, Room, answer, event
+from tests.functions.api.fakes import FakeApi, FakeContext, answer, event
 
 
 @pytest.mark.parametrize("output", [None, 0, {"a": [1]}])
 def test_hands_the_output_over(output):
-    tasks = Room(succeed=None)
+    tasks = FakeApi(succeed=None)
     asked = event(path={"token": "tok"}, body={"output": output})
     assert answer(succeed_task, asked, FakeContext(tasks=tasks)) is None
     assert tasks.calls == [("succeed", ("tok", output), {})]
@@ -18,4 +18,4 @@ def test_hands_the_output_over(output):
 def test_a_closed_task_is_a_conflict():
     asked = event(path={"token": "tok"}, body={"output": 1})
     with pytest.raises(TaskClosed):
-        succeed_task.handler(asked, FakeContext(tasks=Room(succeed=TaskClosed())))
+        succeed_task.handler(asked, FakeContext(tasks=FakeApi(succeed=TaskClosed())))

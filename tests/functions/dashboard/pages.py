@@ -19,7 +19,7 @@ from stepwell.functions.contract.rest import (
 )
 from stepwell.functions.dashboard import _page
 from tests.functions.api import fakes
-from tests.functions.api.fakes import FakeContext, Room
+from tests.functions.api.fakes import FakeApi, FakeContext
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 BEGUN = NOW - timedelta(minutes=3)
@@ -149,7 +149,7 @@ def event(
     return {**made, "requestContext": {"timeEpoch": int(NOW.timestamp() * 1000)}}
 
 
-def rooms(
+def full_context(
     execution: ExecutionView = EXECUTION,
     task: TaskView | None = None,
     workflow: WorkflowView = WORKFLOW,
@@ -157,26 +157,26 @@ def rooms(
     following: str | None = None,
     total: int | None = None,
 ) -> FakeContext:
-    """A context whose rooms hold one of each; every page has one after it when ``following`` is its cursor.
+    """A context that holds one of each. Every page has one after it when ``following`` is its cursor.
 
     The execution has the tasks that it comes with, or the one given; ``total`` when it has more.
     """
     shown = execution if task is None else replace(execution, tasks=(task,))
     completed = sum(one.status == "COMPLETED" for one in shown.tasks)
     return FakeContext(
-        executions=Room(
+        executions=FakeApi(
             part=ExecutionPart(shown, len(shown.tasks) if total is None else total, completed),
             list=Page([execution], following),
             history=Page([line], following),
             counts={"IN_PROGRESS": 0, "COMPLETED": 12_000, "FAILED": 3},
         ),
-        tasks=Room(list=Page([task or TASK], following), counts={"QUEUED": 5}),
-        workflows=Room(get=workflow, list=Page([workflow], following), versions=Page([workflow], following)),
+        tasks=FakeApi(list=Page([task or TASK], following), counts={"QUEUED": 5}),
+        workflows=FakeApi(get=workflow, list=Page([workflow], following), versions=Page([workflow], following)),
     )
 
 
-def hostile_rooms() -> FakeContext:
-    return rooms(EVIL_EXECUTION, EVIL_TASK, EVIL_WORKFLOW, EVIL_EVENT, following=HOSTILE)
+def hostile_context() -> FakeContext:
+    return full_context(EVIL_EXECUTION, EVIL_TASK, EVIL_WORKFLOW, EVIL_EVENT, following=HOSTILE)
 
 
 def read(module: ModuleType, given: dict[str, Any], context: FakeContext, status: int = 200) -> Reader:
@@ -188,7 +188,7 @@ def read(module: ModuleType, given: dict[str, Any], context: FakeContext, status
 
 
 def calls(context: FakeContext) -> list[tuple[str, dict[str, Any]]]:
-    """Every call that the rooms have got, named ``room.call``."""
+    """Every call to the context, named ``object.call``."""
     named = ("executions", "tasks", "workflows")
     return [(f"{name}.{call}", given) for name in named for call, _, given in getattr(context, name).calls]
 

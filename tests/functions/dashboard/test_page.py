@@ -13,7 +13,7 @@ from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request
 from stepwell.runtime.settings import Settings
-from tests.functions.dashboard.pages import event, read, rooms
+from tests.functions.dashboard.pages import event, full_context, read
 
 
 def refusing(fault: Exception) -> _page.Handler:
@@ -25,8 +25,8 @@ def refusing(fault: Exception) -> _page.Handler:
 
 
 def test_style_and_script_are_admitted_as_they_stand_in_the_page():
-    page = read(queues, event(), rooms())
-    policy = queues.handler(event(), rooms())["headers"]["content-security-policy"]
+    page = read(queues, event(), full_context())
+    policy = queues.handler(event(), full_context())["headers"]["content-security-policy"]
     for element, kind in (("style", "style-src"), ("script", "script-src")):
         (text,) = page.inside(element)
         hashed = b64encode(sha256(text.encode()).digest()).decode()
@@ -35,17 +35,17 @@ def test_style_and_script_are_admitted_as_they_stand_in_the_page():
 
 
 def test_a_page_is_never_stored():
-    assert queues.handler(event(), rooms())["headers"]["cache-control"] == "no-store"
+    assert queues.handler(event(), full_context())["headers"]["cache-control"] == "no-store"
 
 
 def test_without_script_the_page_reloads_itself():
-    page = read(queues, event(), rooms())
+    page = read(queues, event(), full_context())
     assert [one["content"] for one in page.all("meta") if one.get("http-equiv") == "refresh"] == ["10"]
 
 
 @pytest.mark.parametrize("accept", ["text/html", "text/html,application/xhtml+xml,*/*;q=0.8"])
 def test_a_refusal_is_a_page_for_who_accepts_one(accept):
-    response = refusing(NotFound("gone", hint="look there"))(event(headers={"accept": accept}), rooms())
+    response = refusing(NotFound("gone", hint="look there"))(event(headers={"accept": accept}), full_context())
     assert response["statusCode"] == 404
     assert "gone" in response["body"] and "look there" in response["body"]
 
@@ -53,13 +53,13 @@ def test_a_refusal_is_a_page_for_who_accepts_one(accept):
 @pytest.mark.parametrize("headers", [{"accept": "*/*"}, {"accept": "application/json"}, {"accept": ""}])
 def test_a_refusal_goes_on_to_the_gateway_for_all_others(headers):
     with pytest.raises(NotFound):
-        refusing(NotFound())(event(headers=headers), rooms())
+        refusing(NotFound())(event(headers=headers), full_context())
 
 
 @pytest.mark.parametrize("fault", [StepwellError(), Unavailable(), KeyError("x")])
 def test_a_fault_of_ours_is_the_gateways_to_tell(fault):
     with pytest.raises(type(fault)):
-        refusing(fault)(event(), rooms())
+        refusing(fault)(event(), full_context())
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_command_names_the_house_as_the_reader_has_found_it(headers, origin):
 
 
 def test_the_gateway_serves_every_page_as_it_is():
-    gateway = Gateway(Catalog.load(), lambda request_id: rooms(), None, Settings())
+    gateway = Gateway(Catalog.load(), lambda request_id: full_context(), None, Settings())
     for path in ("/queues", "/queues/executions/e1", "/queues/workflows/orders"):
         response = gateway.handle(Request("GET", path, {"accept": "text/html"}, io.BytesIO()))
         assert response.status == 200
