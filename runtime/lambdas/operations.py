@@ -29,6 +29,8 @@ INVOCATIONS = 4
 
 
 class Lambdas:
+    """The functions that ``functions.contract.lambda_`` promises."""
+
     def __init__(
         self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker, settings: Settings
     ) -> None:

@@ -6,7 +6,7 @@ import threading
 import uuid
 
 from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import EXPRESS, QuickRun
+from stepwell.functions.contract.step_functions import EXPRESS, ExpressExecutionView
 from stepwell.functions.errors.step_functions import (
     ServiceUnavailable,
     StateMachineTypeNotSupported,
@@ -25,14 +25,16 @@ AT_ONCE = 6
 """The most such executions in one process. Each holds a thread, and other requests need threads too."""
 
 
-class WireExpress:
+class WireExpressExecutions:
+    """The Express executions that ``functions.contract.step_functions`` promises."""
+
     def __init__(self, workflows: Workflows, express: Express, limits: EngineLimits) -> None:
         self._workflows = workflows
         self._express = express
         self._limits = limits
         self._free = threading.BoundedSemaphore(AT_ONCE)
 
-    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
+    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> ExpressExecutionView:
         check_name(name)
         given = read_input(input, self._limits)
         target = target_of(arn)
@@ -49,7 +51,7 @@ class WireExpress:
             self._free.release()
         if ended.status == Status.IN_PROGRESS:
             raise ServiceUnavailable("This process ends. Try again.")
-        return QuickRun(
+        return ExpressExecutionView(
             id=identity,
             arn=arns.express(latest.name, begun.name, identity),
             name=begun.name,
