@@ -24,12 +24,12 @@ from stepwell.runtime.api.tasks import TasksApi
 from stepwell.runtime.api.workflows import WorkflowsApi
 from stepwell.runtime.aws.step_functions.activities import WireActivities
 from stepwell.runtime.aws.step_functions.executions import WireExecutions
-from stepwell.runtime.aws.step_functions.express import WireExpress
+from stepwell.runtime.aws.step_functions.express import WireExpressExecutions
 from stepwell.runtime.aws.step_functions.machines import WireMachines
 from stepwell.runtime.aws.step_functions.map_runs import WireMapRuns
 from stepwell.runtime.aws.step_functions.tags import WireTags
-from stepwell.runtime.aws.step_functions.task_tokens import WireTokens
-from stepwell.runtime.aws.step_functions.test_state import WireTrials
+from stepwell.runtime.aws.step_functions.task_tokens import WireTaskTokens
+from stepwell.runtime.aws.step_functions.test_state import WireStateTests
 from stepwell.runtime.aws.step_functions.versions import WireAliases, WireVersions
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.core import invocations
@@ -120,11 +120,13 @@ class Runtime:
             aliases=WireAliases(),
             tags=WireTags(),
             activities=WireActivities(),
-            runs=WireExecutions(self.executions),
+            sfn_executions=WireExecutions(self.executions),
             map_runs=WireMapRuns(self.executions),
-            quick_runs=WireExpress(self.workflows, self._express, self.executions.limits),
-            trials=WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
-            tokens=WireTokens(self.executions),
+            express_executions=WireExpressExecutions(self.workflows, self._express, self.executions.limits),
+            state_tests=WireStateTests(
+                self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own
+            ),
+            task_tokens=WireTaskTokens(self.executions),
             lambda_aliases=Aliases(),
             lambda_events=Events(lambdas, events),
             lambda_policies=Policies(lambdas),

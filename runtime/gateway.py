@@ -53,6 +53,8 @@ class WireProtocol(Protocol):
 
 
 class Endpoint(Protocol):
+    """The handler of a route. ``limit`` is the most bytes of a body."""
+
     limit: int
 
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response: ...

@@ -19,12 +19,12 @@ LOADS = """
 from stepwell.db import migrate
 from stepwell.functions.dashboard import queues
 from stepwell.runtime.app import create_app
-from stepwell.runtime.aws import inputs, rest_protocol
+from stepwell.runtime.aws import json_protocol, rest_protocol
 from stepwell.runtime.catalog.catalog import Catalog
 import stepwell
 print(stepwell.__file__)
 print(len(Catalog.load().functions), len(list(migrate.DIRECTORY.glob("0*.py"))))
-print(len(inputs.MODEL.table()["operations"]), len(rest_protocol.MODEL.table()["operations"]))
+print(len(json_protocol.MODEL.table()["operations"]), len(rest_protocol.MODEL.table()["operations"]))
 """
 
 

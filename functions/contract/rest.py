@@ -85,6 +85,8 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class TaskView(TaskRow):
+    """A task with its payloads."""
+
     data: Json
     input: Json
     result: Json
@@ -95,6 +97,8 @@ class TaskView(TaskRow):
 
 @dataclass(frozen=True)
 class ExecutionRow:
+    """An execution in a listing. ``name`` is None unless its caller chose one."""
+
     id: str
     name: str | None
     workflow: str
@@ -108,6 +112,8 @@ class ExecutionRow:
 
 @dataclass(frozen=True)
 class ExecutionView(ExecutionRow):
+    """An execution with its payloads and its tasks."""
+
     input: Json
     output: Json
     cause: str | None
@@ -126,6 +132,8 @@ class ExecutionPart:
 
 @dataclass(frozen=True)
 class HistoryView:
+    """One event of a history, numbered from 1."""
+
     id: int
     type: str
     at: datetime
@@ -134,6 +142,8 @@ class HistoryView:
 
 @dataclass(frozen=True)
 class FunctionView:
+    """A handler, or a function created over Lambda's API, as a listing shows it."""
+
     name: str
     kind: str
     source: str
@@ -144,6 +154,8 @@ class FunctionView:
 
 
 class Executions(Protocol):
+    """Executions. All methods that take an id raise NotFound."""
+
     def start(
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
     ) -> ExecutionRow:
@@ -173,6 +185,8 @@ class Executions(Protocol):
 
 
 class Workflows(Protocol):
+    """Workflows and their versions. All methods that take a name raise NotFound."""
+
     def create(self, name: str, definition: Json) -> WorkflowView:
         """Store a definition as the newest version of ``name``. Raises InvalidDefinition, InvalidName."""
 
@@ -186,6 +200,8 @@ class Workflows(Protocol):
 
 
 class Tasks(Protocol):
+    """Tasks, and the answers to those that wait for a token."""
+
     def get(self, task_id: str) -> TaskView: ...
     def list(self, *, status: str | None, limit: int, cursor: str | None) -> Page[TaskRow]:
         """All tasks, or those in one of OPEN_TASK_STATUSES, newest first."""
@@ -201,6 +217,8 @@ class Tasks(Protocol):
 
 
 class Functions(Protocol):
+    """Step functions and endpoints."""
+
     def list(self) -> Sequence[FunctionView]: ...
     def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
         """Run one step function now, in a sandbox.
@@ -213,11 +231,15 @@ class Functions(Protocol):
 
 
 class Artifacts(Protocol):
+    """Files that steps have written."""
+
     def read(self, key: str) -> tuple[bytes, str]:
         """An artifact's bytes and media type. Raises NotFound, PayloadTooLarge."""
 
 
 class Health(Protocol):
+    """The state of this process."""
+
     def ready(self) -> Mapping[str, str | int]:
         """``database`` and ``queue`` are ok or away; ``lostRings`` and ``fencedResults`` are counts of this process.
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from stepwell.functions.contract import Json, Page
 from stepwell.functions.contract.arns import Arn
 from stepwell.functions.contract.rest import ApiContext
+from stepwell.functions.contract.state_tests import StateTests
 
 STANDARD, EXPRESS = "STANDARD", "EXPRESS"
 STATUSES = {
@@ -29,6 +30,8 @@ MOST_TAGS = 50
 
 @dataclass(frozen=True)
 class MachineRow:
+    """A state machine in a listing."""
+
     arn: str
     name: str
     kind: str
@@ -93,6 +96,8 @@ class AliasView:
 
 @dataclass(frozen=True)
 class ActivityView:
+    """An activity. ``encryption`` is its encryption configuration."""
+
     arn: str
     name: str
     created_at: int
@@ -108,7 +113,7 @@ class ActivityTask:
 
 
 @dataclass(frozen=True)
-class Started:
+class StartedExecution:
     """An execution that was started now, or earlier by the same request. ``name`` is the one in its ARN."""
 
     id: str
@@ -119,7 +124,9 @@ class Started:
 
 
 @dataclass(frozen=True)
-class RunRow(Started):
+class ExecutionRow(StartedExecution):
+    """An execution in a listing. ``status`` is ours."""
+
     status: str
     stopped_at: int | None
     version_arn: str | None
@@ -133,7 +140,7 @@ class RunRow(Started):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(RunRow):
+class ExecutionView(ExecutionRow):
     """An execution with its input and its result."""
 
     input: str
@@ -180,7 +187,7 @@ class MapRunChanges:
 
 
 @dataclass(frozen=True)
-class QuickRun(Started):
+class ExpressExecutionView(StartedExecution):
     """An Express execution that has ended."""
 
     stopped_at: int
@@ -192,40 +199,9 @@ class QuickRun(Started):
     trace: str | None
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A state to test. All members but ``mock`` are JSON text; ``state`` names it in the definition of a machine."""
-
-    definition: str
-    state: str | None
-    input: str
-    variables: str
-    context: str | None
-    mock: Mapping[str, Json] | None
-    retries: int
-    reveals_secrets: bool = False
-    caused_by: str | None = None
-    """The state inside a Map or Parallel state in which the mock's error arose."""
-    failures: int | None = None
-    """The number of failed items of a Map."""
-    reader_data: str | None = None
-    """The text that stands in for the source of a Map's ItemReader."""
-
-
-@dataclass(frozen=True)
-class Tried:
-    """The result of a test, in AWS's words; the values of ``data`` are JSON text."""
-
-    status: str
-    output: str | None
-    error: str | None
-    cause: str | None
-    next: str | None
-    data: Mapping[str, str | int | float]
-    details: Mapping[str, Json]
-
-
 class Machines(Protocol):
+    """State machines."""
+
     def create(self, wanted: NewMachine) -> Machine:
         """Create a state machine; an equal one that exists is returned as it is.
 
@@ -250,6 +226,8 @@ class Machines(Protocol):
 
 
 class Versions(Protocol):
+    """Published versions of state machines."""
+
     def publish(self, arn: Arn, revision: str | None, description: str | None) -> Machine:
         """Publish the newest revision; one that is published keeps its number. Raises ConflictException."""
 
@@ -259,6 +237,8 @@ class Versions(Protocol):
 
 
 class Aliases(Protocol):
+    """Aliases of state machines."""
+
     def create(self, machine: str, name: str, routes: Routes, description: str | None) -> AliasView:
         """Create an alias; an equal one that exists is returned. Raises ResourceNotFound, ConflictException."""
 
@@ -279,6 +259,8 @@ class Tags(Protocol):
 
 
 class Activities(Protocol):
+    """Activities, and the tasks that wait for their workers."""
+
     def create(self, name: str, encryption: Mapping[str, Json], tags: Mapping[str, str]) -> ActivityView:
         """Create an activity; an equal one that exists is returned. Raises InvalidName, ActivityAlreadyExists."""
 
@@ -293,8 +275,10 @@ class Activities(Protocol):
         """Wait for a task of the activity; None if none came in time. Raises ActivityDoesNotExist."""
 
 
-class Runs(Protocol):
-    def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
+class Executions(Protocol):
+    """Executions of state machines."""
+
+    def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> StartedExecution:
         """Start an execution. It is committed when this returns.
 
         Raises StateMachineDoesNotExist, ExecutionAlreadyExists, InvalidName, InvalidExecutionInput.
@@ -309,7 +293,7 @@ class Runs(Protocol):
         Raises ExecutionDoesNotExist, ExecutionNotRedrivable.
         """
 
-    def get(self, arn: Arn) -> Run:
+    def get(self, arn: Arn) -> ExecutionView:
         """Raises ExecutionDoesNotExist."""
 
     def machine(self, arn: Arn) -> Machine:
@@ -317,7 +301,7 @@ class Runs(Protocol):
 
     def list(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[RunRow]:
+    ) -> Page[ExecutionRow]:
         """The executions of a state machine, or of one of its versions or aliases, newest first.
 
         Raises StateMachineDoesNotExist, StateMachineTypeNotSupported.
@@ -341,24 +325,21 @@ class MapRuns(Protocol):
 
     def executions(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[RunRow]:
+    ) -> Page[ExecutionRow]:
         """The child executions of a Map Run, newest first."""
 
 
-class QuickRuns(Protocol):
-    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
+class ExpressExecutions(Protocol):
+    """Express executions that run while the caller waits."""
+
+    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> ExpressExecutionView:
         """Run an Express execution to its end in this process. Nothing of it is stored.
 
         Raises StateMachineTypeNotSupported, StateMachineDoesNotExist, InvalidName, InvalidExecutionInput.
         """
 
 
-class Trials(Protocol):
-    def run(self, wanted: Trial) -> Tried:
-        """Test a state. Raises InvalidDefinition, InvalidExecutionInput, ValidationException."""
-
-
-class Tokens(Protocol):
+class TaskTokens(Protocol):
     """Answers to tasks by their tokens. All raise InvalidToken, TaskDoesNotExist, TaskTimedOut."""
 
     def succeed(self, token: str, output: str) -> None:
@@ -382,12 +363,12 @@ class SfnContext(ApiContext, Protocol):
     @property
     def activities(self) -> Activities: ...
     @property
-    def runs(self) -> Runs: ...
+    def sfn_executions(self) -> Executions: ...
     @property
     def map_runs(self) -> MapRuns: ...
     @property
-    def quick_runs(self) -> QuickRuns: ...
+    def express_executions(self) -> ExpressExecutions: ...
     @property
-    def trials(self) -> Trials: ...
+    def state_tests(self) -> StateTests: ...
     @property
-    def tokens(self) -> Tokens: ...
+    def task_tokens(self) -> TaskTokens: ...

@@ -10,13 +10,13 @@ from stepwell.functions.contract.step_functions import (
     STATUSES,
     ActivityView,
     AliasView,
+    ExecutionRow,
+    ExecutionView,
+    ExpressExecutionView,
     Machine,
     MachineRow,
     MapRun,
     MapRunRow,
-    QuickRun,
-    Run,
-    RunRow,
 )
 
 Row = TypeVar("Row")
@@ -110,12 +110,12 @@ def map_run(view: MapRun) -> dict[str, Json]:
     }
 
 
-def child_row(row: RunRow) -> dict[str, Json]:
+def child_row(row: ExecutionRow) -> dict[str, Json]:
     """An execution in the listing of its Map Run."""
-    return {**run_row(row), "mapRunArn": row.map_run_arn, "itemCount": row.items}
+    return {**execution_row(row), "mapRunArn": row.map_run_arn, "itemCount": row.items}
 
 
-def run_row(row: RunRow) -> dict[str, Json]:
+def execution_row(row: ExecutionRow) -> dict[str, Json]:
     return {
         "executionArn": row.arn,
         "stateMachineArn": row.machine_arn,
@@ -130,11 +130,11 @@ def run_row(row: RunRow) -> dict[str, Json]:
     }
 
 
-def run(view: Run, with_data: bool) -> dict[str, Json]:
+def execution(view: ExecutionView, with_data: bool) -> dict[str, Json]:
     """An execution; without payloads and errors unless ``with_data``."""
     redrivable = "REDRIVABLE" if view.map_run_arn is None else "REDRIVABLE_BY_MAP_RUN"
     return {
-        **run_row(view),
+        **execution_row(view),
         **(_data(view) if with_data else {}),
         "traceHeader": view.trace,
         "mapRunArn": view.map_run_arn,
@@ -143,7 +143,7 @@ def run(view: Run, with_data: bool) -> dict[str, Json]:
     }
 
 
-def quick_run(view: QuickRun, with_data: bool) -> dict[str, Json]:
+def express_execution(view: ExpressExecutionView, with_data: bool) -> dict[str, Json]:
     """An Express execution that has ended; without payloads and errors unless ``with_data``."""
     took_ms = view.stopped_at - view.started_at
     billed = {
@@ -163,7 +163,7 @@ def quick_run(view: QuickRun, with_data: bool) -> dict[str, Json]:
     }
 
 
-def _data(view: Run | QuickRun) -> dict[str, Json]:
+def _data(view: ExecutionView | ExpressExecutionView) -> dict[str, Json]:
     """The input and the result of an execution."""
     return {
         "input": view.input,

@@ -10,5 +10,5 @@ TARGET = "AWSStepFunctions.DescribeExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    found = context.runs.get(arns.parse(event["executionArn"], arns.EXECUTION))
-    return _shapes.run(found, _inputs.with_data(event))
+    found = context.sfn_executions.get(arns.parse(event["executionArn"], arns.EXECUTION))
+    return _shapes.execution(found, _inputs.with_data(event))

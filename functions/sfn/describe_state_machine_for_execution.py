@@ -11,7 +11,7 @@ TARGET = "AWSStepFunctions.DescribeStateMachineForExecution"
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     arn = arns.parse(event["executionArn"], arns.EXECUTION)
-    found = context.runs.machine(arn)
+    found = context.sfn_executions.machine(arn)
     name, _, label = found.name.rpartition("/")
     return {
         **_shapes.configured(found, _inputs.with_data(event)),
@@ -19,5 +19,5 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
         "name": name or found.name,
         "updateDate": _shapes.seconds(found.revised_at),
         "label": label if name else None,
-        "mapRunArn": context.runs.get(arn).map_run_arn if name else None,
+        "mapRunArn": context.sfn_executions.get(arn).map_run_arn if name else None,
     }

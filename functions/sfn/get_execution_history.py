@@ -10,7 +10,7 @@ TARGET = "AWSStepFunctions.GetExecutionHistory"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    found = context.runs.history(
+    found = context.sfn_executions.history(
         arns.parse(event["executionArn"], arns.EXECUTION),
         limit=_inputs.limit(event),
         cursor=event.get("nextToken"),

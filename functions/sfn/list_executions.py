@@ -26,5 +26,5 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
         return _shapes.page(of_run, "executions", _shapes.child_row)
     if status == "PENDING_REDRIVE":
         raise ValidationException("The status filter PENDING_REDRIVE needs a mapRunArn")
-    found = context.runs.list(arns.parse_machine(event["stateMachineArn"]), **filters)
-    return _shapes.page(found, "executions", _shapes.run_row)
+    found = context.sfn_executions.list(arns.parse_machine(event["stateMachineArn"]), **filters)
+    return _shapes.page(found, "executions", _shapes.execution_row)

@@ -11,5 +11,5 @@ TARGET = "AWSStepFunctions.RedriveExecution"
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     arn = arns.parse(event["executionArn"], arns.EXECUTION)
-    redriven_at = context.runs.redrive(arn, event.get("clientToken"))
+    redriven_at = context.sfn_executions.redrive(arn, event.get("clientToken"))
     return {"redriveDate": _shapes.seconds(redriven_at)}

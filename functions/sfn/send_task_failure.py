@@ -10,5 +10,5 @@ TARGET = "AWSStepFunctions.SendTaskFailure"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    context.tokens.fail(event["taskToken"], event.get("error"), event.get("cause"))
+    context.task_tokens.fail(event["taskToken"], event.get("error"), event.get("cause"))
     return None

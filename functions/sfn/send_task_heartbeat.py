@@ -10,5 +10,5 @@ TARGET = "AWSStepFunctions.SendTaskHeartbeat"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    context.tokens.heartbeat(event["taskToken"])
+    context.task_tokens.heartbeat(event["taskToken"])
     return None

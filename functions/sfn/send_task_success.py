@@ -10,5 +10,5 @@ TARGET = "AWSStepFunctions.SendTaskSuccess"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    context.tokens.succeed(event["taskToken"], event["output"])
+    context.task_tokens.succeed(event["taskToken"], event["output"])
     return None

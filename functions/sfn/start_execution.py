@@ -10,7 +10,7 @@ TARGET = "AWSStepFunctions.StartExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    begun = context.runs.start(
+    begun = context.sfn_executions.start(
         arns.parse_machine(event["stateMachineArn"]),
         name=event.get("name"),
         input=event.get("input", "{}"),

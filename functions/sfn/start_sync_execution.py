@@ -10,10 +10,10 @@ TARGET = "AWSStepFunctions.StartSyncExecution"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    ended = context.quick_runs.run(
+    ended = context.express_executions.run(
         arns.parse_machine(event["stateMachineArn"]),
         name=event.get("name"),
         input=event.get("input", "{}"),
         trace=event.get("traceHeader"),
     )
-    return _shapes.quick_run(ended, _inputs.with_data(event))
+    return _shapes.express_execution(ended, _inputs.with_data(event))

@@ -11,5 +11,5 @@ TARGET = "AWSStepFunctions.StopExecution"
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     arn = arns.parse(event["executionArn"], arns.EXECUTION)
-    ended_at = context.runs.stop(arn, event.get("error"), event.get("cause"))
+    ended_at = context.sfn_executions.stop(arn, event.get("error"), event.get("cause"))
     return {"stopDate": _shapes.seconds(ended_at)}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stepwell.functions.contract import Json
-from stepwell.functions.contract.step_functions import SfnContext, Trial
+from stepwell.functions.contract.state_tests import StateTest
+from stepwell.functions.contract.step_functions import SfnContext
 from stepwell.functions.sfn import _inputs
 
 TARGET = "AWSStepFunctions.TestState"
@@ -11,8 +12,8 @@ TARGET = "AWSStepFunctions.TestState"
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
     configuration = event.get("stateConfiguration", {})
-    tried = context.trials.run(
-        Trial(
+    tried = context.state_tests.run(
+        StateTest(
             definition=event["definition"],
             state=event.get("stateName"),
             input=event.get("input", "{}"),

@@ -13,12 +13,12 @@ from stepwell.runtime.api.tasks import TasksApi
 from stepwell.runtime.api.workflows import WorkflowsApi
 from stepwell.runtime.aws.step_functions.activities import WireActivities
 from stepwell.runtime.aws.step_functions.executions import WireExecutions
-from stepwell.runtime.aws.step_functions.express import WireExpress
+from stepwell.runtime.aws.step_functions.express import WireExpressExecutions
 from stepwell.runtime.aws.step_functions.machines import WireMachines
 from stepwell.runtime.aws.step_functions.map_runs import WireMapRuns
 from stepwell.runtime.aws.step_functions.tags import WireTags
-from stepwell.runtime.aws.step_functions.task_tokens import WireTokens
-from stepwell.runtime.aws.step_functions.test_state import WireTrials
+from stepwell.runtime.aws.step_functions.task_tokens import WireTaskTokens
+from stepwell.runtime.aws.step_functions.test_state import WireStateTests
 from stepwell.runtime.aws.step_functions.versions import WireAliases, WireVersions
 from stepwell.runtime.lambdas.aliases import Aliases
 from stepwell.runtime.lambdas.events import Events
@@ -42,11 +42,11 @@ class Context:
     aliases: WireAliases
     tags: WireTags
     activities: WireActivities
-    runs: WireExecutions
+    sfn_executions: WireExecutions
     map_runs: WireMapRuns
-    quick_runs: WireExpress
-    trials: WireTrials
-    tokens: WireTokens
+    express_executions: WireExpressExecutions
+    state_tests: WireStateTests
+    task_tokens: WireTaskTokens
     lambdas: Lambdas
     lambda_aliases: Aliases
     lambda_events: Events

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 
 from stepwell.functions.contract import Json
@@ -15,6 +14,7 @@ from stepwell.functions.errors import NotFound, TooManyRequests
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.catalog.openapi import document
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.http.threads import ThreadLimit
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
 from stepwell.runtime.lambdas import files, functions
@@ -35,7 +35,7 @@ class FunctionsApi:
         self._catalog = catalog
         self._functions = functions
         self._invoker = invoker
-        self._free = threading.BoundedSemaphore(INVOCATIONS)
+        self._threads = ThreadLimit(INVOCATIONS)
 
     def list(self) -> Sequence[FunctionView]:
         return [*(function.view() for function in self._catalog.functions), *functions.views()]
@@ -57,15 +57,11 @@ class FunctionsApi:
         return found
 
     def _run(self, target: Target, event: Json) -> Outcome:
-        if not self._free.acquire(blocking=False):
-            raise TooManyRequests(f"This process runs {INVOCATIONS} functions already.")
-        try:
-            identity, text = new_id(), jsontext.write(event)
+        identity, text = new_id(), jsontext.write(event)
+        with self._threads.held(TooManyRequests(f"This process runs {INVOCATIONS} functions already.")):
             return self._invoker.run(
                 target, text, timeout_seconds=INVOCATION_SECONDS, key=identity, request_id=identity
             )
-        finally:
-            self._free.release()
 
     def openapi(self) -> Mapping[str, Json]:
         return document(self._catalog)

@@ -41,6 +41,7 @@ TASK_COLUMNS = (
 
 
 def workflow_row(name: str, version: Version) -> WorkflowRow:
+    """A workflow with its newest version, for a listing."""
     return WorkflowRow(id=version.workflow_id, name=name, version=version.number, created_at=_time(version.created_at))
 
 
@@ -51,6 +52,7 @@ def workflow_view(name: str, version: Version, warnings: Sequence[Fault] = ()) -
 
 
 def execution_row(row: Execution) -> ExecutionRow:
+    """An execution for a listing, made from EXECUTION_COLUMNS."""
     return ExecutionRow(
         id=row.id,
         name=row.name,
@@ -80,6 +82,7 @@ def begun_row(own: NewExecution) -> ExecutionRow:
 
 
 def execution_view(row: Execution, tasks: Sequence[TaskView] = ()) -> ExecutionView:
+    """An execution with its payloads and these tasks."""
     return ExecutionView(
         **vars(execution_row(row)),
         input=json.loads(row.input),
@@ -90,6 +93,7 @@ def execution_view(row: Execution, tasks: Sequence[TaskView] = ()) -> ExecutionV
 
 
 def task_row(row: Task, workflow: str) -> TaskRow:
+    """A task for a listing, made from TASK_COLUMNS."""
     return TaskRow(
         id=row.id,
         execution_id=row.execution_id,
@@ -108,6 +112,7 @@ def task_row(row: Task, workflow: str) -> TaskRow:
 
 
 def task_view(row: Task, workflow: str, log: Sequence[AttemptView] = ()) -> TaskView:
+    """A task with its payloads and these attempts."""
     return TaskView(
         **vars(task_row(row, workflow)),
         data=json.loads(row.data),

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from stepwell.functions.contract.step_functions import SfnContext
@@ -20,9 +21,10 @@ from stepwell.functions.errors.step_functions import (
     SerializationException,
     ServiceUnavailable,
     UnknownOperationException,
+    ValidationException,
 )
-from stepwell.runtime.aws import inputs, page_tokens
-from stepwell.runtime.aws.model import without_nulls
+from stepwell.runtime.aws import page_tokens
+from stepwell.runtime.aws.model import Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.access_keys import AccessKeys
@@ -37,6 +39,8 @@ Json = Any
 
 log = logging.getLogger("stepwell.aws")
 
+TABLE = Path(__file__).with_name("stepfunctions.json")
+MODEL = Model(TABLE, SerializationException, ValidationException)
 PREFIX = "AWSStepFunctions."
 MEDIA_TYPE = "application/x-amz-json-1.0"
 
@@ -75,7 +79,7 @@ class StepFunctions:
         if handler is None:
             raise UnknownOperationException(f"The operation {target[:80]!r} is not one that is known here.")
         operation, now_ms = target.removeprefix(PREFIX), round(self._clock().timestamp() * 1000)
-        given = page_tokens.unseal(operation, inputs.check(operation, self._read(body)), now_ms)
+        given = page_tokens.unseal(operation, MODEL.taken(operation, self._read(body)), now_ms)
         answer = without_nulls(handler(given, self._make_context(request_id)) or {})
         if "nextToken" in answer:
             answer["nextToken"] = page_tokens.seal(operation, given, answer["nextToken"], now_ms)

@@ -37,15 +37,16 @@ class Mistyped(ValueError):
     """A value has another JSON type than the model says. The message is AWS's."""
 
 
-class Forbidden(ValueError):
-    """A value breaks a rule of the model. The message is AWS's."""
-
-
 class Model:
-    """The operations of one API. The file of the table is read once, on first use."""
+    """The operations of one API. The file of the table is read once, on first use.
 
-    def __init__(self, path: Path) -> None:
+    ``mistyped`` and ``forbidden`` are the API's errors for a wrong JSON type, and for a breach of the model's rules.
+    """
+
+    def __init__(self, path: Path, mistyped: type[Exception], forbidden: type[Exception]) -> None:
         self._path = path
+        self._mistyped = mistyped
+        self._forbidden = forbidden
         self.table: Callable[[], Mapping[str, Any]] = cache(lambda: json.loads(self._path.read_text()))
 
     def operation(self, name: str) -> Mapping[str, Any]:
@@ -53,13 +54,16 @@ class Model:
         return found
 
     def taken(self, operation: str, given: Json) -> dict[str, Json]:
-        """An operation's input without unknown members and nulls, with blobs as bytes. Raises Mistyped, Forbidden."""
+        """An operation's input without unknown members and nulls, with blobs as bytes. Raises the API's errors."""
         shape = self._shape(_input_of(self.operation(operation)))
-        known: dict[str, Json] = self._typed(given, shape)
+        try:
+            known: dict[str, Json] = self._typed(given, shape)
+        except Mistyped as fault:
+            raise self._mistyped(str(fault)) from None
         faults = list(self._faults(known, shape, ""))
         if faults:
             some = "error" if len(faults) == 1 else "errors"
-            raise Forbidden(f"{len(faults)} validation {some} detected: {'; '.join(faults)}")
+            raise self._forbidden(f"{len(faults)} validation {some} detected: {'; '.join(faults)}")
         return known
 
     def _shape(self, name: str) -> Shape:

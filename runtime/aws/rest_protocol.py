@@ -25,7 +25,7 @@ from stepwell.functions.errors.lambda_ import (
     UnknownOperationException,
     ValidationException,
 )
-from stepwell.runtime.aws.model import Forbidden, Mistyped, Model, without_nulls
+from stepwell.runtime.aws.model import Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.origin import Origins
@@ -35,7 +35,7 @@ from stepwell.runtime.settings import Limits
 
 Json = Any
 
-MODEL = Model(Path(__file__).with_name("lambda.json"))
+MODEL = Model(Path(__file__).with_name("lambda.json"), SerializationException, ValidationException)
 _DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
 _TRUTHS = {"true": True, "false": False}
 
@@ -68,17 +68,9 @@ class Operation:
     def answer(self, request: Request, event: Mapping[str, Any], body: bytes) -> Response:
         """The response. Raises LambdaError, and the errors of ``functions.errors`` that any request may meet."""
         self._origins.check(request)
-        given = self._input(event, body)
+        given = MODEL.taken(self._name, self._members(event, body))
         result = self._handler(given, self._make_context(event["requestContext"]["requestId"])) or {}
         return response_of(self._table, result)
-
-    def _input(self, event: Mapping[str, Any], body: bytes) -> Json:
-        try:
-            return MODEL.taken(self._name, self._members(event, body))
-        except Mistyped as fault:
-            raise SerializationException(str(fault)) from None
-        except Forbidden as fault:
-            raise ValidationException(str(fault)) from None
 
     def _members(self, event: Mapping[str, Any], body: bytes) -> dict[str, Json]:
         payload = self._table.get("payload")

@@ -22,6 +22,8 @@ _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/@,\[\]]+?)\.?)(?::(\d*)
 
 
 class Stream(Protocol):
+    """The body of a request, read piece by piece."""
+
     def read(self, size: int, /) -> bytes: ...
 
 

@@ -26,6 +26,8 @@ class MalformedResponse(ValueError):
 
 @dataclass(frozen=True)
 class Response:
+    """An HTTP response. Names of headers are in lower case."""
+
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes

@@ -34,6 +34,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Route:
+    """A route key, taken apart."""
+
     key: str
     method: str
     segments: tuple[Segment, ...]
@@ -67,6 +69,8 @@ class Route:
 
 @dataclass(frozen=True)
 class Match:
+    """The route of a request, with the values of its variables."""
+
     route: Route
     parameters: Mapping[str, str]
 

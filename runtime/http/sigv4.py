@@ -54,6 +54,7 @@ class Claim:
 
 
 def incomplete(why: str) -> Unauthenticated:
+    """The error for a signature with missing or malformed parts."""
     return Unauthenticated(why, code="IncompleteSignatureException")
 
 

@@ -25,6 +25,8 @@ Json = Any
 
 
 class Aliases:
+    """The aliases that ``functions.contract.lambda_`` promises."""
+
     def create(self, function: Reference, wanted: Alias) -> Alias:
         with store.changing(function):
             if _found(function.name, wanted.alias) is not None:

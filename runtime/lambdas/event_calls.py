@@ -50,6 +50,7 @@ def rules_of(function: Reference) -> EventRules | None:
 
 
 def rules(row: EventConfig) -> EventRules:
+    """The rules in a row."""
     arn = arns.function(row.name, row.qualifier)
     return EventRules(**json.loads(row.options), modified_at=row.modified_at, arn=arn)
 

@@ -53,6 +53,8 @@ NOT_RUN = {"ErrorEquals": [event_calls.AGED, event_calls.STOPPED], "MaxAttempts"
 
 
 class EventQueue:
+    """Accepts events: each becomes an execution of the machine for its function."""
+
     def __init__(self, workflows: Workflows, executions: Executions, retry_seconds: float) -> None:
         self._workflows = workflows
         self._executions = executions
@@ -96,6 +98,8 @@ class EventSender:
 
 
 class Events:
+    """The asynchronous invocations that ``functions.contract.lambda_`` promises."""
+
     def __init__(self, lambdas: Lambdas, queue: EventQueue) -> None:
         self._lambdas = lambdas
         self._queue = queue

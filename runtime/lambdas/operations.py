@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -17,6 +16,7 @@ from stepwell.functions.errors.lambda_ import (
     TooManyRequestsException,
 )
 from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.http.threads import ThreadLimit
 from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target, Terms
 from stepwell.runtime.lambdas import archive, calls, files, store
 from stepwell.runtime.lambdas.functions import Functions
@@ -29,6 +29,8 @@ INVOCATIONS = 4
 
 
 class Lambdas:
+    """The functions that ``functions.contract.lambda_`` promises."""
+
     def __init__(
         self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker, settings: Settings
     ) -> None:
@@ -36,7 +38,7 @@ class Lambdas:
         self._functions = functions
         self._invoker = invoker
         self._settings = settings
-        self._free = threading.BoundedSemaphore(INVOCATIONS)
+        self._threads = ThreadLimit(INVOCATIONS)
 
     def get(self, function: Reference) -> Found:
         found = self._in_file(function) or store.find(function)
@@ -102,12 +104,8 @@ class Lambdas:
 
     def invoke(self, function: Reference, call: Call) -> Ended:
         target = self._target(function)
-        if not self._free.acquire(blocking=False):
-            raise TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded")
-        try:
+        with self._threads.held(TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded")):
             outcome = self._run(target, call)
-        finally:
-            self._free.release()
         if outcome.throttled:
             raise TooManyRequestsException(Reason="ReservedFunctionConcurrentInvocationLimitExceeded")
         return calls.ended(outcome, target, call, datetime.now(UTC))

@@ -33,6 +33,8 @@ _NAMES = uuid.UUID("8f7bb3a2-52c1-4c4f-9c0a-6f6c2b0f8d11")
 
 
 class Policies:
+    """The policies that ``functions.contract.lambda_`` promises."""
+
     def __init__(self, lambdas: Lambdas) -> None:
         self._lambdas = lambdas
 

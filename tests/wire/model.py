@@ -11,7 +11,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-from stepwell.runtime.aws.inputs import TABLE
+from stepwell.runtime.aws.json_protocol import TABLE
 from tests.wire import aws_model
 
 Json = Any

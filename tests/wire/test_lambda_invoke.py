@@ -6,12 +6,14 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from botocore.exceptions import ClientError
 
+from stepwell.runtime.lambdas.operations import INVOCATIONS
 from tests.wire import lambda_model
 from tests.wire.lambda_client import LambdaWire, refused, served
 
@@ -211,13 +213,12 @@ def test_a_name_that_is_none_is_refused(wire: LambdaWire) -> None:
 
 
 def test_too_many_at_once_are_told_to_come_again(wire: LambdaWire) -> None:
-    room = wire.runtime.api_context("1").lambdas
-    taken = [room._free.acquire(blocking=False) for _ in range(4)]
-    try:
+    lambdas = wire.runtime.api_context("1").lambdas
+    with ExitStack() as running:
+        for _ in range(INVOCATIONS):
+            running.enter_context(lambdas._threads.held(AssertionError("not all were free")))
         with pytest.raises(wire.client.exceptions.TooManyRequestsException) as caught:
             wire.client.invoke(FunctionName="echo")
-    finally:
-        room._free.release(len(taken))
     assert caught.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
     assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from botocore import xform_name
 
-from stepwell.runtime.aws.inputs import TABLE
-from stepwell.runtime.aws.json_protocol import PREFIX
+from stepwell.runtime.aws.json_protocol import PREFIX, TABLE
 from stepwell.runtime.catalog.catalog import Catalog
 from tests.wire import model
 

@@ -29,6 +29,8 @@ POLLERS = 4
 
 
 class WireActivities:
+    """The activities that ``functions.contract.step_functions`` promises."""
+
     def __init__(self) -> None:
         self._places = threading.BoundedSemaphore(POLLERS)
 

@@ -14,7 +14,15 @@ from stepwell.db.parents import Parent
 from stepwell.functions import errors
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import EXECUTION, Arn
-from stepwell.functions.contract.step_functions import EXPRESS, STANDARD, STATUSES, Machine, Run, RunRow, Started
+from stepwell.functions.contract.step_functions import (
+    EXPRESS,
+    STANDARD,
+    STATUSES,
+    ExecutionRow,
+    ExecutionView,
+    Machine,
+    StartedExecution,
+)
 from stepwell.functions.errors.step_functions import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
@@ -47,10 +55,12 @@ ROW_COLUMNS = (
 
 
 class WireExecutions:
+    """The executions that ``functions.contract.step_functions`` promises."""
+
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
 
-    def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> Started:
+    def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> StartedExecution:
         check_name(name)
         given = read_input(input, self._executions.limits)
         target = target_of(arn)
@@ -64,7 +74,7 @@ class WireExecutions:
             return _earlier(arn.name, name or "", given)
         shown = name or started.id
         own = arns.express(arn.name, shown, started.id) if is_express else arns.execution(arn.name, shown)
-        return Started(started.id, own, shown, arns.machine(arn.name), latest.now)
+        return StartedExecution(started.id, own, shown, arns.machine(arn.name), latest.now)
 
     def stop(self, arn: Arn, error: str | None, cause: str | None) -> int:
         with database.connection_context():
@@ -87,13 +97,13 @@ class WireExecutions:
             raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
         return int(self.get(arn).redriven_at or 0)
 
-    def get(self, arn: Arn) -> Run:
+    def get(self, arn: Arn) -> ExecutionView:
         with database.connection_context():
             row, now = found_execution(arn), queries.now()
             of_run = Parent.decode(row.parent).run
             run = None if of_run is None else MapRun.get_by_id(of_run)
         status = map_redrives.status_of(run, row)
-        return Run(
+        return ExecutionView(
             **{**vars(execution_row(row)), "status": status},
             input=row.input,
             output=row.output,
@@ -110,7 +120,7 @@ class WireExecutions:
 
     def list(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[RunRow]:
+    ) -> Page[ExecutionRow]:
         with database.connection_context():
             workflow = _standard(arn)
             fixed = [(Execution.workflow_id, workflow.id), *_selected(arn)]
@@ -171,14 +181,14 @@ def _does_not_exist(arn: Arn) -> ExecutionDoesNotExist:
     return ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
 
 
-def _earlier(machine: str, name: str, given: Json) -> Started:
+def _earlier(machine: str, name: str, given: Json) -> StartedExecution:
     """The execution that has this name, if the same request started it. Raises ExecutionAlreadyExists."""
     arn = arns.execution(machine, name)
     with database.connection_context():
         row = found_execution(Arn(arn, EXECUTION, machine, (name,)))
     if row.status != Status.IN_PROGRESS or json.loads(row.input) != given:
         raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
-    return Started(row.id, arn, name, arns.machine(machine), row.created_at)
+    return StartedExecution(row.id, arn, name, arns.machine(machine), row.created_at)
 
 
 def _not_redrivable(row: Execution, status: str, now: int) -> str | None:
@@ -213,10 +223,10 @@ def _selected(arn: Arn) -> list[tuple[Any, Any]]:
     return [(Execution.alias, arn.qualifier) if arn.version is None else (Execution.published, arn.version)]
 
 
-def execution_row(row: Any) -> RunRow:
+def execution_row(row: Any) -> ExecutionRow:
     """An execution by a row of ``ROW_COLUMNS``."""
     name, run = row.name or row.id, Parent.decode(row.parent).run
-    return RunRow(
+    return ExecutionRow(
         id=row.id,
         arn=arns.execution(row.workflow, name),
         name=name,

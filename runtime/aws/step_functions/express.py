@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 
 from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import EXPRESS, QuickRun
+from stepwell.functions.contract.step_functions import EXPRESS, ExpressExecutionView
 from stepwell.functions.errors.step_functions import (
     ServiceUnavailable,
     StateMachineTypeNotSupported,
@@ -18,6 +17,7 @@ from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.http.threads import ThreadLimit
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.workflows import Workflows
 
@@ -25,14 +25,16 @@ AT_ONCE = 6
 """The most such executions in one process. Each holds a thread, and other requests need threads too."""
 
 
-class WireExpress:
+class WireExpressExecutions:
+    """The Express executions that ``functions.contract.step_functions`` promises."""
+
     def __init__(self, workflows: Workflows, express: Express, limits: EngineLimits) -> None:
         self._workflows = workflows
         self._express = express
         self._limits = limits
-        self._free = threading.BoundedSemaphore(AT_ONCE)
+        self._threads = ThreadLimit(AT_ONCE)
 
-    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> QuickRun:
+    def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> ExpressExecutionView:
         check_name(name)
         given = read_input(input, self._limits)
         target = target_of(arn)
@@ -41,15 +43,11 @@ class WireExpress:
             raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")
         identity = str(uuid.uuid4())
         begun = Execution(identity, name or identity, latest.name, given, latest.now)
-        if not self._free.acquire(blocking=False):
-            raise ThrottlingException()
-        try:
+        with self._threads.held(ThrottlingException()):
             ended, took_ms = self._express.timed(self._workflows.inner(latest.version_id), begun, identity)
-        finally:
-            self._free.release()
         if ended.status == Status.IN_PROGRESS:
             raise ServiceUnavailable("This process ends. Try again.")
-        return QuickRun(
+        return ExpressExecutionView(
             id=identity,
             arn=arns.express(latest.name, begun.name, identity),
             name=begun.name,

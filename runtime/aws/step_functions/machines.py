@@ -34,6 +34,8 @@ DEFAULT_OPTIONS: Mapping[str, Json] = {
 
 
 class WireMachines:
+    """The state machines that ``functions.contract.step_functions`` promises."""
+
     def __init__(self, workflows: Workflows) -> None:
         self._workflows = workflows
 
@@ -136,6 +138,7 @@ def _row(workflow: Workflow) -> MachineRow:
 
 
 def view(workflow: Workflow, version: Version) -> Machine:
+    """A revision as its handler shows it."""
     number = version.published
     return Machine(
         arn=arns.machine(workflow.name),

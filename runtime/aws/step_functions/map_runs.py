@@ -16,7 +16,7 @@ from stepwell.db.pages import newest
 from stepwell.db.parents import PLACE, text_of
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import MapRun, MapRunChanges, MapRunRow, RunRow
+from stepwell.functions.contract.step_functions import ExecutionRow, MapRun, MapRunChanges, MapRunRow
 from stepwell.functions.errors.step_functions import ResourceNotFound, ValidationException
 from stepwell.runtime.aws.step_functions.executions import ROW_COLUMNS, execution_row, found_execution
 from stepwell.runtime.engine.states.distributed import MOST_AT_ONCE, Plan
@@ -42,6 +42,8 @@ Counts = dict[str, int]
 
 
 class WireMapRuns:
+    """The Map Runs that ``functions.contract.step_functions`` promises."""
+
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
 
@@ -85,7 +87,7 @@ class WireMapRuns:
 
     def executions(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[RunRow]:
+    ) -> Page[ExecutionRow]:
         with database.connection_context():
             run = _found(arn)
             is_batched = pump.plan_of(run).is_batched
@@ -118,7 +120,7 @@ def _row(run: MapRunTable, parent: Execution) -> MapRunRow:
     )
 
 
-def _child(run: MapRunTable, row: Any) -> RunRow:
+def _child(run: MapRunTable, row: Any) -> ExecutionRow:
     return replace(execution_row(row), items=int(row.items), status=redrive.status_of(run, row))
 
 

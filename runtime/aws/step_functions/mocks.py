@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.functions.contract.step_functions import Trial
+from stepwell.functions.contract.state_tests import StateTest
 from stepwell.functions.errors.step_functions import InvalidDefinition, ValidationException
 from stepwell.runtime.aws.step_functions.definitions import waits_outside
 from stepwell.runtime.engine.trial import Failure, Result, names_inside
@@ -47,7 +47,7 @@ SHAPES: Mapping[str, Shape] = {
 }
 
 
-def check(state: Mapping[str, Json], wanted: Trial) -> None:
+def check(state: Mapping[str, Json], wanted: StateTest) -> None:
     """Raises InvalidDefinition or ValidationException for a state that cannot be tested in the wanted way."""
     kind, mock, inside = state.get("Type"), wanted.mock, state.get("Type") in CONTAINERS
     if mock is None:
@@ -64,7 +64,7 @@ def check(state: Mapping[str, Json], wanted: Trial) -> None:
         raise ValidationException("mapItemReaderData can only be set for a Map state with an ItemReader")
 
 
-def _check_unmocked(state: Mapping[str, Json], wanted: Trial) -> None:
+def _check_unmocked(state: Mapping[str, Json], wanted: StateTest) -> None:
     if state.get("Type") in CONTAINERS:
         raise InvalidDefinition(
             "TestState API does not support Map or Parallel states. "

@@ -16,6 +16,8 @@ from stepwell.runtime.engine.values import jsontext
 
 
 class WireTags:
+    """The tags that ``functions.contract.step_functions`` promises."""
+
     def get(self, arn: Arn) -> Mapping[str, str]:
         model, where = _place(arn)
         with database.connection_context():

@@ -52,6 +52,7 @@ def _drawn(routes: list[tuple[int, int]]) -> int:
 
 
 def does_not_exist(arn: Arn) -> StateMachineDoesNotExist:
+    """The error for an ARN without a state machine, version or alias."""
     return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn.text}'")
 
 

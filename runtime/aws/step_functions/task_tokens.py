@@ -11,7 +11,9 @@ from stepwell.runtime.executions import Executions
 from stepwell.runtime.moves.guards import TokenAnswer
 
 
-class WireTokens:
+class WireTaskTokens:
+    """The answers by token that ``functions.contract.step_functions`` promises."""
+
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
 

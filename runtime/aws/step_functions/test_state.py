@@ -9,7 +9,8 @@ from typing import Any
 
 from stepwell.db import queries
 from stepwell.db.database import database
-from stepwell.functions.contract.step_functions import DefinitionFault, Trial, Tried
+from stepwell.functions.contract.state_tests import StateTest, StateTestResult
+from stepwell.functions.contract.step_functions import DefinitionFault
 from stepwell.functions.errors.step_functions import InvalidExecutionInput, ValidationException
 from stepwell.runtime.aws.step_functions import mocks
 from stepwell.runtime.aws.step_functions.definitions import NO_JSON, as_aws, refusal
@@ -36,7 +37,9 @@ NUMBERS = ("toleratedFailureCount", "toleratedFailurePercentage", "maxConcurrenc
 """The members of the inspected data that are numbers. All others are JSON text."""
 
 
-class WireTrials:
+class WireStateTests:
+    """The tests of states that ``functions.contract.step_functions`` promises."""
+
     def __init__(
         self,
         workflows: Workflows,
@@ -51,7 +54,7 @@ class WireTrials:
         self._find = find
         self._limits = limits
 
-    def run(self, wanted: Trial) -> Tried:
+    def run(self, wanted: StateTest) -> StateTestResult:
         given = Given(self._read(wanted.input), self._read(wanted.variables), wanted.retries)
         state, name, language = self._state(wanted)
         mocks.check(state, wanted)
@@ -78,7 +81,7 @@ class WireTrials:
             self._compiled(document), (), self._workflows.aliases, Deployment(arns.REGION, arns.ACCOUNT, arns.ROLE)
         )
 
-    def _state(self, wanted: Trial) -> tuple[dict[str, Json], str, str | None]:
+    def _state(self, wanted: StateTest) -> tuple[dict[str, Json], str, str | None]:
         """The state to test, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""
         definition = self._definition(wanted.definition)
         language = definition.get("QueryLanguage") if "States" in definition else None
@@ -138,10 +141,10 @@ class WireTrials:
         return self._invoker.run(target, text, timeout_seconds=seconds, key=identity, request_id=identity)
 
 
-def _tried(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> Tried:
+def _tried(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> StateTestResult:
     has_output = verdict.status in (trial.SUCCEEDED, trial.CAUGHT)
     data = {**verdict.data, **inspected}
-    return Tried(
+    return StateTestResult(
         status=verdict.status,
         output=jsontext.write(verdict.output) if has_output else None,
         error=verdict.error,

@@ -26,6 +26,8 @@ INITIAL = "INITIAL"
 
 
 class WireVersions:
+    """The versions that ``functions.contract.step_functions`` promises."""
+
     def publish(self, arn: Arn, revision: str | None, description: str | None) -> Machine:
         with database.connection_context(), transaction():
             workflow = locked_workflow(arn)
@@ -71,6 +73,8 @@ class WireVersions:
 
 
 class WireAliases:
+    """The aliases that ``functions.contract.step_functions`` promises."""
+
     def create(self, machine: str, name: str, routes: Routes, description: str | None) -> AliasView:
         arn = Arn(arns.machine(machine, name), MACHINE, machine, (name,))
         with database.connection_context(), transaction():
