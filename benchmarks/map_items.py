@@ -143,7 +143,7 @@ def work_off(stage: Stage) -> None:
             stage.work.run(task_id)
         with database.connection_context():
             due = queries.due_timers()
-            if not (due or stage.bell.depth() or queries.next_timer_ms() is not None):
+            if not (due or stage.queue.depth() or queries.next_timer_ms() is not None):
                 return
         for timer in due:
             stage.executions.fire(*timer)

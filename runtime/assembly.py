@@ -1,6 +1,6 @@
 """The one place where everything is put together: settings in, a running house out.
 
-The web process, the worker and the emulator each build the same rooms; a worker has the rounds and the slots besides.
+The web process, the worker and the emulator each build the same rooms; a worker has the loops and the slots besides.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
 from stepwell.runtime.lambdas.operations import LambdaRoom
 from stepwell.runtime.lambdas.policies import PolicyRoom
 from stepwell.runtime.settings import Settings, SettingsError
-from stepwell.runtime.tasks.claims import Tasks
-from stepwell.runtime.tasks.loops import Rounds
-from stepwell.runtime.tasks.queue import Bell, open_bell
+from stepwell.runtime.tasks.claims import Claims
+from stepwell.runtime.tasks.loops import Loops
+from stepwell.runtime.tasks.queue import Queue
+from stepwell.runtime.tasks.queue_storage import open_storage
 from stepwell.runtime.tasks.slot import Work
 from stepwell.runtime.tasks.start_execution import FUNCTIONS, START, Nested
 from stepwell.runtime.tasks.timers import Timers
+from stepwell.runtime.tasks.wakeups import Wakeups
 from stepwell.runtime.workflows import EXPRESS_FUNCTION, Workflows
 
 log = logging.getLogger("stepwell.api")
@@ -100,16 +102,17 @@ class Runtime:
         known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
         _check_aliases(settings.resource_aliases, self.catalog.steps)
         self.workflows = Workflows(known, limits, settings.resource_aliases)
-        self.storage = open_bell(settings.redis_url, _waiting)
-        self.bell = Bell(self.storage)
+        self.storage = open_storage(settings.redis_url, _waiting)
+        self._wakeups = Wakeups()
+        self.queue = Queue(self.storage, self._wakeups)
         self.executions = Executions(
             self.workflows,
-            self.bell,
+            self.queue,
             EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
             settings.artifacts_dir,
         )
-        self.timers = Timers(self.executions)
+        self.timers = Timers(self.executions, self._wakeups)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
         endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
         self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
@@ -147,7 +150,7 @@ class Runtime:
     def counted(self) -> dict[str, int]:
         """What this process has seen go wrong and be made up for since its start."""
         return {
-            "lostRings": self.bell.counters["lost_rings"],
+            "lostRings": self.queue.counters["lost_messages"],
             "fencedResults": self.executions.counters["fenced_results"],
         }
 
@@ -155,13 +158,13 @@ class Runtime:
         """Store the workflows that ship with the house, where nobody has deleted them."""
         self.workflows.seed("invoice_pdf", INVOICE_PDF)
 
-    def worker(self) -> tuple[Work, Rounds]:
-        """What a worker process has besides: the slots' work and the rounds, under an owner name of its own."""
+    def worker(self) -> tuple[Work, Loops]:
+        """What a worker process has besides: the slots' work and the loops, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
         functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS, invocations.EVENT]
-        tasks = Tasks(self.executions, functions, owner, self.settings)
-        work = Work(tasks, self.executions, self.invoker, self.functions, self._in_memory(), self._sender)
-        return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
+        claims = Claims(self.executions, functions, owner, self.settings)
+        work = Work(claims, self.executions, self.invoker, self.functions, self._in_memory(), self._sender)
+        return work, Loops(work, self.timers, self.queue, self._wakeups, self.settings)
 
     def _in_memory(self) -> Express:
         return Express(self.invoker, self.functions.find, self.executions.limits, self._own)

@@ -34,7 +34,7 @@ from stepwell.runtime.moves import completion, history, hot_path, rows, task_tok
 from stepwell.runtime.moves import redrive as redrives
 from stepwell.runtime.moves import start as starting
 from stepwell.runtime.moves.completion import ParentGuard
-from stepwell.runtime.moves.effects import Rings
+from stepwell.runtime.moves.effects import Notifier
 from stepwell.runtime.moves.guards import Guard, Outcome, TokenAnswer, TokenGuard
 from stepwell.runtime.moves.hot_path import Moment
 from stepwell.runtime.moves.rows import Effects
@@ -49,9 +49,11 @@ CHILDREN = (1, 40, 1_000, sys.maxsize, None)
 
 
 class Executions:
-    def __init__(self, workflows: Workflows, bell: Rings, limits: EngineLimits, lease: float, artifacts: Path) -> None:
+    def __init__(
+        self, workflows: Workflows, notifier: Notifier, limits: EngineLimits, lease: float, artifacts: Path
+    ) -> None:
         self.workflows = workflows
-        self.bell = bell
+        self.notifier = notifier
         self.limits = limits
         self.artifacts = artifacts
         self.lease_ms = round(lease * 1000)
@@ -116,7 +118,8 @@ class Executions:
     def read_back(self, claim: Claimed) -> Done[list[Claimed]] | None:
         """Whether the outcome of this claim was taken although nobody said so, and what its owner holds since.
 
-        None: it was not taken. What was queued by the move is rung for, since that may not have happened either.
+        None: it was not taken. The workers are notified of what the move has queued: the move itself may not have
+        come to that.
         """
         with database.connection_context():
             ended = Attempt.get_or_none(Attempt.task_id == claim.id, Attempt.attempt == claim.attempt)
@@ -125,7 +128,7 @@ class Executions:
             queued = Task.select(Task.id).where(
                 Task.execution_id == claim.execution_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False)
             )
-            self.bell.ring([task.id for task in queued])
+            self.notifier.notify([task.id for task in queued])
             return Done(queries.held(claim.execution_id, claim.owner))
 
     def answer(self, token: str, answer: TokenAnswer) -> None:
@@ -276,9 +279,9 @@ class Executions:
     def _go_on(self, finish: Finish, move: hot_path.Move, done: queries.Finished) -> Claimed | None:
         """What this worker does after a move in one statement: the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
-            self.bell.ring([finish.next.id])
+            self.notifier.notify([finish.next.id])
         if finish.run is not None:
-            self.bell.wake_timers()
+            self.notifier.wake_timers()
         return hot_path.next_claim(finish, move, done)
 
     def _settle(self, claim: Claimed, make: Callable[[int], events.Event], outcome: Outcome) -> None:
@@ -364,11 +367,11 @@ class Executions:
 
     def _announce(self, effects: Effects) -> None:
         if effects.queued:
-            self.bell.ring(effects.queued)
+            self.notifier.notify(effects.queued)
         if effects.timers:
-            self.bell.wake_timers()
+            self.notifier.wake_timers()
         if effects.cancelled:
-            self.bell.drop_cancelled()
+            self.notifier.drop_cancelled()
 
 
 def _requeue(execution_id: str, paused: bool) -> Effects:

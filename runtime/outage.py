@@ -81,7 +81,7 @@ def certainly(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | 
     return patiently(once)
 
 
-def round_of(name: str, act: Callable[[], Answer]) -> Answer | None:
+def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
     """One round of a thread that must not end, whatever goes wrong in the round; None when something did."""
     try:
         return act()

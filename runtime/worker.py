@@ -15,7 +15,8 @@ from huey.consumer import Consumer
 from stepwell.runtime import logs
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.settings import read_settings
-from stepwell.runtime.tasks.queue import JOB, QUEUE, MemoryBell, MessageSerializer, RedisBell
+from stepwell.runtime.tasks.queue import JOB, MessageSerializer
+from stepwell.runtime.tasks.queue_storage import QUEUE, MemoryQueue, RedisQueue
 
 log = logging.getLogger("stepwell.worker")
 
@@ -30,7 +31,7 @@ class StepwellConsumer(Consumer):
     huey: StepwellHuey
 
     def start(self) -> None:
-        self.huey.rounds.start()
+        self.huey.loops.start()
         super().start()
 
     def stop(self, graceful: bool = False) -> None:
@@ -38,7 +39,7 @@ class StepwellConsumer(Consumer):
         self.huey.work.draining.set()
         super().stop(graceful=graceful)
         self.huey.work.hand_back()
-        self.huey.rounds.stop()
+        self.huey.loops.stop()
         self.huey.close()
 
 
@@ -55,10 +56,10 @@ class StepwellHuey(Huey):
     consumer_class: type[StepwellConsumer] = StepwellConsumer
 
     def __init__(self, runtime: Runtime) -> None:
-        self._bell = runtime.storage
+        self._queue = runtime.storage
         self._invoker = runtime.invoker
         super().__init__(QUEUE, results=False, serializer=MessageSerializer())
-        self.work, self.rounds = runtime.worker()
+        self.work, self.loops = runtime.worker()
         self.close = runtime.close
 
         def run(task_id: str) -> None:
@@ -68,8 +69,8 @@ class StepwellHuey(Huey):
         self.task(name=name)(run)
         assert self._registry.string_to_task(JOB)
 
-    def create_storage(self) -> RedisBell | MemoryBell:
-        return self._bell
+    def create_storage(self) -> RedisQueue | MemoryQueue:
+        return self._queue
 
     def create_consumer(self, **options: Any) -> StepwellConsumer:
         self._invoker.keep_warm(options.get("workers", 1))

@@ -33,10 +33,10 @@ MISSING_RETRY_MS = 5_000
 WORKERS_KEPT_MS = 24 * 3600 * 1000
 MISSING_FOR_MS = 5 * 60_000
 OVERDUE_GRACE_MS = 2_000
-RING_AFTER_MS, RING_AT_ONCE = 5_000, 10_000
+NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE = 5_000, 10_000
 
 
-class Tasks:
+class Claims:
     """What one process does with tasks, under its own owner name, new at each start."""
 
     def __init__(self, executions: Executions, functions: Collection[str], owner: str, settings: Settings) -> None:
@@ -86,7 +86,7 @@ class Tasks:
             _queue_again(task, execution)
             reach("return.before_commit")
         reach("return.after_commit")
-        self.executions.bell.ring([claim.id])
+        self.executions.notifier.notify([claim.id])
         return True
 
     def sweep(self) -> None:
@@ -111,8 +111,8 @@ class Tasks:
             return []
         with database.connection_context():
             if head:
-                return queries.overtaken_tasks(head, RING_AFTER_MS, RING_AT_ONCE)
-            return queries.queued_tasks(RING_AFTER_MS, RING_AT_ONCE)
+                return queries.overtaken_tasks(head, NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
+            return queries.queued_tasks(NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
         """A worker has let its lease run out: queue the task again, or fail it after too many losses."""
@@ -133,7 +133,7 @@ class Tasks:
             cause = f"WorkerLost: {losses} workers were lost while they ran this task"
             self.executions.fail_unclaimed(guard, execution_id, "States.TaskFailed", cause)
         else:
-            self.executions.bell.ring([task_id])
+            self.executions.notifier.notify([task_id])
 
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")

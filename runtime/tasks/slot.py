@@ -26,7 +26,7 @@ from stepwell.runtime.lambdas.events import EventSender
 from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.outage import Done, certainly, patiently
 from stepwell.runtime.tasks import start_execution
-from stepwell.runtime.tasks.claims import Tasks
+from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.workflows import EVENT, EXPRESS_FUNCTION
 
 log = logging.getLogger("stepwell.work")
@@ -46,14 +46,14 @@ class Work:
 
     def __init__(
         self,
-        tasks: Tasks,
+        claims: Claims,
         executions: Executions,
         invoker: Invoker | InProcessInvoker,
         functions: Functions,
         express: Express,
         sender: EventSender,
     ) -> None:
-        self.tasks = tasks
+        self.claims = claims
         self.executions = executions
         self.invoker = invoker
         self.functions = functions
@@ -69,7 +69,7 @@ class Work:
     def run(self, task_id: str) -> None:
         """Claim this task and work on its execution for a slice of time. A message that nobody can use is dropped."""
         if self.draining.is_set():
-            self.executions.bell.ring([task_id])
+            self.executions.notifier.notify([task_id])
             return
         began = time.monotonic()
         with self._claimed(task_id) as claim:
@@ -87,7 +87,7 @@ class Work:
         What is claimed meanwhile is not in the answer, and not judged by it.
         """
         held = self.running()
-        ours = self.tasks.heartbeat(held)
+        ours = self.claims.heartbeat(held)
         for claim in held:
             if (claim.id, claim.attempt) not in ours and self._stop(claim):
                 log.warning("task %s, attempt %s, is no longer ours: its handler is stopped", claim.id, claim.attempt)
@@ -115,8 +115,8 @@ class Work:
             if is_free:
                 place.callback(self._often_lost.release)
             claim = certainly(
-                lambda: self.tasks.claim(task_id, often_lost=is_free),
-                lambda: self._adopted(self.tasks.held(task_id)),
+                lambda: self.claims.claim(task_id, often_lost=is_free),
+                lambda: self._adopted(self.claims.held(task_id)),
             )
             if claim is None or claim.losses < OFTEN_LOST:
                 place.close()
@@ -125,7 +125,7 @@ class Work:
     def _give_back(self, claim: Claimed) -> None:
         """Ours ends before another may begin. Where a report wins, there is nothing to give."""
         self._stop(claim)
-        if patiently(lambda: self.tasks.give_back(claim)):
+        if patiently(lambda: self.claims.give_back(claim)):
             log.info("task %s is handed back", claim.id)
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
@@ -199,7 +199,7 @@ class Work:
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
         """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""
         log.error("task %s is handed back: %s", claim.id, outcome.cause)
-        patiently(lambda: self.tasks.give_back(claim))
+        patiently(lambda: self.claims.give_back(claim))
         time.sleep(SICK_SECONDS)
 
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:

@@ -63,7 +63,7 @@ class Nested:
         with database.connection_context():
             child = Execution.get_by_id(started.id)
             if child.status != Status.IN_PROGRESS and child.parent is not None and completion.tell(child.parent):
-                self._executions.bell.wake_timers()
+                self._executions.notifier.wake_timers()
         return Outcome(result=jsontext.write(_answer(request, child)))
 
     def sweep(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from textwrap import dedent, indent
 
 import psutil
 import pytest
+from huey.utils import load_class
 
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, History, Task
@@ -139,6 +141,46 @@ def test_a_consumer_that_stops_hands_back_what_it_holds(house: Stage):
     huey.execute(task)
     assert house.attempts(identity) == [(1, 1, "RETURNED")] and house.statuses(identity) == ["QUEUED"]
     assert house.script.killed == [f"{house.task(identity).id}/1"]
+
+
+COMMANDS = ("stepwell.runtime.worker.huey", "runtime.worker.huey")
+"""What ``huey_consumer`` may be given: the installed package's name, and a checkout's own from before it had one."""
+
+
+@pytest.fixture
+def hueys() -> Iterator[dict[str, type[StepwellHuey]]]:
+    """The class behind each command. Python imports the worker's file once for each name."""
+    known = set(sys.modules)
+    yield {command: load_class(command.replace(".huey", ".StepwellHuey")) for command in COMMANDS}
+    for name in ("runtime", "runtime.worker"):
+        if name not in known:
+            sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_name_of_the_worker_registers_the_one_job_and_runs_what_is_queued(
+    house: Stage, hueys: dict[str, type[StepwellHuey]], command: str
+):
+    assert hueys[command].__module__ == command.removesuffix(".huey")
+    huey = hueys[command](house.runtime)
+    assert list(huey._registry._registry) == ["runtime.worker.run"]
+    identity = house.start(steps("step1"))
+    huey.execute(huey.dequeue())
+    assert house.status(identity) == "COMPLETED"
+
+
+@pytest.mark.parametrize(("writer", "reader"), [COMMANDS, COMMANDS[::-1]])
+def test_each_name_of_the_worker_reads_what_the_other_has_written(
+    house: Stage, hueys: dict[str, type[StepwellHuey]], writer: str, reader: str
+):
+    identity = house.start(steps("step1"))
+    written = hueys[writer](house.runtime)
+    message = written.serialize_task(written.dequeue())
+    assert json.loads(message) == {"task": house.task(identity).id}
+    house.queue.push([message])
+    huey = hueys[reader](house.runtime)
+    huey.execute(huey.dequeue())
+    assert house.status(identity) == "COMPLETED"
 
 
 # As a process

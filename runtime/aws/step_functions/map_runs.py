@@ -81,7 +81,7 @@ class WireMapRuns:
             changed = jsontext.write({**json.loads(run.changes), **_changed(changes)})
             MapRunTable.update(changes=changed).where(MapRunTable.id == run.id).execute()
             pump.ask(run.execution_id, run.frame, run.entry)
-        self._executions.bell.wake_timers()
+        self._executions.notifier.wake_timers()
 
     def executions(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None

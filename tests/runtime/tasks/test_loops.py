@@ -26,7 +26,7 @@ def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
     """A house whose rounds come quickly, once the test has begun them."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=0.02, sweep_seconds=0.02) as stage:
         yield stage
-        stage.rounds.stop()
+        stage.loops.stop()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def calm(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
     """A house whose rounds never come by themselves."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=NEVER, sweep_seconds=NEVER) as stage:
         yield stage
-        stage.rounds.stop()
+        stage.loops.stop()
 
 
 def ends(house: Stage, identity: str, status: str = "COMPLETED") -> None:
@@ -46,7 +46,7 @@ def ends(house: Stage, identity: str, status: str = "COMPLETED") -> None:
 
 def test_a_timer_fires_when_its_time_has_come(calm: Stage, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", NEVER)
-    calm.rounds.start()
+    calm.loops.start()
     calm.start(machine(w={**WAIT, "Seconds": NEVER}))
     ends(calm, calm.start(machine(w=WAIT, again=WAIT)))
 
@@ -54,7 +54,7 @@ def test_a_timer_fires_when_its_time_has_come(calm: Stage, monkeypatch):
 def test_a_timer_of_a_process_that_died_fires(calm: Stage, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", 0.02)
     identity = calm.start(machine(w=WAIT))
-    calm.rounds.start()
+    calm.loops.start()
     ends(calm, identity)
     other = calm.start(machine(w={**WAIT, "Seconds": NEVER}))
     with database.connection_context():
@@ -74,7 +74,7 @@ def test_a_timer_that_cannot_fire_keeps_no_other_from_firing(calm: Stage, monkey
     monkeypatch.setattr(calm.executions, "fire", fire_or_fail)
     sound = calm.start(machine(w=WAIT))
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", 0.02)
-    calm.rounds.start()
+    calm.loops.start()
     ends(calm, sound)
     monkeypatch.undo()
     ends(calm, broken)
@@ -88,7 +88,7 @@ def test_a_sweep_takes_back_what_was_lost(busy: Stage):
     identity = busy.start(steps("step1"))
     busy.claim(identity, busy.another_worker())
     busy.set(busy.task(identity), lease_until=LONG_AGO)
-    busy.rounds.start()
+    busy.loops.start()
     until(lambda: busy.task(identity).status == "QUEUED", "the task is queued again")
     assert (busy.task(identity).losses, busy.attempts(identity)) == (1, [(1, 1, "LOST")])
 
@@ -97,8 +97,8 @@ def test_a_sweep_rings_again_for_what_nobody_claims(busy: Stage):
     lost, fresh = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
     busy.set(busy.task(lost), queued_at=LONG_AGO)
-    busy.rounds.start()
-    until(busy.bell.depth, "the bell has rung")
+    busy.loops.start()
+    until(busy.queue.depth, "the bell has rung")
     assert set(busy.rung()) == {busy.task(lost).id} != {busy.task(fresh).id}
 
 
@@ -119,13 +119,13 @@ def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
 def test_behind_others_a_sweep_rings_once_and_first_for_what_the_queue_forgot(busy: Stage, monkeypatch):
     waiting, lost = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
-    busy.bell.push([encode(busy.task(waiting).id)])
+    busy.queue.push([encode(busy.task(waiting).id)])
     with database.connection_context():
         now = queries.now()
     busy.set(busy.task(waiting), queued_at=now - 30_000)
     busy.set(busy.task(lost), queued_at=now - 90_000)
     made = sweeps(busy, monkeypatch, 4)
-    busy.rounds.start()
+    busy.loops.start()
     assert made.wait(30)
     assert busy.rung() == [busy.task(lost).id, busy.task(waiting).id]
 
@@ -135,8 +135,8 @@ def test_a_worker_that_drains_rings_for_nothing(busy: Stage, monkeypatch):
     busy.rung()
     busy.work.draining.set()
     made = sweeps(busy, monkeypatch, 3)
-    busy.rounds.start()
-    assert made.wait(30) and busy.bell.depth() == 0
+    busy.loops.start()
+    assert made.wait(30) and busy.queue.depth() == 0
 
 
 def test_a_lost_task_that_cannot_be_settled_keeps_no_other_from_it(busy: Stage, monkeypatch, caplog):
@@ -162,7 +162,7 @@ def test_a_heartbeat_keeps_what_runs(busy: Stage):
         return returns(1)
 
     busy.script.let("step1", handler)
-    busy.rounds.start()
+    busy.loops.start()
     busy.work.run(running.id)
     assert busy.status(identity) == "COMPLETED"
 
@@ -177,7 +177,7 @@ def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
         return Outcome(killed=True)
 
     calm.script.let("step1", handler)
-    calm.rounds.start()
+    calm.loops.start()
     calm.work.run(*calm.rung())
     assert calm.status(identity) == "CANCELLED"
 
@@ -204,7 +204,7 @@ def test_a_round_that_fails_is_not_the_last(busy: Stage, monkeypatch, fault: Exc
     lost, waits = busy.start(steps("step1")), busy.start(machine(w=WAIT))
     busy.claim(lost, busy.another_worker())
     busy.set(busy.task(lost), lease_until=LONG_AGO)
-    busy.rounds.start()
+    busy.loops.start()
     ends(busy, waits)
     until(lambda: busy.task(lost).status == "QUEUED", "the task is queued again")
     assert not failures

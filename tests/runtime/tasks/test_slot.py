@@ -125,7 +125,7 @@ def test_a_heartbeat_stops_the_handler_of_a_task_that_is_gone(house: Stage, take
             house.executions.cancel(identity)
         else:
             house.set(task, lease_until=LONG_AGO)
-            house.another_worker().tasks.sweep()
+            house.another_worker().claims.sweep()
         house.work.heartbeat()
         return Outcome(killed=True)
 
