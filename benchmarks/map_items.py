@@ -24,7 +24,8 @@ from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
 from stepwell.db.models import MapRun
 from stepwell.runtime.assembly import Runtime
-from stepwell.runtime.invoke.invoker import Outcome, Target
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.settings import Settings
 from tests.runtime.stage import Script, Stage, machine, returns, task
 from tests.services import any_postgres, fresh_database
@@ -64,9 +65,7 @@ SIZES = {name: (1_000, 10_000, 100_000) for name in SOURCES} | {"inline": (500, 
 class Quick(Script):
     """Handlers that answer at once, of whom nothing is remembered."""
 
-    def run(
-        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
-    ) -> Outcome:
+    def run(self, invocation: Invocation) -> Outcome:
         return DONE
 
 

@@ -31,7 +31,9 @@ from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.in_memory import Express
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
+from stepwell.runtime.invoke.call import Caller, Own
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.lambdas import files
 from stepwell.runtime.lambdas.aliases import AliasRoom
 from stepwell.runtime.lambdas.events import EventQueue, EventRoom, EventSender
@@ -117,9 +119,10 @@ class Runtime:
         endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
         self.functions = Functions(endpoints | rooms.targets(self.catalog), settings.code_dir.absolute())
         queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
-        self._sender = EventSender(queue, self.functions)
-        self._own = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
-        self._express = self._in_memory()
+        self.sender = EventSender(queue, self.functions)
+        self._nested = Nested(self.executions)
+        caller = self._caller_without_rows()
+        self._express = Express(caller, self.executions.limits)
         lambdas = LambdaRoom(self.catalog, self.functions, self.invoker, settings)
         self._rooms = {
             "executions": rooms.ExecutionRoom(self.executions, self.workflows),
@@ -136,7 +139,7 @@ class Runtime:
             "runs": WireExecutions(self.executions),
             "map_runs": WireMapRuns(self.executions),
             "quick_runs": WireExpress(self.workflows, self._express, self.executions.limits),
-            "trials": WireTrials(self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own),
+            "trials": WireTrials(self.workflows, caller, self.executions.limits),
             "tokens": WireTokens(self.executions),
             "lambda_aliases": AliasRoom(),
             "lambda_events": EventRoom(lambdas, queue),
@@ -161,13 +164,19 @@ class Runtime:
     def worker(self) -> tuple[Work, Loops]:
         """What a worker process has besides: the slots' work and the loops, under an owner name of its own."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS, invocations.EVENT]
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *self._own()]
         claims = Claims(self.executions, functions, owner, self.settings)
-        work = Work(claims, self.executions, self.invoker, self.functions, self._in_memory(), self._sender)
+        work = Work(claims, self.executions, self.invoker, self.functions, self._express, self._nested, self._own())
         return work, Loops(work, self.timers, self.queue, self._wakeups, self.settings)
 
-    def _in_memory(self) -> Express:
-        return Express(self.invoker, self.functions.find, self.executions.limits, self._own)
+    def _own(self) -> dict[str, Own]:
+        """The functions whose work Stepwell does itself."""
+        return {invocations.EVENT: self.sender.send, **dict.fromkeys(FUNCTIONS, self._nested.run)}
+
+    def _caller_without_rows(self) -> Caller:
+        """Calls functions for the tasks of Express executions and of TestState: they cannot wait for an execution."""
+        own = {function: do for function, do in self._own().items() if function in (invocations.EVENT, START)}
+        return Caller(self.invoker, lambda call: self.functions.find(call.function), own)
 
     def close(self) -> None:
         self.timers.stop()

@@ -27,6 +27,8 @@ from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Request, event_of, locate
 from stepwell.runtime.http.response import MalformedResponse, Response, error_response, json_response, response_of
 from stepwell.runtime.http.routes import Router
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.lambdas import files
 from stepwell.runtime.outage import is_away
 from stepwell.runtime.settings import Limits, Settings
@@ -37,20 +39,9 @@ USERS_TIMEOUT_SECONDS = 30.0
 _TIMED_OUT = ("States.Timeout", "Sandbox.Timedout")
 
 
-class Outcome(Protocol):
-    """What became of one invocation: ``result`` is JSON text, or None when there is none."""
-
-    @property
-    def result(self) -> str | None: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def cause(self) -> str | None: ...
-
-
 class Invoker(Protocol):
-    def run(self, target: Any, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str) -> Outcome:
-        """Run a handler in the sandbox; ``target`` has ``name``, ``module``, ``path`` and ``timeout_seconds``."""
+    def run(self, invocation: Invocation) -> Outcome:
+        """Run a handler in the sandbox."""
 
 
 class Endpoint(Protocol):
@@ -168,11 +159,7 @@ class Users:
             self._body.check(request, body)
         request_id = event["requestContext"]["requestId"]
         outcome = self._invoker.run(
-            self._target,
-            jsontext.write(event),
-            timeout_seconds=USERS_TIMEOUT_SECONDS,
-            key=request_id,
-            request_id=request_id,
+            Invocation(self._target, jsontext.write(event), request_id, request_id, USERS_TIMEOUT_SECONDS)
         )
         if outcome.error in _TIMED_OUT:
             log.warning("%s timed out (request %s)", self._function.path, request_id)

@@ -11,7 +11,6 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,13 +24,11 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.ids import new_id
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
+from stepwell.runtime.invoke.call import Caller, TaskCall
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.workflows import EXPRESS_SECONDS
 
 Json = Any
-
-Own = Callable[[Json, str], Outcome]
-"""What this house does itself for a task, given the task's input and the id of the request."""
 
 AT_ONCE = 16
 """How many handlers of one execution run at the same time; its other tasks wait for them."""
@@ -40,16 +37,8 @@ AT_ONCE = 16
 class Express:
     """Runs executions in memory. ``kill`` ends one that another thread runs."""
 
-    def __init__(
-        self,
-        invoker: Invoker | InProcessInvoker,
-        find: Callable[[str], Target | Outcome],
-        limits: EngineLimits,
-        own: Mapping[str, Own],
-    ) -> None:
-        self._own = own
-        self._invoker = invoker
-        self._find = find
+    def __init__(self, caller: Caller, limits: EngineLimits) -> None:
+        self._caller = caller
         self._limits = limits
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight] = {}
@@ -115,18 +104,14 @@ class Express:
             flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
 
     def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
-        if task.function in self._own:
-            return self._own[task.function](task.input, new_id())
-        target = self._find(task.function)
-        if isinstance(target, Outcome):
-            return target
-        text = jsontext.write(task.input)
-        return self._invoker.run(target, text, timeout_seconds=task.timeout_seconds, key=key, request_id=new_id())
+        return self._caller.run(
+            TaskCall(task.function, jsontext.write(task.input), key, new_id(), task.timeout_seconds)
+        )
 
     def _stop(self, flight: _Flight, keys: list[str]) -> None:
         for key in keys:
             if flight.running.pop(key, None) is not None:
-                self._invoker.kill(key)
+                self._caller.kill(key)
 
 
 @dataclass

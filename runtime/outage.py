@@ -42,7 +42,7 @@ def is_away(fault: BaseException) -> bool:
     return _OURS.search(str(fault)) is None
 
 
-def patiently(act: Callable[[], Answer]) -> Answer | None:
+def retry_while_away(act: Callable[[], Answer]) -> Answer | None:
     """Do it, again after a pause while the database is away; None when it stays away for too long.
 
     Every act is guarded in its statement, so doing it twice is doing it once.
@@ -66,7 +66,7 @@ class Done(Generic[Answer]):
     answer: Answer
 
 
-def certainly(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | None]) -> Answer | None:
+def exactly_once(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | None]) -> Answer | None:
     """Do it ``patiently``, and exactly once: after a failure, look first whether it was done all the same.
 
     A connection that breaks at COMMIT does not tell. Nothing is guessed: the rows are read.
@@ -78,7 +78,7 @@ def certainly(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | 
         tried.append(True)
         return act() if done is None else done.answer
 
-    return patiently(once)
+    return retry_while_away(once)
 
 
 def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:

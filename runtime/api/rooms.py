@@ -38,7 +38,10 @@ from stepwell.runtime.engine.values import jsontext, names
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id, new_id
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation, Target
 from stepwell.runtime.lambdas import functions
 from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.moves import start as starting
@@ -258,9 +261,7 @@ class FunctionRoom:
             raise TooManyRequests(f"This process runs {INVOCATIONS} functions already.")
         try:
             identity, text = new_id(), jsontext.write(event)
-            return self._invoker.run(
-                target, text, timeout_seconds=INVOCATION_SECONDS, key=identity, request_id=identity
-            )
+            return self._invoker.run(Invocation(target, text, identity, identity, INVOCATION_SECONDS))
         finally:
             self._free.release()
 

@@ -16,7 +16,7 @@ from stepwell.functions.contract.lambda_ import Function
 from stepwell.functions.lambda_api import _options
 from stepwell.runtime.catalog import catalog
 from stepwell.runtime.catalog.catalog import Catalog
-from stepwell.runtime.invoke.invoker import Target
+from stepwell.runtime.invoke.target import Target
 
 Json = Any
 

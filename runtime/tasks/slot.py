@@ -9,24 +9,26 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from stepwell.db.queries import Claimed
 from stepwell.db.values import OFTEN_LOST
 from stepwell.runtime.crashpoints import reach
-from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.in_memory import Express
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target, Terms
+from stepwell.runtime.invoke.call import Caller, Own, TaskCall
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Target, Terms
 from stepwell.runtime.lambdas import event_calls
-from stepwell.runtime.lambdas.events import EventSender
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.outage import Done, certainly, patiently
-from stepwell.runtime.tasks import start_execution
+from stepwell.runtime.outage import Done, exactly_once, retry_while_away
 from stepwell.runtime.tasks.claims import Claims
+from stepwell.runtime.tasks.start_execution import Nested
 from stepwell.runtime.workflows import EVENT, EXPRESS_FUNCTION
 
 log = logging.getLogger("stepwell.work")
@@ -51,15 +53,17 @@ class Work:
         invoker: Invoker | InProcessInvoker,
         functions: Functions,
         express: Express,
-        sender: EventSender,
+        nested: Nested,
+        own: Mapping[str, Own],
     ) -> None:
         self.claims = claims
         self.executions = executions
         self.invoker = invoker
         self.functions = functions
         self.express = express
-        self.sender = sender
-        self.nested = start_execution.Nested(executions)
+        self.nested = nested
+        waiting = {function: _waiting(do) for function, do in own.items()}
+        self._caller = Caller(invoker, self._find, {**waiting, EXPRESS_FUNCTION: self._run_in_memory})
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
@@ -106,26 +110,33 @@ class Work:
 
     @contextmanager
     def _claimed(self, task_id: str) -> Iterator[Claimed | None]:
-        """A claim of this task, if it can be had. One that was lost often has no other such beside it in this process.
+        """Claim this task for the block. Yields None when it cannot be claimed.
 
-        It may be what kills its workers; the others would be lost with it each time, and fail for its sake.
+        At most one often-lost task runs per process: if it crashes the worker, it must not take others of its kind with
+        it, which would then fail because of it.
         """
-        with ExitStack() as place:
-            is_free = self._often_lost.acquire(blocking=False)
-            if is_free:
-                place.callback(self._often_lost.release)
-            claim = certainly(
-                lambda: self.claims.claim(task_id, often_lost=is_free),
-                lambda: self._adopted(self.claims.held(task_id)),
-            )
-            if claim is None or claim.losses < OFTEN_LOST:
-                place.close()
+        # The lock is the right to run an often-lost task. Whether this task is one shows only in its claim, so the lock
+        # is taken before the claim, and given back at once when the claim does not need it.
+        is_mine = self._often_lost.acquire(blocking=False)
+        try:
+            claim = self._claim(task_id, often_lost=is_mine)
+            if is_mine and (claim is None or claim.losses < OFTEN_LOST):
+                is_mine = False
+                self._often_lost.release()
             yield claim
+        finally:
+            if is_mine:
+                self._often_lost.release()
+
+    def _claim(self, task_id: str, often_lost: bool) -> Claimed | None:
+        return exactly_once(
+            lambda: self.claims.claim(task_id, often_lost), lambda: self._adopted(self.claims.held(task_id))
+        )
 
     def _give_back(self, claim: Claimed) -> None:
         """Ours ends before another may begin. Where a report wins, there is nothing to give."""
         self._stop(claim)
-        if patiently(lambda: self.claims.give_back(claim)):
+        if retry_while_away(lambda: self.claims.give_back(claim)):
             log.info("task %s is handed back", claim.id)
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
@@ -149,57 +160,33 @@ class Work:
                 self._reporting.discard(key)
 
     def _invoke(self, claim: Claimed) -> Outcome:
-        if claim.function in start_execution.FUNCTIONS:
-            outcome = self._started_nested(claim)
-        elif claim.function == EXPRESS_FUNCTION:
-            outcome = self._ran_in_memory(claim)
-        elif claim.function == invocations.EVENT:
-            outcome = self._sent(claim)
-        else:
-            outcome = self._ran(claim)
+        outcome = self._caller.run(call_of(claim))
         self._reporting.add(_key(claim))
         return outcome
 
-    def _ran_in_memory(self, claim: Claimed) -> Outcome:
-        """The whole of an Express execution."""
+    def _run_in_memory(self, call: TaskCall) -> Outcome:
+        """Run the whole of an Express execution, which is one task."""
+        claim = call.claim
+        assert claim is not None
         name = claim.name or claim.execution_id
-        begun = Execution(claim.execution_id, name, claim.workflow, json.loads(claim.input), claim.now)
+        begun = Execution(claim.execution_id, name, claim.workflow, json.loads(call.event), claim.now)
         machine = self.executions.workflows.inner(claim.version_id)
-        return self.express.outcome(machine, begun, _key(claim))
+        return self.express.outcome(machine, begun, call.key)
 
-    def _ran(self, claim: Claimed) -> Outcome:
-        target = patiently(lambda: self._found(claim))
-        if not isinstance(target, Target):
-            return target or Outcome(cause="its function could not be looked up", not_run=True)
-        return self.invoker.run(
-            target,
-            claim.input,
-            timeout_seconds=claim.timeout_seconds,
-            key=_key(claim),
-            request_id=(claim.name if _is_event(claim) else None) or new_id(),
-            terms=Terms() if _is_event(claim) else None,
-        )
+    def _find(self, call: TaskCall) -> Target | Outcome:
+        target = retry_while_away(lambda: self._found(call))
+        return target or Outcome(cause="its function could not be looked up", not_run=True)
 
-    def _found(self, claim: Claimed) -> Target | Outcome:
-        target = self.functions.find(claim.function)
-        refused = event_calls.refusal(claim, target) if _is_event(claim) and isinstance(target, Target) else None
-        return refused or target
-
-    def _started_nested(self, claim: Claimed) -> Outcome:
-        """A handler of ours, which may begin twice: the start has a key. While the database is away it waits."""
-        outcome = patiently(lambda: self.nested.run(claim))
-        return Outcome(killed=True) if outcome is None else outcome
-
-    def _sent(self, claim: Claimed) -> Outcome:
-        """The same of an event that a function is to be handed: each try of the task is one request."""
-        request = invocations.request_of(claim.execution_id, claim.number, claim.retries)
-        outcome = patiently(lambda: self.sender.send(json.loads(claim.input), request))
-        return Outcome(killed=True) if outcome is None else outcome
+    def _found(self, call: TaskCall) -> Target | Outcome:
+        target, claim = self.functions.find(call.function), call.claim
+        if claim is None or not _is_event(claim) or isinstance(target, Outcome):
+            return target
+        return event_calls.refusal(claim, target) or target
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
         """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""
         log.error("task %s is handed back: %s", claim.id, outcome.cause)
-        patiently(lambda: self.claims.give_back(claim))
+        retry_while_away(lambda: self.claims.give_back(claim))
         time.sleep(SICK_SECONDS)
 
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
@@ -217,11 +204,11 @@ class Work:
             return None if done is None else self._adopted(done.answer) or Done(None)
 
         try:
-            return certainly(report, look_back)
+            return exactly_once(report, look_back)
         except Exception:
             log.exception("task %s: its outcome cannot be taken", claim.id)
             cause = "The outcome could not be taken; the worker's log says why."
-            patiently(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
+            retry_while_away(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
             return None
 
     def _adopted(self, held: list[Claimed]) -> Done[Claimed | None] | None:
@@ -232,6 +219,19 @@ class Work:
 
     def _stop(self, claim: Claimed) -> bool:
         return bool(self.express.kill(_key(claim)) or self.invoker.kill(_key(claim)))
+
+
+def call_of(claim: Claimed) -> TaskCall:
+    """The call that a task makes. An event's function is called on Lambda's own terms, as the event's request."""
+    request_id, terms = new_id(), None
+    if _is_event(claim):
+        request_id, terms = claim.name or request_id, Terms()
+    return TaskCall(claim.function, claim.input, _key(claim), request_id, claim.timeout_seconds, terms, claim)
+
+
+def _waiting(own: Own) -> Own:
+    """The same while the database is away: it waits. What these do may be begun twice, because they have a key."""
+    return lambda call: retry_while_away(lambda: own(call)) or Outcome(killed=True)
 
 
 def _is_event(claim: Claimed) -> bool:

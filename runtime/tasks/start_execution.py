@@ -11,7 +11,6 @@ from typing import Any
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution
-from stepwell.db.queries import Claimed
 from stepwell.functions import errors
 from stepwell.functions.contract import arns
 from stepwell.functions.errors import StepwellError
@@ -24,7 +23,8 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.call import TaskCall
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.moves import completion
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.outage import one_by_one
@@ -42,14 +42,16 @@ class Nested:
         self._executions = executions
         self._looked_at: str | None = None
 
-    def run(self, claim: Claimed) -> Outcome:
-        """Start the execution, or find the one that this try has started."""
+    def run(self, call: TaskCall) -> Outcome:
+        """Start the execution that a call describes. A try of a task that has a row starts only one."""
+        claim, arguments = call.claim, json.loads(call.event)
+        if claim is None:
+            return self._begin(arguments, call.request_id, None, None)
         request = invocations.request_of(claim.execution_id, claim.number)
         parent = claim.token if claim.function in SYNC else None
-        return self.begin(json.loads(claim.input), request, completion.key_of(claim.id, claim.retries), parent)
+        return self._begin(arguments, request, completion.key_of(claim.id, claim.retries), parent)
 
-    def begin(self, arguments: Json, request: str, key: str | None = None, parent: str | None = None) -> Outcome:
-        """Start the execution that a call asks for; with a key only once."""
+    def _begin(self, arguments: Json, request: str, key: str | None, parent: str | None) -> Outcome:
         try:
             latest = _latest(arguments)
             wanted = self._wanted(arguments, key, parent)

@@ -13,7 +13,7 @@ from typing import Any
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.runtime.app import create_app
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.outage import one_turn
 from tests.crash.plays import PLAYS
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns

@@ -17,7 +17,8 @@ from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
 from stepwell.db.queries import Claimed
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.invoke.invoker import Outcome, Target, Terms
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.settings import Settings
 from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.slot import Work
@@ -78,20 +79,11 @@ class Script:
 
         self.parts[function] = part
 
-    def run(
-        self,
-        target: Target,
-        event_json: str,
-        *,
-        timeout_seconds: float | None,
-        key: str,
-        request_id: str,
-        terms: Terms | None = None,
-    ) -> Outcome:
-        event = json.loads(event_json)
-        self.events.append((target.name, event))
-        part = self.parts.get(target.name)
-        return part(event) if part else returns(target.name)
+    def run(self, invocation: Invocation) -> Outcome:
+        name, event = invocation.target.name, json.loads(invocation.event)
+        self.events.append((name, event))
+        part = self.parts.get(name)
+        return part(event) if part else returns(name)
 
     def kill(self, key: str) -> bool:
         self.killed.append(key)

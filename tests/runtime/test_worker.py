@@ -19,7 +19,7 @@ from huey.utils import load_class
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, History, Task
 from stepwell.runtime.engine.values.statuses import TaskStatus
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.settings import ROOT
 from stepwell.runtime.worker import StepwellHuey
 from tests.runtime.stage import Json, Stage, staged, steps

@@ -27,7 +27,8 @@ from stepwell.functions.errors import (
 from stepwell.runtime.api.rooms import INVOCATIONS, ArtifactRoom, FunctionRoom, HealthRoom
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.ids import new_execution_id
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.settings import ROOT
 from tests.runtime.stage import WITH_TOKEN, Stage, machine, raises, steps, task
@@ -298,8 +299,8 @@ class Waiting:
         self.go = threading.Event()
         self.limits: list[float | None] = []
 
-    def run(self, target: Any, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str) -> Outcome:
-        self.limits.append(timeout_seconds)
+    def run(self, invocation: Invocation) -> Outcome:
+        self.limits.append(invocation.timeout_seconds)
         self.begun.release()
         assert self.go.wait(60)
         return Outcome(error="States.Timeout")

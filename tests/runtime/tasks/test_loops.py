@@ -12,7 +12,7 @@ from peewee import OperationalError
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Timer
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.tasks.queue import encode
 from tests.runtime.stage import LONG_AGO, Stage, machine, returns, staged, steps, task
 from tests.services import until

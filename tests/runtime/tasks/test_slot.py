@@ -12,7 +12,7 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution
 from stepwell.runtime import crashpoints, outage
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns, steps
 
 FIVE = steps(*["step1"] * 5)

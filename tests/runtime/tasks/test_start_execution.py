@@ -8,6 +8,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution, Timer
+from stepwell.runtime.tasks.slot import call_of
 from tests.runtime.stage import LONG_AGO, Json, Stage, machine, raises, task
 
 START = "arn:aws:states:::states:startExecution"
@@ -72,7 +73,7 @@ def test_a_failure_is_the_states(inner: Stage):
 def test_a_worker_that_is_lost_starts_no_second_one(inner: Stage):
     identity = inner.start(starting(".sync"), {"n": 4})
     lost = inner.claim(identity)
-    assert inner.work.nested.run(lost).error is None
+    assert inner.work.nested.run(call_of(lost)).error is None
     inner.set(inner.task(identity), lease_until=LONG_AGO)
     inner.tasks.sweep()
     inner.run()
@@ -82,7 +83,7 @@ def test_a_worker_that_is_lost_starts_no_second_one(inner: Stage):
 def test_the_end_may_come_before_the_start_is_reported(inner: Stage):
     identity = inner.start(starting(".sync"), {"n": 4})
     claim = inner.claim(identity)
-    outcome = inner.work.nested.run(claim)
+    outcome = inner.work.nested.run(call_of(claim))
     inner.run()
     assert inner.status(identity) == "COMPLETED"
     inner.executions.succeed(claim, outcome.result or "null", "", lambda following: False)
@@ -100,7 +101,7 @@ def test_each_try_starts_one_of_its_own(inner: Stage):
 def test_what_nobody_waits_for_any_more_is_stopped(inner: Stage):
     identity = inner.start(starting(".sync"), {"n": 4})
     claim = inner.claim(identity)
-    assert inner.work.nested.run(claim).error is None
+    assert inner.work.nested.run(call_of(claim)).error is None
     inner.work.nested.sweep()
     assert [child.status for child in children(inner)] == ["IN_PROGRESS"]
     inner.executions.cancel(identity)
