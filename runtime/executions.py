@@ -29,7 +29,7 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import is_id, task_id
-from stepwell.runtime.map_runs import pump
+from stepwell.runtime.map_runs import pump, requests
 from stepwell.runtime.moves import completion, history, hot_path, rows, task_tokens
 from stepwell.runtime.moves import redrive as redrives
 from stepwell.runtime.moves import start as starting
@@ -118,8 +118,7 @@ class Executions:
     def read_back(self, claim: Claimed) -> Done[list[Claimed]] | None:
         """Whether the outcome of this claim was taken although nobody said so, and what its owner holds since.
 
-        None: it was not taken. The workers are notified of what the move has queued: the move itself may not have
-        come to that.
+        None: it was not taken. The workers are notified of all that is queued, which the move may not have done.
         """
         with database.connection_context():
             ended = Attempt.get_or_none(Attempt.task_id == claim.id, Attempt.attempt == claim.attempt)
@@ -191,17 +190,16 @@ class Executions:
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
         """Look after a map run; None when there is none, or it was looked after meanwhile."""
-        if not pump.is_asked_for(execution_id, frame, entry):
+        if not requests.is_asked_for(execution_id, frame, entry):
             return None
         row = locked(Execution, Execution.id == execution_id)
         if row is None or row.status != Status.IN_PROGRESS:
-            pump.forget(execution_id, frame, entry)
+            requests.forget(execution_id, frame, entry)
             return None
-        house = pump.House(self.workflows, self.limits, self.artifacts, _seed())
-        pumped = pump.pump(row, frame, entry, house)
+        pumped = pump.pump(row, frame, entry, pump.PumpNeeds(self.workflows, self.limits, self.artifacts, _seed()))
         if pumped is None or pumped.event is None:
             return None if pumped is None else pumped.effects
-        return pumped.effects.with_those(self._written(row, pumped.event, 0) or Effects())
+        return pumped.effects.with_those(self._written(row, pumped.event, 0, loaded=pumped.execution) or Effects())
 
     def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
         """The handler has returned; the task stays IN_PROGRESS, nobody's, until its token is answered."""
@@ -274,8 +272,6 @@ class Executions:
         if row.status != unless:
             raise Conflict(f"The execution is {row.status} and cannot be {verb}.")
 
-    # Inside
-
     def _go_on(self, finish: Finish, move: hot_path.Move, done: queries.Finished) -> Claimed | None:
         """What this worker does after a move in one statement: the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
@@ -343,10 +339,15 @@ class Executions:
         return self._written(row, event, 0 if task is None else task.attempt)
 
     def _written(
-        self, row: Execution, event: events.Event, attempt: int, first: Callable[[], None] = lambda: None
+        self,
+        row: Execution,
+        event: events.Event,
+        attempt: int,
+        first: Callable[[], None] = lambda: None,
+        loaded: execution.Execution | None = None,
     ) -> Effects | None:
         """What the event makes of the execution, written down after what is to be done ``first``; None: nothing."""
-        before, move = self._decided(row, event, attempt)
+        before, move = self._decided(row, event, attempt, loaded)
         if move.execution is before:
             return None
         first()
@@ -355,12 +356,14 @@ class Executions:
             effects.timers |= completion.tell(row.parent)
         return effects
 
-    def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
-        """What becomes of the execution: with as few children of its frames loaded as the move needs."""
+    def _decided(
+        self, row: Execution, event: events.Event, attempt: int, loaded: execution.Execution | None
+    ) -> tuple[execution.Execution, Transition]:
+        """What becomes of the execution: ``loaded``, or with as few children of its frames as the move needs."""
         machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
         limits = limits_of(row.workflow, self.limits)
         for children in CHILDREN:
-            before = rows.load(row, path, attempt, children)
+            before, loaded = loaded or rows.load(row, path, attempt, children), None
             with suppress(FramesMissing):
                 return before, transition(machine, before, event, limits)
         raise AssertionError(f"execution {row.id} lacks a frame")
@@ -380,7 +383,7 @@ def _requeue(execution_id: str, paused: bool) -> Effects:
         Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
     found = [task.id for task in queued.returning(Task.id).execute()]
-    return Effects() if paused else Effects(found, pump.ask_again(execution_id))
+    return Effects() if paused else Effects(found, requests.ask_again(execution_id))
 
 
 def _place(claim: Claimed) -> tuple[str, int, int]:

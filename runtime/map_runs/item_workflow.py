@@ -1,4 +1,4 @@
-"""The processor of a Map in distributed mode, as a workflow that nobody sees."""
+"""Stores the item processor of a Map in distributed mode as a hidden workflow, which the API does not list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = Any
 
 
 def version_of(row: Execution, state: str, label: str) -> Version:
-    """The version that the executions of a run have which this execution's state begins."""
+    """The hidden workflow version used by the child executions of this Map Run. It is stored when there is none yet."""
     identity = str(uuid5(UUID(str(row.version_id)), state))
     found = Version.get_or_none(Version.id == identity)
     return _made(row, state, label, identity) if found is None else found
@@ -50,7 +50,7 @@ def _made(row: Execution, state: str, label: str, identity: str) -> Version:
 
 
 def _processor(machine: Json, state: str) -> Json:
-    """The processor of the Map of this name, wherever in a machine it stands: names stand only once."""
+    """The item processor of the Map with this name, at any depth. State names are unique in a machine."""
     waiting = [machine]
     while waiting:
         states = waiting.pop()["States"]

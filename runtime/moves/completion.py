@@ -18,7 +18,7 @@ from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.resources import NESTED_JSON
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
-from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.engine.values.statuses import MapRunStatus, Status
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER, place_of
 
@@ -73,13 +73,13 @@ def waiting(parent: str) -> Task | MapRun | None:
     """The task, or the map run, that waits for the execution which has this parent."""
     if parent.startswith(RUN_PREFIX):
         place = MapRun.select(MapRun.id, MapRun.execution_id, MapRun.frame, MapRun.entry)  # its plan may be large
-        return place.where(MapRun.id == run_of(parent), MapRun.status == "RUNNING").first()
+        return place.where(MapRun.id == run_of(parent), MapRun.status == MapRunStatus.RUNNING).first()
     return _task(parent)
 
 
 def running(runs: Collection[str]) -> set[str]:
     """Those of these map runs that go on."""
-    found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == "RUNNING")
+    found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == MapRunStatus.RUNNING)
     return {str(one.id) for one in found} if runs else set()
 
 
