@@ -1,6 +1,6 @@
 """The Huey app. ``huey_consumer stepwell.runtime.worker.huey -k thread -w 8 -g TERM -t 25 -n`` runs it.
 
-Huey carries the bell and runs the slots; it keeps nothing. Its retries, its schedule and its results are not used.
+Huey carries the messages and runs the slots; it keeps nothing. Its retries, schedule and results are not used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger("stepwell.worker")
 
 
 class StepwellConsumer(Consumer):
-    """Huey's consumer with our rounds beside its workers: it starts them first, and drains before it ends.
+    """Huey's consumer with our loops beside its workers: it starts the loops first, and drains before it ends.
 
     Hooks would not do: Huey's on_startup runs once in each worker thread and only logs its errors, and its on_shutdown
     never runs in a worker that is busy.
@@ -35,7 +35,7 @@ class StepwellConsumer(Consumer):
         super().start()
 
     def stop(self, graceful: bool = False) -> None:
-        """Claim nothing more, let the handlers finish until the grace time is over, hand the rest to others."""
+        """Claim nothing more, let handlers finish within the grace time, and give the other tasks back."""
         self.huey.work.draining.set()
         super().stop(graceful=graceful)
         self.huey.work.hand_back()
@@ -44,14 +44,14 @@ class StepwellConsumer(Consumer):
 
 
 class EmbeddedConsumer(StepwellConsumer):
-    """The same inside another process, which keeps its own signal handlers."""
+    """A consumer inside another process, which keeps its own signal handlers."""
 
     def _set_signal_handlers(self) -> None:
         pass
 
 
 class StepwellHuey(Huey):
-    """A Huey that is a bell: JSON messages, no results, no revoke look-ups, and no word about each task."""
+    """A Huey that only carries messages: JSON, no results, no revoke look-ups, and no log line for each task."""
 
     consumer_class: type[StepwellConsumer] = StepwellConsumer
 
@@ -65,7 +65,7 @@ class StepwellHuey(Huey):
         def run(task_id: str) -> None:
             self.work.run(task_id)
 
-        run.__module__, _, name = JOB.rpartition(".")  # else Huey names the job after wherever this file is
+        run.__module__, _, name = JOB.rpartition(".")  # else Huey takes this module's name: it has two
         self.task(name=name)(run)
         assert self._registry.string_to_task(JOB)
 
@@ -77,7 +77,7 @@ class StepwellHuey(Huey):
         return self.consumer_class(self, **{**options, "periodic": False})
 
     def dequeue(self) -> HueyTask | None:
-        """The next message. One that is no task's id is dropped, with a line in the log."""
+        """The next message; None when nothing waits. A message that is not a task's id is dropped and logged."""
         data = self.storage.dequeue()
         try:
             return None if data is None else self.deserialize_task(data)
@@ -86,16 +86,16 @@ class StepwellHuey(Huey):
             return None
 
     def execute(self, task: HueyTask, timestamp: Any = None) -> None:
-        """Run the job; what it means is written by the job itself."""
+        """Run the job, without Huey's signals and results: the job reports to the database."""
         task.execute()
 
     def read_schedule(self, timestamp: Any = None) -> list[HueyTask]:
-        """Nothing is ever scheduled here: due times are rows in the database."""
+        """Empty: due times are rows in the database."""
         return []
 
 
 def __getattr__(name: str) -> Any:
-    """``stepwell.runtime.worker.huey`` is made when huey_consumer asks for it; importing this module makes nothing."""
+    """Make ``huey`` when huey_consumer asks for it; importing this module makes nothing."""
     if name != "huey":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     logs.configure()

@@ -41,7 +41,7 @@ class How(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """What became of a call: ``answer`` where it was answered, ``exit`` ("exit status 9") where the child ended."""
+    """The end of a call: ``answer`` if it was answered, ``exit`` ("exit status 9") if the child ended."""
 
     how: How
     logs: str
@@ -83,7 +83,7 @@ class Pool:
         self._closed = False
 
     def call(self, call: Call, *, key: str, timeout_seconds: float) -> Ending:
-        """Run a call to its end, which comes at the time-out at the latest. Raises OSError when no child starts."""
+        """Run a call to its end, or until its time-out. Raises OSError when no child starts."""
         workspace = call.workspace or self._workspace_of(call.path)
         with self._run(key, timeout_seconds) as run:
             ending = None
@@ -96,7 +96,7 @@ class Pool:
         self._idle_limit = slots * len(self._roots)
 
     def kill(self, key: str) -> bool:
-        """Kill whatever runs under this key; its caller is told KILLED. Says whether anything did."""
+        """Kill the calls that run under this key: each ends as KILLED. False when there is none."""
         with self._changed:
             found = [run for run in self._runs if run.key == key]
             _kill(found)

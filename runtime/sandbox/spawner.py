@@ -76,7 +76,7 @@ class Spawner:
 
 
 def lambda_environment() -> dict[str, str]:
-    """What every function on Lambda finds, where the user has not set it."""
+    """The variables that every function finds on Lambda, for those that the user has not set."""
     region = "us-east-1"
     return {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",

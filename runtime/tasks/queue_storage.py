@@ -122,18 +122,18 @@ class RedisQueue(RedisStorage):
             return found
         try:
             if (message := self.conn.rpop(self.queue_key)) is not None:
-                return message
+                return bytes(message)
             if found := self.found.look_in_turn():
                 return found
             popped = self.conn.brpop(self.queue_key, timeout=self.read_timeout)
         except (RedisError, OSError):
             return self._look_elsewhere()
-        return popped[1] if popped else None
+        return bytes(popped[1]) if popped else None
 
     def head(self) -> str | None:
         """The task id in the next message, empty when there is no message; None when Redis or the message is bad."""
         try:
-            message = self._push.lindex(self.queue_key, -1)
+            message: Any = self._push.lindex(self.queue_key, -1)
         except (RedisError, OSError):
             return None
         return "" if message is None else decode(message)

@@ -1,6 +1,6 @@
-"""The job: claim a task, run its handler in the sandbox, report, and go on with what follows.
+"""The job of a worker's slot: claim a task, run its handler, report its outcome, and go on with the next task.
 
-No database connection is held while a handler runs. Whatever happens to this process, the rows tell the others.
+A slot holds no database connection while a handler runs. When this process dies, other processes see it in the rows.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from stepwell.runtime.workflows import EVENT, EXPRESS_FUNCTION
 log = logging.getLogger("stepwell.work")
 
 SLICE_SECONDS = 0.1
-"""How long a worker goes on with one execution before it lets the others have a turn."""
+"""How long a slot goes on with one execution before the others have a turn."""
 
 REPORT_SECONDS = 2.0
-"""How long a worker that ends waits for reports under way."""
+"""How long a worker that ends waits for reports in progress."""
 
 SICK_SECONDS = 1.0
-"""How long a slot rests that could not start a process."""
+"""How long a slot rests after it could not start a process."""
 
 
 class Work:
-    """What a worker's slots do, and which tasks they hold right now."""
+    """The slots of one worker process, and the claims that they work on."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Work:
         self._often_lost = threading.Lock()
 
     def run(self, task_id: str) -> None:
-        """Claim this task and work on its execution for a slice of time. A message that nobody can use is dropped."""
+        """Claim this task, and work on its execution for a slice of time. Does nothing when the claim fails."""
         if self.draining.is_set():
             self.executions.notifier.notify([task_id])
             return
@@ -86,9 +86,9 @@ class Work:
             return list(self._running.values())
 
     def heartbeat(self) -> None:
-        """Ask for longer for what runs now, and stop the handlers of tasks that are no longer ours.
+        """Renew the leases of the running tasks, and stop the handlers of tasks that are no longer ours.
 
-        What is claimed meanwhile is not in the answer, and not judged by it.
+        A task that is claimed during the renewal is not part of it, and its handler goes on.
         """
         held = self.running()
         ours = self.claims.heartbeat(held)
@@ -97,7 +97,7 @@ class Work:
                 log.warning("task %s, attempt %s, is no longer ours: its handler is stopped", claim.id, claim.attempt)
 
     def hand_back(self) -> None:
-        """Stop the handlers that still run, and give their tasks to others; a report under way may end first."""
+        """Stop the running handlers, and give their tasks back. A report in progress may end first."""
         for claim in self.running():
             if _key(claim) not in self._reporting:
                 self._give_back(claim)
@@ -134,7 +134,7 @@ class Work:
         )
 
     def _give_back(self, claim: Claimed) -> None:
-        """Ours ends before another may begin. Where a report wins, there is nothing to give."""
+        """Stop our handler before another process may start the task. Does nothing when a report came first."""
         self._stop(claim)
         if retry_while_away(lambda: self.claims.give_back(claim)):
             log.info("task %s is handed back", claim.id)
@@ -151,9 +151,10 @@ class Work:
             outcome = self._invoke(claim)
             reach("handler.after")
             if outcome.not_run:
-                return self._pass_on(claim, outcome)
-            took_ms = round((time.monotonic() - claimed) * 1000)
-            return None if outcome.killed else self._report(claim, outcome, began, took_ms)
+                self._pass_on(claim, outcome)
+            if outcome.not_run or outcome.killed:
+                return None
+            return self._report(claim, outcome, began, round((time.monotonic() - claimed) * 1000))
         finally:
             with self._lock:
                 self._running.pop(key, None)
@@ -184,7 +185,7 @@ class Work:
         return event_calls.refusal(claim, target) or target
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
-        """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""
+        """Give a task back because no process could be started here: the fault is this worker's, not the task's."""
         log.error("task %s is handed back: %s", claim.id, outcome.cause)
         retry_while_away(lambda: self.claims.give_back(claim))
         time.sleep(SICK_SECONDS)
@@ -197,7 +198,8 @@ class Work:
         def report() -> Claimed | None:
             if outcome.error is None:
                 return self.executions.succeed(claim, outcome.result or "null", outcome.logs, may_go_on, took_ms)
-            return self.executions.fail(claim, outcome.error, outcome.cause, outcome.logs)
+            self.executions.fail(claim, outcome.error, outcome.cause, outcome.logs)
+            return None
 
         def look_back() -> Done[Claimed | None] | None:
             done = self.executions.read_back(claim)
@@ -212,7 +214,7 @@ class Work:
             return None
 
     def _adopted(self, held: list[Claimed]) -> Done[Claimed | None] | None:
-        """The first of these claims that nobody works on: it was made when the connection broke."""
+        """The first of these claims without a slot: it was committed, but the connection broke before we knew."""
         with self._lock:
             free = [claim for claim in held if _key(claim) not in self._running]
         return Done(free[0]) if free else None
@@ -230,7 +232,7 @@ def call_of(claim: Claimed) -> TaskCall:
 
 
 def _waiting(own: Own) -> Own:
-    """The same while the database is away: it waits. What these do may be begun twice, because they have a key."""
+    """The same function, tried again while the database is away. It has an idempotency key, so a second try is safe."""
     return lambda call: retry_while_away(lambda: own(call)) or Outcome(killed=True)
 
 
@@ -239,5 +241,5 @@ def _is_event(claim: Claimed) -> bool:
 
 
 def _key(claim: Claimed) -> str:
-    """What an invocation is known by: the task, and which attempt."""
+    """The key of an invocation: the task's id and the attempt."""
     return f"{claim.id}/{claim.attempt}"

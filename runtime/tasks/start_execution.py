@@ -1,11 +1,13 @@
-"""What a worker does for ``arn:aws:states:::states:startExecution``: start the execution that the call asks for.
+"""The work of ``arn:aws:states:::states:startExecution``: starts the execution that the call describes.
 
-It needs no sandbox. A try of the task has one key, so it starts one execution, however often a worker is lost with it.
+It needs no sandbox. Each try of the task has one idempotency key, so it starts one execution, even when workers are
+lost with it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -32,12 +34,15 @@ from stepwell.runtime.workflows import Latest
 
 FUNCTIONS = NESTED
 START = NESTED[0]
-"""The one that waits for nothing more: an execution that runs in memory may make it, too."""
+"""The variant that does not wait for the end. It is the only one that an execution in memory may use."""
 LOOKED_AT = 1_000
 STOPPED_AT_ONCE = 100
+"""Bounds of one sweep: child executions read, and orphans stopped."""
 
 
 class Nested:
+    """Starts child executions for tasks, and stops the ones that nobody waits for."""
+
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
         self._looked_at: str | None = None
@@ -69,19 +74,18 @@ class Nested:
         return Outcome(result=jsontext.write(_answer(request, child)))
 
     def sweep(self) -> None:
-        """End the executions for which nobody waits any more: their tasks have timed out, or were cancelled."""
+        """Stop child executions whose parent no longer waits: its task has timed out, or was cancelled."""
         with database.connection_context():
             orphans = self._orphans()
         one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
 
     def _orphans(self) -> list[str]:
-        """Some of them. Each comes in its turn, however many there are that somebody waits for."""
+        """The ids of some orphans. The next call looks behind the last child looked at, so that all have their turn."""
         found = list(self._live().limit(LOOKED_AT))
         runs = completion.running({run for one in found if (run := completion.run_of(one.parent))})
         orphans: list[str] = []
         for one in found:
-            run = completion.run_of(one.parent)
-            if run not in runs if run else completion.waiting(one.parent) is None:
+            if not _has_parent(one.parent, runs):
                 orphans.append(one.id)
             if len(orphans) == STOPPED_AT_ONCE:
                 self._looked_at = one.id
@@ -90,7 +94,7 @@ class Nested:
         return orphans
 
     def _live(self) -> Any:
-        """Those that run, behind the ones that were looked at last."""
+        """The running child executions behind the last one looked at, in the order of their ids."""
         live = Execution.parent.is_null(False), Execution.status == Status.IN_PROGRESS
         found = Execution.select(Execution.id, Execution.parent).where(*live).order_by(Execution.id)
         return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
@@ -109,8 +113,16 @@ class Nested:
         )
 
 
+def _has_parent(parent: str, running: Collection[str]) -> bool:
+    """True if a task or a Map Run waits for the child with this parent. ``running`` are the Map Runs that go on."""
+    run = completion.run_of(parent)
+    if run is not None:
+        return run in running
+    return completion.waiting(parent) is not None
+
+
 def _latest(arguments: Json) -> Latest:
-    """The version that a call asks for. Raises AwsError."""
+    """The version of the called state machine. Raises AwsError."""
     arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
     found, _, _ = target_of(arns.parse_machine(arn if isinstance(arn, str) else ""))
     return found

@@ -23,7 +23,7 @@ NEVER = 3600
 
 @pytest.fixture
 def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose rounds come quickly, once the test has begun them."""
+    """A house whose loops turn quickly, once the test has started them."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=0.02, sweep_seconds=0.02) as stage:
         yield stage
         stage.loops.stop()
@@ -31,7 +31,7 @@ def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def calm(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose rounds never come by themselves."""
+    """A house whose loops never turn by themselves."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=NEVER, sweep_seconds=NEVER) as stage:
         yield stage
         stage.loops.stop()
@@ -93,12 +93,12 @@ def test_a_sweep_takes_back_what_was_lost(busy: Stage):
     assert (busy.task(identity).losses, busy.attempts(identity)) == (1, [(1, 1, "LOST")])
 
 
-def test_a_sweep_rings_again_for_what_nobody_claims(busy: Stage):
+def test_a_sweep_notifies_again_of_what_nobody_claims(busy: Stage):
     lost, fresh = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
     busy.set(busy.task(lost), queued_at=LONG_AGO)
     busy.loops.start()
-    until(busy.queue.depth, "the bell has rung")
+    until(busy.queue.depth, "a message is sent")
     assert set(busy.rung()) == {busy.task(lost).id} != {busy.task(fresh).id}
 
 
@@ -116,7 +116,7 @@ def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
     return made
 
 
-def test_behind_others_a_sweep_rings_once_and_first_for_what_the_queue_forgot(busy: Stage, monkeypatch):
+def test_behind_others_a_sweep_notifies_once_and_first_of_what_the_queue_forgot(busy: Stage, monkeypatch):
     waiting, lost = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
     busy.queue.push([encode(busy.task(waiting).id)])
@@ -130,7 +130,7 @@ def test_behind_others_a_sweep_rings_once_and_first_for_what_the_queue_forgot(bu
     assert busy.rung() == [busy.task(lost).id, busy.task(waiting).id]
 
 
-def test_a_worker_that_drains_rings_for_nothing(busy: Stage, monkeypatch):
+def test_a_worker_that_drains_notifies_of_nothing(busy: Stage, monkeypatch):
     busy.set(busy.task(busy.start(steps("step1"))), queued_at=LONG_AGO)
     busy.rung()
     busy.work.draining.set()
@@ -186,7 +186,7 @@ def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
 
 
 @pytest.mark.parametrize("fault", [OperationalError("away"), RuntimeError("broken")])
-def test_a_round_that_fails_is_not_the_last(busy: Stage, monkeypatch, fault: Exception):
+def test_a_turn_that_fails_is_not_the_last(busy: Stage, monkeypatch, fault: Exception):
     monkeypatch.setattr("stepwell.runtime.outage.BREATH", 0)
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", 0.02)
     failures = [fault] * 6

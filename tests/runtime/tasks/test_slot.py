@@ -241,7 +241,7 @@ def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(
     assert [name for name, _ in house.script.events] == ["step1", "step2", "step1"]
 
 
-def test_what_follows_a_move_that_nobody_confirmed_is_rung_for(house: Stage, deaf):
+def test_what_follows_a_move_that_nobody_confirmed_is_notified_of(house: Stage, deaf):
     """By the general path no claim comes with the move: the next task is anybody's, who has to be told."""
     identity = house.start(steps("step1", "step2"))
     waiting = house.rung()
