@@ -14,7 +14,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.core.execution import Execution
@@ -27,8 +26,6 @@ from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.call import Caller, TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.workflows import EXPRESS_SECONDS
-
-Json = Any
 
 AT_ONCE = 16
 """How many handlers of one execution run at a time; its other tasks wait."""

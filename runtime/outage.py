@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 
-log = logging.getLogger("stepwell.away")
+log = logging.getLogger("stepwell.outage")
 
 Answer = TypeVar("Answer")
 

@@ -16,16 +16,15 @@ from functools import lru_cache
 from hashlib import md5
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from stepwell.runtime.engine.states.distributed import Plan
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs.formats import Document, Item, Lines, ReaderFault, Table
 
 __all__ = ["Item", "ReaderFault", "Source", "source_of"]
-
-Json = Any
 
 KEPT = 2
 """How many parsed manifests a process keeps."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from uuid import UUID, uuid5
 
 from peewee import fn
@@ -11,9 +10,8 @@ from peewee import fn
 from stepwell.db.models import Execution, Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.ids import new_id
-
-Json = Any
 
 
 def version_of(row: Execution, state: str, label: str) -> Version:

@@ -33,6 +33,7 @@ from stepwell.runtime.engine.core.view import Standing, StateFault
 from stepwell.runtime.engine.states import distributed
 from stepwell.runtime.engine.states.distributed import Plan
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import MapRunStatus, Status, TaskStatus
 from stepwell.runtime.ids import new_id
@@ -46,8 +47,6 @@ from stepwell.runtime.moves.redrive import redriven
 from stepwell.runtime.moves.rows import Effects
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflows import Latest, Workflows
-
-Json = Any
 
 BEGUN_AT_ONCE = 100
 ITEMS_AT_ONCE = 2_000

@@ -12,15 +12,14 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from stepwell.db.models import Execution
 from stepwell.runtime.engine.core.view import timestamp
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.moves.completion import described
-
-Json = Any
 
 NONE, COMPACT, FLATTEN = "NONE", "COMPACT", "FLATTEN"
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"

@@ -34,7 +34,7 @@ MISSING_RETRY_MS = 5_000
 MISSING_FOR_MS = 5 * 60_000
 """How long no living worker may have a task's function before the task fails."""
 WORKERS_KEPT_MS = 24 * 3600 * 1000
-"""When the row of a worker that is silent is deleted."""
+"""Age at which the row of a worker that reports no more is deleted."""
 OVERDUE_GRACE_MS = 2_000
 """How long after a task's time-out the sweep fails it: its own worker should do that first."""
 NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE = 5_000, 10_000
@@ -104,7 +104,7 @@ class Claims:
             random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
-        one_by_one("silent tasks", [partial(self._fall_silent, *one) for one in silent])
+        one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in silent])
 
     def unclaimed(self, head: str | None) -> list[str]:
         """Tasks whose message is lost, oldest first.
@@ -144,7 +144,7 @@ class Claims:
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
 
-    def _fall_silent(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
+    def _time_out_heartbeat(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(
             SilentGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
         )

@@ -59,7 +59,7 @@ class Queue:
         self._push(self._storage.push_first, task_ids)
 
     def head(self) -> str | None:
-        """The task id in the next message, empty when there is no message; None when that cannot be told."""
+        """The task id in the next message, empty when there is no message; None when that is unknown."""
         return self._storage.head()
 
     def wake_timers(self) -> None:

@@ -139,7 +139,7 @@ class RedisQueue(RedisStorage):
         return "" if message is None else decode(message)
 
     def depth(self) -> int | None:
-        """The number of messages in the queue; None when Redis cannot be asked."""
+        """The number of messages in the queue; None when Redis cannot be reached."""
         try:
             return int(self._push.llen(self.queue_key))
         except (RedisError, OSError):

@@ -31,7 +31,7 @@ from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.start_execution import Nested
 from stepwell.runtime.workflows import EVENT, EXPRESS_FUNCTION
 
-log = logging.getLogger("stepwell.work")
+log = logging.getLogger("stepwell.slot")
 
 SLICE_SECONDS = 0.1
 """How long a slot goes on with one execution before the others have a turn."""

@@ -1,4 +1,4 @@
-"""What waiting helps against, and what it does not."""
+"""Waiting helps while the database is away, and not against our own faults."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ COMMAND = [
 QUICK = {"STEPWELL_HEARTBEAT_SECONDS": "0.3", "STEPWELL_SWEEP_SECONDS": "0.3"}
 
 HANDLERS = {
-    # Says that it runs, and waits for the gate to be opened; from its second attempt on it passes.
+    # Writes its process id, and waits for the gate. With "once", any later call passes.
     "gated": """
         seen = Path(data["place"], "seen")
         if seen.exists() and data.get("once"):
@@ -65,7 +65,7 @@ class Workers:
         self._opened = opened
 
     def begin(self, *options: str, lease_seconds: float = 15) -> subprocess.Popen[bytes]:
-        """One more worker process; it is ended with the test."""
+        """Start one more worker process, which ends with the test."""
         environment = {**self._environment, "STEPWELL_LEASE_SECONDS": str(lease_seconds)}
         return self._opened.enter_context(self._running(["-w", "4", "-t", "5", *options], environment))
 
@@ -144,7 +144,7 @@ def test_a_consumer_that_stops_hands_back_what_it_holds(house: Stage):
 
 
 COMMANDS = ("stepwell.runtime.worker.huey", "runtime.worker.huey")
-"""What ``huey_consumer`` may be given: the installed package's name, and a checkout's own from before it had one."""
+"""Arguments of ``huey_consumer``: the name in the installed package, and the older name in a checkout."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Reserved concurrency is held over all processes, and by no process that has died."""
+"""Reserved concurrency counts all living processes, and no dead one."""
 
 from __future__ import annotations
 

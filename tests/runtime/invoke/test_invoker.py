@@ -31,7 +31,7 @@ def sandbox(tmp_path: Path) -> Iterator[Invoker]:
 
 @pytest.fixture(params=["sandbox", "in process"])
 def invoker(request: pytest.FixtureRequest) -> Invoker | InProcessInvoker:
-    """Each kind in turn: what a handler does is one thing, where it runs another."""
+    """Each kind of invoker in turn: the outcomes are the same."""
     return request.getfixturevalue("sandbox") if request.param == "sandbox" else InProcessInvoker(SETTINGS)
 
 

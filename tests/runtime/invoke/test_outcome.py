@@ -1,4 +1,4 @@
-"""A child's answer as Step Functions' words, whatever the child has answered."""
+"""Any answer of a child becomes an outcome in Step Functions' words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The items of a map run: whatever file they are in, they are found again from any one on; what is wrong says where."""
+"""Items of every kind of file can be read from any item on; a fault names its line or item."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of(key: str, **config: Json) -> Plan:
 
 
 def read(wanted: Plan, root: Path, at_once: int = 1_000_000) -> list[Item]:
-    """All items, so many at a time, each time from where the last ones ended."""
+    """All items, read in pieces: each piece begins where the last one ended."""
     item_reader.begin(wanted, root, RUN)
     found: list[Item] = []
     while True:

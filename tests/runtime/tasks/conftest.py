@@ -25,6 +25,6 @@ def storage(request: pytest.FixtureRequest) -> Iterator[RedisQueue | MemoryQueue
 
 @pytest.fixture
 def redis() -> Iterator[Redis]:
-    """A Redis of this test's own, to be hurt."""
+    """A Redis of this test's own, which the test may kill or freeze."""
     with Redis() as server:
         yield server

@@ -1,4 +1,4 @@
-"""Tasks as workers hold them: claims, leases, and what a worker that is no longer the owner may not do."""
+"""Claims and leases of tasks; a worker that is no longer the owner changes nothing."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ TRY = {
 
 
 def stale_claim(house: Stage, why: str) -> tuple[Claimed, Callable[[], Json]]:
-    """A claim that no longer holds, and all the rows that it must not touch.
+    """A claim that no longer holds, and all rows, which it must not change.
 
     Beside it the same worker holds a task of another execution, in the same attempt: but for its id, all fits that one.
     """
@@ -179,7 +179,7 @@ def test_a_task_given_back_is_anybodys(house: Stage):
 
 
 def lose(house: Stage, identity: str) -> None:
-    """Somebody claims the task and is never heard of again."""
+    """A worker claims the task, and is lost."""
     house.claim(identity, house.another_worker())
     house.set(house.task(identity), lease_until=LONG_AGO)
     house.tasks.sweep()

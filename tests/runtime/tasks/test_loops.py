@@ -1,4 +1,4 @@
-"""Heartbeat, sweep and timers, each in the thread that makes them."""
+"""Heartbeat, sweep and timers, each in its own thread."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_sweep_notifies_again_of_what_nobody_claims(busy: Stage):
 
 
 def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
-    """Set once so many sweeps have been made from now on."""
+    """An event that is set after more than ``times`` sweeps from now on."""
     made, swept, sweep = Event(), [], busy.tasks.sweep
 
     def count() -> None:
@@ -168,7 +168,7 @@ def test_a_heartbeat_keeps_what_runs(busy: Stage):
 
 
 def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
-    """The next heartbeat by itself would come in an hour."""
+    """The next regular heartbeat would come in an hour."""
     identity = calm.start(machine(a=task("step1")))
 
     def handler(event: object) -> Outcome:

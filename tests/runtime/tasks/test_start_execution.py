@@ -1,4 +1,4 @@
-"""Executions that a Task state starts: once, whoever dies, and their end reaches who waits for it."""
+"""A Task state starts an execution once, whichever process dies, and learns of its end if it waits."""
 
 from __future__ import annotations
 
