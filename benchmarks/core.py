@@ -1,7 +1,7 @@
-"""``python -m benchmarks.core``: what the pure core takes for one state, in microseconds, on one core.
+"""``python -m benchmarks.core``: microseconds that the pure core takes for one state, on one processor core.
 
-A Pass is one of a chain that one event walks from end to end. A Task is the event of its success: its result is put
-where ResultPath says, and the next Task is entered and asked for with the input that Parameters make.
+Pass: one event runs through a chain of Pass states; the time is one state's share. Task: one event reports a success;
+ResultPath stores the result, and the next Task is entered and dispatched with the input from its Parameters.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ def main() -> None:
 
 
 def chain(state: Json, states: int = STATES) -> Json:
-    """A machine of so many such states, one behind the other."""
+    """A chain of ``states`` states like this one."""
     names = [f"S{number}" for number in range(states)]
     following = [{"Next": name} for name in names[1:]] + [{"End": True}]
     return {"StartAt": names[0], "States": {name: state | then for name, then in zip(names, following, strict=True)}}
 
 
 def passes(machine: StateMachine) -> Iterator[float]:
-    """One figure, for all of them at once."""
+    """Yields one figure: the seconds for a state, measured over the whole chain."""
     began = time.perf_counter()
     transition(machine, fresh(), STARTED)
     yield (time.perf_counter() - began) / STATES
 
 
 def tasks(machine: StateMachine) -> Iterator[float]:
-    """A figure for each success but the last, which enters nothing."""
+    """Yields the seconds for each success, without the last one, which enters no state."""
     move = transition(machine, fresh(), STARTED)
     for _ in range(STATES - 1):
         asked = next(one for one in move.commands if isinstance(one, DispatchTask))

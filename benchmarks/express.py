@@ -1,7 +1,7 @@
-"""``python -m benchmarks.express``: how long after its last state StartSyncExecution answers.
+"""``python -m benchmarks.express``: the time from an Express machine's last state to StartSyncExecution's answer.
 
-A machine of Pass states runs in the web process that was asked. Measured are the whole call, from boto3 and back, and
-what of it is behind the ``stopDate`` of the answer, which is told in whole milliseconds.
+A machine of Pass states runs in the web process that receives the call. The figures are the whole call, measured at
+boto3, and its part behind the answer's ``stopDate``, which has whole milliseconds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.forgotten``: does a queue that Redis has forgotten take longer than one it remembers?
+"""``python -m benchmarks.forgotten``: do tasks whose messages Redis has lost take longer than others?
 
-Rounds of two drains each, one behind the other in either order, by two genuine workers on PostgreSQL and Redis: the
-messages of all tasks are there, or FLUSHALL has taken them. What counts is the ratio of the two within a round.
+Two genuine workers on PostgreSQL and Redis drain a queue twice in each round: once with all messages, once after
+FLUSHALL. The order alternates. The result is the ratio of the two times within a round.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ def main() -> None:
     asked.add_argument("--tasks", type=int, default=10_000)
     asked.add_argument("--rounds", type=int, default=6)
     options = asked.parse_args()
-    with any_postgres() as server, any_redis() as bell:
-        ratios = [one_round(server, bell, options.tasks, number) for number in range(options.rounds)]
+    with any_postgres() as server, any_redis() as redis:
+        ratios = [one_round(server, redis, options.tasks, number) for number in range(options.rounds)]
     print(f"median ratio {statistics.median(ratios):.2f} of {', '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}")
 
 
-def one_round(server: str, bell: str, tasks: int, number: int) -> float:
-    """The time with forgotten messages over the time with messages; every second round begins with the latter."""
+def one_round(server: str, redis: str, tasks: int, number: int) -> float:
+    """The time without messages over the time with them. Every second round begins with the latter."""
     took = {}
     for is_forgotten in (number % 2 == 0, number % 2 == 1):
-        with fresh_stack(server, bell) as (stack, redis_url):
+        with fresh_stack(server, redis) as (stack, redis_url):
             took[is_forgotten] = timed(stack, redis_url, tasks, is_forgotten)
     print(f"remembered {took[False]:.2f} s, forgotten {took[True]:.2f} s", flush=True)
     return took[True] / took[False]
 
 
 def timed(stack: Stack, redis_url: str, tasks: int, is_forgotten: bool) -> float:
-    """How many seconds two workers take for so many tasks, from their start to the last one's end."""
+    """The seconds that two workers take for this many tasks, from the workers' start to the last task's end."""
     queue(stack, tasks)
     if is_forgotten:
         with redis.Redis.from_url(redis_url) as client:
@@ -53,11 +53,11 @@ def timed(stack: Stack, redis_url: str, tasks: int, is_forgotten: bool) -> float
 
 
 @contextmanager
-def fresh_stack(server: str, bell: str) -> Iterator[tuple[Stack, str]]:
-    """A stack on an empty database and an empty Redis, and the latter's URL."""
+def fresh_stack(server: str, redis: str) -> Iterator[tuple[Stack, str]]:
+    """A stack on an empty database and an empty Redis, and the URL of the Redis."""
     with (
         fresh_database(server) as database_url,
-        fresh_redis(bell) as redis_url,
+        fresh_redis(redis) as redis_url,
         tempfile.TemporaryDirectory() as place,
         standing(database_url, redis_url, Path(place)) as stack,
     ):

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.listing``: how long boto3's paginator waits for each page of 100,000 executions.
+"""``python -m benchmarks.listing``: the time that boto3's paginator waits for each page of 100,000 executions.
 
-All of one state machine, beside as many of others: without a filter, by statuses that most, few and none of them have,
-by a version, by an alias, and those that were redriven; in pages of 100, as boto3 asks for by itself, and of 1,000. The
-processor's time is told as well, which does not grow when others work on the machine, too.
+They belong to one state machine, and as many belong to others. Filters: none, a status that most, few or none of them
+have, a version, an alias, and redriven executions. Pages have 100 executions (boto3's default) or 1,000. The processor
+time is measured too: it does not grow when other processes load the machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stepwell.runtime.ids import new_execution_id
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 BATCH = 400
 FEW = 100
-"""One in so many failed, was started by the version or by the alias, and was redriven."""
+"""One execution in this many failed, was started by the version or by the alias, and was redriven."""
 INPUT = json.dumps({"order": {"id": 17, "items": [{"sku": "a", "count": 2}]}})
 
 
@@ -75,7 +75,7 @@ def tell(client: Any, spent: Callable[[], float], what: str, size: int, given: J
 
 
 def fill(workflow: str, count: int, status: str) -> None:
-    """Executions of a workflow, as starts and workers would have left them."""
+    """Insert executions of a workflow, with the rows that starts and workers leave."""
     with database.connection_context():
         own = Workflow.get(Workflow.name == workflow)
         version = Version.get(Version.workflow_id == own.id)
@@ -108,7 +108,7 @@ def row(own: Workflow, version: Version, number: int, status: str) -> dict[str, 
 
 
 def analyse() -> None:
-    """What PostgreSQL's autovacuum does by itself a minute after so much was written."""
+    """Vacuum and analyze, as PostgreSQL's autovacuum does by itself a minute after many writes."""
     with database.connection_context():
         database.execute_sql("ANALYZE")
 

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.map_items``: does an item of a Map cost the same among a hundred thousand as among a thousand?
+"""``python -m benchmarks.map_items``: does an item of a Map cost as much among a hundred thousand as among a thousand?
 
-Each run has an empty database and a process of its own, which does all that workers do but run handlers: those answer
-at once. What counts is what an item takes, and the most memory the process held, over those of the smallest run: the
-time, and that of it which the process itself computed, for which it matters less what else the machine does.
+Each run has an empty database and a process of its own. The process does a worker's work, with handlers that return at
+once. The figures are ratios to the smallest run: the time per item, the processor time per item (which depends less on
+the machine's other load), and the process's peak memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
 from stepwell.db.models import MapRun
 from stepwell.runtime.assembly import Runtime
-from stepwell.runtime.invoke.invoker import Outcome, Target
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.settings import Settings
 from tests.runtime.stage import Script, Stage, machine, returns, task
 from tests.services import any_postgres, fresh_database
@@ -34,7 +35,7 @@ Json = Any
 AT_ONCE = 100
 DONE = returns("done")
 FULL = "x" * 80
-"""An item inline, so that the largest list nearly fills the input that holds it."""
+"""One inline item: the largest list of them nearly fills an execution's input."""
 DATABASES = ("sqlite", "postgresql")
 
 
@@ -62,11 +63,9 @@ SIZES = {name: (1_000, 10_000, 100_000) for name in SOURCES} | {"inline": (500, 
 
 
 class Quick(Script):
-    """Handlers that answer at once, of whom nothing is remembered."""
+    """Handlers that return at once, and are not recorded."""
 
-    def run(
-        self, target: Target, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str
-    ) -> Outcome:
+    def run(self, invocation: Invocation) -> Outcome:
         return DONE
 
 
@@ -85,7 +84,7 @@ def main() -> None:
 
 
 def compare(kind: str, source: str, sizes: list[int]) -> None:
-    """Run the sizes one after the other, and say of each what it takes over what the smallest took."""
+    """Run the sizes one after the other, and print each one's ratios to the smallest."""
     first: Json = None
     for size in sizes:
         with empty(kind) as url:
@@ -97,7 +96,7 @@ def compare(kind: str, source: str, sizes: list[int]) -> None:
 
 
 def measured(source: str, size: int, url: str) -> Json:
-    """What one run takes."""
+    """The figures of one run."""
     with tempfile.TemporaryDirectory() as place, standing(url, Path(place)) as stage:
         definition, given = workflow(source, size, Path(place))
         began, computed = time.perf_counter(), time.process_time()
@@ -112,7 +111,7 @@ def measured(source: str, size: int, url: str) -> Json:
 
 
 def workflow(source: str, size: int, place: Path) -> tuple[Json, Json]:
-    """A machine of one Map over so many items, and its input."""
+    """A machine of one Map over ``size`` items, and its input."""
     processor = machine(item=task("step1", ResultPath=None))
     if source == "inline":
         return machine(all={"Type": "Map", "ItemProcessor": processor, "ResultPath": None}), [FULL] * size
@@ -137,13 +136,13 @@ def workflow(source: str, size: int, place: Path) -> tuple[Json, Json]:
 
 
 def work_off(stage: Stage) -> None:
-    """Do what workers do, until there is nothing left to be done."""
+    """Do the work of workers and timers until nothing is left."""
     while True:
         for task_id in stage.rung():
             stage.work.run(task_id)
         with database.connection_context():
             due = queries.due_timers()
-            if not (due or stage.bell.depth() or queries.next_timer_ms() is not None):
+            if not (due or stage.queue.depth() or queries.next_timer_ms() is not None):
                 return
         for timer in due:
             stage.executions.fire(timer)

@@ -1,4 +1,4 @@
-"""What the benchmarks of AWS's wire share: gunicorn as it is deployed on either database, and genuine boto3."""
+"""Shared by the benchmarks of AWS's wire: gunicorn as it is deployed, on either database, and genuine boto3."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = Any
 
 @contextmanager
 def houses(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Any, Callable[[], float]]]]:
-    """On each of these databases in turn: its name, a client, and what tells how much processor time the house had."""
+    """For each database in turn: its name, a client, and a function that returns the web processes' processor time."""
     with any_postgres() as server:
         yield (one for name in databases for one in _house(name, server))
 
@@ -35,7 +35,7 @@ def _house(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], floa
 
 
 def _spent(pid: int | None) -> float:
-    """How many milliseconds of a processor a process and its children have had."""
+    """The processor time in milliseconds of a process and its children."""
     house = psutil.Process(pid)
     times = [one.cpu_times() for one in (house, *house.children(recursive=True))]
     return sum(one.user + one.system for one in times) * 1000
@@ -49,14 +49,14 @@ def made(client: Any, definition: str, name: str, **options: Any) -> str:
 
 
 def timed(act: Callable[[], Any]) -> tuple[float, Any]:
-    """How many milliseconds it took, and what it gave."""
+    """Call ``act``. Returns the milliseconds that it took, and its result."""
     began = time.perf_counter()
     given = act()
     return (time.perf_counter() - began) * 1000, given
 
 
 def said(took: Sequence[float]) -> str:
-    """The figures of a row of calls."""
+    """Median, 99th percentile and slowest of these milliseconds, as text."""
     ordered = sorted(took)
     most = ordered[min(len(ordered) - 1, round(len(ordered) * 0.99))]
     return f"median {statistics.median(ordered):5.1f} ms, of 99 % {most:5.1f}, slowest {ordered[-1]:5.1f}"

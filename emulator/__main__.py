@@ -1,4 +1,4 @@
-"""``python -m emulator``: web, workers and rounds in one process; state in STEPWELL_HOME, kept across restarts."""
+"""``python -m emulator``: web, workers and loops in one process. The state in STEPWELL_HOME survives restarts."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ WELCOME = """
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Requests are answered, not logged; HTTP/1.1, so that clients keep their connections."""
+    """Answers requests without logging them, and speaks HTTP/1.1, so that clients keep their connections."""
 
     protocol_version = "HTTP/1.1"
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What is refused before our gateway sees it is refused in our error form, too, and with a status line."""
+        """Answer a request that never reaches the gateway in our error form, and with a status line."""
         fault = InvalidRequest(message or explain)
         body = json.dumps(fault.to_dict()).encode()
         self.close_connection = True
@@ -60,7 +60,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Serve until a signal comes; or, asked for ``env``, say what AWS's clients need to find us."""
+    """Serve until a signal comes, or print the variables for AWS's clients (``env``). Returns the exit status."""
     if list(arguments) == ["env"]:
         return _tell_clients()
     if arguments:
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         settings = read_settings()
         listening = listen(settings.port)
         open_state(settings)
-        server, consumer = open_house(settings, listening)
+        server, consumer = open_all(settings, listening)
     except (SettingsError, CatalogError, Unusable) as fault:
         return _refuse(str(fault))
     ended = threading.Event()
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     sys.stdout.write(WELCOME.format(url=url, home=settings.home))
     sys.stdout.flush()
     while not ended.wait(SIGNAL_SECONDS):
-        pass  # a signal that comes while the lock is taken is handled at the next turn
+        pass  # a signal that comes while the event's lock is taken is handled at the next turn
     sys.stdout.write("\n  Finishing what runs ...\n")
     server.shutdown()
     serving.join()
@@ -93,11 +93,11 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 class Unusable(Exception):
-    """Something that the emulator stands on cannot be used; the message says what, and which setting names it."""
+    """The emulator cannot use a port, a directory or a database. The message says which, and names its setting."""
 
 
 def listen(port: int) -> socket.socket:
-    """A socket on this machine only. Raises Unusable, where Werkzeug would exit by itself."""
+    """Listen on 127.0.0.1. Raises Unusable; Werkzeug would end the process instead."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -110,7 +110,7 @@ def listen(port: int) -> socket.socket:
 
 
 def open_state(settings: Settings) -> None:
-    """The state's directory and the database with its tables. Raises Unusable."""
+    """Make the state's directory and the database's tables, where they are missing. Raises Unusable."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
@@ -122,8 +122,8 @@ def open_state(settings: Settings) -> None:
         raise Unusable(f"the database cannot be used ({reason}); see DATABASE_URL") from None
 
 
-def open_house(settings: Settings, listening: socket.socket) -> tuple[BaseWSGIServer, StepwellConsumer]:
-    """Everything, ready to serve and working already."""
+def open_all(settings: Settings, listening: socket.socket) -> tuple[BaseWSGIServer, StepwellConsumer]:
+    """Put everything together, and start the worker. Returns the web server, not serving yet, and the worker."""
     runtime: Runtime = build(settings)
     app = create_app(settings, runtime)
     server = make_server(

@@ -1,4 +1,4 @@
-"""What AWS's own clients need to know to find us, as lines for a shell: ``eval "$(python -m emulator env)"``."""
+"""The variables by which AWS's own clients find us, as lines for a shell: ``eval "$(python -m emulator env)"``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from stepwell.runtime.engine.values.arns import REGION
 from stepwell.runtime.settings import Settings
 
 ANY_KEY = "stepwell"
-"""Clients sign with some key, though nobody looks at it."""
+"""Clients refuse to work without a key. Nobody checks this one."""
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables, of which only the last is not obvious: without it clients put ``sync-`` before our host's name."""
+    """The variables and their values. Without the last one clients put ``sync-`` before our host's name."""
     return {
         "AWS_ENDPOINT_URL_SFN": settings.url,
         "AWS_ENDPOINT_URL_LAMBDA": settings.url,
@@ -25,5 +25,5 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def exports(settings: Settings) -> str:
-    """The variables as a shell reads them."""
+    """The variables as ``export`` lines for a shell."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment(settings).items())

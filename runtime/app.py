@@ -17,7 +17,8 @@ from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request, joined
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.settings import Settings, read_settings
 
 

@@ -36,8 +36,10 @@ from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.express import EXPRESS_FUNCTION
-from stepwell.runtime.in_memory import Express, Own
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker
+from stepwell.runtime.in_memory import Express
+from stepwell.runtime.invoke.call import Caller, Own
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.lambdas import files
 from stepwell.runtime.lambdas.aliases import Aliases
 from stepwell.runtime.lambdas.events import EventQueue, Events, EventSender
@@ -45,12 +47,14 @@ from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
 from stepwell.runtime.lambdas.operations import Lambdas
 from stepwell.runtime.lambdas.policies import Policies
 from stepwell.runtime.settings import Settings, SettingsError
-from stepwell.runtime.tasks.claims import Tasks
-from stepwell.runtime.tasks.loops import Rounds
-from stepwell.runtime.tasks.queue import Bell, open_bell
+from stepwell.runtime.tasks.claims import Claims
+from stepwell.runtime.tasks.loops import Loops
+from stepwell.runtime.tasks.queue import Queue
+from stepwell.runtime.tasks.queue_storage import open_storage
 from stepwell.runtime.tasks.slot import Work
 from stepwell.runtime.tasks.start_execution import FUNCTIONS, START, Nested
 from stepwell.runtime.tasks.timers import Timers
+from stepwell.runtime.tasks.wakeups import Wakeups
 from stepwell.runtime.workflows import Workflows
 
 log = logging.getLogger("stepwell.api")
@@ -78,24 +82,26 @@ class Runtime:
         known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
         _check_aliases(settings.resource_aliases, self.catalog.steps)
         self.workflows = Workflows(known, limits, settings.resource_aliases)
-        self.storage = open_bell(settings.redis_url, _waiting)
-        self.bell = Bell(self.storage)
+        self.storage = open_storage(settings.redis_url, _waiting)
+        self._wakeups = Wakeups()
+        self.queue = Queue(self.storage, self._wakeups)
         self.executions = Executions(
             self.workflows,
-            self.bell,
+            self.queue,
             EngineLimits(payload=limits.payload, history=limits.history),
             settings.lease_seconds,
             settings.artifacts_dir,
         )
-        self.timers = Timers(self.executions)
+        self.timers = Timers(self.executions, self._wakeups)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
         steps = {name: files.target(one) for name, one in self.catalog.steps.items()}
         endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
         self.functions = Functions(endpoints | steps, settings.code_dir.absolute())
         queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
-        self._sender = EventSender(queue, self.functions)
-        self._own: Mapping[str, Own] = {invocations.EVENT: self._sender.send, START: Nested(self.executions).begin}
-        self._express = self._in_memory()
+        self.sender = EventSender(queue, self.functions)
+        self._nested = Nested(self.executions)
+        self._without_rows = self._caller_without_rows()
+        self._express = Express(self._without_rows, self.executions.limits)
         self._context = self._made_context(queue)
 
     def api_context(self, request_id: str) -> Context:
@@ -123,9 +129,7 @@ class Runtime:
             sfn_executions=WireExecutions(self.executions),
             map_runs=WireMapRuns(self.executions),
             express_executions=WireExpressExecutions(self.workflows, self._express, self.executions.limits),
-            state_tests=WireStateTests(
-                self.workflows, self.invoker, self.functions.find, self.executions.limits, self._own
-            ),
+            state_tests=WireStateTests(self.workflows, self._without_rows, self.executions.limits),
             task_tokens=WireTaskTokens(self.executions),
             lambda_aliases=Aliases(),
             lambda_events=Events(lambdas, events),
@@ -136,7 +140,7 @@ class Runtime:
     def counted(self) -> dict[str, int]:
         """Counts of recovered failures since the start of this process."""
         return {
-            "lostRings": self.bell.counters["lost_rings"],
+            "lostRings": self.queue.counters["lost_messages"],
             "fencedResults": self.executions.counters["fenced_results"],
         }
 
@@ -144,16 +148,22 @@ class Runtime:
         """Store the workflows that come with Stepwell, unless somebody has deleted them."""
         self.workflows.seed("invoice_pdf", INVOICE_PDF)
 
-    def worker(self) -> tuple[Work, Rounds]:
+    def worker(self) -> tuple[Work, Loops]:
         """The additional parts of a worker process, under a new owner name."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        functions = [*self.functions.files, EXPRESS_FUNCTION, *FUNCTIONS, invocations.EVENT]
-        tasks = Tasks(self.executions, functions, owner, self.settings)
-        work = Work(tasks, self.executions, self.invoker, self.functions, self._in_memory(), self._sender)
-        return work, Rounds(tasks, work, self.timers, self.storage.head, self.settings)
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *self._own()]
+        claims = Claims(self.executions, functions, owner, self.settings)
+        work = Work(claims, self.executions, self.invoker, self.functions, self._express, self._nested, self._own())
+        return work, Loops(work, self.timers, self.queue, self._wakeups, self.settings)
 
-    def _in_memory(self) -> Express:
-        return Express(self.invoker, self.functions.find, self.executions.limits, self._own)
+    def _own(self) -> dict[str, Own]:
+        """The functions whose work Stepwell does itself."""
+        return {invocations.EVENT: self.sender.send, **dict.fromkeys(FUNCTIONS, self._nested.run)}
+
+    def _caller_without_rows(self) -> Caller:
+        """Calls functions for the tasks of Express executions and of TestState: they cannot wait for an execution."""
+        own = {function: do for function, do in self._own().items() if function in (invocations.EVENT, START)}
+        return Caller(self.invoker, lambda call: self.functions.find(call.function), own)
 
     def close(self) -> None:
         self.timers.stop()

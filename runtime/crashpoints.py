@@ -1,6 +1,6 @@
-"""Named points at which a test lets this process die, or lets a caller believe that what was done has failed.
+"""Named points at which a test lets this process die, or lets a caller believe that a commit has failed.
 
-Nothing is armed unless a test arms it: in production a point costs one look into an empty table.
+Only a test arms a point. In production each point costs one look into an empty table.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _armed: dict[str, Callable[[], None]] = {}
 
 
 def reach(point: str) -> None:
-    """This point is reached: do what a test has armed it with."""
+    """Run the act that a test has armed this point with, if any."""
     act = _armed.get(point)
     if act is not None:
         act()
 
 
 def arm(point: str, act: Callable[[], None]) -> None:
-    """Have ``act`` done whenever the point is reached. For tests only."""
+    """Run ``act`` whenever the point is reached. For tests only."""
     if point not in POINTS:
         raise ValueError(f"there is no crash point {point!r}")
     _armed[point] = act

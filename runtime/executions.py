@@ -32,11 +32,11 @@ from stepwell.runtime.engine.transition import FramesMissing, Transition, transi
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import is_id, task_id
-from stepwell.runtime.map_runs import pump
+from stepwell.runtime.map_runs import pump, requests
 from stepwell.runtime.moves import completion, history, hot_path, load, save, task_rows, task_tokens
 from stepwell.runtime.moves import redrive as redrives
 from stepwell.runtime.moves import start as starting
-from stepwell.runtime.moves.effects import Effects, Rings
+from stepwell.runtime.moves.effects import Effects, Notifier
 from stepwell.runtime.moves.guards import AttemptEnd, Guard, ParentGuard, TaskReport, TokenAnswer, TokenGuard
 from stepwell.runtime.moves.hot_path import Moment
 from stepwell.runtime.moves.start import Started, Wanted
@@ -53,9 +53,11 @@ MakeEvent = Callable[[int, Task | None], events.Event | None]
 
 
 class Executions:
-    def __init__(self, workflows: Workflows, bell: Rings, limits: EngineLimits, lease: float, artifacts: Path) -> None:
+    def __init__(
+        self, workflows: Workflows, notifier: Notifier, limits: EngineLimits, lease: float, artifacts: Path
+    ) -> None:
         self.workflows = workflows
-        self.bell = bell
+        self.notifier = notifier
         self.limits = limits
         self.artifacts = artifacts
         self.lease_ms = round(lease * 1000)
@@ -121,7 +123,7 @@ class Executions:
             queued = Task.select(Task.id).where(
                 Task.execution_id == claim.execution_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False)
             )
-            self.bell.ring([task.id for task in queued])
+            self.notifier.notify([task.id for task in queued])
             return Done(queries.held(claim.execution_id, claim.owner))
 
     def answer(self, token: str, answer: TokenAnswer) -> None:
@@ -184,17 +186,17 @@ class Executions:
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
         """Look after a Map Run. None if there is none, or if another process has looked after it meanwhile."""
-        if not pump.is_asked_for(execution_id, frame, entry):
+        if not requests.is_asked_for(execution_id, frame, entry):
             return None
         row = locked(Execution, Execution.id == execution_id)
         if row is None or row.status != Status.IN_PROGRESS:
-            pump.forget(execution_id, frame, entry)
+            requests.forget(execution_id, frame, entry)
             return None
-        house = pump.House(self.workflows, self.limits, self.artifacts, _seed())
-        pumped = pump.pump(row, frame, entry, house)
+        pumped = pump.pump(row, frame, entry, pump.PumpNeeds(self.workflows, self.limits, self.artifacts, _seed()))
         if pumped is None or pumped.event is None:
             return None if pumped is None else pumped.effects
-        return pumped.effects.with_those(self._written(row, pumped.event) or Effects())
+        written = self._written(row, pumped.event, before=pumped.execution)
+        return pumped.effects.with_those(written or Effects())
 
     def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
         """Note that the handler has returned. Its task stays IN_PROGRESS, unowned, until the token is answered."""
@@ -273,9 +275,9 @@ class Executions:
     def _go_on(self, finish: Finish, move: hot_path.Move, done: Finished) -> Claimed | None:
         """Notify others of a move that was one statement, and return the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
-            self.bell.ring([finish.next.task.id])
+            self.notifier.notify([finish.next.task.id])
         if finish.wakes is not None:
-            self.bell.wake_timers()
+            self.notifier.wake_timers()
         return hot_path.next_claim(finish, move, done)
 
     def _settle(self, claim: Claimed, make: Callable[[int], events.Event], end: AttemptEnd) -> None:
@@ -324,13 +326,19 @@ class Executions:
         return None if event is None else self._written(row, event, task, None if report is None else report.end)
 
     def _written(
-        self, row: Execution, event: events.Event, task: Task | None = None, end: AttemptEnd | None = None
+        self,
+        row: Execution,
+        event: events.Event,
+        task: Task | None = None,
+        end: AttemptEnd | None = None,
+        before: execution.Execution | None = None,
     ) -> Effects | None:
         """Write what the event makes of the execution. None if it changes nothing.
 
-        The attempt of the ``task`` that has ended so is closed before the transition frees the task's row.
+        The attempt of the ``task`` that has ended so is closed before the transition frees the task's row. ``before``
+        is the execution, if the caller has loaded it already.
         """
-        before, move = self._decided(row, event, 0 if task is None else task.attempt)
+        before, move = self._decided(row, event, 0 if task is None else task.attempt, before)
         if move.execution is before:
             return None
         if task is not None and end is not None:
@@ -340,23 +348,25 @@ class Executions:
             effects.timers |= completion.notify(row.parent)
         return effects
 
-    def _decided(self, row: Execution, event: events.Event, attempt: int) -> tuple[execution.Execution, Transition]:
+    def _decided(
+        self, row: Execution, event: events.Event, attempt: int, loaded: execution.Execution | None
+    ) -> tuple[execution.Execution, Transition]:
         """The execution before the event, and its transition. No more children are loaded than the core needs."""
         machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
         limits = limits_of(row.workflow, self.limits)
         for children in CHILDREN:
-            before = load.load(row, path, attempt, children)
+            before, loaded = loaded or load.load(row, path, attempt, children), None
             with suppress(FramesMissing):
                 return before, transition(machine, before, event, limits)
         raise AssertionError(f"execution {row.id} lacks a frame")
 
     def _announce(self, effects: Effects) -> None:
         if effects.queued:
-            self.bell.ring(effects.queued)
+            self.notifier.notify(effects.queued)
         if effects.timers:
-            self.bell.wake_timers()
+            self.notifier.wake_timers()
         if effects.cancelled:
-            self.bell.drop_cancelled()
+            self.notifier.drop_cancelled()
 
 
 def _requeue(execution_id: str, paused: bool) -> Effects:
@@ -365,7 +375,7 @@ def _requeue(execution_id: str, paused: bool) -> Effects:
         Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
     found = [task.id for task in queued.returning(Task.id).execute()]
-    return Effects() if paused else Effects(found, pump.ask_again(execution_id))
+    return Effects() if paused else Effects(found, requests.ask_again(execution_id))
 
 
 def _place(claim: Claimed) -> tuple[str, int, int]:

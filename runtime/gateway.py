@@ -28,7 +28,10 @@ from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Request, event_of, locate
 from stepwell.runtime.http.response import MalformedResponse, Response, error_response, json_response, response_of
 from stepwell.runtime.http.routes import Router
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.lambdas import files
 from stepwell.runtime.settings import Limits, Settings
 
@@ -206,11 +209,7 @@ class UserEndpoint:
             self._body.check(request, body)
         request_id = event["requestContext"]["requestId"]
         outcome = self._invoker.run(
-            self._target,
-            jsontext.write(event),
-            timeout_seconds=USERS_TIMEOUT_SECONDS,
-            key=request_id,
-            request_id=request_id,
+            Invocation(self._target, jsontext.write(event), request_id, request_id, USERS_TIMEOUT_SECONDS)
         )
         if outcome.error in _TIMED_OUT:
             log.warning("%s timed out (request %s)", self._function.path, request_id)

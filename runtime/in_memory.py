@@ -1,7 +1,7 @@
-"""Runs a whole state machine in memory: the core decides, this thread does, and no row is written on the way.
+"""Runs a whole state machine in memory: the core decides, this thread acts, and no row is written.
 
-An Express execution of AWS is one: a synchronous one has no rows at all, an asynchronous one is a single task of its
-rows (``express``), so that a lost worker means that it runs again from its beginning.
+AWS's Express executions run so. A synchronous one has no rows at all. An asynchronous one is a single task of an
+execution with rows (``express``): when its worker is lost, it runs again from its beginning.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.core.execution import Execution
@@ -26,36 +24,24 @@ from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.express import EXPRESS_SECONDS
 from stepwell.runtime.ids import new_id
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
-
-Json = Any
-
-Own = Callable[[Json, str], Outcome]
-"""What this house does itself for a task, given the task's input and the id of the request."""
+from stepwell.runtime.invoke.call import Caller, TaskCall
+from stepwell.runtime.invoke.outcome import Outcome
 
 AT_ONCE = 16
-"""How many handlers of one execution run at the same time; its other tasks wait for them."""
+"""How many handlers of one execution run at a time; its other tasks wait."""
 
 
 class Express:
-    """Runs executions in memory. ``kill`` ends one that another thread runs."""
+    """Runs executions in memory. Any thread may use it, and may ``kill`` an execution of another thread."""
 
-    def __init__(
-        self,
-        invoker: Invoker | InProcessInvoker,
-        find: Callable[[str], Target | Outcome],
-        limits: EngineLimits,
-        own: Mapping[str, Own],
-    ) -> None:
-        self._own = own
-        self._invoker = invoker
-        self._find = find
+    def __init__(self, caller: Caller, limits: EngineLimits) -> None:
+        self._caller = caller
         self._limits = limits
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight] = {}
 
     def run(self, machine: StateMachine, begun: Execution, key: str) -> Execution:
-        """The execution as it ends, in time; one that is killed stays IN_PROGRESS."""
+        """Run an execution to its end, or its time-out. One that is killed stays IN_PROGRESS."""
         flight = _Flight(machine, begun, self._limits, key)
         with self._lock:
             self._flights[key] = flight
@@ -67,12 +53,12 @@ class Express:
                 del self._flights[key]
 
     def timed(self, machine: StateMachine, begun: Execution, key: str) -> tuple[Execution, int]:
-        """The execution as it ends, and how many milliseconds that took."""
+        """Run an execution. Returns it as it ended, and the milliseconds that it took."""
         began = time.monotonic()
         return self.run(machine, begun, key), round((time.monotonic() - began) * 1000)
 
     def outcome(self, machine: StateMachine, begun: Execution, key: str) -> Outcome:
-        """What became of an execution, as what becomes of the task that it is."""
+        """Run an execution that is a task's work. Returns the task's outcome."""
         ended = self.run(machine, begun, key)
         if ended.status == Status.IN_PROGRESS:
             return Outcome(killed=True)
@@ -81,7 +67,7 @@ class Express:
         return Outcome(error=ended.error or "States.TaskFailed", cause=ended.cause)
 
     def kill(self, key: str) -> bool:
-        """End what runs under this key. Says whether anything did."""
+        """End the execution that runs under this key. False when there is none."""
         with self._lock:
             flight = self._flights.get(key)
         if flight is not None:
@@ -104,34 +90,31 @@ class Express:
         return flight.value
 
     def _work(self, flight: _Flight, task: commands.DispatchTask) -> None:
-        """Run one task's handler and let its outcome arrive, whatever it is."""
+        """Run one task's handler, and put its outcome into the flight's arrivals."""
         key = flight.key_of(task)
         try:
             outcome = self._outcome(task, key)
         except Exception as fault:
             outcome = Outcome(error="States.Runtime", cause=str(fault))
         is_wanted = flight.running.pop(key, None) is not None
-        if is_wanted:  # else it was stopped by us; one that somebody else stops takes the execution with it
+        # A task that is no longer wanted was stopped by us. A task that another thread has killed ends the execution.
+        if is_wanted:
             flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
 
     def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
-        if task.function in self._own:
-            return self._own[task.function](task.input, new_id())
-        target = self._find(task.function)
-        if isinstance(target, Outcome):
-            return target
-        text = jsontext.write(task.input)
-        return self._invoker.run(target, text, timeout_seconds=task.timeout_seconds, key=key, request_id=new_id())
+        return self._caller.run(
+            TaskCall(task.function, jsontext.write(task.input), key, new_id(), task.timeout_seconds)
+        )
 
     def _stop(self, flight: _Flight, keys: list[str]) -> None:
         for key in keys:
             if flight.running.pop(key, None) is not None:
-                self._invoker.kill(key)
+                self._caller.kill(key)
 
 
 @dataclass
 class _Flight:
-    """An execution on its way: what stands, what runs, what is to come. One thread steers it."""
+    """The state of a running execution: its value, its running handlers, its timers. One thread changes it."""
 
     machine: StateMachine
     value: Execution
@@ -148,14 +131,14 @@ class _Flight:
         self._set(commands.SetTimer(commands.EXECUTION, "", 0, 0, EXPRESS_SECONDS))
 
     def now(self) -> int:
-        """The execution's clock: its start and what has passed since."""
+        """The execution's clock in milliseconds: its start plus the time since."""
         return self.value.started_at + round((time.monotonic() - self.began) * 1000)
 
     def key_of(self, task: commands.DispatchTask) -> str:
         return f"{self.key}/{task.frame}/{task.entry}/{task.retry}"
 
     def apply(self, event: events.Event) -> None:
-        """Let the core decide, and note what it asks for."""
+        """Apply an event, and note the tasks and timers that follow."""
         move = transition(self.machine, self.value, event, self.limits)
         self.value = move.execution
         for command in move.commands:
@@ -165,18 +148,18 @@ class _Flight:
                 self._set(command)
 
     def take_tasks(self) -> list[commands.DispatchTask]:
-        """The tasks that are to be begun, which run from now on."""
+        """The tasks to start now. They count as running from here on."""
         taken, self._waiting = self._waiting, []
         self.running |= {self.key_of(task): task for task in taken}
         return taken
 
     def abandoned(self) -> list[str]:
-        """The keys of tasks that nobody waits for any more."""
+        """The keys of running tasks whose frame is gone."""
         frames = self.value.frames
         return [key for key, task in list(self.running.items()) if task.frame not in frames]
 
     def await_event(self) -> events.Event | None:
-        """The next thing that happens: a task's outcome or a timer; None when all is to end."""
+        """The next event, a task's outcome or a timer; None when the execution is killed."""
         while True:
             due, _, timer = self._timers[0]
             try:

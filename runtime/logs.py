@@ -1,4 +1,4 @@
-"""Where the processes' own log lines go: to standard error, with time, level and name. Handlers' are kept apart."""
+"""Sends the processes' own log lines to standard error, with time, level and name. Handlers' output is kept apart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Show our own lines from ``level`` on, and what others warn of. Once is enough; again changes nothing."""
+    """Show our own lines from ``level`` on, and the warnings of others. A second call changes only the level."""
     logging.basicConfig(level=logging.WARNING, format=FORM)
     logging.getLogger("stepwell").setLevel(level)

@@ -1,4 +1,4 @@
-"""What to do while the database is away: wait, and try again."""
+"""Waits and tries again while the database cannot be reached."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Generic, TypeVar
 from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 
-log = logging.getLogger("stepwell.away")
+log = logging.getLogger("stepwell.outage")
 
 Answer = TypeVar("Answer")
 
 AWAY = (OperationalError, InterfaceError, MaxConnectionsExceeded)
-"""What the database raises while it cannot be reached; ``is_away`` tells it from a fault of ours that looks alike."""
+"""Raised while the database cannot be reached. Our own faults may have the same types: ``is_away`` decides."""
 
 _OURS = re.compile("syntax error|no such (column|function)|has no column|incomplete input|unrecognized token")
 
 PATIENCE = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
-"""The pauses between tries to report a result: about a lease, after which it is somebody else's."""
+"""Seconds between tries to report a result: together about a lease, after which the task is another worker's."""
 
 BREATH = 0.1
-"""The pause after a round that failed."""
+"""Seconds of pause after a turn of a loop that failed."""
 
 
 def is_away(fault: BaseException) -> bool:
-    """Whether waiting will help: the server is gone, full, busy or not set up yet. A wrong statement stays wrong.
+    """True if waiting helps: the server is gone, full, busy or not set up yet. A wrong statement stays wrong.
 
-    PostgreSQL says it by the class of its SQLSTATE, where 42 is a wrong statement, but 42P01 a table that is not there
-    yet; SQLite by words.
+    PostgreSQL: the class of the SQLSTATE decides. Class 42 is a wrong statement, but 42P01 is a table that is not there
+    yet. SQLite: the words of the message decide.
     """
     if not isinstance(fault, AWAY):
         return False
@@ -42,10 +42,10 @@ def is_away(fault: BaseException) -> bool:
     return _OURS.search(str(fault)) is None
 
 
-def patiently(act: Callable[[], Answer]) -> Answer | None:
-    """Do it, again after a pause while the database is away; None when it stays away for too long.
+def retry_while_away(act: Callable[[], Answer]) -> Answer | None:
+    """Call ``act`` until it does not fail because the database is away; None when the database stays away.
 
-    Every act is guarded in its statement, so doing it twice is doing it once.
+    ``act`` must be guarded in its statement, so that a second call changes nothing.
     """
     for pause in PATIENCE:
         try:
@@ -61,15 +61,16 @@ def patiently(act: Callable[[], Answer]) -> Answer | None:
 
 @dataclass(frozen=True)
 class Done(Generic[Answer]):
-    """It was done, although nobody said so; this is what it gave."""
+    """The act was committed, although its answer was lost. ``answer`` is what it would have returned."""
 
     answer: Answer
 
 
-def certainly(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | None]) -> Answer | None:
-    """Do it ``patiently``, and exactly once: after a failure, look first whether it was done all the same.
+def exactly_once(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | None]) -> Answer | None:
+    """Call ``act`` as ``retry_while_away`` does, and commit it exactly once.
 
-    A connection that breaks at COMMIT does not tell. Nothing is guessed: the rows are read.
+    A connection that breaks at COMMIT does not say whether the commit happened. So before each further try
+    ``look_back`` reads the rows: it returns Done when they show the act, else None.
     """
     tried: list[bool] = []
 
@@ -78,24 +79,24 @@ def certainly(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | 
         tried.append(True)
         return act() if done is None else done.answer
 
-    return patiently(once)
+    return retry_while_away(once)
 
 
-def round_of(name: str, act: Callable[[], Answer]) -> Answer | None:
-    """One round of a thread that must not end, whatever goes wrong in the round; None when something did."""
+def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
+    """One turn of a loop whose thread must not end. Logs any fault, and returns None then."""
     try:
         return act()
     except Exception as fault:
         if is_away(fault):
             log.warning("%s: the database is away (%s)", name, type(fault).__name__)
         else:
-            log.exception("%s: the round failed", name)
+            log.exception("%s: the turn failed", name)
     time.sleep(BREATH)
     return None
 
 
 def one_by_one(name: str, acts: Iterable[Callable[[], object]]) -> bool:
-    """Do all of these, whatever goes wrong in one of them; whether nothing did. Raises AWAY, which all would meet."""
+    """Call all acts, also after one has failed. False when one did. Raises AWAY at once, which all would meet."""
     failures = 0
     for act in acts:
         try:

@@ -1,4 +1,4 @@
-"""The environment, read once and checked: every name a process of Stepwell listens to stands in :class:`Settings`."""
+"""Reads and checks the environment, once. READERS lists every variable that a process of Stepwell reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of design and contract; sizes in bytes, times in seconds."""
+    """Limits that no variable changes; sizes in bytes, times in seconds."""
 
     body: int = 1 << 20
     definition_body: int = 3 << 20
@@ -45,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a process needs to know, and nothing it may change."""
+    """The settings of a process. Times are in seconds."""
 
     home: Path = Path(".stepwell")
     port: int = 3000
@@ -70,7 +70,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     def child_environment(self) -> dict[str, str]:
-        """What a handler's process is given besides Lambda's own names: no database, no queue, no keys."""
+        """The variables of a handler's process, besides Lambda's own: no database, no queue, no keys."""
         kept = {name: value for name, value in os.environ.items() if name in KEPT_FOR_CHILDREN}
         ours = {
             "ARTIFACTS_DIR": str(self.artifacts_dir.resolve()),
@@ -175,7 +175,7 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings that an environment describes. Raises SettingsError, which names the variable at fault."""
+    """Read the settings from an environment. Raises SettingsError, which names the variable at fault."""
     environ = os.environ if environ is None else environ
     unknown = sorted(name for name in environ if name.startswith("STEPWELL_") and name not in READERS)
     if unknown:

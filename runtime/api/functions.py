@@ -16,7 +16,10 @@ from stepwell.runtime.catalog.openapi import document
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.threads import ThreadLimit
 from stepwell.runtime.ids import new_id
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation, Target
 from stepwell.runtime.lambdas import files, functions
 from stepwell.runtime.lambdas.functions import Functions
 
@@ -59,9 +62,7 @@ class FunctionsApi:
     def _run(self, target: Target, event: Json) -> Outcome:
         identity, text = new_id(), jsontext.write(event)
         with self._threads.held(TooManyRequests(f"This process runs {INVOCATIONS} functions already.")):
-            return self._invoker.run(
-                target, text, timeout_seconds=INVOCATION_SECONDS, key=identity, request_id=identity
-            )
+            return self._invoker.run(Invocation(target, text, identity, identity, INVOCATION_SECONDS))
 
     def openapi(self) -> Mapping[str, Json]:
         return document(self._catalog)

@@ -1,7 +1,8 @@
-"""Reserved concurrency: the invocations that run of a function, counted in the database over all processes.
+"""Reserved concurrency: the running invocations of a function, counted in the database over all processes.
 
-Functions without a reservation are not counted and pay nothing. A seat is leased: one whose process has died is free
-when its lease has run out. A process that was frozen for longer than a lease may run one more than is reserved.
+A function without a reservation is not counted and pays nothing. Each invocation of the others takes one of the
+function's slots, a row of ``function_seat``. A slot is leased: the slot of a process that has died is free when its
+lease has run out. A process that was frozen for longer than a lease may run one invocation more than is reserved.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from stepwell.runtime.outage import AWAY, is_away
 log = logging.getLogger("stepwell.lambdas")
 
 
-class SeatsUnknown(Exception):
+class SlotsUnknown(Exception):
     """The database is away: nobody can tell how many invocations run."""
 
 
-class Seats:
-    """The seats of this process. One thread asks for longer on behalf of all, while there are any."""
+class ReservedConcurrency:
+    """The slots that this process holds. One thread renews the leases of all, while there are any."""
 
     def __init__(self, lease_seconds: float, renew_seconds: float) -> None:
         self._lease_ms = round(lease_seconds * 1000)
@@ -36,8 +37,11 @@ class Seats:
         self._renewing = False
 
     @contextmanager
-    def seat(self, function: str, reserved: int | None) -> Iterator[bool]:
-        """Whether one more invocation of this function may run; it is counted until the end. Raises SeatsUnknown."""
+    def slot(self, function: str, reserved: int | None) -> Iterator[bool]:
+        """Take a slot of this function for the block. Yields False when all are in use. Raises SlotsUnknown.
+
+        ``reserved`` None takes no slot and yields True; 0 yields False.
+        """
         if not reserved:
             yield reserved is None
             return
@@ -49,10 +53,10 @@ class Seats:
         try:
             yield True
         finally:
-            self._give(identity)
+            self._release(identity)
 
     def close(self) -> None:
-        """Ask for no seat any longer."""
+        """Renew no lease any more."""
         self._closed.set()
 
     def _taken(self, function: str, identity: str) -> bool:
@@ -61,23 +65,23 @@ class Seats:
         except AWAY as fault:
             if not is_away(fault):
                 raise
-            raise SeatsUnknown(str(fault)) from None
+            raise SlotsUnknown(str(fault)) from None
 
     def _hold(self, identity: str) -> None:
         with self._lock:
             self._held.add(identity)
             if not self._renewing:
                 self._renewing = True
-                threading.Thread(target=self._renew, name="seats", daemon=True).start()
+                threading.Thread(target=self._renew, name="reserved-concurrency", daemon=True).start()
 
-    def _give(self, identity: str) -> None:
+    def _release(self, identity: str) -> None:
         with self._lock:
             self._held.discard(identity)
         try:
             with database.connection_context(), transaction():
                 FunctionSeat.delete().where(FunctionSeat.id == identity).execute()
         except AWAY as fault:
-            log.warning("a seat is left to its lease: %s", fault)
+            log.warning("a slot of reserved concurrency is left to its lease: %s", fault)
 
     def _renew(self) -> None:
         while not self._closed.wait(self._renew_seconds) and (held := self._still_held()):
@@ -86,19 +90,20 @@ class Seats:
                     longer = FunctionSeat.update(lease_until=clock_sql() + self._lease_ms)
                     longer.where(FunctionSeat.id.in_(held)).execute()
             except AWAY as fault:
-                log.warning("seats were not renewed: %s", fault)
+                log.warning("the slots of reserved concurrency were not renewed: %s", fault)
 
     def _still_held(self) -> list[str]:
-        """What is held; when nothing is, nobody renews from then on."""
+        """The slots held now. When there are none, the renewing thread ends, and the next slot starts a new one."""
         with self._lock:
             self._renewing = bool(self._held)
             return list(self._held)
 
 
 def _take(function: str, identity: str, lease_ms: int) -> bool:
-    """Take one of a function's seats, by what is reserved for it now; its row is locked, so takers come one by one."""
+    """Take one of a function's slots, if the present reservation leaves one free."""
     of_function = FunctionSeat.name == function
     with database.connection_context(), transaction():
+        # The lock on the function's row makes callers count one after the other: no two see the same last free slot.
         stored = locked(StoredFunction, StoredFunction.name == function)
         FunctionSeat.delete().where(of_function, FunctionSeat.lease_until <= clock_sql()).execute()
         taken = FunctionSeat.select().where(of_function).count()

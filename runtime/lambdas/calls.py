@@ -9,7 +9,8 @@ from datetime import datetime
 from stepwell.functions.contract import instant
 from stepwell.functions.contract.lambda_ import Call, Ended
 from stepwell.functions.errors.lambda_ import ServiceException
-from stepwell.runtime.invoke.invoker import Outcome, Target
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Target
 
 TIMED_OUT = "Sandbox.Timedout"
 

@@ -12,7 +12,8 @@ from stepwell.functions.contract.function_names import LATEST, Reference
 from stepwell.functions.contract.lambda_ import EventRules
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values import arns
-from stepwell.runtime.invoke.invoker import Outcome, Target
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Target
 
 INVOKE = "Invoke"
 """The state of an event's machine that calls the function."""

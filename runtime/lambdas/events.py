@@ -7,6 +7,7 @@ for its first event, and again after a change of its rules.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
@@ -23,11 +24,13 @@ from stepwell.functions.errors.lambda_ import (
     InvalidRequestContentException,
     ResourceNotFoundException,
 )
+from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.definition.steplist import Compiled
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.executions import Executions
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.call import TaskCall
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.lambdas import event_calls
 from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.lambdas.operations import Lambdas
@@ -84,14 +87,20 @@ class EventSender:
         self._queue = queue
         self._functions = functions
 
-    def send(self, call: Json, request_id: str) -> Outcome:
-        """Queue the call. The outcome is an error if the function cannot be called."""
-        found = self._functions.find(call["function"])
+    def send(self, call: TaskCall) -> Outcome:
+        """Queue the event for the function that the call names. The outcome is an error if it cannot be called.
+
+        Each try of a task is one request.
+        """
+        given, claim, request_id = json.loads(call.event), call.claim, call.request_id
+        if claim is not None:
+            request_id = invocations.request_of(claim.execution_id, claim.number, claim.retries)
+        found = self._functions.find(given["function"])
         if isinstance(found, Outcome):
             return found
-        name, _, qualifier = call["function"].partition(QUALIFIED_BY)
+        name, _, qualifier = given["function"].partition(QUALIFIED_BY)
         try:
-            self._queue.take(Reference(name, qualifier or None), call["event"], request_id)
+            self._queue.take(Reference(name, qualifier or None), given["event"], request_id)
         except PayloadTooLarge as fault:
             return Outcome(error="Lambda.RequestTooLargeException", cause=fault.message)
         return Outcome(result="null")

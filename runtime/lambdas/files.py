@@ -15,7 +15,7 @@ from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, Function
 from stepwell.runtime.catalog import catalog
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.values import arns
-from stepwell.runtime.invoke.invoker import Target
+from stepwell.runtime.invoke.target import Target
 
 Json = Any
 

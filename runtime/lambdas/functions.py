@@ -18,11 +18,12 @@ from stepwell.runtime.engine.core.invocations import refused
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults
 from stepwell.runtime.ids import new_id
-from stepwell.runtime.invoke.invoker import Outcome, Target
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Target
 from stepwell.runtime.lambdas import store
 from stepwell.runtime.lambdas.references import unknown
 from stepwell.runtime.lambdas.unpacked import Unpacked
-from stepwell.runtime.sandbox.spawner import Place
+from stepwell.runtime.sandbox.spawner import Workspace
 
 Json = Any
 
@@ -117,7 +118,7 @@ def _target(found: Found, qualifier: str | None, root: Path) -> Target:
         version=function.version,
         qualifier=qualifier,
         memory_mb=options["MemorySize"],
-        place=Place(root, (root,), tuple(sorted(variables.items())), owner),
+        workspace=Workspace(root, (root,), tuple(sorted(variables.items())), owner),
         reserved=found.reserved,
     )
 

@@ -17,7 +17,10 @@ from stepwell.functions.errors.lambda_ import (
 )
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.http.threads import ThreadLimit
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target, Terms
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation, Target, Terms
 from stepwell.runtime.lambdas import archive, calls, files, store
 from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.lambdas.references import unknown
@@ -111,13 +114,9 @@ class Lambdas:
         return calls.ended(outcome, target, call, datetime.now(UTC))
 
     def _run(self, target: Target, call: Call) -> Outcome:
+        terms = Terms(call.client_context)
         return self._invoker.run(
-            target,
-            call.payload,
-            timeout_seconds=None,
-            key=call.request_id,
-            request_id=call.request_id,
-            terms=Terms(call.client_context),
+            Invocation(target, call.payload, key=call.request_id, request_id=call.request_id, terms=terms)
         )
 
     def _target(self, function: Reference) -> Target:

@@ -1,7 +1,7 @@
-"""Files whose items are read one after the other, each from where the one before it ended.
+"""Reads items from JSON Lines, separated values (CSV) and JSON, from any item on.
 
-JSON Lines, separated values and JSON: of none is more held than the item at hand. A file whose name ends in ``.gz`` is
-unpacked on the way. Source: AWS Step Functions developer guide, "ItemReader (Map)".
+Memory holds one item at a time. A file whose name ends in ``.gz`` is unpacked while it is read. Source: AWS Step
+Functions developer guide, "ItemReader (Map)".
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.map_runs.json_stream import Malformed, Tokens
-
-Json = Any
 
 STATE_DATA = "STATE_DATA"
 LARGEST_ITEM = 8 << 20
-"""What one item of a file may have: AWS's own number."""
+"""Most bytes of one item: AWS's own limit."""
 DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 _BOM = b"\xef\xbb\xbf"
 _KEPT = 4
@@ -31,25 +30,25 @@ csv.field_size_limit(LARGEST_ITEM)
 
 
 class ReaderFault(Exception):
-    """The items cannot be read: States.ItemReaderFailed, for this reason."""
+    """The items cannot be read: States.ItemReaderFailed. The message is the reason."""
 
 
 class Item(NamedTuple):
-    """An item, where the next one begins, and what ``$$.Map.Item`` tells of it. ``key``: of a member of an object."""
+    """An item, and the offset of the next one. ``key`` is set for a member of an object."""
 
     value: Json
     offset: int = 0
     source: str = STATE_DATA
     key: str | None = None
 
-    def told(self) -> dict[str, Json]:
-        """What ``$$.Map.Item`` has of it, beside its index."""
+    def described(self) -> dict[str, Json]:
+        """``$$.Map.Item`` without the index."""
         member = {} if self.key is None else {"Key": self.key, "Value": self.value["Value"]}
         return {**member, "Source": self.source}
 
 
 class Lines:
-    """A file of JSON Lines; empty lines are none."""
+    """A file of JSON Lines; empty lines are no items."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -62,7 +61,7 @@ class Lines:
 
 
 class Table:
-    """A file of separated values: each record an object of texts by the names of its columns."""
+    """A file of separated values. Each record is an object: a text for each column's name."""
 
     def __init__(self, path: Path, config: Mapping[str, Json], headers: list[str] | None = None) -> None:
         self._path = path
@@ -82,16 +81,16 @@ class Table:
 
 
 class Document:
-    """A file of JSON: the items of the list that ``pointer`` leads to, or the members of the object."""
+    """A file of JSON: the items of the list, or the members of the object, at ``pointer``."""
 
     def __init__(self, path: Path, pointer: str) -> None:
         self._path = path
         self._pointer = pointer
 
     def read(self, first: int, offset: int) -> Iterator[Item]:
-        with _told():
+        with _malformed_is_a_fault():
             bracket, begins = _opening(self._path, self._pointer, *_state_of(self._path))
-        with _opened(self._path, offset or begins) as file, _told():
+        with _opened(self._path, offset or begins) as file, _malformed_is_a_fault():
             tokens = Tokens(file, offset or begins, LARGEST_ITEM)
             while (token := tokens.item(bracket, is_first=not (offset or first))) is not None:
                 yield self._item(tokens, bracket, token, first)
@@ -110,7 +109,7 @@ class Document:
 
 @lru_cache(maxsize=_KEPT)
 def _opening(path: Path, pointer: str, changed: int, size: int) -> tuple[bytes, int]:
-    """The bracket behind which the items of a file stand, and where they begin. Raises ReaderFault, Malformed."""
+    """The opening bracket of the items, and the offset behind it. Raises ReaderFault, Malformed."""
     with _opened(path, 0) as file:
         tokens = Tokens(file, len(_BOM) if file.read(len(_BOM)) == _BOM else 0, LARGEST_ITEM)
         for name in pointer.split("/")[1:]:
@@ -132,7 +131,7 @@ def _header(path: Path, delimiter: str, changed: int, size: int) -> list[str]:
 
 
 def _records(file: BinaryIO, delimiter: str, offset: int) -> Iterator[list[str]]:
-    """A backslash may stand before what would have a meaning. Raises ReaderFault."""
+    """The records of a file. A backslash escapes the next character. Raises ReaderFault."""
     reader = csv.reader(
         (line.decode("utf-8") for _, line in _lines(file, offset)),
         delimiter=delimiter,
@@ -146,7 +145,7 @@ def _records(file: BinaryIO, delimiter: str, offset: int) -> Iterator[list[str]]
 
 
 def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[str, bytes]]:
-    """Lines of UTF-8 with what they are called, without a byte order mark. Raises ReaderFault."""
+    """Lines of UTF-8 without a byte order mark, each with its name for messages. Raises ReaderFault."""
     number = 0
     while line := file.readline(LARGEST_ITEM + 1):
         number += 1
@@ -174,7 +173,7 @@ def _value(text: bytes, where: str) -> Json:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _malformed_is_a_fault() -> Iterator[None]:
     try:
         yield
     except Malformed as fault:
@@ -183,7 +182,7 @@ def _told() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path, offset: int) -> Iterator[BinaryIO]:
-    """The file from there on. Raises ReaderFault for what goes wrong with it inside."""
+    """Open the file at this offset. Raises ReaderFault, also for a fault of the file inside the block."""
     try:
         if path.suffix == ".gz":
             packed = _unpacked(path, threading.get_ident(), *_state_of(path))
@@ -199,12 +198,12 @@ def _opened(path: Path, offset: int) -> Iterator[BinaryIO]:
 
 @lru_cache(maxsize=_KEPT)
 def _unpacked(path: Path, thread: int, changed: int, size: int) -> BinaryIO:
-    """Kept open: seeking forward goes on from where the last reader was, and else would begin at the beginning."""
+    """An open file, kept: gzip can seek only forwards, and a newly opened file would unpack all from its beginning."""
     return cast(BinaryIO, gzip.open(path))
 
 
 def _state_of(path: Path) -> tuple[int, int]:
-    """What changes when a file does."""
+    """Time and size of a file: the cache keys that change with it."""
     try:
         stat = path.stat()
     except OSError as fault:

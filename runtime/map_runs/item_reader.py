@@ -1,8 +1,8 @@
-"""Where the items of a map run come from: the state's own data, a file of the artifact store, or many of them.
+"""Reads the items of a Map Run: from the state's own data, from a file of the artifact store, or from many of them.
 
-Read in pieces from where the last one ended, so that the next hundred items of a long file cost what the first do.
-``Bucket`` says nothing but what ``$$.Map.Item.Source`` tells: the artifact store is one. Source: AWS Step Functions
-developer guide, "ItemReader (Map)".
+Items are read in pieces. Each piece begins where the last one ended, so that the next hundred items of a long file cost
+the same as the first hundred. The artifact store is one bucket: ``Bucket`` is only shown in ``$$.Map.Item.Source``.
+Source: AWS Step Functions developer guide, "ItemReader (Map)".
 """
 
 from __future__ import annotations
@@ -16,40 +16,39 @@ from functools import lru_cache
 from hashlib import md5
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from stepwell.runtime.engine.states.distributed import Plan
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs.formats import Document, Item, Lines, ReaderFault, Table
 
 __all__ = ["Item", "ReaderFault", "Source", "source_of"]
 
-Json = Any
-
 KEPT = 2
-"""How many manifests a process keeps parsed."""
+"""How many parsed manifests a process keeps."""
 LISTING = ".listing"
 OLD_SECONDS = 15 * 24 * 3600
-"""A run that has ended may be redriven for fourteen days, and then goes on with its list."""
+"""Age at which the list of a run that has ended is removed. A redrive within fourteen days still needs it."""
 SPAN = 1 << 40
-"""Of many files an item's offset is the number of its file times this, and its offset there."""
+"""In a source of many files, an item's offset is the number of its file times SPAN, plus its offset in the file."""
 
 
 class Source(Protocol):
-    """Items in their order. ``offset`` is 0 for the first, and else what came with the item before."""
+    """Items in their order. ``offset`` is 0 for the first item, and the previous item's ``offset`` for the others."""
 
     def read(self, first: int, offset: int) -> Iterator[Item]: ...
 
 
 def source_of(plan: Plan, root: Path, run: str) -> Source:
-    """The items of a run, without those beyond MaxItems. Raises ReaderFault."""
+    """The items of a run, up to MaxItems. Raises ReaderFault."""
     source = _unbounded(plan, root, run)
     return source if plan.most_items is None else _First(source, plan.most_items)
 
 
 def up_to(items: Iterable[Item], offset: int, most: int) -> Iterator[Item]:
-    """As many of the items from there on as have so many bytes in their file, and the one that has more."""
+    """The items behind ``offset``, until they take more than ``most`` bytes of their file."""
     size = 0
     for item in items:
         yield item
@@ -61,7 +60,7 @@ def up_to(items: Iterable[Item], offset: int, most: int) -> Iterator[Item]:
 
 
 def begin(plan: Plan, root: Path, run: str) -> None:
-    """Keep the list of artifacts that a run goes through as it is now: its own executions may write more of them."""
+    """Write the list of artifacts to a file, if the run reads it: its own executions may add artifacts."""
     if not plan.lists_objects:
         return
     prefix = str(_arguments(plan).get("Prefix", ""))
@@ -70,7 +69,7 @@ def begin(plan: Plan, root: Path, run: str) -> None:
 
 
 def forget(root: Path, lives: Callable[[str], bool]) -> None:
-    """Forget the lists of runs that do not live any more; what is new may be of one that is being made."""
+    """Remove the lists of runs that do not go on any more. A new list is kept: its run may not be committed yet."""
     for path in root.glob(f".*{LISTING}"):
         run = path.name[1 : -len(LISTING)]
         with suppress(FileNotFoundError):
@@ -79,7 +78,7 @@ def forget(root: Path, lives: Callable[[str], bool]) -> None:
 
 
 def end(plan: Plan, root: Path, run: str) -> None:
-    """Forget that list."""
+    """Remove the list of a run that has succeeded."""
     if plan.lists_objects:
         _listing(root, run).unlink(missing_ok=True)
 
@@ -110,6 +109,8 @@ def _file(path: Path, config: Mapping[str, Json]) -> Source:
 
 
 class _First:
+    """The first items of a source."""
+
     def __init__(self, source: Source, most: int) -> None:
         self._source = source
         self._most = most
@@ -119,6 +120,8 @@ class _First:
 
 
 class _From:
+    """The items of a source, with ``name`` as their source."""
+
     def __init__(self, name: str, source: Source) -> None:
         self._name = name
         self._source = source
@@ -128,7 +131,7 @@ class _From:
 
 
 class _Listed:
-    """``is_keyed``: each is a member of an object, as key and value."""
+    """Items in the plan itself. With ``is_keyed`` each is a member of an object, as key and value."""
 
     def __init__(self, items: list[Json], is_keyed: bool) -> None:
         self._items = items
@@ -141,7 +144,7 @@ class _Listed:
 
 
 class _Chain:
-    """Files by their keys, one after the other."""
+    """The items of several files, one file after the other, with the file's key as their source."""
 
     def __init__(self, bucket: str, files: Mapping[str, Source]) -> None:
         self._bucket = bucket
@@ -171,7 +174,7 @@ def _keys(listing: Path) -> list[str]:
 
 
 def _named_by(path: Path, root: Path, config: Mapping[str, Json]) -> dict[str, Source]:
-    """The files that a manifest names: of an inventory of S3, or of what Athena has unloaded. Raises ReaderFault."""
+    """The files in a manifest of an S3 inventory or of an Athena UNLOAD. Raises ReaderFault."""
     stat = path.stat()
     if config.get("ManifestType") == "ATHENA_DATA":
         keys = _unloaded(path, stat.st_mtime_ns, stat.st_size)
@@ -198,7 +201,7 @@ def _inventory(path: Path, changed: int, size: int) -> Json:
 
 @lru_cache(maxsize=KEPT)
 def _unloaded(path: Path, changed: int, size: int) -> list[str]:
-    """The keys in a list of ``s3://bucket/key``."""
+    """The keys in a file of ``s3://bucket/key`` lines."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             places = [record[0] for record in csv.reader(file) if record]
@@ -208,7 +211,7 @@ def _unloaded(path: Path, changed: int, size: int) -> list[str]:
 
 
 def _artifact(root: Path, key: Json) -> Path:
-    """The artifact of this key, and no other file. Raises ReaderFault."""
+    """The path of an artifact. Raises ReaderFault when there is none, or the key leads out of the store."""
     if isinstance(key, str) and key and "\0" not in key:
         base = root.resolve()
         path = (base / key).resolve()
@@ -218,7 +221,7 @@ def _artifact(root: Path, key: Json) -> Path:
 
 
 def _objects(root: Path, prefix: str) -> list[Json]:
-    """What listing the objects of a bucket gives, for the artifacts whose keys begin so."""
+    """S3's list of objects, for the artifacts whose keys begin with the prefix."""
     base = root.resolve()
     found = sorted(path for path in base.rglob("*") if path.is_file() and not path.name.startswith("."))
     keys = [(path.relative_to(base).as_posix(), path) for path in found]

@@ -1,9 +1,8 @@
-"""The processor of a Map in distributed mode, as a workflow that nobody sees."""
+"""Stores the item processor of a Map in distributed mode as a hidden workflow, which the API does not list."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 from uuid import UUID, uuid5
 
 from peewee import fn
@@ -11,13 +10,12 @@ from peewee import fn
 from stepwell.db.models import Execution, Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.ids import new_id
-
-Json = Any
 
 
 def version_of(row: Execution, state: str, label: str) -> Version:
-    """The version that the executions of a run have which this execution's state begins."""
+    """The hidden workflow version used by the child executions of this Map Run. It is stored when there is none yet."""
     identity = str(uuid5(UUID(str(row.version_id)), state))
     found = Version.get_or_none(Version.id == identity)
     return _made(row, state, label, identity) if found is None else found
@@ -50,7 +48,7 @@ def _made(row: Execution, state: str, label: str, identity: str) -> Version:
 
 
 def _processor(machine: Json, state: str) -> Json:
-    """The processor of the Map of this name, wherever in a machine it stands: names stand only once."""
+    """The item processor of the Map with this name, at any depth. State names are unique in a machine."""
     waiting = [machine]
     while waiting:
         states = waiting.pop()["States"]

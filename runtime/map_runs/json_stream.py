@@ -1,4 +1,4 @@
-"""A JSON text read piece by piece: however long it is, no more of it is held than the value at hand."""
+"""Reads a JSON text token by token. Memory holds one value at a time, however long the text is."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ _CLOSED_BY = dict(zip(_OPENING, _CLOSING, strict=True))
 
 
 class Malformed(Exception):
-    """The text is no JSON; the message says why and at which byte."""
+    """The text is not JSON. The message says why, and at which byte."""
 
 
 class Tokens:
-    """The tokens of a file from some byte on. Every method may raise Malformed."""
+    """The tokens of a file from byte ``offset`` on. Every method may raise Malformed.
+
+    ``largest`` is the most bytes of one value.
+    """
 
     def __init__(self, file: BinaryIO, offset: int, largest: int) -> None:
         file.seek(offset)
@@ -31,11 +34,11 @@ class Tokens:
 
     @property
     def offset(self) -> int:
-        """Where in the file the last token ended."""
+        """The byte behind the last token."""
         return self._base + self._at
 
     def next(self) -> bytes:
-        """The next token; nothing at the end."""
+        """The next token; empty at the end of the file."""
         while True:
             found = _TOKEN.match(self._buffer, self._at)
             if found is not None and (found.end() < len(self._buffer) or self._is_all):
@@ -48,7 +51,7 @@ class Tokens:
             self._read_on()
 
     def text(self, token: bytes) -> bytes:
-        """The whole text of the value that begins with the token that was read last."""
+        """The whole text of the value that begins with ``token``, the last one read."""
         self._kept = self._at - len(token)
         self.skip(token)
         text = self._buffer[self._kept : self._at]
@@ -56,7 +59,7 @@ class Tokens:
         return text
 
     def skip(self, token: bytes) -> None:
-        """Pass the value that begins with the token that was read last."""
+        """Read to the end of the value that begins with ``token``, the last one read."""
         deep = 0
         while True:
             if token == b"":
@@ -67,7 +70,7 @@ class Tokens:
             token = self.next()
 
     def item(self, bracket: bytes, is_first: bool) -> bytes | None:
-        """The first token of the next item of what this bracket has opened; None when it is over."""
+        """The first token of the next item inside ``bracket``; None at the closing bracket."""
         token = self.next()
         if token == _CLOSED_BY[bracket]:
             return None
@@ -77,7 +80,7 @@ class Tokens:
         return self._some(self.next())
 
     def key(self, token: bytes) -> str:
-        """The name of the member that begins with this token; its value follows."""
+        """The name of the member that begins with ``token``. The next token begins its value."""
         try:
             name = json.loads(token)
         except ValueError:
@@ -88,7 +91,7 @@ class Tokens:
         return name
 
     def enter(self, name: str) -> bool:
-        """Go to the member of this name, or the item of this number, in the value that comes next; False: not there."""
+        """Go to a member (by name) or an item (by number) of the next value. False when it is not there."""
         bracket = self.next()
         if bracket not in _OPENING:
             return False
@@ -106,7 +109,7 @@ class Tokens:
         return False
 
     def expect_end(self) -> None:
-        """Nothing but the end may follow."""
+        """Raise Malformed unless the file ends here."""
         if self.next():
             raise Malformed(f"more follows before byte {self.offset}")
 

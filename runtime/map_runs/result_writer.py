@@ -1,8 +1,8 @@
-"""What becomes of the results of a map run: the state's own result, or files of the artifact store and a manifest.
+"""Collects the results of a Map Run: as the state's own result, or in files of the artifact store with a manifest.
 
-The files grow with the results, a piece at a time. How long they are is kept with the run: what a piece has written
-that was never committed is cut off by the next one. Source: AWS Step Functions developer guide, "ResultWriter (Map)".
-``Bucket`` says nothing here: the store is one.
+The files grow a piece at a time. Their sizes stand in the run's row: the next piece cuts off the bytes of a piece that
+was written and never committed. The artifact store is one bucket: ``Bucket`` has no effect. Source: AWS Step Functions
+developer guide, "ResultWriter (Map)".
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from stepwell.db.models import Execution
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.engine.values.times import timestamp
 from stepwell.runtime.moves.completion import described
 
-Json = Any
-
 NONE, COMPACT, FLATTEN = "NONE", "COMPACT", "FLATTEN"
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
+"""Kinds of result files, by the end of the executions in them."""
 
 
 class WriterFault(Exception):
-    """The results cannot be written: States.ResultWriterFailed, for this reason."""
+    """The results cannot be written: States.ResultWriterFailed. The message is the reason."""
 
 
 class TooMuch(Exception):
-    """The results are larger than a result may be."""
+    """The results are larger than a state's result may be."""
 
 
 class ResultFiles:
-    """The files of a run. ``sizes`` are those that they have, by how the executions in them ended; a file may be none.
+    """The result files of a run. ``sizes`` are their bytes by kind, SUCCEEDED or FAILED; a kind may have no file.
 
     Every method raises WriterFault.
     """
@@ -53,7 +53,7 @@ class ResultFiles:
         self.sizes = sizes
 
     def append(self, children: Iterable[Execution], most: int) -> int:
-        """Write results until they have so many bytes; how many executions that were."""
+        """Write the results of children until they have ``most`` bytes. Returns how many children were written."""
         count = size = 0
         found: dict[str, list[str]] = {SUCCEEDED: [], FAILED: []}
         for child in children:
@@ -69,7 +69,7 @@ class ResultFiles:
         return count
 
     def finish(self) -> Json:
-        """Write what tells of the files; the state's result is then where that is."""
+        """Write the manifest. Returns the state's result, which names it."""
         if not self._is_lines:
             for kind in self.sizes:
                 self._write(kind, "]")
@@ -109,7 +109,7 @@ class ResultFiles:
 
 
 def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: int) -> Json:
-    """The results without files. Raises TooMuch when they have more bytes than that."""
+    """The results as the state's own result. Raises TooMuch when they have more than ``most`` bytes."""
     found: list[str] = []
     size = 0
     for child in children:
@@ -124,24 +124,25 @@ def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: in
 
 
 def texts_of(child: Execution, transformation: str) -> list[str]:
-    """What the results have of an execution, as JSON texts. What failed is told whole, whatever is wanted."""
+    """An execution's part of the results, as JSON texts. A failed execution is described whole, always."""
     if transformation == NONE or child.status != Status.COMPLETED:
         return [jsontext.write(_record(child))]
-    if transformation == FLATTEN and child.output.startswith("["):
-        return [jsontext.write(one) for one in json.loads(child.output)]
-    return [child.output]
+    output = str(child.output)
+    if transformation == FLATTEN and output.startswith("["):
+        return [jsontext.write(one) for one in json.loads(output)]
+    return [output]
 
 
 def _record(child: Execution) -> Json:
-    """An execution with all that is known of it; times are texts here."""
-    told = described(child, as_json=False)
-    dates = {name: timestamp(told[name]) for name in ("StartDate", "StopDate")}
+    """An execution as DescribeExecution shows it, with its times as texts."""
+    known = described(child, as_json=False)
+    dates = {name: timestamp(known[name]) for name in ("StartDate", "StopDate")}
     if child.status == Status.COMPLETED:
         reason = {"RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven"}
         redrive = {"RedriveStatus": "NOT_REDRIVABLE", **reason}
     else:
         redrive = {"RedriveStatus": "REDRIVABLE_BY_MAP_RUN"}
-    return dict(sorted({**told, **dates, "RedriveCount": child.redrives, **redrive}.items()))
+    return dict(sorted({**known, **dates, "RedriveCount": child.redrives, **redrive}.items()))
 
 
 def _cut(file: BinaryIO, size: int) -> None:

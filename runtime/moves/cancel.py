@@ -8,7 +8,7 @@ from peewee import SQL, fn
 
 from stepwell.db.models import Attempt, Frame, MapRun, Task, Timer
 from stepwell.db.queries import clock_sql
-from stepwell.runtime.engine.values.statuses import OPEN_TASKS, TaskStatus
+from stepwell.runtime.engine.values.statuses import OPEN_TASKS, MapRunStatus, TaskStatus
 from stepwell.runtime.moves import task_rows
 
 
@@ -41,7 +41,9 @@ def _cancel_work(tasks: Any, timers: Any) -> bool:
 
 
 def _abort_runs(runs: Any) -> None:
-    MapRun.update(status="ABORTED", finished_at=clock_sql()).where(runs, MapRun.status == "RUNNING").execute()
+    MapRun.update(status=MapRunStatus.ABORTED, finished_at=clock_sql()).where(
+        runs, MapRun.status == MapRunStatus.RUNNING
+    ).execute()
 
 
 def _is_below(path: Any, frame: str) -> Any:

@@ -19,7 +19,7 @@ from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.resources import NESTED_JSON
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
-from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.engine.values.statuses import MapRunStatus, Status
 from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER, parts_of
 
@@ -66,14 +66,14 @@ def waiting(parent: str) -> Task | MapRun | None:
     found = Parent.decode(parent)
     if found.run is not None:
         place = MapRun.select(MapRun.id, MapRun.execution_id, MapRun.frame, MapRun.entry)  # its plan may be large
-        run: MapRun | None = place.where(MapRun.id == found.run, MapRun.status == "RUNNING").first()
+        run: MapRun | None = place.where(MapRun.id == found.run, MapRun.status == MapRunStatus.RUNNING).first()
         return run
     return _task(parent)
 
 
 def running(runs: Collection[str]) -> set[str]:
     """Those of these Map Runs that have not ended."""
-    found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == "RUNNING")
+    found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == MapRunStatus.RUNNING)
     return {str(one.id) for one in found} if runs else set()
 
 

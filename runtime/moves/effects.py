@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
-class Rings(Protocol):
-    """How others learn that there is something to do. Ringing may be lost; it never fails."""
+class Notifier(Protocol):
+    """Tells workers and timers that there is something to do. A message may be lost; no method raises."""
 
-    def ring(self, task_ids: list[str]) -> None: ...
+    def notify(self, task_ids: list[str]) -> None: ...
     def wake_timers(self) -> None: ...
     def drop_cancelled(self) -> None: ...
 

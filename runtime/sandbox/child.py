@@ -68,7 +68,7 @@ class Channel:
         self._identity = self._look()
 
     def intact(self) -> bool:
-        """Whether neither pipe nor standard output was closed or replaced by a handler."""
+        """True if no handler has closed or replaced a pipe or standard output."""
         try:
             return self._look() == self._identity
         except OSError:
@@ -119,7 +119,7 @@ class Runtime:
         self._size = _peak_bytes()
 
     def serve(self) -> NoReturn:
-        """Answer requests until there are no more. Leaves the process; what a handler exits with goes up."""
+        """Answer requests until there are no more, then leave the process. Passes on a handler's SystemExit."""
         logging.basicConfig(level=logging.INFO, handlers=[self._log])
         while (request := self._channel.receive()) is not None:
             if self._watch.changed():

@@ -37,7 +37,7 @@ class Identity:
 
 
 class Client:
-    """What an application says of itself in a client context."""
+    """The application's own description in a client context."""
 
     def __init__(self, members: Mapping[str, Any]) -> None:
         for name in ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"):
@@ -104,7 +104,7 @@ class SourceWatch:
             self._seen.setdefault(file, _mark(file))
 
     def changed(self) -> bool:
-        """Whether any file that was read is another one now, or gone."""
+        """True if any file that was read has changed since, or is gone."""
         return any(_mark(file) != mark for file, mark in self._seen.items())
 
 
@@ -168,7 +168,7 @@ def _same(known: types.ModuleType, name: str, path: str) -> types.ModuleType:
 
 
 def perform(functions: Functions, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a request. What is no Exception, such as SystemExit, is not answered: it goes up."""
+    """The answer to a request. Passes on a BaseException that is no Exception, such as SystemExit."""
     context = Context(request["context"])
     try:
         handler = functions.find(request["module"], request["path"], request["handler"])
@@ -210,7 +210,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 def explain(error: Exception, request_id: str) -> dict[str, Any]:
-    """An error in Lambda's form, cut to what a Cause holds. It is printed as well, with its traceback."""
+    """An error in Lambda's form, cut to the length of a Cause. It is printed too, with its traceback."""
     frames = _user_frames(error)
     kind, trace = (error.kind, error.trace) if isinstance(error, Fault) else (type(error).__name__, frames)
     found = _bounded(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Output:
-    """Keeps the head and the tail of what it is given, and how much lay between, in bounded memory."""
+    """Keeps the head and the tail of an output, and the length of the part between, in bounded memory."""
 
     def __init__(self, limit: int) -> None:
         self._room = limit // 2
@@ -20,7 +20,7 @@ class Output:
             self._trim()
 
     def text(self) -> str:
-        """All of it as text that any database takes: neither NUL nor bytes that are not UTF-8."""
+        """The output as text that any database takes: neither NUL nor bytes that are not UTF-8."""
         self._trim()
         gap = f"\n... {self._dropped} bytes dropped ...\n".encode() if self._dropped else b""
         kept = bytes(self._head) + gap + bytes(self._tail)

@@ -13,21 +13,21 @@ from typing import Any
 
 from stepwell.runtime.sandbox.output import Output
 from stepwell.runtime.sandbox.process import Child, Gone, Overdue
-from stepwell.runtime.sandbox.spawner import Place, Spawner
+from stepwell.runtime.sandbox.spawner import Spawner, Workspace
 
 IDLE_CHILDREN = 8
 
 
 @dataclass(frozen=True)
 class Call:
-    """One invocation: which function, with what. ``event`` is JSON text; ``place`` None stands for the path's root."""
+    """One invocation of a function. ``event`` is JSON text; ``workspace`` None stands for the root above ``path``."""
 
     module: str
     path: Path
     event: str
     context: Mapping[str, Any]
     handler: str = "handler"
-    place: Place | None = None
+    workspace: Workspace | None = None
 
 
 class How(Enum):
@@ -41,7 +41,7 @@ class How(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """What became of a call: ``answer`` where it was answered, ``exit`` ("exit status 9") where the child ended."""
+    """The end of a call: ``answer`` if it was answered, ``exit`` ("exit status 9") if the child ended."""
 
     how: How
     logs: str
@@ -67,7 +67,7 @@ class Pool:
     """Runs calls in warm children, each call alone in its child. Any thread may use it; not across a fork.
 
     As many calls run as there are callers: the bound is the number of worker slots. A child serves the functions of one
-    place only, so that two roots may both have a ``steps/_format.py``.
+    workspace only, so that two roots may both have a ``steps/_format.py``.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class Pool:
         self._idle_limit = idle_limit
         self._spawner = Spawner(environment)
         self._changed = threading.Condition()
-        self._idle: list[tuple[Place, Child]] = []
+        self._idle: list[tuple[Workspace, Child]] = []
         self._runs: set[_Run] = set()
         self._closed = False
 
     def call(self, call: Call, *, key: str, timeout_seconds: float) -> Ending:
-        """Run a call to its end, which comes at the time-out at the latest. Raises OSError when no child starts."""
-        place = call.place or self._place_of(call.path)
+        """Run a call to its end, or until its time-out. Raises OSError when no child starts."""
+        workspace = call.workspace or self._workspace_of(call.path)
         with self._run(key, timeout_seconds) as run:
             ending = None
             while ending is None and not run.killed:
-                ending = self._ask(run, place, self._take(place), call)
+                ending = self._ask(run, workspace, self._take(workspace), call)
             return ending or run.ending(How.KILLED)
 
     def keep_idle(self, slots: int) -> None:
@@ -96,7 +96,7 @@ class Pool:
         self._idle_limit = slots * len(self._roots)
 
     def kill(self, key: str) -> bool:
-        """Kill whatever runs under this key; its caller is told KILLED. Says whether anything did."""
+        """Kill the calls that run under this key: each ends as KILLED. False when there is none."""
         with self._changed:
             found = [run for run in self._runs if run.key == key]
             _kill(found)
@@ -113,9 +113,9 @@ class Pool:
             child.end(Output(0))
         self._spawner.close()
 
-    def _place_of(self, path: Path) -> Place:
+    def _workspace_of(self, path: Path) -> Workspace:
         over = [root for root in self._roots if path.is_relative_to(root)]
-        return Place(max(over, key=lambda root: len(root.parts), default=path.parent), self._roots)
+        return Workspace(max(over, key=lambda root: len(root.parts), default=path.parent), self._roots)
 
     @contextmanager
     def _run(self, key: str, timeout_seconds: float) -> Iterator[_Run]:
@@ -131,22 +131,22 @@ class Pool:
                 self._runs.discard(run)
                 self._changed.notify_all()
 
-    def _take(self, place: Place) -> Child:
-        while (child := self._pop_idle(place)) is not None:
+    def _take(self, workspace: Workspace) -> Child:
+        while (child := self._pop_idle(workspace)) is not None:
             if child.ready():
                 return child
             child.end(Output(0))
-        return self._spawner.start(place)
+        return self._spawner.start(workspace)
 
-    def _pop_idle(self, place: Place) -> Child | None:
-        """The child of this place that was used last: the others may rest until they are dropped."""
+    def _pop_idle(self, workspace: Workspace) -> Child | None:
+        """The child of this workspace that was used last: the others may rest until they are dropped."""
         with self._changed:
             for at in reversed(range(len(self._idle))):
-                if self._idle[at][0] == place:
+                if self._idle[at][0] == workspace:
                     return self._idle.pop(at)[1]
         return None
 
-    def _ask(self, run: _Run, place: Place, child: Child, call: Call) -> Ending | None:
+    def _ask(self, run: _Run, workspace: Workspace, child: Child, call: Call) -> Ending | None:
         """How the call ended in this child, or None when a fresh child has to run it."""
         answer: Mapping[str, Any] = {}
         how, exit = How.ANSWERED, None
@@ -160,7 +160,7 @@ class Pool:
         finally:
             killed = self._detach(run)
             if how is How.ANSWERED and answer and not killed and not answer.keys() & {"stale", "spent"}:
-                self._give_back(place, child)
+                self._give_back(workspace, child)
             else:
                 exit = child.end(run.output)
         if killed:
@@ -178,9 +178,9 @@ class Pool:
             run.child = None
             return run.killed
 
-    def _give_back(self, place: Place, child: Child) -> None:
+    def _give_back(self, workspace: Workspace, child: Child) -> None:
         with self._changed:
-            self._idle.append((place, child))
+            self._idle.append((workspace, child))
             surplus = self._idle.pop(0)[1] if len(self._idle) > self._idle_limit else None
         if surplus is not None:
             surplus.end(Output(0))

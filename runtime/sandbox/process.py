@@ -57,12 +57,15 @@ class Child:
         return self._process.pid
 
     def ready(self) -> bool:
-        """Whether it lives and waits in silence; what was printed since its last answer is thrown away."""
+        """True if it lives and waits. Output since its last answer is thrown away."""
         self.drain(Output(0))
         return self._read_answers() is None
 
     def ask(self, request: Mapping[str, Any], deadline: float, output: Output) -> dict[str, Any]:
-        """Have a request answered by ``time.monotonic() == deadline``. Raises Overdue or Gone; then end the child."""
+        """Send a request, and return its answer by ``time.monotonic() == deadline``.
+
+        Raises Overdue or Gone: end the child then.
+        """
         body = json.dumps(request, ensure_ascii=False).encode()
         self._received.clear()
         self._unsent = memoryview(_LENGTH.pack(len(body)) + body)
@@ -82,7 +85,7 @@ class Child:
         return answer
 
     def drain(self, output: Output) -> None:
-        """Take what has been printed until now, which is all that was printed before the child answered."""
+        """Read the output so far: all that was printed before the child answered."""
         left = _DRAIN_BYTES  # a pipe holds no more; without a bound, a flood from a grandchild would keep us here
         with contextlib.suppress(BlockingIOError):
             while left > 0 and (data := os.read(self._output, _CHUNK)):
@@ -146,7 +149,7 @@ class Child:
         self._received += data or b""
 
     def _read_answers(self) -> bytes | None:
-        """What the answer pipe holds: None for nothing as yet, empty for its end."""
+        """The bytes in the answer pipe: None when there are none yet, empty at its end."""
         try:
             return os.read(self._answers, _CHUNK)
         except BlockingIOError:
@@ -159,7 +162,7 @@ class Child:
             self._poller.unregister(self._output)
 
     def _answer(self) -> dict[str, Any] | None:
-        """The answer once all of it is there. Raises Gone for what cannot be one, such as an answer and more."""
+        """The answer once all of it is there. Raises Gone for bytes that cannot be one, such as an answer and more."""
         if len(self._received) < _LENGTH.size:
             return None
         whole = _LENGTH.size + _LENGTH.unpack_from(self._received)[0]
@@ -183,7 +186,7 @@ def _decode(body: bytes) -> dict[str, Any]:
 
 
 def describe_exit(returncode: int) -> str | None:
-    """``exit status 9``, ``signal: killed``; None for 0, of which Lambda says that no reason was provided."""
+    """``exit status 9`` or ``signal: killed``; None for 0, for which Lambda gives no reason."""
     if returncode < 0:
         name = signal.strsignal(-returncode) or str(-returncode)
         return f"signal: {name.partition(':')[0].lower()}"  # macOS adds the number: "Killed: 9"

@@ -21,10 +21,10 @@ SCRIPT = Path(__file__).with_name("child.py")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a child stands: its directory, where it looks for modules, and what its environment holds besides.
+class Workspace:
+    """A child's working directory, the folders that it imports from, and its additional environment variables.
 
-    Two functions of one directory that must not meet differ in ``owner``.
+    Two functions of one directory that must not share a child differ in ``owner``.
     """
 
     root: Path
@@ -41,42 +41,42 @@ class Spawner:
         self._owner = os.getpid()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-spawner")
 
-    def start(self, place: Place) -> Child:
-        """A fresh child that stands in this place. Raises OSError."""
+    def start(self, workspace: Workspace) -> Child:
+        """A fresh child in this workspace. Raises OSError."""
         if os.getpid() != self._owner:
             raise RuntimeError("a sandbox does not survive a fork: make it in the process that uses it")
-        return self._thread.submit(self._start, place).result()
+        return self._thread.submit(self._start, workspace).result()
 
     def close(self) -> None:
         """End the thread, and with it any child that still lives."""
         self._thread.shutdown()
 
-    def _start(self, place: Place) -> Child:
+    def _start(self, workspace: Workspace) -> Child:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             requests_end, requests = _pipe(theirs, ours)
             answers, answers_end = _pipe(ours, theirs)
             output, output_end = _pipe(ours, theirs)
             process = subprocess.Popen(
-                self._command(requests_end, answers_end, place),
+                self._command(requests_end, answers_end, workspace),
                 stdin=subprocess.DEVNULL,
                 stdout=output_end,
                 stderr=output_end,
                 pass_fds=(requests_end, answers_end),
-                env={**self._environment, **dict(place.environment), "LAMBDA_TASK_ROOT": str(place.root)},
-                cwd=place.root,
+                env={**self._environment, **dict(workspace.environment), "LAMBDA_TASK_ROOT": str(workspace.root)},
+                cwd=workspace.root,
                 start_new_session=True,
             )
             ours.pop_all()
             return Child(process, requests, answers, output)
 
-    def _command(self, requests: int, answers: int, place: Place) -> list[str]:
-        roots = [place.root, *(other for other in place.roots if other != place.root)]
+    def _command(self, requests: int, answers: int, workspace: Workspace) -> list[str]:
+        roots = [workspace.root, *(other for other in workspace.roots if other != workspace.root)]
         # -B: a byte-code file is told from a stale one by whole seconds, and an edit may be quicker than that
         return [sys.executable, "-B", str(SCRIPT), str(os.getpid()), str(requests), str(answers), *map(str, roots)]
 
 
 def lambda_environment() -> dict[str, str]:
-    """What every function on Lambda finds, where the user has not set it."""
+    """The variables that every function finds on Lambda, for those that the user has not set."""
     region = "us-east-1"
     return {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",

@@ -1,4 +1,4 @@
-"""Tasks as workers hold them: claimed, leased, given back, lost; each change guarded by attempt, owner and status."""
+"""Claims, leases and gives back tasks, and takes over lost ones. Attempt, owner and status guard each change."""
 
 from __future__ import annotations
 
@@ -29,16 +29,21 @@ from stepwell.runtime.settings import Settings
 log = logging.getLogger("stepwell.tasks")
 
 MOST_LOSSES = 3
-"""Every third loss fails the task; where its Retry tries it again, it may be lost as often once more."""
+"""Every third loss fails the task. If its Retry tries it again, it may be lost three times more."""
 MISSING_RETRY_MS = 5_000
-WORKERS_KEPT_MS = 24 * 3600 * 1000
+"""How long a task waits after a worker without its function has tried to claim it."""
 MISSING_FOR_MS = 5 * 60_000
+"""How long no living worker may have a task's function before the task fails."""
+WORKERS_KEPT_MS = 24 * 3600 * 1000
+"""Age at which the row of a worker that reports no more is deleted."""
 OVERDUE_GRACE_MS = 2_000
-RING_AFTER_MS, RING_AT_ONCE = 5_000, 10_000
+"""How long after a task's time-out the sweep fails it: its own worker should do that first."""
+NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE = 5_000, 10_000
+"""Age at which a task without a message is notified of again, and how many tasks at a time."""
 
 
-class Tasks:
-    """What one process does with tasks, under its own owner name, new at each start."""
+class Claims:
+    """The tasks of one worker process. ``owner`` is its name in the rows, new at each start."""
 
     def __init__(self, executions: Executions, functions: Collection[str], owner: str, settings: Settings) -> None:
         self.executions = executions
@@ -47,9 +52,9 @@ class Tasks:
         self.lease_ms = round(settings.lease_seconds * 1000)
 
     def claim(self, task_id: str, often_lost: bool = True) -> Claimed | None:
-        """Take a queued task for this process; None when there is nothing to take, whatever the reason.
+        """Claim a queued task for this process. None when it cannot be claimed, for any reason.
 
-        Without ``often_lost`` one that was lost often is left to others, or for later.
+        ``often_lost`` False leaves a task that was lost often to others, or for later.
         """
         if not is_id(task_id):
             return None
@@ -62,15 +67,15 @@ class Tasks:
         return claim
 
     def held(self, task_id: str) -> list[Claimed]:
-        """The claim that this process holds of a task, whether it knows of it or not."""
+        """This process's claim of a task by the rows: none, or one that a broken connection may have hidden from it."""
         with database.connection_context():
             mine = queries.held(execution_of(task_id), self.owner)
         return [claim for claim in mine if claim.id == task_id]
 
     def heartbeat(self, held: Sequence[Claimed]) -> set[tuple[str, int]]:
-        """Ask for longer, for what this process works on: the task ids still its own, each with its attempt.
+        """Renew the leases of these claims. Returns (task id, attempt) of those that are still this process's.
 
-        What it claimed and no longer works on is not asked for: its lease runs out, and others take it.
+        ``held`` are the claims that it works on. The lease of any other claim runs out, and others take the task.
         """
         if not held:
             return set()
@@ -78,20 +83,20 @@ class Tasks:
             return queries.heartbeat(self.owner, self.lease_ms, [(claim.id, claim.attempt) for claim in held])
 
     def give_back(self, claim: Claimed, logs: str = "") -> bool:
-        """Let somebody else run it: from IN_PROGRESS to QUEUED, no loss and no retry counted. False when not ours."""
+        """Queue a task again for others, without a loss or a retry. False when the claim no longer holds."""
         with database.connection_context(), transaction():
-            execution, task = _held(claim.execution_id, Guard(claim.id, claim.attempt, self.owner))
+            execution, task = _locked(claim.execution_id, Guard(claim.id, claim.attempt, self.owner))
             if task is None:
                 return False
             task_rows.close_attempt(task, AttemptEnd("RETURNED", logs=logs))
             _queue_again(task, execution)
             reach("return.before_commit")
         reach("return.after_commit")
-        self.executions.bell.ring([claim.id])
+        self.executions.notifier.notify([claim.id])
         return True
 
     def sweep(self) -> None:
-        """One round: lost leases, tasks past their time-out, tasks whose holders are silent."""
+        """Settle tasks with lost leases, tasks past their time-out, and tasks whose heartbeat is overdue."""
         with database.connection_context():
             lost = queries.lost_tasks()
             overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
@@ -100,27 +105,28 @@ class Tasks:
             random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
-        one_by_one("silent tasks", [partial(self._fall_silent, *one) for one in silent])
+        one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in silent])
 
     def unclaimed(self, head: str | None) -> list[str]:
-        """Tasks whose message is lost, oldest first, as the task at the queue's head tells.
+        """Tasks whose message is lost, oldest first.
 
-        It is empty when no message waits, None when that cannot be told. The queue hands out in the order in which it
-        was rung: what has waited longer than its head it has forgotten.
+        ``head`` is the task in the queue's next message: empty when the queue is empty, None when that is unknown. The
+        queue keeps the order in which it was notified, so it has lost the messages of tasks that wait longer than its
+        head.
         """
         if head is None:
             return []
         with database.connection_context():
             if head:
-                return queries.overtaken_tasks(head, RING_AFTER_MS, RING_AT_ONCE)
-            return queries.queued_tasks(RING_AFTER_MS, RING_AT_ONCE)
+                return queries.overtaken_tasks(head, NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
+            return queries.queued_tasks(NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
-        """A worker has let its lease run out: queue the task again, or fail it after too many losses."""
+        """Settle a task whose lease has run out: queue it again, or fail it after too many losses."""
         guard = Guard(task_id, attempt, owner)
         with database.connection_context(), transaction():
-            execution, task = _held(execution_id, guard)
-            if task is None or task.lease_until >= queries.now():
+            execution, task = _locked(execution_id, guard)
+            if task is None or (task.lease_until or 0) >= queries.now():
                 return
             losses = task.losses + 1
             is_too_often = losses % MOST_LOSSES == 0
@@ -134,32 +140,32 @@ class Tasks:
             cause = f"WorkerLost: {losses} workers were lost while they ran this task"
             self.executions.fail_unclaimed(guard, execution_id, "States.TaskFailed", cause)
         else:
-            self.executions.bell.ring([task_id])
+            self.executions.notifier.notify([task_id])
 
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")
 
-    def _fall_silent(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
+    def _time_out_heartbeat(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(
             SilentGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
         )
 
     def present(self) -> None:
-        """Tell the others that this worker lives, and which functions it has."""
+        """Write that this worker lives, and which functions it has, for the other workers."""
         row = {"owner": self.owner, "functions": json.dumps(self.functions), "seen_at": clock_sql()}
         with database.connection_context(), transaction():
             Worker.insert(row).on_conflict(conflict_target=[Worker.owner], update={"seen_at": clock_sql()}).execute()
             Worker.delete().where(Worker.seen_at < clock_sql() - WORKERS_KEPT_MS).execute()
 
     def leave(self) -> None:
-        """Tell the others that this worker is gone."""
+        """Delete this worker's row: it has ended."""
         with database.connection_context(), transaction():
             Worker.delete().where(Worker.owner == self.owner).execute()
 
     def _note_missing(self, task_id: str) -> None:
-        """Tell a task whose function this process lacks from one that is simply gone; see to it later.
+        """Postpone a queued task that could not be claimed because this worker lacks its function.
 
-        It fails when no worker that lives has had the function for long enough; until then others may take it.
+        The task fails when no living worker has had the function for MISSING_FOR_MS. Other tasks are left alone.
         """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False))
@@ -179,19 +185,19 @@ class Tasks:
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
 
     def _is_here(self, function: str) -> bool:
-        """Whether this worker has the function: in a file, or stored. Its version may be gone: that the run tells."""
+        """True if this worker has the function, in a file or stored. The run itself finds a version that is missing."""
         name = function.partition(QUALIFIED_BY)[0]
         return name in self.functions or StoredFunction.select().where(StoredFunction.name == name).exists()
 
     def _is_served(self, function: str) -> bool:
-        """Whether a worker that lives has this function."""
+        """True if a living worker has this function."""
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
         name = function.partition(QUALIFIED_BY)[0]
         return any(name in json.loads(worker.functions) for worker in living)
 
 
-def _held(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
-    """An execution and its task, both locked, the task None when this claim of it no longer holds."""
+def _locked(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
+    """Lock an execution and its task. The task is None when this claim of it no longer holds."""
     execution = locked(Execution, Execution.id == execution_id)
     return execution, locked(Task, *guard.conditions())
 

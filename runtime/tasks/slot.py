@@ -1,6 +1,6 @@
-"""The job: claim a task, run its handler in the sandbox, report, and go on with what follows.
+"""The job of a worker's slot: claim a task, run its handler, report its outcome, and go on with the next task.
 
-No database connection is held while a handler runs. Whatever happens to this process, the rows tell the others.
+A slot holds no database connection while a handler runs. When this process dies, other processes see it in the rows.
 """
 
 from __future__ import annotations
@@ -9,57 +9,61 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from stepwell.db.values import OFTEN_LOST, Claimed
 from stepwell.runtime.crashpoints import reach
-from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.express import EXPRESS_FUNCTION
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.in_memory import Express
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target, Terms
+from stepwell.runtime.invoke.call import Caller, Own, TaskCall
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Target, Terms
 from stepwell.runtime.lambdas import event_calls
-from stepwell.runtime.lambdas.events import EventSender
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.outage import Done, certainly, patiently
-from stepwell.runtime.tasks import start_execution
-from stepwell.runtime.tasks.claims import Tasks
+from stepwell.runtime.outage import Done, exactly_once, retry_while_away
+from stepwell.runtime.tasks.claims import Claims
+from stepwell.runtime.tasks.start_execution import Nested
 from stepwell.runtime.workflow_names import is_of_events
 
-log = logging.getLogger("stepwell.work")
+log = logging.getLogger("stepwell.slot")
 
 SLICE_SECONDS = 0.1
-"""How long a worker goes on with one execution before it lets the others have a turn."""
+"""How long a slot goes on with one execution before the others have a turn."""
 
 REPORT_SECONDS = 2.0
-"""How long a worker that ends waits for reports under way."""
+"""How long a worker that ends waits for reports in progress."""
 
 SICK_SECONDS = 1.0
-"""How long a slot rests that could not start a process."""
+"""How long a slot rests after it could not start a process."""
 
 
 class Work:
-    """What a worker's slots do, and which tasks they hold right now."""
+    """The slots of one worker process, and the claims that they work on."""
 
     def __init__(
         self,
-        tasks: Tasks,
+        claims: Claims,
         executions: Executions,
         invoker: Invoker | InProcessInvoker,
         functions: Functions,
         express: Express,
-        sender: EventSender,
+        nested: Nested,
+        own: Mapping[str, Own],
     ) -> None:
-        self.tasks = tasks
+        self.claims = claims
         self.executions = executions
         self.invoker = invoker
         self.functions = functions
         self.express = express
-        self.sender = sender
-        self.nested = start_execution.Nested(executions)
+        self.nested = nested
+        waiting = {function: _waiting(do) for function, do in own.items()}
+        self._caller = Caller(invoker, self._find, {**waiting, EXPRESS_FUNCTION: self._run_in_memory})
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
@@ -67,9 +71,9 @@ class Work:
         self._often_lost = threading.Lock()
 
     def run(self, task_id: str) -> None:
-        """Claim this task and work on its execution for a slice of time. A message that nobody can use is dropped."""
+        """Claim this task, and work on its execution for a slice of time. Does nothing when the claim fails."""
         if self.draining.is_set():
-            self.executions.bell.ring([task_id])
+            self.executions.notifier.notify([task_id])
             return
         began = time.monotonic()
         with self._claimed(task_id) as claim:
@@ -82,18 +86,18 @@ class Work:
             return list(self._running.values())
 
     def heartbeat(self) -> None:
-        """Ask for longer for what runs now, and stop the handlers of tasks that are no longer ours.
+        """Renew the leases of the running tasks, and stop the handlers of tasks that are no longer ours.
 
-        What is claimed meanwhile is not in the answer, and not judged by it.
+        A task that is claimed during the renewal is not part of it, and its handler goes on.
         """
         held = self.running()
-        ours = self.tasks.heartbeat(held)
+        ours = self.claims.heartbeat(held)
         for claim in held:
             if (claim.id, claim.attempt) not in ours and self._stop(claim):
                 log.warning("task %s, attempt %s, is no longer ours: its handler is stopped", claim.id, claim.attempt)
 
     def hand_back(self) -> None:
-        """Stop the handlers that still run, and give their tasks to others; a report under way may end first."""
+        """Stop the running handlers, and give their tasks back. A report in progress may end first."""
         for claim in self.running():
             if _key(claim) not in self._reporting:
                 self._give_back(claim)
@@ -106,26 +110,33 @@ class Work:
 
     @contextmanager
     def _claimed(self, task_id: str) -> Iterator[Claimed | None]:
-        """A claim of this task, if it can be had. One that was lost often has no other such beside it in this process.
+        """Claim this task for the block. Yields None when it cannot be claimed.
 
-        It may be what kills its workers; the others would be lost with it each time, and fail for its sake.
+        At most one often-lost task runs per process: if it crashes the worker, it must not take others of its kind with
+        it, which would then fail because of it.
         """
-        with ExitStack() as place:
-            is_free = self._often_lost.acquire(blocking=False)
-            if is_free:
-                place.callback(self._often_lost.release)
-            claim = certainly(
-                lambda: self.tasks.claim(task_id, often_lost=is_free),
-                lambda: self._adopted(self.tasks.held(task_id)),
-            )
-            if claim is None or claim.losses < OFTEN_LOST:
-                place.close()
+        # The lock is the right to run an often-lost task. Whether this task is one shows only in its claim, so the lock
+        # is taken before the claim, and given back at once when the claim does not need it.
+        is_mine = self._often_lost.acquire(blocking=False)
+        try:
+            claim = self._claim(task_id, often_lost=is_mine)
+            if is_mine and (claim is None or claim.losses < OFTEN_LOST):
+                is_mine = False
+                self._often_lost.release()
             yield claim
+        finally:
+            if is_mine:
+                self._often_lost.release()
+
+    def _claim(self, task_id: str, often_lost: bool) -> Claimed | None:
+        return exactly_once(
+            lambda: self.claims.claim(task_id, often_lost), lambda: self._adopted(self.claims.held(task_id))
+        )
 
     def _give_back(self, claim: Claimed) -> None:
-        """Ours ends before another may begin. Where a report wins, there is nothing to give."""
+        """Stop our handler before another process may start the task. Does nothing when a report came first."""
         self._stop(claim)
-        if patiently(lambda: self.tasks.give_back(claim)):
+        if retry_while_away(lambda: self.claims.give_back(claim)):
             log.info("task %s is handed back", claim.id)
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
@@ -140,66 +151,43 @@ class Work:
             outcome = self._invoke(claim)
             reach("handler.after")
             if outcome.not_run:
-                return self._pass_on(claim, outcome)
-            took_ms = round((time.monotonic() - claimed) * 1000)
-            return None if outcome.killed else self._report(claim, outcome, began, took_ms)
+                self._pass_on(claim, outcome)
+            if outcome.not_run or outcome.killed:
+                return None
+            return self._report(claim, outcome, began, round((time.monotonic() - claimed) * 1000))
         finally:
             with self._lock:
                 self._running.pop(key, None)
                 self._reporting.discard(key)
 
     def _invoke(self, claim: Claimed) -> Outcome:
-        if claim.function in start_execution.FUNCTIONS:
-            outcome = self._started_nested(claim)
-        elif claim.function == EXPRESS_FUNCTION:
-            outcome = self._ran_in_memory(claim)
-        elif claim.function == invocations.EVENT:
-            outcome = self._sent(claim)
-        else:
-            outcome = self._ran(claim)
+        outcome = self._caller.run(call_of(claim))
         self._reporting.add(_key(claim))
         return outcome
 
-    def _ran_in_memory(self, claim: Claimed) -> Outcome:
-        """The whole of an Express execution."""
+    def _run_in_memory(self, call: TaskCall) -> Outcome:
+        """Run the whole of an Express execution, which is one task."""
+        claim = call.claim
+        assert claim is not None
         name = claim.name or claim.execution_id
-        begun = Execution(claim.execution_id, name, claim.workflow, json.loads(claim.input), claim.now)
+        begun = Execution(claim.execution_id, name, claim.workflow, json.loads(call.event), claim.now)
         machine = self.executions.workflows.inner(claim.version_id)
-        return self.express.outcome(machine, begun, _key(claim))
+        return self.express.outcome(machine, begun, call.key)
 
-    def _ran(self, claim: Claimed) -> Outcome:
-        target = patiently(lambda: self._found(claim))
-        if not isinstance(target, Target):
-            return target or Outcome(cause="its function could not be looked up", not_run=True)
-        return self.invoker.run(
-            target,
-            claim.input,
-            timeout_seconds=claim.timeout_seconds,
-            key=_key(claim),
-            request_id=(claim.name if _is_event(claim) else None) or new_id(),
-            terms=Terms() if _is_event(claim) else None,
-        )
+    def _find(self, call: TaskCall) -> Target | Outcome:
+        target = retry_while_away(lambda: self._found(call))
+        return target or Outcome(cause="its function could not be looked up", not_run=True)
 
-    def _found(self, claim: Claimed) -> Target | Outcome:
-        target = self.functions.find(claim.function)
-        refused = event_calls.refusal(claim, target) if _is_event(claim) and isinstance(target, Target) else None
-        return refused or target
-
-    def _started_nested(self, claim: Claimed) -> Outcome:
-        """A handler of ours, which may begin twice: the start has a key. While the database is away it waits."""
-        outcome = patiently(lambda: self.nested.run(claim))
-        return Outcome(killed=True) if outcome is None else outcome
-
-    def _sent(self, claim: Claimed) -> Outcome:
-        """The same of an event that a function is to be handed: each try of the task is one request."""
-        request = invocations.request_of(claim.execution_id, claim.number, claim.retries)
-        outcome = patiently(lambda: self.sender.send(json.loads(claim.input), request))
-        return Outcome(killed=True) if outcome is None else outcome
+    def _found(self, call: TaskCall) -> Target | Outcome:
+        target, claim = self.functions.find(call.function), call.claim
+        if claim is None or not _is_event(claim) or isinstance(target, Outcome):
+            return target
+        return event_calls.refusal(claim, target) or target
 
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
-        """No process could be started here: that is this worker's trouble, not the task's, which goes to others."""
+        """Give a task back because no process could be started here: the fault is this worker's, not the task's."""
         log.error("task %s is handed back: %s", claim.id, outcome.cause)
-        patiently(lambda: self.tasks.give_back(claim))
+        retry_while_away(lambda: self.claims.give_back(claim))
         time.sleep(SICK_SECONDS)
 
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
@@ -210,22 +198,23 @@ class Work:
         def report() -> Claimed | None:
             if outcome.error is None:
                 return self.executions.succeed(claim, outcome.result or "null", outcome.logs, may_go_on, took_ms)
-            return self.executions.fail(claim, outcome.error, outcome.cause, outcome.logs)
+            self.executions.fail(claim, outcome.error, outcome.cause, outcome.logs)
+            return None
 
         def look_back() -> Done[Claimed | None] | None:
             done = self.executions.read_back(claim)
             return None if done is None else self._adopted(done.answer) or Done(None)
 
         try:
-            return certainly(report, look_back)
+            return exactly_once(report, look_back)
         except Exception:
             log.exception("task %s: its outcome cannot be taken", claim.id)
             cause = "The outcome could not be taken; the worker's log says why."
-            patiently(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
+            retry_while_away(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
             return None
 
     def _adopted(self, held: list[Claimed]) -> Done[Claimed | None] | None:
-        """The first of these claims that nobody works on: it was made when the connection broke."""
+        """The first of these claims without a slot: it was committed, but the connection broke before we knew."""
         with self._lock:
             free = [claim for claim in held if _key(claim) not in self._running]
         return Done(free[0]) if free else None
@@ -234,10 +223,23 @@ class Work:
         return bool(self.express.kill(_key(claim)) or self.invoker.kill(_key(claim)))
 
 
+def call_of(claim: Claimed) -> TaskCall:
+    """The call that a task makes. An event's function is called on Lambda's own terms, as the event's request."""
+    request_id, terms = new_id(), None
+    if _is_event(claim):
+        request_id, terms = claim.name or request_id, Terms()
+    return TaskCall(claim.function, claim.input, _key(claim), request_id, claim.timeout_seconds, terms, claim)
+
+
+def _waiting(own: Own) -> Own:
+    """The same function, tried again while the database is away. It has an idempotency key, so a second try is safe."""
+    return lambda call: retry_while_away(lambda: own(call)) or Outcome(killed=True)
+
+
 def _is_event(claim: Claimed) -> bool:
     return is_of_events(claim.workflow)
 
 
 def _key(claim: Claimed) -> str:
-    """What an invocation is known by: the task, and which attempt."""
+    """The key of an invocation: the task's id and the attempt."""
     return f"{claim.id}/{claim.attempt}"

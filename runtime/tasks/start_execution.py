@@ -1,18 +1,19 @@
-"""What a worker does for ``arn:aws:states:::states:startExecution``: start the execution that the call asks for.
+"""The work of ``arn:aws:states:::states:startExecution``: starts the execution that the call describes.
 
-It needs no sandbox. A try of the task has one key, so it starts one execution, however often a worker is lost with it.
+It needs no sandbox. Each try of the task has one idempotency key, so it starts one execution, even when workers are
+lost with it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution
 from stepwell.db.parents import Parent
-from stepwell.db.values import Claimed
 from stepwell.functions import errors
 from stepwell.functions.errors import StepwellError
 from stepwell.runtime.aws.step_functions.targets import latest_of
@@ -23,7 +24,8 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.engine.values.times import timestamp
 from stepwell.runtime.executions import Executions
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.call import TaskCall
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.moves import completion
 from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.outage import one_by_one
@@ -31,24 +33,29 @@ from stepwell.runtime.workflows import Latest
 
 FUNCTIONS = NESTED
 START = NESTED[0]
-"""The one that waits for nothing more: an execution that runs in memory may make it, too."""
+"""The variant that does not wait for the end. It is the only one that an execution in memory may use."""
 LOOKED_AT = 1_000
 STOPPED_AT_ONCE = 100
+"""Bounds of one sweep: child executions read, and orphans stopped."""
 
 
 class Nested:
+    """Starts child executions for tasks, and stops the ones that nobody waits for."""
+
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
         self._looked_at: str | None = None
 
-    def run(self, claim: Claimed) -> Outcome:
-        """Start the execution, or find the one that this try has started."""
+    def run(self, call: TaskCall) -> Outcome:
+        """Start the execution that a call describes. A try of a task that has a row starts only one."""
+        claim, arguments = call.claim, json.loads(call.event)
+        if claim is None:
+            return self._begin(arguments, call.request_id, None, None)
         request = invocations.request_of(claim.execution_id, claim.number)
         parent = claim.token if claim.function in SYNC else None
-        return self.begin(json.loads(claim.input), request, completion.key_of(claim.id, claim.retries), parent)
+        return self._begin(arguments, request, completion.key_of(claim.id, claim.retries), parent)
 
-    def begin(self, arguments: Json, request: str, key: str | None = None, parent: str | None = None) -> Outcome:
-        """Start the execution that a call asks for; with a key only once."""
+    def _begin(self, arguments: Json, request: str, key: str | None, parent: str | None) -> Outcome:
         try:
             latest = _latest(arguments)
         except StepwellError as fault:
@@ -63,23 +70,22 @@ class Nested:
         with database.connection_context():
             child = Execution.get_by_id(started.id)
             if child.status != Status.IN_PROGRESS and child.parent is not None and completion.notify(child.parent):
-                self._executions.bell.wake_timers()
+                self._executions.notifier.wake_timers()
         return Outcome(result=jsontext.write(_answer(request, child)))
 
     def sweep(self) -> None:
-        """End the executions for which nobody waits any more: their tasks have timed out, or were cancelled."""
+        """Stop child executions whose parent no longer waits: its task has timed out, or was cancelled."""
         with database.connection_context():
             orphans = self._orphans()
         one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
 
     def _orphans(self) -> list[str]:
-        """Some of them. Each comes in its turn, however many there are that somebody waits for."""
+        """The ids of some orphans. The next call looks behind the last child looked at, so that all have their turn."""
         found = list(self._live().limit(LOOKED_AT))
         runs = completion.running({run for one in found if (run := Parent.decode(one.parent).run)})
         orphans: list[str] = []
         for one in found:
-            run = Parent.decode(one.parent).run
-            if run not in runs if run else completion.waiting(one.parent) is None:
+            if not _has_parent(str(one.parent), runs):
                 orphans.append(one.id)
             if len(orphans) == STOPPED_AT_ONCE:
                 self._looked_at = one.id
@@ -88,7 +94,7 @@ class Nested:
         return orphans
 
     def _live(self) -> Any:
-        """Those that run, behind the ones that were looked at last."""
+        """The running child executions behind the last one looked at, in the order of their ids."""
         live = Execution.parent.is_null(False), Execution.status == Status.IN_PROGRESS
         found = Execution.select(Execution.id, Execution.parent).where(*live).order_by(Execution.id)
         return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
@@ -106,8 +112,16 @@ class Nested:
         )
 
 
+def _has_parent(parent: str, running: Collection[str]) -> bool:
+    """True if a task or a Map Run waits for the child with this parent. ``running`` are the Map Runs that go on."""
+    run = Parent.decode(parent).run
+    if run is not None:
+        return run in running
+    return completion.waiting(parent) is not None
+
+
 def _latest(arguments: Json) -> Latest:
-    """The version that a call asks for. Raises StepwellError, with AWS's code, where there is none."""
+    """The version of the called state machine. Raises StepwellError with AWS's code if there is none."""
     arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
     return latest_of(arn if isinstance(arn, str) else "")
 

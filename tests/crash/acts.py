@@ -13,8 +13,8 @@ from typing import Any
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.runtime.app import create_app
-from stepwell.runtime.invoke.invoker import Outcome
-from stepwell.runtime.outage import round_of
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.outage import one_turn
 from tests.crash.plays import PLAYS
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns
 
@@ -117,7 +117,7 @@ def go_on(house: Stage) -> None:
             waiting = queries.queued_tasks(0, 100)
         for task_id in waiting:
             house.work.run(task_id)
-        fired = round_of("timers", house.fire_timers)
+        fired = one_turn("timers", house.fire_timers)
         if not waiting and fired == 0:
             return
 
@@ -139,7 +139,7 @@ def _lost_after(house: Stage, losses: int) -> str:
     lost = house.task(identity)
     house.set(lost, lease_until=LONG_AGO, losses=losses)
     while house.task(identity).attempt == claim.attempt and house.statuses(identity)[0] == "IN_PROGRESS":
-        round_of("sweep", house.tasks.sweep)
+        one_turn("sweep", house.tasks.sweep)
     go_on(house)
     return identity
 

@@ -77,7 +77,7 @@ def test_a_timer_that_several_fire_fires_once(house: Stage):
 
 
 def test_a_task_that_several_claim_is_one_worker_s(house: Stage):
-    workers = [house.another_worker().tasks for _ in range(8)]
+    workers = [house.another_worker().claims for _ in range(8)]
     for _ in range(ROUNDS):
         identity = house.start(steps("step1"))
         waiting = house.task(identity).id

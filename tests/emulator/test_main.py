@@ -45,7 +45,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where it answers; awaited."""
+        """Its URL, once it answers."""
         until(lambda: self._url() or self.process.poll() is not None, "the emulator is up")
         found = self._url()
         assert found, self.said()
@@ -70,7 +70,7 @@ class Emulator:
         until(lambda: self.ask("GET", f"/executions/{identity}")["status"] == "COMPLETED", "the execution completes")
 
     def end(self) -> int:
-        """Ctrl-C; its exit code."""
+        """Press Ctrl-C. Returns the exit status."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(60)
 
@@ -170,7 +170,7 @@ def taken_port() -> Iterator[int]:
 
 
 def refusal(place: Place, **environment: str) -> str:
-    """What it says when it does not start."""
+    """Its message when it does not start."""
     emulator = place.begin(**environment)
     assert emulator.process.wait(60) == 2, emulator.said()
     assert "Traceback" not in emulator.said()

@@ -61,13 +61,13 @@ def _copy(model: Any, where: str, numbers: range, **changed: str) -> None:
 
 
 def queue(stack: Stack, size: int) -> None:
-    """Queue so many executions of one step each, and ring for every one of them."""
+    """Queue so many executions of one step each, and notify the workers of each."""
     multiply(stack.start("step1"), range(1, size))
     with database.connection_context():
         queued = [str(task.id) for task in Task.select(Task.id).where(Task.status == TaskStatus.QUEUED)]
     stack.stage.rung()
-    stack.stage.executions.bell.ring(queued)
-    assert stack.stage.bell.depth() == len(queued) == size
+    stack.stage.executions.notifier.notify(queued)
+    assert stack.stage.queue.depth() == len(queued) == size
 
 
 def drain(stack: Stack, size: int) -> None:

@@ -24,7 +24,7 @@ HURTS: dict[str, Callable[[Redis], None]] = {"emptied": empty, "killed": Redis.k
 def test_a_worker_finds_what_redis_does_not_tell(stack: Stack, redis: Redis, how: str):
     for _ in range(STARTS):
         stack.start("works", "works")
-    assert stack.stage.bell.depth() == STARTS
+    assert stack.stage.queue.depth() == STARTS
     HURTS[how](redis)
     stack.worker(**NO_SWEEP)
     stack.all_end(STARTS)

@@ -1,4 +1,4 @@
-"""Maps in distributed mode for tests: how they are written, and what becomes of them."""
+"""Maps in distributed mode for tests: definitions of them, and readers of their rows."""
 
 from __future__ import annotations
 

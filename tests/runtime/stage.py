@@ -1,4 +1,4 @@
-"""A house for one test: a real database, the bell inside the process, and handlers that do what the test says."""
+"""A house for one test: a real database, the queue inside the process, and handlers that do what the test says."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
 from stepwell.db.values import Claimed
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.invoke.invoker import Outcome, Target, Terms
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.settings import Settings
-from stepwell.runtime.tasks.claims import Tasks
+from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.slot import Work
 
 Json = Any
@@ -79,20 +80,11 @@ class Script:
 
         self.parts[function] = part
 
-    def run(
-        self,
-        target: Target,
-        event_json: str,
-        *,
-        timeout_seconds: float | None,
-        key: str,
-        request_id: str,
-        terms: Terms | None = None,
-    ) -> Outcome:
-        event = json.loads(event_json)
-        self.events.append((target.name, event))
-        part = self.parts.get(target.name)
-        return part(event) if part else returns(target.name)
+    def run(self, invocation: Invocation) -> Outcome:
+        name, event = invocation.target.name, json.loads(invocation.event)
+        self.events.append((name, event))
+        part = self.parts.get(name)
+        return part(event) if part else returns(name)
 
     def kill(self, key: str) -> bool:
         self.killed.append(key)
@@ -111,9 +103,9 @@ class Stage:
         self.script = script
         self.executions = runtime.executions
         self.workflows = runtime.workflows
-        self.bell = runtime.storage
-        self.work, self.rounds = runtime.worker()
-        self.tasks: Tasks = self.work.tasks
+        self.queue = runtime.storage
+        self.work, self.loops = runtime.worker()
+        self.tasks: Claims = self.work.claims
 
     def another_worker(self) -> Work:
         """The work of one more process, under an owner name of its own."""
@@ -135,15 +127,15 @@ class Stage:
         return self.executions.start(self.workflows.latest(workflow), wanted).id
 
     def rung(self) -> list[str]:
-        """The tasks that the bell has rung for since somebody looked; they are taken off the queue."""
-        return [json.loads(self.bell.dequeue())["task"] for _ in range(self.bell.depth())]
+        """The tasks in the queue, which is empty afterwards."""
+        return [json.loads(self.queue.dequeue())["task"] for _ in range(self.queue.depth())]
 
     def run(self, work: Work | None = None) -> None:
-        """Let a worker do what the bell rings for, and fire timers as if their time had come, until all is silent."""
+        """Let a worker run all tasks in the queue, and fire timers as if their time had come, until nothing is left."""
         while True:
             for task_id in self.rung():
                 (work or self.work).run(task_id)
-            if not self.bell.depth() and not self.fire_timers():
+            if not self.queue.depth() and not self.fire_timers():
                 return
 
     def fire_timers(self) -> int:
@@ -160,7 +152,7 @@ class Stage:
     def claim_all(self, execution_id: str, work: Work | None = None) -> list[Claimed]:
         """A claim of each queued task, in the order of the tasks' numbers."""
         queued = [one.id for one in self.rows(execution_id) if one.status == "QUEUED"]
-        claims = [(work or self.work).tasks.claim(one) for one in queued]
+        claims = [(work or self.work).claims.claim(one) for one in queued]
         assert claims and None not in claims, f"of {execution_id} cannot be claimed: {queued}"
         return claims
 

@@ -49,5 +49,5 @@ def test_a_house_without_tables_is_built_and_says_what_is_missing(database_url: 
 
 
 def test_each_worker_has_an_owner_name_of_its_own(house: Stage):
-    owners = {house.another_worker().tasks.owner for _ in range(5)}
+    owners = {house.another_worker().claims.owner for _ in range(5)}
     assert len(owners) == 5 and all(":" in owner for owner in owners)

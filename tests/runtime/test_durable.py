@@ -1,4 +1,4 @@
-"""What waits for long is a few rows and nothing else: another house on the same database goes on with it."""
+"""A long wait is a few rows and nothing else: another runtime on the same database goes on with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ House = Callable[[], AbstractContextManager[Stage]]
 
 @pytest.fixture
 def begun(empty_url: str, tmp_path: Path) -> House:
-    """Begin a house on the test's database; what an earlier one had in memory is gone."""
+    """Starts a runtime on the test's database, with nothing left in memory from an earlier one."""
 
     @contextmanager
     def anew() -> Iterator[Stage]:

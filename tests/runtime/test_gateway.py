@@ -37,8 +37,8 @@ class FakeInvoker:
         self.outcome = outcome
         self.calls = []
 
-    def run(self, target, event_json, *, timeout_seconds, key, request_id):
-        self.calls.append((target, json.loads(event_json), timeout_seconds, key, request_id))
+    def run(self, call):
+        self.calls.append((call.target, json.loads(call.event), call.timeout_seconds, call.key, call.request_id))
         return self.outcome
 
 

@@ -1,4 +1,4 @@
-"""Maps and variables on a real database: who begins when, what is loaded, and that nothing gets stuck."""
+"""Maps and variables on a real database: the order of items, the rows that are loaded, and no item stuck."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises,
 
 ECHO = machine(item=task("step1"))
 MANY = 30_000
-"""Items that fit an input, and more than a history can hold."""
+"""Items that fit an input, but have more history lines than an execution may."""
 
 
 def each(processor: Json, **fields: Json) -> Json:
@@ -22,7 +22,7 @@ def each(processor: Json, **fields: Json) -> Json:
 
 
 def only_if_odd(state: Json) -> Json:
-    """A processor in which odd items take this state and even ones nothing but a Pass."""
+    """A processor that runs this state for odd items, and a Pass for even ones."""
     condition = [{"Condition": "{% $states.input % 2 = 1 %}", "Next": "odd"}]
     return {
         "StartAt": "which",
@@ -35,7 +35,7 @@ def only_if_odd(state: Json) -> Json:
 
 
 def begun(house: Stage, identity: str) -> list[int]:
-    """The items that have begun, in the order of the ledger."""
+    """The items that have begun, in the order of the history."""
     with database.connection_context():
         lines = History.select().where(History.execution_id == identity, History.type == "MapIterationStarted")
         return [json.loads(line.details)["index"] for line in lines.order_by(History.id)]
@@ -55,7 +55,7 @@ def test_the_outputs_come_in_the_order_of_the_items(house: Stage, count: int, at
 
 @pytest.mark.parametrize("items", [[1, 0, 0, 0], [0, 0, 1], [1] + [0] * 60 + [1], [0] * 90, [1] + [0] * 1200])
 def test_items_that_end_at_once_make_way_for_all_that_follow(house: Stage, items: list[int]):
-    """One task's end may begin and end many items that nobody had loaded."""
+    """The end of one task may begin and end many items that were not loaded for it."""
     identity = house.start(machine(all=each(only_if_odd(task("step1")), MaxConcurrency=1)), {"items": items})
     house.run()
     assert house.output(identity) == ["step1" if item else 0 for item in items]
@@ -148,7 +148,7 @@ def test_pausing_lets_items_end_and_begins_none_that_may_be_claimed(house: Stage
 
 
 def test_an_item_costs_the_same_among_many(house: Stage, monkeypatch: pytest.MonkeyPatch):
-    """What the end of an item loads: itself, its parent, the next one."""
+    """The end of an item loads the item, its parent and the next item."""
     sizes: list[int] = []
     really_load = load.load
 
@@ -218,7 +218,7 @@ def test_variables_over_the_limit_fail_the_state(house: Stage):
 
 
 def test_frames_know_what_they_hold(house: Stage):
-    """The rows of a Map that runs: how many there are, how many have begun, and what each was given."""
+    """The frames of a running Map: their number, how many items have begun, and each item's input."""
     identity = house.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": ["a", "b"]})
     row = house.execution(identity)
     assert (row.open, row.begun, row.children) == (2, 1, 2)

@@ -1,4 +1,4 @@
-"""The executions of a map run: what they are handed, what kind they are, and what becomes of them and their parent."""
+"""The child executions of a Map Run: their input, their kind, their end, and their parent's end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the results of a map run: the state's own result, or files that grow with it."""
+"""The results of a Map Run: the state's own result, or files that grow with the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def writer(prefix: str = "res", **config: Json) -> Json:
 
 
 def files(house: Stage, identity: str) -> dict[str, str]:
-    """The texts of the files that the manifest names, by how the executions in them ended."""
+    """The texts of the files in the manifest, by kind (SUCCEEDED, FAILED)."""
     root, output = store(house), house.output(identity)
     assert output["ResultWriterDetails"]["Bucket"] == "b"
     manifest = json.loads((root / output["ResultWriterDetails"]["Key"]).read_text())

@@ -1,4 +1,4 @@
-"""What waiting helps against, and what it does not."""
+"""Waiting helps while the database is away, and not against our own faults."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playhouse.pool import MaxConnectionsExceeded
 
 from stepwell.db.database import database
 from stepwell.runtime import outage
-from stepwell.runtime.outage import is_away, patiently
+from stepwell.runtime.outage import is_away, retry_while_away
 from tests.runtime.stage import Stage
 
 
@@ -46,5 +46,5 @@ def test_a_wrong_statement_is_not_taken_for_an_absence(house: Stage, monkeypatch
         return run
 
     with pytest.raises((OperationalError, ProgrammingError)):
-        patiently(act("SELECT nothing FROM task"))
+        retry_while_away(act("SELECT nothing FROM task"))
     assert len(asked) == 1

@@ -1,4 +1,4 @@
-"""The environment is read once, and what is wrong with it is said by name."""
+"""The environment is read once, and an error names its variable."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,11 +14,12 @@ from textwrap import dedent, indent
 
 import psutil
 import pytest
+from huey.utils import load_class
 
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, History, Task
 from stepwell.runtime.engine.values.statuses import TaskStatus
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.settings import ROOT
 from stepwell.runtime.worker import StepwellHuey
@@ -35,7 +37,7 @@ COMMAND = [
 QUICK = {"STEPWELL_HEARTBEAT_SECONDS": "0.3", "STEPWELL_SWEEP_SECONDS": "0.3"}
 
 HANDLERS = {
-    # Says that it runs, and waits for the gate to be opened; from its second attempt on it passes.
+    # Writes its process id, and waits for the gate. With "once", any later call passes.
     "gated": """
         seen = Path(data["place"], "seen")
         if seen.exists() and data.get("once"):
@@ -64,7 +66,7 @@ class Workers:
         self._opened = opened
 
     def begin(self, *options: str, lease_seconds: float = 15) -> subprocess.Popen[bytes]:
-        """One more worker process; it is ended with the test."""
+        """Start one more worker process, which ends with the test."""
         environment = {**self._environment, "STEPWELL_LEASE_SECONDS": str(lease_seconds)}
         return self._opened.enter_context(self._running(["-w", "4", "-t", "5", *options], environment))
 
@@ -140,6 +142,46 @@ def test_a_consumer_that_stops_hands_back_what_it_holds(house: Stage):
     huey.execute(task)
     assert house.attempts(identity) == [(1, 1, "RETURNED")] and house.statuses(identity) == ["QUEUED"]
     assert house.script.killed == [f"{house.task(identity).id}/1"]
+
+
+COMMANDS = ("stepwell.runtime.worker.huey", "runtime.worker.huey")
+"""Arguments of ``huey_consumer``: the name in the installed package, and the older name in a checkout."""
+
+
+@pytest.fixture
+def hueys() -> Iterator[dict[str, type[StepwellHuey]]]:
+    """The class behind each command. Python imports the worker's file once for each name."""
+    known = set(sys.modules)
+    yield {command: load_class(command.replace(".huey", ".StepwellHuey")) for command in COMMANDS}
+    for name in ("runtime", "runtime.worker"):
+        if name not in known:
+            sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_name_of_the_worker_registers_the_one_job_and_runs_what_is_queued(
+    house: Stage, hueys: dict[str, type[StepwellHuey]], command: str
+):
+    assert hueys[command].__module__ == command.removesuffix(".huey")
+    huey = hueys[command](house.runtime)
+    assert list(huey._registry._registry) == ["runtime.worker.run"]
+    identity = house.start(steps("step1"))
+    huey.execute(huey.dequeue())
+    assert house.status(identity) == "COMPLETED"
+
+
+@pytest.mark.parametrize(("writer", "reader"), [COMMANDS, COMMANDS[::-1]])
+def test_each_name_of_the_worker_reads_what_the_other_has_written(
+    house: Stage, hueys: dict[str, type[StepwellHuey]], writer: str, reader: str
+):
+    identity = house.start(steps("step1"))
+    written = hueys[writer](house.runtime)
+    message = written.serialize_task(written.dequeue())
+    assert json.loads(message) == {"task": house.task(identity).id}
+    house.queue.push([message])
+    huey = hueys[reader](house.runtime)
+    huey.execute(huey.dequeue())
+    assert house.status(identity) == "COMPLETED"
 
 
 # As a process

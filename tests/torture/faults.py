@@ -19,7 +19,8 @@ from uuid import uuid4
 import psycopg2
 import redis
 
-from stepwell.runtime.tasks.queue import QUEUE, encode
+from stepwell.runtime.tasks.queue import encode
+from stepwell.runtime.tasks.queue_storage import QUEUE
 from tests.torture.client import Client
 from tests.torture.stack import Member, Options, Stack, pause
 

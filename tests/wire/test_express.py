@@ -132,7 +132,7 @@ def test_a_lost_worker_means_that_it_runs_again_from_its_beginning(wire: Wire):
     identity = wire.client.start_execution(stateMachineArn=ARN)["executionArn"].rpartition(":")[2]
     claim = wire.house.claim(identity)
     wire.house.set(wire.house.task(identity), lease_until=1)
-    wire.house.another_worker().tasks.sweep()
+    wire.house.another_worker().claims.sweep()
     wire.house.run(wire.house.another_worker())
     assert wire.house.status(identity) == "COMPLETED"
     assert wire.house.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]

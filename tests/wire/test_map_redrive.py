@@ -11,7 +11,7 @@ import pytest
 from stepwell.db.database import database
 from stepwell.db.models import Execution, MapRun, Timer
 from stepwell.runtime import crashpoints
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from tests.runtime.stage import machine, raises, returns
 from tests.wire.client import Wire, refusal
 from tests.wire.test_map_runs import WRITER, begun, children, counted

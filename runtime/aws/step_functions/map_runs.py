@@ -22,10 +22,11 @@ from stepwell.runtime.aws.step_functions.executions import ROW_COLUMNS, executio
 from stepwell.runtime.engine.states.distributed import MOST_AT_ONCE, Plan
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS
-from stepwell.runtime.engine.values.statuses import Status
+from stepwell.runtime.engine.values.statuses import MapRunStatus, Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
-from stepwell.runtime.map_runs import pump, redrive
+from stepwell.runtime.map_runs import redrive, requests
+from stepwell.runtime.map_runs.plan import plan_of
 from stepwell.runtime.moves.redrive import REDRIVABLE
 
 Json = Any
@@ -51,7 +52,7 @@ class WireMapRuns:
         with database.connection_context():
             run = _found(arn)
             parent = Execution.get_by_id(run.execution_id)
-            plan = pump.plan_of(run)
+            plan = plan_of(run)
             items, executions = _counts(run, plan)
         return MapRun(
             **vars(_row(run, parent)),
@@ -78,19 +79,19 @@ class WireMapRuns:
         with database.connection_context(), transaction():
             locked(Execution, Execution.id == _found(arn).execution_id)
             run = _found(arn)
-            if run.status != pump.RUNNING:
+            if run.status != MapRunStatus.RUNNING:
                 raise ValidationException(f"The Map Run is {run.status} and cannot be updated: '{arn.text}'")
             changed = jsontext.write({**json.loads(run.changes), **_changed(changes)})
             MapRunTable.update(changes=changed).where(MapRunTable.id == run.id).execute()
-            pump.ask(run.execution_id, run.frame, run.entry)
-        self._executions.bell.wake_timers()
+            requests.ask(run.execution_id, run.frame, run.entry)
+        self._executions.notifier.wake_timers()
 
     def executions(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
     ) -> Page[ExecutionRow]:
         with database.connection_context():
             run = _found(arn)
-            is_batched = pump.plan_of(run).is_batched
+            is_batched = plan_of(run).is_batched
             size = SQL(queries.batch_size() if is_batched else "1").alias("items")
             wanted = Execution.parent.is_null(False), *_filters(run, status, redriven)
             query = Execution.select(*ROW_COLUMNS, size).where(*wanted)
@@ -170,6 +171,6 @@ def _written(run: MapRunTable, plan: Plan, counts: Counts) -> int:
 
     AWS was recorded to count results without a ResultWriter as well: localstack/localstack, test_sfn_api_map_run.
     """
-    if run.status != pump.SUCCEEDED:
+    if run.status != MapRunStatus.SUCCEEDED:
         return 0
     return counts["succeeded"] if plan.writer is None else counts["total"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stepwell.db import queries
@@ -25,8 +25,8 @@ from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.ids import new_id
-from stepwell.runtime.in_memory import Own
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Target
+from stepwell.runtime.invoke.call import Caller, TaskCall
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.workflows import Workflows
 
 Json = Any
@@ -40,18 +40,9 @@ NUMBERS = ("toleratedFailureCount", "toleratedFailurePercentage", "maxConcurrenc
 class WireStateTests:
     """The tests of states that ``functions.contract.step_functions`` promises."""
 
-    def __init__(
-        self,
-        workflows: Workflows,
-        invoker: Invoker | InProcessInvoker,
-        find: Callable[[str], Target | Outcome],
-        limits: EngineLimits,
-        own: Mapping[str, Own],
-    ) -> None:
-        self._own = own
+    def __init__(self, workflows: Workflows, caller: Caller, limits: EngineLimits) -> None:
         self._workflows = workflows
-        self._invoker = invoker
-        self._find = find
+        self._caller = caller
         self._limits = limits
 
     def run(self, wanted: StateTest) -> StateTestResult:
@@ -130,15 +121,8 @@ class WireStateTests:
         return Result(json.loads(outcome.result))
 
     def _outcome(self, task: commands.DispatchTask) -> Outcome:
-        identity = new_id()
-        if task.function in self._own:
-            return self._own[task.function](task.input, identity)
-        target = self._find(task.function)
-        if isinstance(target, Outcome):
-            return target
-        seconds = min(task.timeout_seconds or SECONDS, SECONDS)
-        text = jsontext.write(task.input)
-        return self._invoker.run(target, text, timeout_seconds=seconds, key=identity, request_id=identity)
+        identity, seconds = new_id(), min(task.timeout_seconds or SECONDS, SECONDS)
+        return self._caller.run(TaskCall(task.function, jsontext.write(task.input), identity, identity, seconds))
 
 
 def _tried(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> StateTestResult:

@@ -26,5 +26,14 @@ class TaskStatus(StrEnum):
     CANCELLED = "CANCELLED"  #: pending, queued or in progress -> cancelled: its state or its execution has ended
 
 
+class MapRunStatus(StrEnum):
+    """Where a Map Run is: a Map in distributed mode, with its child executions."""
+
+    RUNNING = "RUNNING"  #: start, or redrive of one that failed or was aborted
+    SUCCEEDED = "SUCCEEDED"  #: running -> succeeded: all children have ended, and no more failed than is tolerated
+    FAILED = "FAILED"  #: running -> failed
+    ABORTED = "ABORTED"  #: running -> aborted: its state or its execution has ended
+
+
 OPEN_TASKS = (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
 """The statuses of a task that has not ended."""

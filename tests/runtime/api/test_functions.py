@@ -17,7 +17,7 @@ from stepwell.functions.errors import (
 )
 from stepwell.runtime.api.functions import INVOCATIONS, FunctionsApi
 from stepwell.runtime.catalog.catalog import Catalog
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.settings import ROOT
 from tests.runtime.stage import Stage

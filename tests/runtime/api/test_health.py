@@ -30,5 +30,5 @@ def test_what_went_wrong_and_was_made_up_for_is_told(house: Stage, api: ApiConte
     claim = house.claim(house.start(steps("step1")))
     house.executions.cancel(claim.execution_id)
     house.executions.fail(claim, "E", None, "")
-    house.executions.bell.counters["lost_rings"] += 2
+    house.runtime.queue.counters["lost_messages"] += 2
     assert api.health.ready() == {"database": "ok", "queue": "ok", "lostRings": 2, "fencedResults": 1}

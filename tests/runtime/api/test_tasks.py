@@ -12,7 +12,7 @@ from stepwell.functions.errors import (
     TaskClosed,
 )
 from stepwell.runtime.ids import new_execution_id
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from tests.runtime.api.statements import pages, plan_of
 from tests.runtime.stage import WITH_TOKEN, Stage, machine, raises, steps, task
 

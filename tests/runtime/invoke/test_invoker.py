@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from stepwell.runtime.invoke.invoker import InProcessInvoker, Invoker, Outcome, Reading, Target, read_answer
+from stepwell.runtime.invoke.in_process import InProcessInvoker
+from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation, Target
 from stepwell.runtime.sandbox.pool import Pool
 from stepwell.runtime.settings import Limits, Settings
 from tests.runtime.sandbox.bench import ENOUGH_SECONDS, gone, wait_until
@@ -28,7 +31,7 @@ def sandbox(tmp_path: Path) -> Iterator[Invoker]:
 
 @pytest.fixture(params=["sandbox", "in process"])
 def invoker(request: pytest.FixtureRequest) -> Invoker | InProcessInvoker:
-    """Each kind in turn: what a handler does is one thing, where it runs another."""
+    """Each kind of invoker in turn: the outcomes are the same."""
     return request.getfixturevalue("sandbox") if request.param == "sandbox" else InProcessInvoker(SETTINGS)
 
 
@@ -46,7 +49,7 @@ def target(tmp_path: Path):
 
 def run(invoker: Invoker | InProcessInvoker, target: Target, event: Any = None, **options: Any) -> Outcome:
     options = {"timeout_seconds": None, "key": "task/1", "request_id": ID, **options}
-    return invoker.run(target, json.dumps(event), **options)
+    return invoker.run(Invocation(target, json.dumps(event), **options))
 
 
 def test_a_result_is_json_text(invoker, target):
@@ -215,27 +218,6 @@ def test_an_invoker_of_the_settings_knows_every_root(tmp_path: Path, target):
     outcome = run(invoker, written)
     invoker.close()
     assert outcome.result == '["http://here",null]'
-
-
-def test_an_error_without_a_type_is_unknown():
-    target = Target("send", Path("send.py"), "send")
-    outcome = read_answer({"error": {"errorMessage": "odd"}}, Reading(target, ID, 100))
-    assert outcome.error == "Lambda.Unknown"
-    assert outcome.cause == (
-        "The cause could not be determined because Lambda did not return an error type. "
-        'Returned payload: {"errorMessage": "odd"}'
-    )
-
-
-@pytest.mark.parametrize("answer", [{}, {"result": 1}, {"error": "x"}, {"odd": None}])
-def test_an_answer_that_is_none_is_an_exit(answer: dict[str, Any]):
-    assert read_answer(answer, Reading(Target("send", Path("send.py"), "send"), ID, 100)).error == "Runtime.ExitError"
-
-
-def test_error_and_cause_are_bounded():
-    error = {"errorMessage": "m" * 50_000, "errorType": "T" * 1000}
-    outcome = read_answer({"error": error}, Reading(Target("send", Path("send.py"), "send"), ID, 100))
-    assert (len(outcome.error or ""), len(outcome.cause or "")) == (256, 32_768)
 
 
 def test_in_process_a_file_is_read_anew(target):

@@ -6,7 +6,7 @@ import json
 
 from stepwell.db.database import database
 from stepwell.db.models import Execution
-from stepwell.runtime.engine.core import invocations
+from stepwell.runtime.tasks.slot import call_of
 from tests.runtime.stage import Json, Stage, machine, raises, task
 
 EVENT = "event:step1"
@@ -36,8 +36,7 @@ def test_the_state_goes_on_and_the_function_is_called_later(house: Stage):
 def test_a_worker_that_is_lost_hands_over_no_second_one(house: Stage):
     identity = house.start(sending(), GIVEN)
     lost = house.claim(identity)
-    request = invocations.request_of(lost.execution_id, lost.number)
-    assert [house.work.sender.send(json.loads(lost.input), request).error for _ in range(2)] == [None, None]
+    assert [house.runtime.sender.send(call_of(lost)).error for _ in range(2)] == [None, None]
     assert len(sent(house)) == 1
 
 

@@ -1,4 +1,4 @@
-"""The items of a map run: whatever file they are in, they are found again from any one on; what is wrong says where."""
+"""Items of every kind of file can be read from any item on; a fault names its line or item."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of(key: str, **config: Json) -> Plan:
 
 
 def read(wanted: Plan, root: Path, at_once: int = 1_000_000) -> list[Item]:
-    """All items, so many at a time, each time from where the last ones ended."""
+    """All items, read in pieces: each piece begins where the last one ended."""
     item_reader.begin(wanted, root, RUN)
     found: list[Item] = []
     while True:
@@ -151,7 +151,7 @@ def test_an_inventory_names_its_files(tmp_path: Path):
     for config in ({"InputType": "MANIFEST"}, {"ManifestType": "S3_INVENTORY"}):
         wanted = of("manifest.json", **config)
         assert [one["Key"] for one in values(wanted, tmp_path)] == ["k 1", "k 2", "k 3"]
-        assert read(wanted, tmp_path)[2].told() == {"Source": "S3://b/two.csv.gz"}
+        assert read(wanted, tmp_path)[2].described() == {"Source": "S3://b/two.csv.gz"}
 
 
 @pytest.mark.parametrize(
@@ -195,13 +195,13 @@ def test_what_is_in_artifacts_may_be_the_items(tmp_path: Path):
     (tmp_path / "in-2").write_text('{"k": 3}')
     wanted = listing(Transformation="LOAD_AND_FLATTEN", InputType="JSON")
     assert values(wanted, tmp_path) == [1, 2, {"Key": "k", "Value": 3}]
-    assert read(wanted, tmp_path)[2].told() == {"Source": "S3://b/in-2", "Key": "k", "Value": 3}
+    assert read(wanted, tmp_path)[2].described() == {"Source": "S3://b/in-2", "Key": "k", "Value": 3}
 
 
 def test_the_state_itself_may_have_the_items(tmp_path: Path):
-    assert [item.told() for item in read(plan(items=[7]), tmp_path)] == [{"Source": "STATE_DATA"}]
+    assert [item.described() for item in read(plan(items=[7]), tmp_path)] == [{"Source": "STATE_DATA"}]
     keyed = read(plan(items=[{"Key": "a", "Value": 7}], is_keyed=True), tmp_path)
-    assert [item.told() for item in keyed] == [{"Source": "STATE_DATA", "Key": "a", "Value": 7}]
+    assert [item.described() for item in keyed] == [{"Source": "STATE_DATA", "Key": "a", "Value": 7}]
 
 
 def test_no_more_is_held_than_so_many_bytes_and_one_item(tmp_path: Path):

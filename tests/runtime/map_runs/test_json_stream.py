@@ -1,4 +1,4 @@
-"""A JSON text read piece by piece is what it is when it is read whole."""
+"""A JSON text read piece by piece gives the same values as the whole text."""
 
 from __future__ import annotations
 

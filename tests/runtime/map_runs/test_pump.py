@@ -1,4 +1,4 @@
-"""Maps in distributed mode: their items are executions, so many at a time; nothing is lost, counted twice or stuck."""
+"""Maps in distributed mode: no item is lost, counted twice or stuck."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 
 from stepwell.runtime.sandbox.output import Output
 from stepwell.runtime.sandbox.process import Child
-from stepwell.runtime.sandbox.spawner import Place, Spawner
+from stepwell.runtime.sandbox.spawner import Spawner, Workspace
 from tests.runtime.sandbox.bench import CONTEXT, ENOUGH_SECONDS, gone, wait_until
 
 HOLDER = """
@@ -28,8 +28,8 @@ pool.call(Call("busy", root / "busy.py", "null", CONTEXT), key="1", timeout_seco
 """
 
 
-def here(root: Path) -> Place:
-    return Place(root, (root,))
+def here(root: Path) -> Workspace:
+    return Workspace(root, (root,))
 
 
 def open_descriptors() -> set[str]:

@@ -1,4 +1,4 @@
-"""Tasks as workers hold them: claims, leases, and what a worker that is no longer the owner may not do."""
+"""Claims and leases of tasks; a worker that is no longer the owner changes nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_claim_is_one_commit_of_attempt_lease_deadline_and_history(house: Stag
 def test_a_claim_of_many_threads_has_one_winner(house: Stage):
     for _ in range(5):
         identity = house.start(TWO)
-        claim = partial(house.another_worker().tasks.claim, house.task(identity).id)
+        claim = partial(house.another_worker().claims.claim, house.task(identity).id)
         winners = [one for one in at_once(*[claim] * 8) if one is not None]
         assert len(winners) == 1 and house.task(identity).attempt == 1
         assert house.history(identity).count("TaskStarted") == 1
@@ -61,7 +61,7 @@ def test_what_is_not_queued_in_a_running_execution_cannot_be_claimed(house: Stag
         case "finished":
             house.succeed(house.claim(identity))
     before = house.everything(identity)
-    assert house.another_worker().tasks.claim(wanted) is None
+    assert house.another_worker().claims.claim(wanted) is None
     assert house.everything(identity) == before
 
 
@@ -85,7 +85,7 @@ def test_an_id_spelt_otherwise_claims_nothing(house: Stage):
 def overtaken(house: Stage, identity: str) -> None:
     """The lease ran out, and another worker has the task."""
     house.set(house.task(identity), lease_until=LONG_AGO)
-    house.another_worker().tasks.sweep()
+    house.another_worker().claims.sweep()
     house.claim(identity, house.another_worker())
 
 
@@ -99,7 +99,7 @@ def overtaken_by_itself(house: Stage, identity: str) -> None:
 def finished_by_another(house: Stage, identity: str) -> None:
     house.set(house.task(identity), lease_until=LONG_AGO)
     other = house.another_worker()
-    other.tasks.sweep()
+    other.claims.sweep()
     house.succeed(house.claim(identity, other))
 
 
@@ -131,7 +131,7 @@ TRY = {
 
 
 def stale_claim(house: Stage, why: str) -> tuple[Claimed, Callable[[], Json]]:
-    """A claim that no longer holds, and all the rows that it must not touch.
+    """A claim that no longer holds, and all rows, which it must not change.
 
     Beside it the same worker holds a task of another execution, in the same attempt: but for its id, all fits that one.
     """
@@ -180,7 +180,7 @@ def test_a_task_given_back_is_anybodys(house: Stage):
 
 
 def lose(house: Stage, identity: str) -> None:
-    """Somebody claims the task and is never heard of again."""
+    """A worker claims the task, and is lost."""
     house.claim(identity, house.another_worker())
     house.set(house.task(identity), lease_until=LONG_AGO)
     house.tasks.sweep()
@@ -203,7 +203,7 @@ def test_a_lease_that_has_not_run_out_is_not_lost(house: Stage):
     identity = house.start(TWO)
     house.claim(identity)
     before = house.everything(identity)
-    house.another_worker().tasks.sweep()
+    house.another_worker().claims.sweep()
     assert house.everything(identity) == before
 
 
@@ -281,7 +281,7 @@ def test_a_loss_is_seen_once_by_many_sweeps(house: Stage):
     identity = house.start(TWO)
     house.claim(identity)
     house.set(house.task(identity), lease_until=LONG_AGO)
-    at_once(*[house.another_worker().tasks.sweep for _ in range(4)])
+    at_once(*[house.another_worker().claims.sweep for _ in range(4)])
     assert house.task(identity).losses == 1 and house.attempts(identity) == [(1, 1, "LOST")]
 
 
@@ -321,7 +321,7 @@ def test_a_task_whose_function_nobody_has_waits_and_then_fails(house: Stage, cla
 
 def test_a_worker_that_has_the_function_takes_what_another_lacked(house: Stage):
     identity = house.start(TWO)
-    lacking = house.another_worker().tasks
+    lacking = house.another_worker().claims
     lacking.functions.remove("step1")
     lacking.claim(house.task(identity).id)
     assert house.claim(identity) and house.task(identity).missing_since is None
@@ -330,7 +330,7 @@ def test_a_worker_that_has_the_function_takes_what_another_lacked(house: Stage):
 def test_a_function_that_another_worker_has_is_not_missing_however_long_it_takes(house: Stage):
     identity = house.start(TWO)
     waiting = house.task(identity)
-    house.another_worker().tasks.present()
+    house.another_worker().claims.present()
     house.tasks.functions.remove("step1")
     house.set(waiting, missing_since=LONG_AGO)
     assert house.tasks.claim(waiting.id) is None
@@ -340,7 +340,7 @@ def test_a_function_that_another_worker_has_is_not_missing_however_long_it_takes
 def test_a_worker_that_has_left_or_died_has_nothing(house: Stage):
     identity = house.start(TWO)
     waiting = house.task(identity)
-    gone, dead = house.another_worker().tasks, house.another_worker().tasks
+    gone, dead = house.another_worker().claims, house.another_worker().claims
     gone.present()
     gone.leave()
     dead.present()

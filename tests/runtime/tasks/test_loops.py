@@ -1,4 +1,4 @@
-"""Heartbeat, sweep and timers, each in the thread that makes them."""
+"""Heartbeat, sweep and timers, each in its own thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Timer
 from stepwell.db.values import DueTimer
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.tasks.queue import encode
 from tests.runtime.stage import LONG_AGO, Stage, machine, returns, staged, steps, task
 from tests.services import until
@@ -24,18 +24,18 @@ NEVER = 3600
 
 @pytest.fixture
 def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose rounds come quickly, once the test has begun them."""
+    """A house whose loops turn quickly, once the test has started them."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=0.02, sweep_seconds=0.02) as stage:
         yield stage
-        stage.rounds.stop()
+        stage.loops.stop()
 
 
 @pytest.fixture
 def calm(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose rounds never come by themselves."""
+    """A house whose loops never turn by themselves."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=NEVER, sweep_seconds=NEVER) as stage:
         yield stage
-        stage.rounds.stop()
+        stage.loops.stop()
 
 
 def ends(house: Stage, identity: str, status: str = "COMPLETED") -> None:
@@ -47,7 +47,7 @@ def ends(house: Stage, identity: str, status: str = "COMPLETED") -> None:
 
 def test_a_timer_fires_when_its_time_has_come(calm: Stage, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", NEVER)
-    calm.rounds.start()
+    calm.loops.start()
     calm.start(machine(w={**WAIT, "Seconds": NEVER}))
     ends(calm, calm.start(machine(w=WAIT, again=WAIT)))
 
@@ -55,7 +55,7 @@ def test_a_timer_fires_when_its_time_has_come(calm: Stage, monkeypatch):
 def test_a_timer_of_a_process_that_died_fires(calm: Stage, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", 0.02)
     identity = calm.start(machine(w=WAIT))
-    calm.rounds.start()
+    calm.loops.start()
     ends(calm, identity)
     other = calm.start(machine(w={**WAIT, "Seconds": NEVER}))
     with database.connection_context():
@@ -75,7 +75,7 @@ def test_a_timer_that_cannot_fire_keeps_no_other_from_firing(calm: Stage, monkey
     monkeypatch.setattr(calm.executions, "fire", fire_or_fail)
     sound = calm.start(machine(w=WAIT))
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", 0.02)
-    calm.rounds.start()
+    calm.loops.start()
     ends(calm, sound)
     monkeypatch.undo()
     ends(calm, broken)
@@ -89,22 +89,22 @@ def test_a_sweep_takes_back_what_was_lost(busy: Stage):
     identity = busy.start(steps("step1"))
     busy.claim(identity, busy.another_worker())
     busy.set(busy.task(identity), lease_until=LONG_AGO)
-    busy.rounds.start()
+    busy.loops.start()
     until(lambda: busy.task(identity).status == "QUEUED", "the task is queued again")
     assert (busy.task(identity).losses, busy.attempts(identity)) == (1, [(1, 1, "LOST")])
 
 
-def test_a_sweep_rings_again_for_what_nobody_claims(busy: Stage):
+def test_a_sweep_notifies_again_of_what_nobody_claims(busy: Stage):
     lost, fresh = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
     busy.set(busy.task(lost), queued_at=LONG_AGO)
-    busy.rounds.start()
-    until(busy.bell.depth, "the bell has rung")
+    busy.loops.start()
+    until(busy.queue.depth, "a message is sent")
     assert set(busy.rung()) == {busy.task(lost).id} != {busy.task(fresh).id}
 
 
 def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
-    """Set once so many sweeps have been made from now on."""
+    """An event that is set after more than ``times`` sweeps from now on."""
     made, swept, sweep = Event(), [], busy.tasks.sweep
 
     def count() -> None:
@@ -117,27 +117,27 @@ def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
     return made
 
 
-def test_behind_others_a_sweep_rings_once_and_first_for_what_the_queue_forgot(busy: Stage, monkeypatch):
+def test_behind_others_a_sweep_notifies_once_and_first_of_what_the_queue_forgot(busy: Stage, monkeypatch):
     waiting, lost = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.rung()
-    busy.bell.push([encode(busy.task(waiting).id)])
+    busy.queue.push([encode(busy.task(waiting).id)])
     with database.connection_context():
         now = queries.now()
     busy.set(busy.task(waiting), queued_at=now - 30_000)
     busy.set(busy.task(lost), queued_at=now - 90_000)
     made = sweeps(busy, monkeypatch, 4)
-    busy.rounds.start()
+    busy.loops.start()
     assert made.wait(30)
     assert busy.rung() == [busy.task(lost).id, busy.task(waiting).id]
 
 
-def test_a_worker_that_drains_rings_for_nothing(busy: Stage, monkeypatch):
+def test_a_worker_that_drains_notifies_of_nothing(busy: Stage, monkeypatch):
     busy.set(busy.task(busy.start(steps("step1"))), queued_at=LONG_AGO)
     busy.rung()
     busy.work.draining.set()
     made = sweeps(busy, monkeypatch, 3)
-    busy.rounds.start()
-    assert made.wait(30) and busy.bell.depth() == 0
+    busy.loops.start()
+    assert made.wait(30) and busy.queue.depth() == 0
 
 
 def test_a_lost_task_that_cannot_be_settled_keeps_no_other_from_it(busy: Stage, monkeypatch, caplog):
@@ -163,13 +163,13 @@ def test_a_heartbeat_keeps_what_runs(busy: Stage):
         return returns(1)
 
     busy.script.let("step1", handler)
-    busy.rounds.start()
+    busy.loops.start()
     busy.work.run(running.id)
     assert busy.status(identity) == "COMPLETED"
 
 
 def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
-    """The next heartbeat by itself would come in an hour."""
+    """The next regular heartbeat would come in an hour."""
     identity = calm.start(machine(a=task("step1")))
 
     def handler(event: object) -> Outcome:
@@ -178,7 +178,7 @@ def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
         return Outcome(killed=True)
 
     calm.script.let("step1", handler)
-    calm.rounds.start()
+    calm.loops.start()
     calm.work.run(*calm.rung())
     assert calm.status(identity) == "CANCELLED"
 
@@ -187,7 +187,7 @@ def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
 
 
 @pytest.mark.parametrize("fault", [OperationalError("away"), RuntimeError("broken")])
-def test_a_round_that_fails_is_not_the_last(busy: Stage, monkeypatch, fault: Exception):
+def test_a_turn_that_fails_is_not_the_last(busy: Stage, monkeypatch, fault: Exception):
     monkeypatch.setattr("stepwell.runtime.outage.BREATH", 0)
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", 0.02)
     failures = [fault] * 6
@@ -205,7 +205,7 @@ def test_a_round_that_fails_is_not_the_last(busy: Stage, monkeypatch, fault: Exc
     lost, waits = busy.start(steps("step1")), busy.start(machine(w=WAIT))
     busy.claim(lost, busy.another_worker())
     busy.set(busy.task(lost), lease_until=LONG_AGO)
-    busy.rounds.start()
+    busy.loops.start()
     ends(busy, waits)
     until(lambda: busy.task(lost).status == "QUEUED", "the task is queued again")
     assert not failures

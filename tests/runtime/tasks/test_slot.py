@@ -1,4 +1,4 @@
-"""The job, with handlers that do what the test says."""
+"""The job of a slot, with handlers that follow the test's script."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution
 from stepwell.runtime import crashpoints, outage
-from stepwell.runtime.invoke.invoker import Outcome
+from stepwell.runtime.invoke.outcome import Outcome
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns, steps
 
 FIVE = steps(*["step1"] * 5)
 
 
-def test_a_worker_goes_on_with_what_follows(house: Stage):
+@pytest.fixture
+def long_slice(monkeypatch) -> None:
+    """A slice of time that does not end during the test, however slow the machine is."""
+    monkeypatch.setattr("stepwell.runtime.tasks.slot.SLICE_SECONDS", 3600)
+
+
+def test_a_worker_goes_on_with_what_follows(house: Stage, long_slice: None):
     identity = house.start(FIVE)
     house.work.run(*house.rung())
     assert (house.status(identity), house.output(identity)) == ("COMPLETED", "step1")
@@ -125,7 +131,7 @@ def test_a_heartbeat_stops_the_handler_of_a_task_that_is_gone(house: Stage, take
             house.executions.cancel(identity)
         else:
             house.set(task, lease_until=LONG_AGO)
-            house.another_worker().tasks.sweep()
+            house.another_worker().claims.sweep()
         house.work.heartbeat()
         return Outcome(killed=True)
 
@@ -163,7 +169,7 @@ def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_a
 
 
 def test_two_attempts_of_a_task_in_one_process_are_two_things_that_run(house: Stage):
-    """This very process lost its lease and claimed the task anew, while the first handler still runs."""
+    """This process lost its lease and claims the task again, while the first handler still runs."""
     identity = house.start(steps("step1"))
     running: list[list[int]] = []
 
@@ -213,7 +219,7 @@ def test_a_result_is_reported_again_while_the_database_is_away(house: Stage, mon
 
 @pytest.fixture
 def deaf(monkeypatch) -> Iterator[Callable[[str], None]]:
-    """Lets a caller believe, the first time, that what was committed has failed."""
+    """Fails a caller once at a point, although its commit was made."""
     monkeypatch.setattr(outage, "PATIENCE", (0, 0, 0))
 
     def deafen(point: str) -> None:
@@ -231,7 +237,9 @@ def deaf(monkeypatch) -> Iterator[Callable[[str], None]]:
 
 
 @pytest.mark.parametrize("point", ["claim.after_commit", "finish.after_commit", "claim.before_commit"])
-def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(house: Stage, deaf, point: str):
+def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(
+    house: Stage, deaf, long_slice: None, point: str
+):
     deaf(point)
     identity = house.start(steps("step1", "step2", "step1"))
     house.work.run(*house.rung())
@@ -241,8 +249,8 @@ def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(
     assert [name for name, _ in house.script.events] == ["step1", "step2", "step1"]
 
 
-def test_what_follows_a_move_that_nobody_confirmed_is_rung_for(house: Stage, deaf):
-    """By the general path no claim comes with the move: the next task is anybody's, who has to be told."""
+def test_what_follows_a_move_that_nobody_confirmed_is_notified_of(house: Stage, deaf):
+    """The general path claims no next task with the move, so workers must be notified of it."""
     identity = house.start(steps("step1", "step2"))
     waiting = house.rung()
     deaf("advance.after_commit")

@@ -1,4 +1,4 @@
-"""Executions that a Task state starts: once, whoever dies, and their end reaches who waits for it."""
+"""A Task state starts an execution once, whichever process dies, and learns of its end if it waits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from stepwell.db.database import database
 from stepwell.db.models import Execution, Timer
 from stepwell.runtime.moves.start import Wanted
+from stepwell.runtime.tasks.slot import call_of
 from tests.runtime.stage import LONG_AGO, Json, Stage, machine, raises, task
 
 START = "arn:aws:states:::states:startExecution"
@@ -73,7 +74,7 @@ def test_a_failure_is_the_states(inner: Stage):
 def test_a_worker_that_is_lost_starts_no_second_one(inner: Stage):
     identity = inner.start(starting(".sync"), {"n": 4})
     lost = inner.claim(identity)
-    assert inner.work.nested.run(lost).error is None
+    assert inner.work.nested.run(call_of(lost)).error is None
     inner.set(inner.task(identity), lease_until=LONG_AGO)
     inner.tasks.sweep()
     inner.run()
@@ -83,7 +84,7 @@ def test_a_worker_that_is_lost_starts_no_second_one(inner: Stage):
 def test_the_end_may_come_before_the_start_is_reported(inner: Stage):
     identity = inner.start(starting(".sync"), {"n": 4})
     claim = inner.claim(identity)
-    outcome = inner.work.nested.run(claim)
+    outcome = inner.work.nested.run(call_of(claim))
     inner.run()
     assert inner.status(identity) == "COMPLETED"
     inner.executions.succeed(claim, outcome.result or "null", "", lambda following: False)
@@ -101,7 +102,7 @@ def test_each_try_starts_one_of_its_own(inner: Stage):
 def test_what_nobody_waits_for_any_more_is_stopped(inner: Stage):
     identity = inner.start(starting(".sync"), {"n": 4})
     claim = inner.claim(identity)
-    assert inner.work.nested.run(claim).error is None
+    assert inner.work.nested.run(call_of(claim)).error is None
     inner.work.nested.sweep()
     assert [child.status for child in children(inner)] == ["IN_PROGRESS"]
     inner.executions.cancel(identity)

@@ -1,0 +1,148 @@
+"""Messages in Redis and in memory, and the database behind them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from threading import Thread
+
+from peewee import OperationalError
+from redis import Redis as Client
+
+from stepwell.runtime.ids import new_id
+from stepwell.runtime.tasks.queue import Queue, encode
+from stepwell.runtime.tasks.queue_storage import REFILL, MemoryQueue, RedisQueue
+from stepwell.runtime.tasks.wakeups import Wakeups
+from stepwell.runtime.worker import StepwellHuey
+from tests.runtime.stage import LONG_AGO, staged, steps
+from tests.runtime.tasks.conftest import nothing_waits
+from tests.services import Redis, until
+
+ID = "01a20be5-d527-72cf-b8e4-6af0bd300001"
+
+
+def test_messages_come_in_the_order_they_were_sent(storage: RedisQueue | MemoryQueue):
+    ids = [new_id() for _ in range(5)]
+    Queue(storage, Wakeups()).notify(ids[:3])
+    Queue(storage, Wakeups()).notify(ids[3:])
+    storage.enqueue(encode(ID))
+    assert storage.depth() == 6
+    assert [json.loads(storage.dequeue())["task"] for _ in range(6)] == [*ids, ID]
+    assert storage.depth() == 0
+
+
+def test_a_message_wakes_who_waits_for_one(storage: RedisQueue | MemoryQueue):
+    taken: list[bytes | None] = []
+
+    def take() -> None:
+        while not taken or taken[-1] is None:
+            taken.append(storage.dequeue())
+
+    waiting = Thread(target=take)
+    waiting.start()
+    Queue(storage, Wakeups()).notify([ID])
+    waiting.join(30)
+    assert taken[-1] == encode(ID)
+
+
+def test_an_empty_queue_asks_the_database(storage: RedisQueue | MemoryQueue):
+    asked: list[int] = []
+    storage.found.waiting = lambda older_ms: asked.append(older_ms) or [ID]
+    assert storage.dequeue() == encode(ID)
+    assert asked == [1000]
+
+
+# The database behind them
+
+
+def test_without_redis_the_database_is_asked_at_once(redis: Redis):
+    asked: list[int] = []
+    storage = RedisQueue("stepwell", redis.url, lambda older_ms: asked.append(older_ms) or [ID])
+    redis.kill()
+    assert storage.dequeue() == encode(ID)
+    assert asked == [0] and storage.depth() is storage.head() is None
+    redis.start()
+    Queue(storage, Wakeups()).notify([ID])
+    assert storage.depth() == 1
+    storage.close()
+
+
+def test_with_neither_a_worker_waits_and_goes_on(redis: Redis, monkeypatch):
+    paused: list[float] = []
+    monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.time.sleep", paused.append)
+    storage = RedisQueue("stepwell", redis.url, nothing_waits)
+    redis.kill()
+    assert storage.dequeue() is None and paused
+    storage.close()
+
+
+def test_while_the_database_is_away_too_a_worker_waits_and_goes_on(storage: RedisQueue | MemoryQueue, monkeypatch):
+    def away(older_ms: int) -> list[str]:
+        raise OperationalError("away")
+
+    paused: list[float] = []
+    monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.time.sleep", paused.append)
+    storage.found.waiting = away
+    assert storage.dequeue() is None and paused
+
+
+def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
+    emptied_postgres: str, redis_url: str, tmp_path: Path
+):
+    """No sweep notifies again here: the queue itself looks up all that is found."""
+    with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url) as house:
+        started = [house.start(steps("step1")) for _ in range(50)]
+        assert house.queue.depth() == 50
+        with Client.from_url(redis_url) as client:
+            client.flushall()
+        for identity in started:
+            house.set(house.task(identity), queued_at=LONG_AGO)
+        huey = StepwellHuey(house.runtime)
+
+        def all_have_ended() -> bool:
+            if (message := huey.dequeue()) is not None:
+                house.work.run(message.args[0])
+            return {house.status(identity) for identity in started} == {"COMPLETED"}
+
+        until(all_have_ended, "all that was queued is done")
+
+
+def test_what_the_database_knows_is_fetched_in_batches_and_handed_out_one_by_one(storage: RedisQueue | MemoryQueue):
+    asked: list[int] = []
+    ids = [new_id() for _ in range(REFILL + 8)]
+    storage.found.waiting = lambda older_ms: asked.append(older_ms) or ids
+    handed = {json.loads(storage.dequeue() or b"{}")["task"] for _ in range(REFILL)}
+    assert len(handed) == REFILL and handed < set(ids)
+    assert asked == [1000]
+
+
+def test_an_empty_queue_asks_the_database_at_once_and_then_once_in_a_while(
+    storage: RedisQueue | MemoryQueue, monkeypatch
+):
+    monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.LOOK_SECONDS", 3600)
+    asked: list[int] = []
+    storage.found.waiting = lambda older_ms: asked.append(older_ms) or []
+    assert [storage.dequeue(), storage.dequeue()] == [None, None] and len(asked) == 1
+    monkeypatch.setattr(storage.found, "_next_look", 0.0)
+    Queue(storage, Wakeups()).notify([ID])
+    assert storage.dequeue() == encode(ID) and len(asked) == 1
+
+
+def test_while_the_database_knows_of_more_it_is_asked_all_the_time(storage: RedisQueue | MemoryQueue, monkeypatch):
+    monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.LOOK_SECONDS", 3600)
+    storage.found.waiting = lambda older_ms: [new_id() for _ in range(REFILL + 8)]
+    assert None not in [storage.dequeue() for _ in range(3 * REFILL)]
+
+
+def test_the_head_is_the_task_that_comes_next(storage: RedisQueue | MemoryQueue):
+    queue, ids = Queue(storage, Wakeups()), [new_id() for _ in range(4)]
+    assert storage.head() == ""
+    queue.notify(ids[2:])
+    queue.notify_first(ids[:2])
+    assert [storage.head(), json.loads(storage.dequeue())["task"]] == [ids[0], ids[0]]
+    assert [json.loads(storage.dequeue())["task"] for _ in range(3)] == ids[1:]
+
+
+def test_a_head_that_names_no_task_tells_nothing(storage: RedisQueue | MemoryQueue):
+    storage.push([b'{"task": "no UUID"}'])
+    assert storage.head() is None
