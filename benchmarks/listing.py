@@ -67,10 +67,10 @@ def tell(client: Any, spent: Callable[[], float], what: str, size: int, given: J
     while (one := timed(lambda: next(pages, None)))[1] is not None:
         took.append(one[0])
         count += len(one[1]["executions"])
-    house, own = (
+    stage, own = (
         (now - then) / len(took) for now, then in zip((spent(), time.process_time() * 1000), before, strict=True)
     )
-    busy = f"processor time of a page: house {house:.1f} ms, boto3 {own:.1f}"
+    busy = f"processor time of a page: house {stage:.1f} ms, boto3 {own:.1f}"
     print(f"{what:10} {count:7} in {len(took):4} pages of {size:4}: {said(took)}; {busy}", flush=True)
 
 

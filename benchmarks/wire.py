@@ -36,8 +36,8 @@ def _house(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], floa
 
 def _spent(pid: int | None) -> float:
     """The processor time in milliseconds of a process and its children."""
-    house = psutil.Process(pid)
-    times = [one.cpu_times() for one in (house, *house.children(recursive=True))]
+    stage = psutil.Process(pid)
+    times = [one.cpu_times() for one in (stage, *stage.children(recursive=True))]
     return sum(one.user + one.system for one in times) * 1000
 
 

@@ -112,14 +112,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     greet = folder / "mine" / "steps" / "greet.py"
     greet.parent.mkdir(parents=True)
     greet.write_text(blocks(README, "python")[0])
-    house = Emulator(folder / "home")
-    settings = {"PORT": str(house.port), "STEPWELL_HOME": str(house.home), "FUNCTIONS_PATH": str(folder / "mine")}
+    stage = Emulator(folder / "home")
+    settings = {"PORT": str(stage.port), "STEPWELL_HOME": str(stage.home), "FUNCTIONS_PATH": str(folder / "mine")}
     environment = {"PATH": os.environ["PATH"], **settings}
     command = [sys.executable, "-m", "emulator"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            until(house.answers, "the emulator answers")
-            yield house
+            until(stage.answers, "the emulator answers")
+            yield stage
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
         finally:

@@ -7,9 +7,9 @@ import pytest
 
 from tests import services
 from tests.adversary.doors import Web, web_on
-from tests.runtime.conftest import emptied_postgres, empty_url, house, migrated_postgres
+from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres, stage
 
-__all__ = ["emptied_postgres", "empty_url", "house", "migrated_postgres", "web"]
+__all__ = ["emptied_postgres", "empty_url", "migrated_postgres", "stage", "web"]
 
 
 @pytest.fixture(scope="module")

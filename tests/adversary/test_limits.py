@@ -23,10 +23,10 @@ HISTORY, DEPTH = 30, 12
 
 
 @pytest.fixture
-def short(house: Stage) -> Stage:
+def short(stage: Stage) -> Stage:
     """A house whose executions have a short history, and data of no great depth."""
-    house.executions.limits = EngineLimits(history=HISTORY, depth=DEPTH)
-    return house
+    stage.executions.limits = EngineLimits(history=HISTORY, depth=DEPTH)
+    return stage
 
 
 def text(size: int) -> str:
@@ -34,66 +34,66 @@ def text(size: int) -> str:
     return "x" * (size - 2)
 
 
-def ended(house: Stage, definition: Json, given: Json = None) -> Any:
+def ended(stage: Stage, definition: Json, given: Json = None) -> Any:
     """The row of an execution that has come to its end, and left nothing open."""
-    identity = house.start(definition, given)
-    house.run()
-    assert house.left_open(identity) == []
-    return house.execution(identity)
+    identity = stage.start(definition, given)
+    stage.run()
+    assert stage.left_open(identity) == []
+    return stage.execution(identity)
 
 
 @pytest.mark.parametrize("given", [text(LIMIT), {"a": text(LIMIT - 6)}, "€" * ((LIMIT - 2) // 3)])
-def test_an_input_at_the_limit_is_taken(house: Stage, given: Json) -> None:
-    row = ended(house, machine(A=PASS), given)
+def test_an_input_at_the_limit_is_taken(stage: Stage, given: Json) -> None:
+    row = ended(stage, machine(A=PASS), given)
     assert (row.status, json.loads(row.output)) == ("COMPLETED", given)
 
 
 @pytest.mark.parametrize("given", [text(LIMIT + 1), {"a": text(LIMIT - 5)}, "€" * (LIMIT // 3 + 1), [0] * LIMIT])
-def test_an_input_over_the_limit_starts_nothing(house: Stage, given: Json) -> None:
+def test_an_input_over_the_limit_starts_nothing(stage: Stage, given: Json) -> None:
     with pytest.raises(PayloadTooLarge, match="262144 bytes") as refused:
-        house.start(machine(A=PASS), given)
+        stage.start(machine(A=PASS), given)
     assert refused.value.path == "$.input"
 
 
-def test_results_that_are_too_large_together_fail_the_execution(house: Stage) -> None:
-    house.script.let("step1", returns(text(60 * KIB)))
-    row = ended(house, steps(*["step1"] * 6))
+def test_results_that_are_too_large_together_fail_the_execution(stage: Stage) -> None:
+    stage.script.let("step1", returns(text(60 * KIB)))
+    row = ended(stage, steps(*["step1"] * 6))
     assert (row.status, row.error, row.output) == ("FAILED", TOO_LARGE, None)
     assert "exceeding the maximum number of bytes" in row.cause
-    assert house.statuses(row.id) == ["COMPLETED", "COMPLETED", "COMPLETED", "COMPLETED", "FAILED", "CANCELLED"]
+    assert stage.statuses(row.id) == ["COMPLETED", "COMPLETED", "COMPLETED", "COMPLETED", "FAILED", "CANCELLED"]
 
 
-def test_results_of_a_group_that_are_too_large_together_fail_the_execution(house: Stage) -> None:
-    house.script.let("step1", returns(text(60 * KIB)))
-    row = ended(house, {"steps": [{"parallel": [{"taskName": "step1"}] * 5}, {"taskName": "step2"}]})
+def test_results_of_a_group_that_are_too_large_together_fail_the_execution(stage: Stage) -> None:
+    stage.script.let("step1", returns(text(60 * KIB)))
+    row = ended(stage, {"steps": [{"parallel": [{"taskName": "step1"}] * 5}, {"taskName": "step2"}]})
     assert (row.status, row.error) == ("FAILED", TOO_LARGE)
-    assert house.statuses(row.id)[-1] == "CANCELLED"
+    assert stage.statuses(row.id)[-1] == "CANCELLED"
 
 
 @pytest.mark.parametrize("path", ["hot", "general"])
-def test_a_result_that_makes_the_state_s_data_too_large_fails_the_task(house: Stage, path: str) -> None:
+def test_a_result_that_makes_the_state_s_data_too_large_fails_the_task(stage: Stage, path: str) -> None:
     work = task("step1", ResultPath="$.result")
-    house.script.let("step1", returns(text(200 * KIB)))
-    identity = house.start(machine(A=work, B=PASS), {"given": text(100 * KIB)})
-    claim = house.claim(identity)
-    (house.succeed if path == "hot" else house.succeed_slowly)(claim, text(200 * KIB))
-    row = house.execution(identity)
-    assert (row.status, row.error, house.task(identity).status) == ("FAILED", TOO_LARGE, "FAILED")
+    stage.script.let("step1", returns(text(200 * KIB)))
+    identity = stage.start(machine(A=work, B=PASS), {"given": text(100 * KIB)})
+    claim = stage.claim(identity)
+    (stage.succeed if path == "hot" else stage.succeed_slowly)(claim, text(200 * KIB))
+    row = stage.execution(identity)
+    assert (row.status, row.error, stage.task(identity).status) == ("FAILED", TOO_LARGE, "FAILED")
 
 
 @pytest.mark.parametrize("by", [TOO_LARGE, "States.ALL", "States.TaskFailed"])
-def test_too_much_data_is_caught_by_its_own_name_alone(house: Stage, by: str) -> None:
+def test_too_much_data_is_caught_by_its_own_name_alone(stage: Stage, by: str) -> None:
     catch = [{"ErrorEquals": [by], "ResultPath": "$.caught", "Next": "Caught"}]
-    house.script.let("step1", returns(text(200 * KIB)))
+    stage.script.let("step1", returns(text(200 * KIB)))
     work = task("step1", ResultPath="$.result", Catch=catch)
-    row = ended(house, machine(A=work, B=PASS, Caught={"Type": "Succeed"}), {"given": text(100 * KIB)})
+    row = ended(stage, machine(A=work, B=PASS, Caught={"Type": "Succeed"}), {"given": text(100 * KIB)})
     assert row.status == ("COMPLETED" if by == TOO_LARGE else "FAILED")
 
 
-def test_data_that_a_template_multiplies_is_refused(house: Stage) -> None:
-    row = ended(house, machine(A={**PASS, "Parameters": {"a.$": "$", "b.$": "$"}}), text(200 * KIB))
+def test_data_that_a_template_multiplies_is_refused(stage: Stage) -> None:
+    row = ended(stage, machine(A={**PASS, "Parameters": {"a.$": "$", "b.$": "$"}}), text(200 * KIB))
     assert (row.status, row.error) == ("FAILED", TOO_LARGE)
-    row = ended(house, machine(A={**PASS, "Parameters": {"a.$": "States.Format('{}{}', $, $)"}}), text(200 * KIB))
+    row = ended(stage, machine(A={**PASS, "Parameters": {"a.$": "States.Format('{}{}', $, $)"}}), text(200 * KIB))
     assert (row.status, row.error) == ("FAILED", "States.Runtime")
 
 

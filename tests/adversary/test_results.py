@@ -125,7 +125,7 @@ RAISED = {
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A worker with its real sandbox, and a step type that returns what it is told to."""
     home: Path = tmp_path_factory.mktemp("results")
     (home / "mine" / "steps").mkdir(parents=True)
@@ -145,18 +145,18 @@ def hostile(what: str, **fields: Json) -> Json:
     return task("hostile", Parameters={"data": {"what": what}}, **fields)
 
 
-def ran(house: Stage, definition: Json, given: Json = None) -> Any:
+def ran(stage: Stage, definition: Json, given: Json = None) -> Any:
     """The row of an execution of this definition, after it has ended."""
-    identity = house.start(definition, given)
-    house.run()
-    assert house.left_open(identity) == []
-    return house.execution(identity)
+    identity = stage.start(definition, given)
+    stage.run()
+    assert stage.left_open(identity) == []
+    return stage.execution(identity)
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_may_not_be_returned_fails_the_execution(house: Stage, what: str) -> None:
-    row = ran(house, steps("hostile", data={"what": what}))
-    failed = house.task(row.id)
+def test_what_may_not_be_returned_fails_the_execution(stage: Stage, what: str) -> None:
+    row = ran(stage, steps("hostile", data={"what": what}))
+    failed = stage.task(row.id)
     assert (row.status, row.error, row.output) == ("FAILED", REFUSED[what], None)
     assert (failed.status, failed.error, failed.result) == ("FAILED", row.error, None)
     assert failed.cause == row.cause
@@ -171,42 +171,42 @@ def test_what_may_not_be_returned_fails_the_execution(house: Stage, what: str) -
 
 
 @pytest.mark.parametrize("what", TAKEN)
-def test_what_is_at_the_limit_is_taken(house: Stage, what: str) -> None:
-    row = ran(house, steps("hostile", data={"what": what}))
+def test_what_is_at_the_limit_is_taken(stage: Stage, what: str) -> None:
+    row = ran(stage, steps("hostile", data={"what": what}))
     assert (row.status, row.error) == ("COMPLETED", None)
     assert json.loads(row.output) == TAKEN[what]
 
 
 @pytest.mark.parametrize("what", RAISED)
-def test_however_a_handler_fails_its_error_has_a_name_and_bounds(house: Stage, what: str) -> None:
-    row = ran(house, steps("hostile", data={"what": what}))
+def test_however_a_handler_fails_its_error_has_a_name_and_bounds(stage: Stage, what: str) -> None:
+    row = ran(stage, steps("hostile", data={"what": what}))
     assert (row.status, row.error) == ("FAILED", RAISED[what])
     assert len(row.cause) <= 32_768
     jsontext.write([row.error, row.cause])
 
 
-def caught(house: Stage, what: str, by: str) -> Any:
+def caught(stage: Stage, what: str, by: str) -> Any:
     catch = [{"ErrorEquals": [by], "ResultPath": "$.caught", "Next": "Caught"}]
-    return ran(house, machine(Bad=hostile(what, Catch=catch), Never={"Type": "Fail"}, Caught={"Type": "Succeed"}))
+    return ran(stage, machine(Bad=hostile(what, Catch=catch), Never={"Type": "Fail"}, Caught={"Type": "Succeed"}))
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *RAISED])
-def test_it_is_caught_by_its_name(house: Stage, what: str) -> None:
+def test_it_is_caught_by_its_name(stage: Stage, what: str) -> None:
     error = REFUSED.get(what) or RAISED[what]
-    row = caught(house, what, error)
+    row = caught(stage, what, error)
     assert row.status == "COMPLETED"
     assert json.loads(row.output)["caught"]["Error"] == error
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *RAISED])
-def test_it_is_caught_by_states_all(house: Stage, what: str) -> None:
+def test_it_is_caught_by_states_all(stage: Stage, what: str) -> None:
     """Also a result that is too large: so AWS was recorded to do, see ``runtime/engine/retry.py``."""
-    assert caught(house, what, "States.ALL").status == "COMPLETED"
+    assert caught(stage, what, "States.ALL").status == "COMPLETED"
 
 
-def test_a_handler_that_was_hostile_does_no_harm_to_the_next_one(house: Stage) -> None:
+def test_a_handler_that_was_hostile_does_no_harm_to_the_next_one(stage: Stage) -> None:
     for what in ("a death", "10,000 deep", "7 MB", "an interrupt"):
-        ran(house, steps("hostile", data={"what": what}))
-        assert ran(house, steps("step1")).status == "COMPLETED"
+        ran(stage, steps("hostile", data={"what": what}))
+        assert ran(stage, steps("step1")).status == "COMPLETED"
     with database.connection_context():
-        assert house.runtime.executions.counters["fenced_results"] == 0
+        assert stage.runtime.executions.counters["fenced_results"] == 0

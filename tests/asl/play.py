@@ -33,16 +33,16 @@ def put_stubs(root: Path, cases: Iterable[Json]) -> None:
 
 
 @contextmanager
-def house_for(case: Json, url: str, home: Path, stubs: Path) -> Iterator[Stage]:
+def stage_for(case: Json, url: str, home: Path, stubs: Path) -> Iterator[Stage]:
     """A house with the stubs there, and with the aliases, the files and the other machines that a case names."""
-    with staged(url, home, function_paths=(stubs,), resource_aliases=case.get("aliases", {})) as house:
+    with staged(url, home, function_paths=(stubs,), resource_aliases=case.get("aliases", {})) as stage:
         for name, answers in case["functions"].items():
-            house.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
+            stage.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
         for key, text in case.get("files", {}).items():
-            put(house.runtime.settings.artifacts_dir / key, text)
+            put(stage.runtime.settings.artifacts_dir / key, text)
         for name, definition in case.get("machines", {}).items():
-            house.workflows.create(name, definition)
-        yield house
+            stage.workflows.create(name, definition)
+        yield stage
 
 
 def put(path: Path, text: Json) -> None:
@@ -50,20 +50,20 @@ def put(path: Path, text: Json) -> None:
     path.write_text(text if isinstance(text, str) else json.dumps(text))
 
 
-def play(house: Stage, case: Json) -> None:
+def play(stage: Stage, case: Json) -> None:
     """Let everything run; when all wait, the next answer comes from outside, or else time goes on. All are needed."""
     answers = list(case.get("tokens", ()))
     while True:
-        while ready := house.rung():
+        while ready := stage.rung():
             for task_id in ready:
-                house.work.run(task_id)
+                stage.work.run(task_id)
         waiting = waiting_tasks() if answers else []
         said = answers.pop(0) if waiting else SILENCE
         if said != SILENCE:
-            answer(house, waiting[0], said)
-        elif not let_time_pass(house):
+            answer(stage, waiting[0], said)
+        elif not let_time_pass(stage):
             break
-    house.work.nested.sweep()
+    stage.work.nested.sweep()
     assert not answers, "nobody asked for these"
 
 
@@ -75,16 +75,16 @@ def waiting_tasks() -> list[Task]:
         return list(found.order_by(Task.created_at, Task.execution_id, Task.number))
 
 
-def answer(house: Stage, task: Task, said: Json) -> None:
+def answer(stage: Stage, task: Task, said: Json) -> None:
     """End a task as its worker would; an activity's is asked for first."""
     if task.function.startswith(ACTIVITY):
         given = polled_tasks.poll(task.function.removeprefix(ACTIVITY))
         assert given is not None and given.token == task.token
-        house.script.events.append((task.function, json.loads(given.input)))
-    house.executions.answer(task.token, TokenAnswer(**said))
+        stage.script.events.append((task.function, json.loads(given.input)))
+    stage.executions.answer(task.token, TokenAnswer(**said))
 
 
-def let_time_pass(house: Stage) -> bool:
+def let_time_pass(stage: Stage) -> bool:
     """Let the next thing happen that time brings: a timer, a time-out, a silence. Says whether there is one.
 
     All that is due later comes nearer by as much, so that everything keeps its order.
@@ -103,8 +103,8 @@ def let_time_pass(house: Stage) -> bool:
             Task.update(**{name: LONG_AGO}).where(column <= now_ms()).execute()
         fired = queries.due_timers()
     for timer in fired:
-        house.executions.fire(timer)
-    house.tasks.sweep()
+        stage.executions.fire(timer)
+    stage.tasks.sweep()
     return True
 
 
@@ -112,10 +112,10 @@ def now_ms() -> int:
     return int(database.execute_sql(f"SELECT {queries.clock()}").fetchone()[0])
 
 
-def called(house: Stage) -> dict[str, list[Json]]:
+def called(stage: Stage) -> dict[str, list[Json]]:
     """Of each function what it got, call by call."""
     found: dict[str, list[Json]] = {}
-    for name, event in house.script.events:
+    for name, event in stage.script.events:
         found.setdefault(name, []).append(event)
     return found
 
@@ -136,7 +136,7 @@ def compare(wanted: Json, found: Json, place: str = "") -> None:
         assert json.dumps(wanted) == json.dumps(found), place
 
 
-def started(house: Stage) -> dict[str, dict[str, int]]:
+def started(stage: Stage) -> dict[str, dict[str, int]]:
     """Of each other machine, and of each map (as ``play/LABEL``), how many executions ended how."""
     with database.connection_context():
         rows = list(Execution.select().order_by(Execution.id))

@@ -11,7 +11,7 @@ import pytest
 from stepwell.db.database import database
 from stepwell.runtime.aws.step_functions import history
 from stepwell.runtime.aws.step_functions.history import Span
-from tests.asl.play import called, compare, house_for, play, put_stubs, started
+from tests.asl.play import called, compare, play, put_stubs, stage_for, started
 from tests.runtime.conftest import *  # noqa: F403 -- its databases
 from tests.runtime.stage import Stage
 
@@ -35,21 +35,21 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", CASES)
 def test_definition(empty_url: str, tmp_path: Path, stubs: Path, name: str) -> None:
     case = CASES[name]
-    with house_for(case, empty_url, tmp_path / "home", stubs) as house:
-        identity = house.start(case["definition"], case["input"])
-        play(house, case)
-        ended(house, identity, case["expect"])
-        compare(case["calls"], counted(called(house), case["calls"]))
-        compare(case.get("started", {}), started(house))
-        compare_files(house, case.get("written", {}))
+    with stage_for(case, empty_url, tmp_path / "home", stubs) as stage:
+        identity = stage.start(case["definition"], case["input"])
+        play(stage, case)
+        ended(stage, identity, case["expect"])
+        compare(case["calls"], counted(called(stage), case["calls"]))
+        compare(case.get("started", {}), started(stage))
+        compare_files(stage, case.get("written", {}))
 
 
-def ended(house: Stage, identity: str, expected: Json) -> None:
-    row = house.execution(identity)
+def ended(stage: Stage, identity: str, expected: Json) -> None:
+    row = stage.execution(identity)
     found = {"status": row.status, "output": json.loads(row.output or "null"), "error": row.error, "cause": row.cause}
     compare(expected, {name: found[name] for name in expected})
-    assert house.left_open(identity) == []
-    kinds = house.history(identity)
+    assert stage.left_open(identity) == []
+    kinds = stage.history(identity)
     assert (kinds[0], kinds[-1]) == ("ExecutionStarted", ENDS[row.status])
     with database.connection_context():
         events = history.page(row, "role", Span(1000, None, False), True).items
@@ -61,10 +61,10 @@ def counted(calls: dict[str, list[Json]], wanted: Json) -> Json:
     return {name: len(got) if isinstance(wanted.get(name), int) else got for name, got in calls.items()}
 
 
-def compare_files(house: Stage, wanted: Json) -> None:
+def compare_files(stage: Stage, wanted: Json) -> None:
     """Of each name the JSON in the one artifact that is called so."""
     for name, content in wanted.items():
-        (path,) = house.runtime.settings.artifacts_dir.rglob(name)
+        (path,) = stage.runtime.settings.artifacts_dir.rglob(name)
         compare(content, json.loads(path.read_text()), name)
 
 

@@ -24,76 +24,76 @@ Act = Callable[[Stage], str]
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def three(house: Stage) -> str:
-    return _performed(house, "three")
+def three(stage: Stage) -> str:
+    return _performed(stage, "three")
 
 
-def fan(house: Stage) -> str:
-    return _performed(house, "fan")
+def fan(stage: Stage) -> str:
+    return _performed(stage, "fan")
 
 
-def wait(house: Stage) -> str:
-    return _performed(house, "wait")
+def wait(stage: Stage) -> str:
+    return _performed(stage, "wait")
 
 
-def map_run(house: Stage) -> str:
-    return _performed(house, "files")
+def map_run(stage: Stage) -> str:
+    return _performed(stage, "files")
 
 
-def retry(house: Stage) -> str:
-    house.script.let("flaky", raises("NotYet"), returns("well"))
-    return _performed(house, "retry")
+def retry(stage: Stage) -> str:
+    stage.script.let("flaky", raises("NotYet"), returns("well"))
+    return _performed(stage, "retry")
 
 
-def start_without_a_key(house: Stage) -> str:
-    identity = _insist(house, "/workflows/three/execute")["executionId"]
-    go_on(house)
+def start_without_a_key(stage: Stage) -> str:
+    identity = _insist(stage, "/workflows/three/execute")["executionId"]
+    go_on(stage)
     return identity
 
 
-def start_with_a_key(house: Stage) -> str:
+def start_with_a_key(stage: Stage) -> str:
     key = {"idempotency-key": secrets.token_hex(8)}
-    first, second = (_insist(house, "/workflows/three/execute", headers=key)["executionId"] for _ in range(2))
+    first, second = (_insist(stage, "/workflows/three/execute", headers=key)["executionId"] for _ in range(2))
     assert first == second
-    go_on(house)
+    go_on(stage)
     return first
 
 
-def answer(house: Stage) -> str:
-    identity = _performed(house, "ask")
-    _insist(house, f"/tasks/{house.task(identity).token}/success", {"output": "yes"})
-    go_on(house)
+def answer(stage: Stage) -> str:
+    identity = _performed(stage, "ask")
+    _insist(stage, f"/tasks/{stage.task(identity).token}/success", {"output": "yes"})
+    go_on(stage)
     return identity
 
 
-def cancel(house: Stage) -> str:
-    identity = house.start(PLAYS["three"].definition)
-    house.script.let("step1", lambda event: _steer(house, identity, "cancel"))
-    go_on(house)
+def cancel(stage: Stage) -> str:
+    identity = stage.start(PLAYS["three"].definition)
+    stage.script.let("step1", lambda event: _steer(stage, identity, "cancel"))
+    go_on(stage)
     return identity
 
 
-def pause_and_resume(house: Stage) -> str:
-    identity = house.start(PLAYS["three"].definition)
-    house.script.let("step1", lambda event: _steer(house, identity, "pause"), returns(1))
-    go_on(house)
-    assert house.statuses(identity) == ["COMPLETED", "QUEUED", "PENDING"]
-    _steer(house, identity, "resume")
-    go_on(house)
+def pause_and_resume(stage: Stage) -> str:
+    identity = stage.start(PLAYS["three"].definition)
+    stage.script.let("step1", lambda event: _steer(stage, identity, "pause"), returns(1))
+    go_on(stage)
+    assert stage.statuses(identity) == ["COMPLETED", "QUEUED", "PENDING"]
+    _steer(stage, identity, "resume")
+    go_on(stage)
     return identity
 
 
-def hand_back(house: Stage) -> str:
-    house.script.let("step1", lambda event: house.work.hand_back() or Outcome(killed=True), returns(1))
-    return _performed(house, "three")
+def hand_back(stage: Stage) -> str:
+    stage.script.let("step1", lambda event: stage.work.hand_back() or Outcome(killed=True), returns(1))
+    return _performed(stage, "three")
 
 
-def lose(house: Stage) -> str:
-    return _lost_after(house, losses=0)
+def lose(stage: Stage) -> str:
+    return _lost_after(stage, losses=0)
 
 
-def lose_for_the_last_time(house: Stage) -> str:
-    return _lost_after(house, losses=2)
+def lose_for_the_last_time(stage: Stage) -> str:
+    return _lost_after(stage, losses=2)
 
 
 ACTS: dict[str, tuple[Act, ...]] = {
@@ -109,44 +109,44 @@ ACTS: dict[str, tuple[Act, ...]] = {
 """The acts that each move of the house is part of, by the name of its crash points."""
 
 
-def go_on(house: Stage) -> None:
+def go_on(stage: Stage) -> None:
     """What workers and their rounds do, until nothing waits; whatever was rung for, or not."""
     while True:
-        house.rung()
+        stage.rung()
         with database.connection_context():
             waiting = queries.queued_tasks(0, 100)
         for task_id in waiting:
-            house.work.run(task_id)
-        fired = one_turn("timers", house.fire_timers)
+            stage.work.run(task_id)
+        fired = one_turn("timers", stage.fire_timers)
         if not waiting and fired == 0:
             return
 
 
-def _performed(house: Stage, play: str) -> str:
-    identity = house.start(PLAYS[play].definition)
-    go_on(house)
+def _performed(stage: Stage, play: str) -> str:
+    identity = stage.start(PLAYS[play].definition)
+    go_on(stage)
     return identity
 
 
-def _steer(house: Stage, identity: str, verb: str) -> Outcome:
-    _insist(house, f"/executions/{identity}/{verb}")
+def _steer(stage: Stage, identity: str, verb: str) -> Outcome:
+    _insist(stage, f"/executions/{identity}/{verb}")
     return returns(verb)
 
 
-def _lost_after(house: Stage, losses: int) -> str:
-    identity = house.start(PLAYS["three"].definition)
-    claim = house.claim(identity, house.another_worker())
-    lost = house.task(identity)
-    house.set(lost, lease_until=LONG_AGO, losses=losses)
-    while house.task(identity).attempt == claim.attempt and house.statuses(identity)[0] == "IN_PROGRESS":
-        one_turn("sweep", house.tasks.sweep)
-    go_on(house)
+def _lost_after(stage: Stage, losses: int) -> str:
+    identity = stage.start(PLAYS["three"].definition)
+    claim = stage.claim(identity, stage.another_worker())
+    lost = stage.task(identity)
+    stage.set(lost, lease_until=LONG_AGO, losses=losses)
+    while stage.task(identity).attempt == claim.attempt and stage.statuses(identity)[0] == "IN_PROGRESS":
+        one_turn("sweep", stage.tasks.sweep)
+    go_on(stage)
     return identity
 
 
-def _insist(house: Stage, path: str, body: Json = None, headers: Mapping[str, str] = NOTHING) -> Json:
+def _insist(stage: Stage, path: str, body: Json = None, headers: Mapping[str, str] = NOTHING) -> Json:
     """The answer; when it is that nobody knows, the answer to the same request sent again."""
-    client = create_app(house.runtime.settings, house.runtime).test_client()
+    client = create_app(stage.runtime.settings, stage.runtime).test_client()
     answer = client.post(path, json=body, headers=dict(headers))
     if answer.status_code == 503:
         assert answer.headers["retry-after"] and answer.get_json()["error"]["code"] == "Unavailable"

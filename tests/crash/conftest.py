@@ -11,10 +11,10 @@ from tests import services
 from tests.crash.plays import PLAYS
 from tests.crash.stand import HANDLERS, WORKER, Stand
 from tests.crash.told import Told
-from tests.runtime.conftest import emptied_postgres, empty_url, house, migrated_postgres
+from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres, stage
 from tests.runtime.stage import staged
 
-__all__ = ["emptied_postgres", "empty_url", "house", "migrated_postgres"]
+__all__ = ["emptied_postgres", "empty_url", "migrated_postgres", "stage"]
 
 
 @contextmanager

@@ -47,25 +47,25 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], list[
     crashpoints.disarm()
 
 
-def seen(house: Stage, act: Act) -> Any:
+def seen(stage: Stage, act: Act) -> Any:
     """All that an act leaves behind, and how often each handler was called."""
-    house.script.events.clear()
-    house.executions.counters.clear()
-    identity = act(house)
-    assert house.work.running() == []
-    calls = [name for name, _ in house.script.events]
-    return told(house, identity), house.attempts(identity), house.history(identity), calls
+    stage.script.events.clear()
+    stage.executions.counters.clear()
+    identity = act(stage)
+    assert stage.work.running() == []
+    calls = [name for name, _ in stage.script.events]
+    return told(stage, identity), stage.attempts(identity), stage.history(identity), calls
 
 
 @pytest.mark.parametrize(("act", "point"), CASES)
-def test_an_act_that_is_told_it_failed_is_done_once(house: Stage, deaf: Any, act: Act, point: str):
+def test_an_act_that_is_told_it_failed_is_done_once(stage: Stage, deaf: Any, act: Act, point: str):
     """At every reach of the point that there is, one after the other."""
-    house.workflows.create("three", PLAYS["three"].definition)
-    undisturbed, fenced = seen(house, act), house.executions.counters["fenced_results"]
+    stage.workflows.create("three", PLAYS["three"].definition)
+    undisturbed, fenced = seen(stage, act), stage.executions.counters["fenced_results"]
     for times in count(1):
         struck = deaf(point, times)
-        assert seen(house, act) == undisturbed, f"at reach {times}"
-        assert house.executions.counters["fenced_results"] <= fenced
+        assert seen(stage, act) == undisturbed, f"at reach {times}"
+        assert stage.executions.counters["fenced_results"] <= fenced
         if not struck:
             break
     assert times > 1

@@ -77,15 +77,15 @@ def explained(sql: str, params: Any = None) -> str:
 
 
 REPEATED: dict[str, Callable[[Stage], Any]] = {
-    "lost leases": lambda house: queries.lost_tasks(),
-    "overdue tasks": lambda house: queries.overdue_tasks(0),
-    "silent tasks": lambda house: queries.silent_tasks(),
-    "executions that nobody waits for": lambda house: house.work.nested.sweep(),
-    "tasks of an activity": lambda house: polled_tasks.poll("ask"),
-    "due timers": lambda house: queries.due_timers(),
-    "the next timer": lambda house: queries.next_timer_ms(),
-    "queued tasks": lambda house: queries.queued_tasks(0, 16),
-    "counts of tasks": lambda house: TasksApi(house.executions).counts(),
+    "lost leases": lambda stage: queries.lost_tasks(),
+    "overdue tasks": lambda stage: queries.overdue_tasks(0),
+    "silent tasks": lambda stage: queries.silent_tasks(),
+    "executions that nobody waits for": lambda stage: stage.work.nested.sweep(),
+    "tasks of an activity": lambda stage: polled_tasks.poll("ask"),
+    "due timers": lambda stage: queries.due_timers(),
+    "the next timer": lambda stage: queries.next_timer_ms(),
+    "queued tasks": lambda stage: queries.queued_tasks(0, 16),
+    "counts of tasks": lambda stage: TasksApi(stage.executions).counts(),
 }
 
 
@@ -156,20 +156,20 @@ def test_a_page_of_a_listing_scans_no_table(old_house: Stage, monkeypatch):
 
 
 def test_a_connection_that_was_reset_prepares_its_statements_again(postgres_url: str, tmp_path: Path):
-    with staged(postgres_url, tmp_path / "home") as house:
-        house.claim(house.start(steps("step1")))
+    with staged(postgres_url, tmp_path / "home") as stage:
+        stage.claim(stage.start(steps("step1")))
         with database.connection_context():
             database.execute_sql("DEALLOCATE ALL")
-        assert house.claim(house.start(steps("step1"))).attempt == 1
+        assert stage.claim(stage.start(steps("step1"))).attempt == 1
 
 
 def test_a_statement_may_be_prepared_inside_a_transaction(postgres_url: str, tmp_path: Path):
-    with staged(postgres_url, tmp_path) as house:
-        house.workflows.create("w", steps("step1"))
+    with staged(postgres_url, tmp_path) as stage:
+        stage.workflows.create("w", steps("step1"))
         database.close_all()
-        latest = house.workflows.latest("w")
-        wanted = start.begin(latest, house.workflows.machine(latest.version_id), Wanted({}), 0, EngineLimits())
+        latest = stage.workflows.latest("w")
+        wanted = start.begin(latest, stage.workflows.machine(latest.version_id), Wanted({}), 0, EngineLimits())
         with database.connection_context(), transaction():
             assert Execution.select().count() == 0
             assert queries.start(wanted)
-        assert house.status(wanted.execution.id) == "IN_PROGRESS"
+        assert stage.status(wanted.execution.id) == "IN_PROGRESS"

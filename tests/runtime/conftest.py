@@ -31,7 +31,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def house(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
+def stage(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
     """A house on a database without rows, of each kind in turn, whose handlers do what the test says."""
     with staged(empty_url, tmp_path / "home") as stage:
         yield stage

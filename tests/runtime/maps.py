@@ -26,22 +26,22 @@ def reading(key: str, **config: Json) -> Json:
     return fan(ItemReader={"Resource": OBJECT, "ReaderConfig": config, "Parameters": {"Bucket": "b", "Key": key}})
 
 
-def children(house: Stage) -> list[Execution]:
+def children(stage: Stage) -> list[Execution]:
     with database.connection_context():
         found = list(Execution.select().where(Execution.parent.is_null(False)))
     return sorted(found, key=lambda child: (child.created_at, int(child.parent.rpartition(":")[2])))
 
 
-def the_run(house: Stage) -> MapRun:
+def the_run(stage: Stage) -> MapRun:
     with database.connection_context():
         return MapRun.select().order_by(MapRun.id.desc()).first()
 
 
-def store(house: Stage) -> Path:
-    root = house.runtime.settings.artifacts_dir
+def store(stage: Stage) -> Path:
+    root = stage.runtime.settings.artifacts_dir
     root.mkdir(exist_ok=True)
     return root
 
 
-def echo(house: Stage) -> None:
-    house.script.let("step1", lambda event: returns({"got": event}))
+def echo(stage: Stage) -> None:
+    stage.script.let("step1", lambda event: returns({"got": event}))

@@ -48,6 +48,6 @@ def test_a_house_without_tables_is_built_and_says_what_is_missing(database_url: 
     runtime.close()
 
 
-def test_each_worker_has_an_owner_name_of_its_own(house: Stage):
-    owners = {house.another_worker().claims.owner for _ in range(5)}
+def test_each_worker_has_an_owner_name_of_its_own(stage: Stage):
+    owners = {stage.another_worker().claims.owner for _ in range(5)}
     assert len(owners) == 5 and all(":" in owner for owner in owners)

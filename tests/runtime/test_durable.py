@@ -28,8 +28,8 @@ def begun(empty_url: str, tmp_path: Path) -> House:
 
     @contextmanager
     def anew() -> Iterator[Stage]:
-        with staged(empty_url, tmp_path / "home") as house:
-            yield house
+        with staged(empty_url, tmp_path / "home") as stage:
+            yield stage
 
     return anew
 
@@ -41,48 +41,48 @@ def rows() -> dict[str, int]:
 
 def test_a_wait_of_a_year_costs_one_row(begun: House):
     waiting = machine(w={"Type": "Wait", "Seconds": YEAR})
-    with begun() as house:
-        house.workflows.create("play", waiting)
-        house.executions.start(house.workflows.latest("play"), Wanted({}))
+    with begun() as stage:
+        stage.workflows.create("play", waiting)
+        stage.executions.start(stage.workflows.latest("play"), Wanted({}))
         before = rows()
-        identity = house.executions.start(house.workflows.latest("play"), Wanted({})).id
+        identity = stage.executions.start(stage.workflows.latest("play"), Wanted({})).id
         more = {name: count - before[name] for name, count in rows().items() if count != before[name]}
         assert more == {"Execution": 1, "History": 2, "Timer": 1}
         with database.connection_context():
-            due = Timer.get(Timer.execution_id == identity).due_at - house.execution(identity).created_at
+            due = Timer.get(Timer.execution_id == identity).due_at - stage.execution(identity).created_at
         assert abs(due - YEAR * 1000) < 60_000
-    with begun() as house:
-        house.tasks.sweep()
-        assert house.status(identity) == "IN_PROGRESS"
-        assert house.fire_timers() == 2
-        assert house.status(identity) == "COMPLETED" and house.left_open(identity) == []
+    with begun() as stage:
+        stage.tasks.sweep()
+        assert stage.status(identity) == "IN_PROGRESS"
+        assert stage.fire_timers() == 2
+        assert stage.status(identity) == "COMPLETED" and stage.left_open(identity) == []
 
 
 def test_a_task_token_is_answered_in_another_house(begun: House):
-    with begun() as house:
-        identity = house.start(machine(a=task(WITH_TOKEN, Parameters=CALL)))
-        house.run()
-        (token,) = [event["token"] for _, event in house.script.events]
-        assert [row.status for row in house.rows(identity)] == ["IN_PROGRESS"]
-    with begun() as house:
-        house.tasks.sweep()
-        house.run()
-        assert house.script.events == [], "nobody asks again for what waits for its answer"
-        house.executions.answer(token, TokenAnswer({"ok": True}))
-        assert (house.status(identity), house.output(identity)) == ("COMPLETED", {"ok": True})
+    with begun() as stage:
+        identity = stage.start(machine(a=task(WITH_TOKEN, Parameters=CALL)))
+        stage.run()
+        (token,) = [event["token"] for _, event in stage.script.events]
+        assert [row.status for row in stage.rows(identity)] == ["IN_PROGRESS"]
+    with begun() as stage:
+        stage.tasks.sweep()
+        stage.run()
+        assert stage.script.events == [], "nobody asks again for what waits for its answer"
+        stage.executions.answer(token, TokenAnswer({"ok": True}))
+        assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", {"ok": True})
 
 
 def test_an_activitys_task_is_asked_for_and_answered_in_other_houses(begun: House):
-    with begun() as house:
-        identity = house.start(machine(a=task(ASK), b=task("step1")))
-    with begun() as house:
-        house.tasks.sweep()
+    with begun() as stage:
+        identity = stage.start(machine(a=task(ASK), b=task("step1")))
+    with begun() as stage:
+        stage.tasks.sweep()
         given = polled_tasks.poll("ask", "me")
         assert given is not None
-    with begun() as house:
+    with begun() as stage:
         assert polled_tasks.poll("ask") is None
-        house.script.let("step1", returns("end"))
-        house.executions.answer(given.token, TokenAnswer({"y": 2}))
-        house.run()
-        assert (house.status(identity), house.output(identity)) == ("COMPLETED", "end")
-        assert house.left_open(identity) == []
+        stage.script.let("step1", returns("end"))
+        stage.executions.answer(given.token, TokenAnswer({"y": 2}))
+        stage.run()
+        assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", "end")
+        assert stage.left_open(identity) == []

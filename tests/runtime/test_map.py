@@ -34,7 +34,7 @@ def only_if_odd(state: Json) -> Json:
     }
 
 
-def begun(house: Stage, identity: str) -> list[int]:
+def begun(stage: Stage, identity: str) -> list[int]:
     """The items that have begun, in the order of the history."""
     with database.connection_context():
         lines = History.select().where(History.execution_id == identity, History.type == "MapIterationStarted")
@@ -43,111 +43,111 @@ def begun(house: Stage, identity: str) -> list[int]:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 39, 40, 41, 100])
 @pytest.mark.parametrize("at_most", [0, 1, 3])
-def test_the_outputs_come_in_the_order_of_the_items(house: Stage, count: int, at_most: int):
-    house.script.let("step1", lambda event: returns(event * 10))
+def test_the_outputs_come_in_the_order_of_the_items(stage: Stage, count: int, at_most: int):
+    stage.script.let("step1", lambda event: returns(event * 10))
     items = list(range(count))
-    identity = house.start(machine(all=each(ECHO, MaxConcurrency=at_most)), {"items": items})
-    house.run()
-    assert house.output(identity) == [10 * item for item in items]
-    assert begun(house, identity) == items and house.left_open(identity) == []
-    assert house.history(identity)[-3:] == ["MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]
+    identity = stage.start(machine(all=each(ECHO, MaxConcurrency=at_most)), {"items": items})
+    stage.run()
+    assert stage.output(identity) == [10 * item for item in items]
+    assert begun(stage, identity) == items and stage.left_open(identity) == []
+    assert stage.history(identity)[-3:] == ["MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]
 
 
 @pytest.mark.parametrize("items", [[1, 0, 0, 0], [0, 0, 1], [1] + [0] * 60 + [1], [0] * 90, [1] + [0] * 1200])
-def test_items_that_end_at_once_make_way_for_all_that_follow(house: Stage, items: list[int]):
+def test_items_that_end_at_once_make_way_for_all_that_follow(stage: Stage, items: list[int]):
     """The end of one task may begin and end many items that were not loaded for it."""
-    identity = house.start(machine(all=each(only_if_odd(task("step1")), MaxConcurrency=1)), {"items": items})
-    house.run()
-    assert house.output(identity) == ["step1" if item else 0 for item in items]
-    assert house.left_open(identity) == []
+    identity = stage.start(machine(all=each(only_if_odd(task("step1")), MaxConcurrency=1)), {"items": items})
+    stage.run()
+    assert stage.output(identity) == ["step1" if item else 0 for item in items]
+    assert stage.left_open(identity) == []
 
 
-def test_so_many_items_run_at_a_time(house: Stage):
-    identity = house.start(machine(all=each(ECHO, MaxConcurrency=2)), {"items": [1, 2, 3, 4]})
-    assert begun(house, identity) == [0, 1]
-    first, second = house.claim_all(identity)
-    house.succeed(second, "b")
-    assert begun(house, identity) == [0, 1, 2]
-    house.succeed(first, "a")
-    assert begun(house, identity) == [0, 1, 2, 3]
-    house.run()
-    assert house.output(identity) == ["a", "b", "step1", "step1"]
+def test_so_many_items_run_at_a_time(stage: Stage):
+    identity = stage.start(machine(all=each(ECHO, MaxConcurrency=2)), {"items": [1, 2, 3, 4]})
+    assert begun(stage, identity) == [0, 1]
+    first, second = stage.claim_all(identity)
+    stage.succeed(second, "b")
+    assert begun(stage, identity) == [0, 1, 2]
+    stage.succeed(first, "a")
+    assert begun(stage, identity) == [0, 1, 2, 3]
+    stage.run()
+    assert stage.output(identity) == ["a", "b", "step1", "step1"]
 
 
-def test_two_items_that_end_at_once_begin_two(house: Stage):
+def test_two_items_that_end_at_once_begin_two(stage: Stage):
     definition = machine(all=each(ECHO, MaxConcurrency=2))
     for _ in range(30):
-        identity = house.start(definition, {"items": [1, 2, 3, 4]})
+        identity = stage.start(definition, {"items": [1, 2, 3, 4]})
         for _ in range(2):
-            first, second = house.claim_all(identity)
-            at_once(partial(house.succeed, first, 1), partial(house.succeed, second, 2))
-        assert begun(house, identity) == [0, 1, 2, 3] and house.output(identity) == [1, 2, 1, 2]
-    assert house.left_open(identity) == [] and not house.executions.counters
+            first, second = stage.claim_all(identity)
+            at_once(partial(stage.succeed, first, 1), partial(stage.succeed, second, 2))
+        assert begun(stage, identity) == [0, 1, 2, 3] and stage.output(identity) == [1, 2, 1, 2]
+    assert stage.left_open(identity) == [] and not stage.executions.counters
 
 
-def test_an_item_that_fails_ends_the_others(house: Stage):
-    house.script.let("step2", raises("No", "why"))
-    identity = house.start(machine(all=each(only_if_odd(task("step2")))), {"items": [0, 2, 3, 5]})
-    claims = house.claim_all(identity)
-    house.executions.fail(claims[0], "No", "why", "")
-    row = house.execution(identity)
+def test_an_item_that_fails_ends_the_others(stage: Stage):
+    stage.script.let("step2", raises("No", "why"))
+    identity = stage.start(machine(all=each(only_if_odd(task("step2")))), {"items": [0, 2, 3, 5]})
+    claims = stage.claim_all(identity)
+    stage.executions.fail(claims[0], "No", "why", "")
+    row = stage.execution(identity)
     assert (row.status, row.error, row.cause) == ("FAILED", "No", "why")
-    assert house.statuses(identity) == ["FAILED", "CANCELLED"] and house.left_open(identity) == []
-    house.succeed(claims[1], 1)
-    assert house.executions.counters["fenced_results"] == 1
+    assert stage.statuses(identity) == ["FAILED", "CANCELLED"] and stage.left_open(identity) == []
+    stage.succeed(claims[1], 1)
+    assert stage.executions.counters["fenced_results"] == 1
 
 
-def test_what_a_failed_map_leaves_is_gone_when_its_catcher_goes_on(house: Stage):
-    house.script.let("step1", raises("No"))
+def test_what_a_failed_map_leaves_is_gone_when_its_catcher_goes_on(stage: Stage):
+    stage.script.let("step1", raises("No"))
     catch = [{"ErrorEquals": ["No"], "Next": "then", "ResultPath": "$.error"}]
     definition = machine(all=each(ECHO, MaxConcurrency=1, Catch=catch), then=task("step2", Next="again"))
     definition["States"]["again"] = each(machine(x=task("flaky")), End=True)
-    identity = house.start(definition, {"items": [1, 2, 3]})
-    house.run()
-    assert house.script.events[1] == ("step2", {"items": [1, 2, 3], "error": {"Error": "No", "Cause": ""}})
-    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.ReferencePathConflict")
+    identity = stage.start(definition, {"items": [1, 2, 3]})
+    stage.run()
+    assert stage.script.events[1] == ("step2", {"items": [1, 2, 3], "error": {"Error": "No", "Cause": ""}})
+    assert (stage.status(identity), stage.execution(identity).error) == ("FAILED", "States.ReferencePathConflict")
 
 
-def test_a_map_that_is_retried_begins_anew_with_all_items(house: Stage):
-    house.script.let("step1", returns("a"), raises("No"), returns("b"))
+def test_a_map_that_is_retried_begins_anew_with_all_items(stage: Stage):
+    stage.script.let("step1", returns("a"), raises("No"), returns("b"))
     retry = [{"ErrorEquals": ["No"], "IntervalSeconds": 1, "MaxAttempts": 1}]
-    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1, Retry=retry)), {"items": [1, 2, 3]})
-    house.run()
-    assert house.output(identity) == ["b"] * 3
-    assert begun(house, identity) == [0, 1, 0, 1, 2] and house.left_open(identity) == []
+    identity = stage.start(machine(all=each(ECHO, MaxConcurrency=1, Retry=retry)), {"items": [1, 2, 3]})
+    stage.run()
+    assert stage.output(identity) == ["b"] * 3
+    assert begun(stage, identity) == [0, 1, 0, 1, 2] and stage.left_open(identity) == []
 
 
-def test_maps_and_parallels_may_be_nested(house: Stage):
+def test_maps_and_parallels_may_be_nested(stage: Stage):
     inner = machine(row=each(machine(cell=task("step1")), MaxConcurrency=1))
     both = machine(both=parallel(inner, machine(one=task("step2"))))
-    identity = house.start(machine(all=each(both, MaxConcurrency=2)), {"items": [{"items": [1, 2]}, {"items": []}] * 2})
-    house.run()
-    assert house.output(identity) == [[["step1", "step1"], "step2"], [[], "step2"]] * 2
-    assert house.left_open(identity) == []
+    identity = stage.start(machine(all=each(both, MaxConcurrency=2)), {"items": [{"items": [1, 2]}, {"items": []}] * 2})
+    stage.run()
+    assert stage.output(identity) == [[["step1", "step1"], "step2"], [[], "step2"]] * 2
+    assert stage.left_open(identity) == []
 
 
-def test_cancelling_ends_items_that_run_and_those_that_wait(house: Stage):
-    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2, 3]})
-    claim = house.claim(identity)
-    house.executions.cancel(identity)
-    assert house.status(identity) == "CANCELLED" and house.left_open(identity) == []
-    house.succeed(claim, 1)
-    assert house.executions.counters["fenced_results"] == 1
+def test_cancelling_ends_items_that_run_and_those_that_wait(stage: Stage):
+    identity = stage.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2, 3]})
+    claim = stage.claim(identity)
+    stage.executions.cancel(identity)
+    assert stage.status(identity) == "CANCELLED" and stage.left_open(identity) == []
+    stage.succeed(claim, 1)
+    assert stage.executions.counters["fenced_results"] == 1
 
 
-def test_pausing_lets_items_end_and_begins_none_that_may_be_claimed(house: Stage):
-    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2]})
-    claim = house.claim(identity)
-    house.executions.pause(identity)
-    house.rung()
-    house.succeed(claim, 1)
-    assert house.rung() == [] and begun(house, identity) == [0, 1]
-    house.executions.resume(identity)
-    house.run()
-    assert house.output(identity) == [1, "step1"]
+def test_pausing_lets_items_end_and_begins_none_that_may_be_claimed(stage: Stage):
+    identity = stage.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2]})
+    claim = stage.claim(identity)
+    stage.executions.pause(identity)
+    stage.rung()
+    stage.succeed(claim, 1)
+    assert stage.rung() == [] and begun(stage, identity) == [0, 1]
+    stage.executions.resume(identity)
+    stage.run()
+    assert stage.output(identity) == [1, "step1"]
 
 
-def test_an_item_costs_the_same_among_many(house: Stage, monkeypatch: pytest.MonkeyPatch):
+def test_an_item_costs_the_same_among_many(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     """The end of an item loads the item, its parent and the next item."""
     sizes: list[int] = []
     really_load = load.load
@@ -157,20 +157,20 @@ def test_an_item_costs_the_same_among_many(house: Stage, monkeypatch: pytest.Mon
         sizes.append(len(loaded.frames))
         return loaded
 
-    identity = house.start(machine(all=each(ECHO, MaxConcurrency=3)), {"items": list(range(500))})
+    identity = stage.start(machine(all=each(ECHO, MaxConcurrency=3)), {"items": list(range(500))})
     monkeypatch.setattr(load, "load", count)
-    for claim in house.claim_all(identity):
-        house.succeed(claim, 1)
+    for claim in stage.claim_all(identity):
+        stage.succeed(claim, 1)
     assert sizes == [3, 3, 3]
 
 
-def test_the_item_and_its_place_are_known_in_every_state_inside(house: Stage):
+def test_the_item_and_its_place_are_known_in_every_state_inside(stage: Stage):
     shown = {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}
     processor = machine(one=task("step1"), two=task("step2", Parameters=shown))
-    house.start(machine(all=each(processor, ItemSelector={"given.$": "$$.Map.Item.Value"})), {"items": ["a", None]})
-    house.run()
-    assert [event for name, event in house.script.events if name == "step1"] == [{"given": "a"}, {"given": None}]
-    told = [event for name, event in house.script.events if name == "step2"]
+    stage.start(machine(all=each(processor, ItemSelector={"given.$": "$$.Map.Item.Value"})), {"items": ["a", None]})
+    stage.run()
+    assert [event for name, event in stage.script.events if name == "step1"] == [{"given": "a"}, {"given": None}]
+    told = [event for name, event in stage.script.events if name == "step2"]
     assert sorted(told, key=str) == [{"i": 0, "v": "a"}, {"i": 1, "v": None}]
 
 
@@ -178,23 +178,23 @@ def test_the_item_and_its_place_are_known_in_every_state_inside(house: Stage):
 
 
 @pytest.mark.parametrize("hot", [True, False])
-def test_variables_live_until_the_execution_ends(house: Stage, hot: bool):
+def test_variables_live_until_the_execution_ends(stage: Stage, hot: bool):
     definition = machine(
         a=task("step1", Assign={"first.$": "$", "n": 1}),
         b=task("step2", Assign={"n": 2, "before.$": "$n"}),
         c=task("flaky", Parameters={"first.$": "$first", "n.$": "$n", "before.$": "$before"}),
     )
-    identity = house.start(definition)
+    identity = stage.start(definition)
     if hot:
-        house.run()
+        stage.run()
     else:
-        with house.general_path():
-            house.run()
-    assert house.script.events[-1] == ("flaky", {"first": "step1", "n": 2, "before": 1})
-    assert json.loads(house.execution(identity).variables) == {"first": "step1", "n": 2, "before": 1}
+        with stage.general_path():
+            stage.run()
+    assert stage.script.events[-1] == ("flaky", {"first": "step1", "n": 2, "before": 1})
+    assert json.loads(stage.execution(identity).variables) == {"first": "step1", "n": 2, "before": 1}
 
 
-def test_a_branch_sees_the_variables_outside_and_keeps_its_own(house: Stage):
+def test_a_branch_sees_the_variables_outside_and_keeps_its_own(stage: Stage):
     inside = machine(
         a=task("step1", Parameters={"x.$": "$x"}, Assign={"own.$": "$$.State.Name"}),
         b=task("step2", Parameters={"own.$": "$own"}),
@@ -204,38 +204,38 @@ def test_a_branch_sees_the_variables_outside_and_keeps_its_own(house: Stage):
         both=parallel(inside),
         last={"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $exists($own) ? 'leaked' : $x %}"},
     )
-    identity = house.start(definition)
-    house.run()
-    assert house.script.events == [("step1", {"x": 7}), ("step2", {"own": "a"})]
-    assert house.output(identity) == 7
+    identity = stage.start(definition)
+    stage.run()
+    assert stage.script.events == [("step1", {"x": 7}), ("step2", {"own": "a"})]
+    assert stage.output(identity) == 7
 
 
-def test_variables_over_the_limit_fail_the_state(house: Stage):
+def test_variables_over_the_limit_fail_the_state(stage: Stage):
     big = {"Type": "Pass", "Assign": {"x.$": "States.Array($.text, $.text, $.text)"}}
-    identity = house.start(machine(big=big), {"text": "x" * 100_000})
-    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.DataLimitExceeded")
-    assert house.left_open(identity) == []
+    identity = stage.start(machine(big=big), {"text": "x" * 100_000})
+    assert (stage.status(identity), stage.execution(identity).error) == ("FAILED", "States.DataLimitExceeded")
+    assert stage.left_open(identity) == []
 
 
-def test_frames_know_what_they_hold(house: Stage):
+def test_frames_know_what_they_hold(stage: Stage):
     """The frames of a running Map: their number, how many items have begun, and each item's input."""
-    identity = house.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": ["a", "b"]})
-    row = house.execution(identity)
+    identity = stage.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": ["a", "b"]})
+    row = stage.execution(identity)
     assert (row.open, row.begun, row.children) == (2, 1, 2)
     with database.connection_context():
         held = [(one.waiting, one.data, one.item) for one in Frame.select().order_by(Frame.path)]
     assert held == [("task", '"a"', '"a"'), ("turn", "null", '"b"')]
 
 
-def test_items_that_can_never_begin_are_no_rows(house: Stage):
-    identity = house.start(machine(all=each(ECHO)), {"items": [0] * MANY})
+def test_items_that_can_never_begin_are_no_rows(stage: Stage):
+    identity = stage.start(machine(all=each(ECHO)), {"items": [0] * MANY})
     with database.connection_context():
         assert Frame.select().where(Frame.execution_id == identity).count() == 25_000 // 4 + 40
-    assert house.execution(identity).children == MANY
+    assert stage.execution(identity).children == MANY
 
 
-def test_more_items_than_a_history_can_hold_fail_the_execution(house: Stage):
-    identity = house.start(machine(all=each(machine(item={"Type": "Pass"}))), {"items": [0] * MANY})
-    row = house.execution(identity)
+def test_more_items_than_a_history_can_hold_fail_the_execution(stage: Stage):
+    identity = stage.start(machine(all=each(machine(item={"Type": "Pass"}))), {"items": [0] * MANY})
+    row = stage.execution(identity)
     assert (row.status, row.error) == ("FAILED", "States.Runtime") and "25000" in row.cause
-    assert house.left_open(identity) == []
+    assert stage.left_open(identity) == []

@@ -18,9 +18,9 @@ def writer(prefix: str = "res", **config: Json) -> Json:
     return {"ResultWriter": made | ({"WriterConfig": config} if config else {})}
 
 
-def files(house: Stage, identity: str) -> dict[str, str]:
+def files(stage: Stage, identity: str) -> dict[str, str]:
     """The texts of the files in the manifest, by kind (SUCCEEDED, FAILED)."""
-    root, output = store(house), house.output(identity)
+    root, output = store(stage), stage.output(identity)
     assert output["ResultWriterDetails"]["Bucket"] == "b"
     manifest = json.loads((root / output["ResultWriterDetails"]["Key"]).read_text())
     assert (manifest["DestinationBucket"], manifest["MapRunArn"]) == ("b", output["MapRunArn"])
@@ -29,15 +29,15 @@ def files(house: Stage, identity: str) -> dict[str, str]:
     return {kind: (root / file["Key"]).read_text() for kind, file in named.items()}
 
 
-def failing(house: Stage, *which: int, **fields: Json) -> str:
-    house.script.let("step1", lambda event: raises("No") if event in which else returns([event, [event]]))
-    identity = house.start(listed(**fields, ToleratedFailureCount=9), {"items": [1, 2, 3]})
-    house.run()
+def failing(stage: Stage, *which: int, **fields: Json) -> str:
+    stage.script.let("step1", lambda event: raises("No") if event in which else returns([event, [event]]))
+    identity = stage.start(listed(**fields, ToleratedFailureCount=9), {"items": [1, 2, 3]})
+    stage.run()
     return identity
 
 
-def test_results_may_be_written_to_files(house: Stage):
-    found = files(house, failing(house, 2, **writer()))
+def test_results_may_be_written_to_files(stage: Stage):
+    found = files(stage, failing(stage, 2, **writer()))
     good, bad = json.loads(found["SUCCEEDED"]), json.loads(found["FAILED"])
     assert [json.loads(one["Output"]) for one in good] == [[1, [1]], [3, [3]]]
     assert [(one["Error"], one["Input"]) for one in bad] == [("No", "2")]
@@ -57,8 +57,8 @@ def test_results_may_be_written_to_files(house: Stage):
         ({"Transformation": "COMPACT", "OutputType": "JSONL"}, "[1,[1]]\n[3,[3]]\n"),
     ],
 )
-def test_the_writer_says_what_results_look_like(house: Stage, config: Json, text: str):
-    found = files(house, failing(house, 2, **writer(**config)))
+def test_the_writer_says_what_results_look_like(stage: Stage, config: Json, text: str):
+    found = files(stage, failing(stage, 2, **writer(**config)))
     assert found["SUCCEEDED"] == text
     bad = json.loads(found["FAILED"])
     assert (bad if config.get("OutputType") == "JSONL" else bad[0])["Input"] == "2"
@@ -72,76 +72,76 @@ def test_the_writer_says_what_results_look_like(house: Stage, config: Json, text
         ({"Transformation": "FLATTEN", "OutputType": "JSONL"}, "1\n[1]\n2\n[2]\n3\n[3]\n"),
     ],
 )
-def test_without_a_place_the_results_are_the_states_own(house: Stage, config: Json, output: Json):
-    assert house.output(failing(house, ResultWriter={"WriterConfig": config})) == output
+def test_without_a_place_the_results_are_the_states_own(stage: Stage, config: Json, output: Json):
+    assert stage.output(failing(stage, ResultWriter={"WriterConfig": config})) == output
 
 
-def test_all_that_is_known_may_be_the_states_result(house: Stage):
-    identity = failing(house, ResultWriter={"WriterConfig": {"Transformation": "NONE"}})
-    assert [one["Output"] for one in house.output(identity)] == ["[1,[1]]", "[2,[2]]", "[3,[3]]"]
+def test_all_that_is_known_may_be_the_states_result(stage: Stage):
+    identity = failing(stage, ResultWriter={"WriterConfig": {"Transformation": "NONE"}})
+    assert [one["Output"] for one in stage.output(identity)] == ["[1,[1]]", "[2,[2]]", "[3,[3]]"]
 
 
-def test_what_failed_stands_in_the_result_in_its_place(house: Stage):
-    first, second, third = house.output(failing(house, 2))
+def test_what_failed_stands_in_the_result_in_its_place(stage: Stage):
+    first, second, third = stage.output(failing(stage, 2))
     assert (first, third) == ([1, [1]], [3, [3]])
     assert (second["Status"], second["Error"], second["Input"]) == ("FAILED", "No", "2")
 
 
-def test_files_of_no_results_are_none(house: Stage):
-    identity = house.start(listed(**writer()), {"items": []})
-    house.run()
-    assert files(house, identity) == {}
+def test_files_of_no_results_are_none(stage: Stage):
+    identity = stage.start(listed(**writer()), {"items": []})
+    stage.run()
+    assert files(stage, identity) == {}
 
 
 @pytest.mark.parametrize("kind", ["JSON", "JSONL"])
-def test_files_grow_piece_by_piece(house: Stage, kind: str, monkeypatch: pytest.MonkeyPatch):
+def test_files_grow_piece_by_piece(stage: Stage, kind: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 7)
     config = writer(Transformation="COMPACT", OutputType=kind)
-    identity = house.start(listed(processor=PASS, **config), {"items": list(range(30))})
+    identity = stage.start(listed(processor=PASS, **config), {"items": list(range(30))})
     written = 0
-    while house.status(identity) == "IN_PROGRESS":
-        house.fire_timers()
-        assert the_run(house).written <= written + 7
-        written = the_run(house).written
-    text = files(house, identity)["SUCCEEDED"]
+    while stage.status(identity) == "IN_PROGRESS":
+        stage.fire_timers()
+        assert the_run(stage).written <= written + 7
+        written = the_run(stage).written
+    text = files(stage, identity)["SUCCEEDED"]
     found = json.loads(text) if kind == "JSON" else [json.loads(line) for line in text.splitlines()]
     assert found == list(range(30))
 
 
-def test_a_piece_that_was_written_and_not_committed_is_written_over(house: Stage, monkeypatch: pytest.MonkeyPatch):
+def test_a_piece_that_was_written_and_not_committed_is_written_over(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 2)
     config = writer(Transformation="COMPACT")
-    identity = house.start(listed(processor=PASS, **config), {"items": list(range(5))})
-    while the_run(house) is None or the_run(house).written < 2:
-        house.fire_timers()
-    path = next(store(house).rglob("SUCCEEDED_0.json"))
+    identity = stage.start(listed(processor=PASS, **config), {"items": list(range(5))})
+    while the_run(stage) is None or the_run(stage).written < 2:
+        stage.fire_timers()
+    path = next(store(stage).rglob("SUCCEEDED_0.json"))
     with path.open("a") as file:
         file.write(",2,3,broken off")
-    house.run()
-    assert json.loads(files(house, identity)["SUCCEEDED"]) == list(range(5))
+    stage.run()
+    assert json.loads(files(stage, identity)["SUCCEEDED"]) == list(range(5))
 
 
-def test_results_that_were_cut_meanwhile_fail_the_state(house: Stage, monkeypatch: pytest.MonkeyPatch):
+def test_results_that_were_cut_meanwhile_fail_the_state(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 2)
-    identity = house.start(listed(processor=PASS, **writer()), {"items": list(range(5))})
-    while the_run(house) is None or the_run(house).written < 2:
-        house.fire_timers()
-    next(store(house).rglob("SUCCEEDED_0.json")).write_text("")
-    house.run()
-    assert house.execution(identity).error == "States.ResultWriterFailed"
+    identity = stage.start(listed(processor=PASS, **writer()), {"items": list(range(5))})
+    while the_run(stage) is None or the_run(stage).written < 2:
+        stage.fire_timers()
+    next(store(stage).rglob("SUCCEEDED_0.json")).write_text("")
+    stage.run()
+    assert stage.execution(identity).error == "States.ResultWriterFailed"
 
 
 @pytest.mark.parametrize("prefix", ["../../x", "taken/x", "x" * 300])
-def test_a_prefix_that_cannot_be_written_fails_the_state(house: Stage, prefix: str):
-    (store(house) / "taken").write_text("a file")
-    identity = house.start(fan(ItemsPath="$.items", **writer(prefix)), {"items": [1]})
-    house.run()
-    row = house.execution(identity)
+def test_a_prefix_that_cannot_be_written_fails_the_state(stage: Stage, prefix: str):
+    (store(stage) / "taken").write_text("a file")
+    identity = stage.start(fan(ItemsPath="$.items", **writer(prefix)), {"items": [1]})
+    stage.run()
+    row = stage.execution(identity)
     assert row.error == "States.ResultWriterFailed" and row.cause
-    assert house.left_open(identity) == [] and the_run(house).status == "FAILED"
+    assert stage.left_open(identity) == [] and the_run(stage).status == "FAILED"
 
 
-def test_what_is_written_is_told_of_executions_in_their_order(house: Stage):
-    identity = failing(house, **writer(Transformation="NONE"))
-    told = json.loads(files(house, identity)["SUCCEEDED"])
-    assert [one["Name"] for one in told] == [one.id for one in children(house)]
+def test_what_is_written_is_told_of_executions_in_their_order(stage: Stage):
+    identity = failing(stage, **writer(Transformation="NONE"))
+    told = json.loads(files(stage, identity)["SUCCEEDED"])
+    assert [one["Name"] for one in told] == [one.id for one in children(stage)]

@@ -33,7 +33,7 @@ def test_waiting_helps_when_the_database_is_away_and_not_when_we_are_wrong(fault
     assert is_away(fault) is helps
 
 
-def test_a_wrong_statement_is_not_taken_for_an_absence(house: Stage, monkeypatch):
+def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch):
     monkeypatch.setattr(outage, "PATIENCE", (0, 0))
     asked: list[str] = []
 

@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def house(project: Path, tmp_path: Path) -> Iterator[Stage]:
+def stage(project: Path, tmp_path: Path) -> Iterator[Stage]:
     """A worker with one child of the real sandbox, which every step runs in."""
     url = f"sqlite:///{tmp_path / 'stepwell.db'}"
     connect(url)
@@ -52,12 +52,12 @@ def house(project: Path, tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize("order", [("step1", "add_up", "step2"), ("add_up", "step1", "add_up")])
-def test_a_step_imports_the_projects_functions_and_our_contract(house: Stage, project: Path, order: tuple[str, ...]):
+def test_a_step_imports_the_projects_functions_and_our_contract(stage: Stage, project: Path, order: tuple[str, ...]):
     places = [{"taskName": name, "name": f"{name}-{place}"} for place, name in enumerate(order)]
-    identity = house.start({"steps": [{**one, "data": {"prices": [1, 2]}} for one in places]})
-    house.run()
-    assert (house.status(identity), house.execution(identity).cause) == ("COMPLETED", None)
-    results = {one.function: one.result for one in house.rows(identity)}
+    identity = stage.start({"steps": [{**one, "data": {"prices": [1, 2]}} for one in places]})
+    stage.run()
+    assert (stage.status(identity), stage.execution(identity).cause) == ("COMPLETED", None)
+    results = {one.function: one.result for one in stage.rows(identity)}
     assert results.keys() == set(order)
     assert f'"total":3,"packages":["{project / "functions/__init__.py"}"' in results["add_up"]
     assert 'functions/contract/__init__.py"],"body":[1]' in results["add_up"]

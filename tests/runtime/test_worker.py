@@ -59,8 +59,8 @@ HEAD = "import os, time\nfrom pathlib import Path\n\ndef handler(event, context)
 class Workers:
     """Worker processes on one database, one Redis and one directory of handlers."""
 
-    def __init__(self, house: Stage, place: Path, environment: dict[str, str], opened: ExitStack) -> None:
-        self.house = house
+    def __init__(self, stage: Stage, place: Path, environment: dict[str, str], opened: ExitStack) -> None:
+        self.stage = stage
         self.place = place
         self._environment = environment
         self._opened = opened
@@ -82,11 +82,11 @@ class Workers:
 
     def start(self, function: str, **fields: Json) -> str:
         data = {"place": str(self.place), **fields.pop("data", {})}
-        return self.house.start(steps(function, data=data, **fields))
+        return self.stage.start(steps(function, data=data, **fields))
 
     def ends(self, identity: str, status: str = "COMPLETED") -> None:
-        until(lambda: self.house.status(identity) != "IN_PROGRESS", f"the execution ends; {self.said()}")
-        assert self.house.status(identity) == status, self.said()
+        until(lambda: self.stage.status(identity) != "IN_PROGRESS", f"the execution ends; {self.said()}")
+        assert self.stage.status(identity) == status, self.said()
 
     def handler(self) -> psutil.Process:
         """The process in which the gated handler runs."""
@@ -115,8 +115,8 @@ def workers(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Worke
         "STEPWELL_HOME": str(tmp_path),
     }
     settings = {"redis_url": redis_url, "function_paths": (tmp_path / "mine",)}
-    with staged(postgres_url, tmp_path, **settings) as house, ExitStack() as opened:
-        yield Workers(house, tmp_path, environment, opened)
+    with staged(postgres_url, tmp_path, **settings) as stage, ExitStack() as opened:
+        yield Workers(stage, tmp_path, environment, opened)
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -126,22 +126,22 @@ def is_gone(process: psutil.Process) -> bool:
 # In this process
 
 
-def test_the_consumer_is_ours_and_schedules_nothing(house: Stage):
-    huey = StepwellHuey(house.runtime)
+def test_the_consumer_is_ours_and_schedules_nothing(stage: Stage):
+    huey = StepwellHuey(stage.runtime)
     consumer = huey.create_consumer(workers=1, periodic=True)
     assert not consumer.periodic and huey.read_schedule() == [] and not huey.results
     assert type(consumer).__name__ == "StepwellConsumer"
 
 
-def test_a_consumer_that_stops_hands_back_what_it_holds(house: Stage):
-    identity = house.start(steps("step1"))
-    huey = StepwellHuey(house.runtime)
+def test_a_consumer_that_stops_hands_back_what_it_holds(stage: Stage):
+    identity = stage.start(steps("step1"))
+    huey = StepwellHuey(stage.runtime)
     task = huey.dequeue()
     consumer = huey.create_consumer(workers=1)
-    house.script.let("step1", lambda event: consumer.stop() or Outcome(killed=True))
+    stage.script.let("step1", lambda event: consumer.stop() or Outcome(killed=True))
     huey.execute(task)
-    assert house.attempts(identity) == [(1, 1, "RETURNED")] and house.statuses(identity) == ["QUEUED"]
-    assert house.script.killed == [f"{house.task(identity).id}/1"]
+    assert stage.attempts(identity) == [(1, 1, "RETURNED")] and stage.statuses(identity) == ["QUEUED"]
+    assert stage.script.killed == [f"{stage.task(identity).id}/1"]
 
 
 COMMANDS = ("stepwell.runtime.worker.huey", "runtime.worker.huey")
@@ -160,28 +160,28 @@ def hueys() -> Iterator[dict[str, type[StepwellHuey]]]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_name_of_the_worker_registers_the_one_job_and_runs_what_is_queued(
-    house: Stage, hueys: dict[str, type[StepwellHuey]], command: str
+    stage: Stage, hueys: dict[str, type[StepwellHuey]], command: str
 ):
     assert hueys[command].__module__ == command.removesuffix(".huey")
-    huey = hueys[command](house.runtime)
+    huey = hueys[command](stage.runtime)
     assert list(huey._registry._registry) == ["runtime.worker.run"]
-    identity = house.start(steps("step1"))
+    identity = stage.start(steps("step1"))
     huey.execute(huey.dequeue())
-    assert house.status(identity) == "COMPLETED"
+    assert stage.status(identity) == "COMPLETED"
 
 
 @pytest.mark.parametrize(("writer", "reader"), [COMMANDS, COMMANDS[::-1]])
 def test_each_name_of_the_worker_reads_what_the_other_has_written(
-    house: Stage, hueys: dict[str, type[StepwellHuey]], writer: str, reader: str
+    stage: Stage, hueys: dict[str, type[StepwellHuey]], writer: str, reader: str
 ):
-    identity = house.start(steps("step1"))
-    written = hueys[writer](house.runtime)
+    identity = stage.start(steps("step1"))
+    written = hueys[writer](stage.runtime)
     message = written.serialize_task(written.dequeue())
-    assert json.loads(message) == {"task": house.task(identity).id}
-    house.queue.push([message])
-    huey = hueys[reader](house.runtime)
+    assert json.loads(message) == {"task": stage.task(identity).id}
+    stage.queue.push([message])
+    huey = hueys[reader](stage.runtime)
     huey.execute(huey.dequeue())
-    assert house.status(identity) == "COMPLETED"
+    assert stage.status(identity) == "COMPLETED"
 
 
 # As a process
@@ -195,7 +195,7 @@ def test_a_worker_told_to_end_lets_its_handler_finish(workers: Workers):
     until(lambda: "gracefully" in workers.said(), "the worker drains")
     (workers.place / "gate").touch()
     assert worker.wait(30) == 0, workers.said()
-    assert workers.house.output(identity) == "opened"
+    assert workers.stage.output(identity) == "opened"
 
 
 def test_a_worker_told_to_end_hands_back_what_does_not_finish(workers: Workers):
@@ -205,9 +205,9 @@ def test_a_worker_told_to_end_hands_back_what_does_not_finish(workers: Workers):
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(30) == 0, workers.said()
     assert is_gone(handler)
-    task = workers.house.task(identity)
+    task = workers.stage.task(identity)
     assert (task.status, task.owner, task.losses) == ("QUEUED", None, 0)
-    assert workers.house.attempts(identity) == [(1, 1, "RETURNED")]
+    assert workers.stage.attempts(identity) == [(1, 1, "RETURNED")]
     (workers.place / "gate").touch()
     workers.begin()
     workers.ends(identity)
@@ -220,11 +220,11 @@ def test_handlers_that_hang_or_die_cost_their_own_attempt_only(workers: Workers)
     dies = workers.start("dies", retry={"maxAttempts": 2, "intervalSeconds": 0.05})
     workers.ends(hangs, "FAILED")
     workers.ends(dies)
-    assert workers.house.execution(hangs).error == "States.Timeout"
-    assert workers.house.attempts(hangs) == [(1, 1, "TIMED_OUT")] and is_gone(handler)
-    assert workers.house.attempts(dies) == [(1, 1, "FAILED"), (1, 2, "COMPLETED")]
+    assert workers.stage.execution(hangs).error == "States.Timeout"
+    assert workers.stage.attempts(hangs) == [(1, 1, "TIMED_OUT")] and is_gone(handler)
+    assert workers.stage.attempts(dies) == [(1, 1, "FAILED"), (1, 2, "COMPLETED")]
     with database.connection_context():
-        failed = Attempt.get(Attempt.outcome == "FAILED", Attempt.task_id == workers.house.task(dies).id)
+        failed = Attempt.get(Attempt.outcome == "FAILED", Attempt.task_id == workers.stage.task(dies).id)
     assert failed.error == "Runtime.ExitError" and "exit status 9" in failed.cause
     workers.ends(workers.start("step1"))
     assert worker.poll() is None
@@ -234,9 +234,9 @@ def test_a_cancelled_handler_is_stopped_by_the_next_heartbeat(workers: Workers):
     workers.begin()
     identity = workers.start("gated")
     handler = workers.handler()
-    workers.house.executions.cancel(identity)
+    workers.stage.executions.cancel(identity)
     until(lambda: is_gone(handler), "the handler is stopped")
-    assert workers.house.attempts(identity) == [(1, 1, "CANCELLED")]
+    assert workers.stage.attempts(identity) == [(1, 1, "CANCELLED")]
 
 
 def test_what_a_killed_worker_held_is_taken_over(workers: Workers):
@@ -246,8 +246,8 @@ def test_what_a_killed_worker_held_is_taken_over(workers: Workers):
     worker.kill()
     workers.begin()
     workers.ends(identity)
-    assert workers.house.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
-    assert workers.house.task(identity).losses == 1
+    assert workers.stage.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
+    assert workers.stage.task(identity).losses == 1
     until(lambda: is_gone(handler), "the handler of the killed worker is gone")
 
 
@@ -258,19 +258,19 @@ def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(workers: Worker
     frozen.send_signal(signal.SIGSTOP)
     workers.begin()
     workers.ends(identity)
-    before = workers.house.everything(identity)
+    before = workers.stage.everything(identity)
     (workers.place / "gate").touch()
     frozen.send_signal(signal.SIGCONT)
     frozen.send_signal(signal.SIGTERM)
     assert frozen.wait(30) == 0, workers.said()
-    assert workers.house.everything(identity) == before
+    assert workers.stage.everything(identity) == before
 
 
 def test_two_workers_bring_all_to_their_end(workers: Workers):
-    workers.house.workflows.create("play", steps(*["step1", "step2"] * 2, "step1"))
-    latest = workers.house.workflows.latest("play")
+    workers.stage.workflows.create("play", steps(*["step1", "step2"] * 2, "step1"))
+    latest = workers.stage.workflows.latest("play")
     for _ in range(200):
-        workers.house.executions.start(latest, Wanted({}))
+        workers.stage.executions.start(latest, Wanted({}))
     for _ in range(2):
         workers.begin()
     with database.connection_context():
@@ -281,7 +281,7 @@ def test_two_workers_bring_all_to_their_end(workers: Workers):
         assert Task.select().count() == 1000
         starts = list(Execution.select(Execution.id))
     for row in starts:
-        assert workers.house.history(row.id) == HISTORY
+        assert workers.stage.history(row.id) == HISTORY
     with database.connection_context():
         assert History.select().count() == 200 * len(HISTORY)
 

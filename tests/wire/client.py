@@ -48,8 +48,8 @@ class QuietHandler(WSGIRequestHandler):
 class Wire:
     """``client`` is boto3's; ``house`` is the one that it asks."""
 
-    def __init__(self, house: Stage, url: str) -> None:
-        self.house = house
+    def __init__(self, stage: Stage, url: str) -> None:
+        self.stage = stage
         self.url = url
         self.client = client_of(url)
         self.faults: list[str] = []
@@ -63,7 +63,7 @@ class Wire:
         """The description of an execution of this definition, once all is silent."""
         arn = self.made(definition, **options)
         begun = self.client.start_execution(stateMachineArn=arn, input=json.dumps(input or {}))
-        self.house.run()
+        self.stage.run()
         return self.client.describe_execution(executionArn=begun["executionArn"])
 
 
@@ -82,11 +82,11 @@ def refusal(act: Callable[..., Any], **given: Any) -> tuple[str, str]:
 
 
 @contextmanager
-def served(house: Stage) -> Iterator[Wire]:
+def served(stage: Stage) -> Iterator[Wire]:
     """The house behind a server of its own; at the end there must have been no answer that the model does not know."""
-    app = create_app(Settings(), house.runtime)
+    app = create_app(Settings(), stage.runtime)
     with listening(app) as url:
-        wire = Wire(house, url)
+        wire = Wire(stage, url)
         app.after_request(lambda response: _checked(response, wire.faults))
         yield wire
     assert wire.faults == []

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.conftest import emptied_postgres, empty_url, house, migrated_postgres
+from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres, stage
 from tests.runtime.stage import Stage
 from tests.wire.client import Wire, served
 
-__all__ = ["emptied_postgres", "empty_url", "house", "migrated_postgres"]
+__all__ = ["emptied_postgres", "empty_url", "migrated_postgres", "stage"]
 
 
 @pytest.fixture
-def wire(house: Stage, tmp_path: Path) -> Iterator[Wire]:
+def wire(stage: Stage, tmp_path: Path) -> Iterator[Wire]:
     """boto3 against a house on a database of each kind in turn; each answer is held against AWS's model."""
-    with served(house) as wire:
+    with served(stage) as wire:
         yield wire

@@ -76,7 +76,7 @@ def test_what_is_no_activity(wire: Wire):
 
 def test_a_worker_fetches_a_task_and_answers_it(dig: Wire):
     arn = begun(dig, {"depth": 3})
-    dig.house.run()
+    dig.stage.run()
     fetched = dig.client.get_activity_task(activityArn=ARN, workerName="mole")
     assert fetched["input"] == '{"depth":3}'
     dig.client.send_task_heartbeat(taskToken=fetched["taskToken"])
@@ -123,7 +123,7 @@ def test_each_task_goes_to_one_worker(dig: Wire):
 
 def test_who_polls_beyond_the_places_is_answered_soon(dig: Wire, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(activities, "POLL_SECONDS", 30)
-    waiting = dig.house.runtime.api_context("r").activities._places
+    waiting = dig.stage.runtime.api_context("r").activities._places
     for _ in range(activities.POLLERS):
         waiting.acquire()
     assert "taskToken" not in dig.client.get_activity_task(activityArn=ARN)
@@ -137,10 +137,10 @@ def test_a_task_that_nobody_answers_is_timed_out_and_its_retry_goes_to_another_w
     arn = begun(wire)
     first = wire.client.get_activity_task(activityArn=ARN)
     identity = arn.rpartition(":")[2]
-    wire.house.set(wire.house.task(identity), deadline_at=1)
-    wire.house.tasks.sweep()
+    wire.stage.set(wire.stage.task(identity), deadline_at=1)
+    wire.stage.tasks.sweep()
     assert "taskToken" not in wire.client.get_activity_task(activityArn=ARN)
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     second = wire.client.get_activity_task(activityArn=ARN)
     assert second["taskToken"] != first["taskToken"]
     assert refusal(wire.client.send_task_success, taskToken=first["taskToken"], output="{}")[0] == "InvalidToken"
@@ -152,24 +152,24 @@ def test_a_task_that_nobody_answers_is_timed_out_and_its_retry_goes_to_another_w
 
 def test_the_time_of_a_task_runs_while_it_waits_for_a_worker(dig: Wire):
     arn = begun(dig)
-    dig.house.set(dig.house.task(arn.rpartition(":")[2]), deadline_at=1)
-    dig.house.tasks.sweep()
+    dig.stage.set(dig.stage.task(arn.rpartition(":")[2]), deadline_at=1)
+    dig.stage.tasks.sweep()
     found = ended(dig, arn)
     assert (found["status"], found["error"]) == ("FAILED", "States.Timeout")
 
 
 def test_no_worker_of_ours_is_rung_for_it(dig: Wire):
     begun(dig)
-    assert dig.house.rung() == []
-    dig.house.tasks.sweep()
-    assert dig.house.tasks.unclaimed(0) == []
+    assert dig.stage.rung() == []
+    dig.stage.tasks.sweep()
+    assert dig.stage.tasks.unclaimed(0) == []
 
 
 def test_a_paused_execution_hands_nothing_out(dig: Wire):
     identity = begun(dig).rpartition(":")[2]
-    dig.house.executions.pause(identity)
+    dig.stage.executions.pause(identity)
     assert "taskToken" not in dig.client.get_activity_task(activityArn=ARN)
-    dig.house.executions.resume(identity)
+    dig.stage.executions.resume(identity)
     assert "taskToken" in dig.client.get_activity_task(activityArn=ARN)
 
 
@@ -187,7 +187,7 @@ def test_it_may_stand_behind_another_task_and_in_a_branch(wire: Wire):
     wire.client.create_activity(name="dig")
     wire.made(machine(A=task("step1"), Fan=parallel(machine(B=task(ARN)), machine(C=task("step2")))))
     arn = begun(wire)
-    wire.house.run()
+    wire.stage.run()
     fetched = wire.client.get_activity_task(activityArn=ARN)
     assert fetched["input"] == '"step1"'
     wire.client.send_task_failure(taskToken=fetched["taskToken"], error="Rock", cause="hard")

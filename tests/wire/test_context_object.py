@@ -25,11 +25,11 @@ def test_the_execution_and_its_state_machine_are_named_by_their_arns(wire: Wire)
 
 def test_a_redrive_is_counted_and_timed_from_its_first_state_to_its_last(wire: Wire):
     redrive = {"Parameters": {"count.$": "$$.Execution.RedriveCount", "at.$": "$$.Execution.RedriveTime"}}
-    wire.house.script.let("flaky", raises("Boom"), returns("well"))
+    wire.stage.script.let("flaky", raises("Boom"), returns("well"))
     failed = wire.ran(machine(A=task("flaky"), B=task("step1", **redrive), C=task("step2", **redrive)))
     redriven = wire.client.redrive_execution(executionArn=failed["executionArn"])["redriveDate"]
-    wire.house.run()
-    seen = [event for name, event in wire.house.script.events if name in ("step1", "step2")]
+    wire.stage.run()
+    seen = [event for name, event in wire.stage.script.events if name in ("step1", "step2")]
     at = redriven.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     assert seen == [{"count": 1, "at": at}] * 2
 
@@ -43,6 +43,6 @@ def test_an_express_execution_is_named_by_its_own_arn(wire: Wire):
 
 
 def test_a_step_list_hands_on_the_executions_own_id(wire: Wire):
-    identity = wire.house.start(steps("step1"), name="order-17")
-    wire.house.run()
-    assert [event["step"]["idempotencyKey"] for _, event in wire.house.script.events] == [f"{identity}/step1"]
+    identity = wire.stage.start(steps("step1"), name="order-17")
+    wire.stage.run()
+    assert [event["step"]["idempotencyKey"] for _, event in wire.stage.script.events] == [f"{identity}/step1"]

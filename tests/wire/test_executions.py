@@ -39,8 +39,8 @@ def test_is_described_from_its_start_to_its_end(wire: Wire):
         "redriveStatus": "NOT_REDRIVABLE",
         "redriveStatusReason": "Execution is RUNNING and cannot be redriven",
     }
-    wire.house.script.let("step1", returns({"b": 2}))
-    wire.house.run()
+    wire.stage.script.let("step1", returns({"b": 2}))
+    wire.stage.run()
     found = wire.client.describe_execution(executionArn=f"{RUN}:one")
     assert (found["status"], found["output"]) == ("SUCCEEDED", '{"b":2}')
     assert found["outputDetails"] == {"included": True} and found["stopDate"] >= found["startDate"]
@@ -49,7 +49,7 @@ def test_is_described_from_its_start_to_its_end(wire: Wire):
 
 
 def test_one_that_fails_says_why(wire: Wire):
-    wire.house.script.let("step1", raises("Boom", "it broke"))
+    wire.stage.script.let("step1", raises("Boom", "it broke"))
     found = wire.ran(WORK)
     assert (found["status"], found["error"], found["cause"]) == ("FAILED", "Boom", "it broke")
     assert found["redriveStatus"] == "REDRIVABLE"
@@ -72,7 +72,7 @@ def test_the_same_start_again_is_the_same_while_it_runs(wire: Wire):
     assert (again["executionArn"], again["startDate"]) == (first["executionArn"], first["startDate"])
     taken = ("ExecutionAlreadyExists", f"Execution Already Exists: '{RUN}:one'")
     assert refusal(start, stateMachineArn=ARN, name="one", input='{"a":2}') == taken
-    wire.house.run()
+    wire.stage.run()
     assert refusal(start, stateMachineArn=ARN, name="one", input='{"a":1}') == taken
 
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_listed(wire: Wire):
 
 
 def test_what_rest_has_started_is_an_execution_too(wire: Wire):
-    identity = wire.house.start(steps("step1"))
+    identity = wire.stage.start(steps("step1"))
     found = wire.client.describe_execution(executionArn=f"{RUN}:{identity}")
     assert (found["status"], found["name"]) == ("RUNNING", identity)
     assert [one["name"] for one in wire.client.list_executions(stateMachineArn=ARN)["executions"]] == [identity]
@@ -187,8 +187,8 @@ def test_a_task_token_is_answered(wire: Wire):
 
     def asked() -> str:
         wire.client.start_execution(stateMachineArn=arn)
-        wire.house.run()
-        return wire.house.script.events[-1][1]["token"]
+        wire.stage.run()
+        return wire.stage.script.events[-1][1]["token"]
 
     token = asked()
     wire.client.send_task_heartbeat(taskToken=token)
@@ -218,7 +218,7 @@ def test_a_task_token_is_answered(wire: Wire):
 
 
 def test_history_is_told_in_awss_words(wire: Wire):
-    wire.house.script.let("step1", returns({"b": 2}))
+    wire.stage.script.let("step1", returns({"b": 2}))
     found = wire.ran(machine(A=task("step1", TimeoutSeconds=9), B={"Type": "Pass"}), {"a": 1}, name="play")
     told = wire.client.get_execution_history(executionArn=found["executionArn"])["events"]
     whole = {"truncated": False}
@@ -328,7 +328,7 @@ def test_history_of_what_is_tried_again_is_the_same_by_pages(wire: Wire):
 
 
 def test_a_paginator_sees_each_of_thousands_once(wire: Wire):
-    identity = wire.house.start(steps("step1"))
+    identity = wire.stage.start(steps("step1"))
     with database.connection_context():
         row = Execution.select().where(Execution.id == identity).dicts().get()
         copies = [row | {"id": str(uuid.UUID(int=uuid.UUID(identity).int - (n << 20)))} for n in range(1, 2_000)]

@@ -25,7 +25,7 @@ def ran(wire: Wire, definition: Json, input: Json = None, **given: str) -> Json:
 
 
 def test_runs_to_its_end_and_leaves_no_row(wire: Wire):
-    wire.house.script.let("step1", returns({"a": 1}))
+    wire.stage.script.let("step1", returns({"a": 1}))
     ended = ran(wire, BRANCHES, {"x": 1}, name="one", traceHeader="Root=1")
     assert ended["executionArn"].startswith("arn:aws:states:us-east-1:123456789012:express:play:one:")
     assert (ended["status"], ended["output"]) == ("SUCCEEDED", '[{"a":1},"step2"]')
@@ -40,15 +40,15 @@ def test_runs_to_its_end_and_leaves_no_row(wire: Wire):
 
 
 def test_what_fails_is_answered_as_well(wire: Wire):
-    wire.house.script.let("step1", raises("Boom", "it broke"))
+    wire.stage.script.let("step1", raises("Boom", "it broke"))
     ended = ran(wire, BRANCHES)
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Boom", "it broke")
     assert "output" not in ended
 
 
 def test_retries_waits_and_catches(wire: Wire):
-    wire.house.script.let("step1", raises("Boom"), returns("second"))
-    wire.house.script.let("step2", raises("Bang"))
+    wire.stage.script.let("step1", raises("Boom"), returns("second"))
+    wire.stage.script.let("step2", raises("Bang"))
     caught = [{"ErrorEquals": ["Bang"], "ResultPath": "$.error", "Next": "Pause"}]
     ended = ran(
         wire,
@@ -70,12 +70,12 @@ def test_one_that_takes_too_long_is_timed_out(wire: Wire):
 
 def test_a_branch_that_fails_stops_its_siblings_handlers(wire: Wire):
     stopped = threading.Event()
-    wire.house.script.let("step1", lambda event: returns(stopped.wait(30)))
-    wire.house.script.let("step2", raises("Boom"))
-    kill = wire.house.script.kill
-    wire.house.script.kill = lambda key: stopped.set() or kill(key)
+    wire.stage.script.let("step1", lambda event: returns(stopped.wait(30)))
+    wire.stage.script.let("step2", raises("Boom"))
+    kill = wire.stage.script.kill
+    wire.stage.script.kill = lambda key: stopped.set() or kill(key)
     assert ran(wire, BRANCHES)["error"] == "Boom"
-    assert stopped.is_set() and len(wire.house.script.killed) == 1
+    assert stopped.is_set() and len(wire.stage.script.killed) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_a_standard_one_is_not_started_so(wire: Wire):
 
 def test_only_so_many_at_once(wire: Wire):
     gate = threading.Event()
-    wire.house.script.let("step1", lambda event: returns(gate.wait(30)))
+    wire.stage.script.let("step1", lambda event: returns(gate.wait(30)))
     wire.made(machine(A=task("step1")), type="EXPRESS")
     start = wire.client.start_sync_execution
     busy = [threading.Thread(target=start, kwargs={"stateMachineArn": ARN}) for _ in range(6)]
     for one in busy:
         one.start()
-    until(lambda: len(wire.house.script.events) == 6, "six run")
+    until(lambda: len(wire.stage.script.events) == 6, "six run")
     told = refusal(start, stateMachineArn=ARN)
     gate.set()
     for one in busy:
@@ -118,11 +118,11 @@ def test_one_that_nobody_waits_for_is_one_task(wire: Wire):
     arns = [wire.client.start_execution(stateMachineArn=ARN, name="one")["executionArn"] for _ in range(2)]
     assert len(set(arns)) == 2 and all(":express:play:one:" in arn for arn in arns)
     identities = [arn.rpartition(":")[2] for arn in arns]
-    wire.house.run()
+    wire.stage.run()
     for identity in identities:
-        assert wire.house.status(identity) == "COMPLETED"
-        assert wire.house.output(identity) == ["step1", "step2"]
-        assert [one.function for one in wire.house.rows(identity)] == [":express"]
+        assert wire.stage.status(identity) == "COMPLETED"
+        assert wire.stage.output(identity) == ["step1", "step2"]
+        assert [one.function for one in wire.stage.rows(identity)] == [":express"]
     told = refusal(wire.client.describe_execution, executionArn=arns[0])
     assert told == ("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'")
 
@@ -130,30 +130,30 @@ def test_one_that_nobody_waits_for_is_one_task(wire: Wire):
 def test_a_lost_worker_means_that_it_runs_again_from_its_beginning(wire: Wire):
     wire.made(machine(A=task("step1"), B=task("step2")), type="EXPRESS")
     identity = wire.client.start_execution(stateMachineArn=ARN)["executionArn"].rpartition(":")[2]
-    claim = wire.house.claim(identity)
-    wire.house.set(wire.house.task(identity), lease_until=1)
-    wire.house.another_worker().claims.sweep()
-    wire.house.run(wire.house.another_worker())
-    assert wire.house.status(identity) == "COMPLETED"
-    assert wire.house.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
-    assert [name for name, _ in wire.house.script.events] == ["step1", "step2"]
+    claim = wire.stage.claim(identity)
+    wire.stage.set(wire.stage.task(identity), lease_until=1)
+    wire.stage.another_worker().claims.sweep()
+    wire.stage.run(wire.stage.another_worker())
+    assert wire.stage.status(identity) == "COMPLETED"
+    assert wire.stage.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
+    assert [name for name, _ in wire.stage.script.events] == ["step1", "step2"]
     assert claim.attempt == 1
 
 
 def test_one_that_is_stopped_meanwhile_stops_its_handlers(wire: Wire):
     stopped = threading.Event()
-    wire.house.script.let("step1", lambda event: returns(stopped.wait(30)))
-    kill = wire.house.script.kill
-    wire.house.script.kill = lambda key: stopped.set() or kill(key)
+    wire.stage.script.let("step1", lambda event: returns(stopped.wait(30)))
+    kill = wire.stage.script.kill
+    wire.stage.script.kill = lambda key: stopped.set() or kill(key)
     wire.made(machine(A=task("step1")), type="EXPRESS")
     identity = wire.client.start_execution(stateMachineArn=ARN)["executionArn"].rpartition(":")[2]
-    working = threading.Thread(target=wire.house.run)
+    working = threading.Thread(target=wire.stage.run)
     working.start()
-    until(lambda: wire.house.script.events, "the handler runs")
-    wire.house.executions.cancel(identity)
-    wire.house.work.heartbeat()
+    until(lambda: wire.stage.script.events, "the handler runs")
+    wire.stage.executions.cancel(identity)
+    wire.stage.work.heartbeat()
     working.join()
-    assert wire.house.status(identity) == "CANCELLED" and stopped.is_set()
+    assert wire.stage.status(identity) == "CANCELLED" and stopped.is_set()
 
 
 @pytest.mark.parametrize("resource", ["arn:aws:states:::lambda:invoke.waitForTaskToken"])
@@ -172,10 +172,10 @@ STARTS = task(
 
 
 def test_it_may_start_another_and_wait_for_nothing(wire: Wire):
-    wire.house.workflows.create("inner", machine(Work=task("step1")))
+    wire.stage.workflows.create("inner", machine(Work=task("step1")))
     ended = ran(wire, machine(Start=STARTS), {"x": 1})
     told = json.loads(ended["output"])
-    wire.house.run()
+    wire.stage.run()
     with database.connection_context():
         (inner,) = Execution.select()
     assert told["ExecutionArn"] == f"arn:aws:states:us-east-1:123456789012:execution:inner:{inner.id}"

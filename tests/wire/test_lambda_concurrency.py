@@ -108,7 +108,7 @@ def test_under_load_no_more_run_than_are_reserved(wire: LambdaWire, tmp_path: Pa
     (place := tmp_path / "running").mkdir()
     wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=2)
     with closing(Runtime(wire.runtime.settings)) as other:
-        rooms = [house.api_context("1").lambdas for house in (wire.runtime, other)]
+        rooms = [stage.api_context("1").lambdas for stage in (wire.runtime, other)]
 
         def insist(number: int) -> int:
             while True:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.services import until
 from tests.wire.packages import package
-from tests.wire.test_processes import AWS, House, house
+from tests.wire.test_processes import AWS, House
 
 __all__ = ["house"]
 
@@ -23,11 +23,11 @@ NOTED = "open({path!r}, 'w').write(str(event['n']))"
 
 
 @pytest.fixture
-def aws(house: House) -> Any:
+def aws(stage: House) -> Any:
     def call(*arguments: str) -> Json:
         """What ``aws lambda`` answers."""
         command = [sys.executable, str(AWS), "lambda", *arguments, "--output", "json"]
-        done = subprocess.run(command, env=house.environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=stage.environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout or "null")
 

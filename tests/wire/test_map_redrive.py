@@ -35,8 +35,8 @@ def failing(*events: Json, times: int = 1) -> Callable[[Json], Outcome]:
 
 def ended(wire: Wire) -> None:
     """Let all be silent, and what still goes on of a run that has ended be stopped."""
-    wire.house.run()
-    wire.house.work.nested.sweep()
+    wire.stage.run()
+    wire.stage.work.nested.sweep()
 
 
 def execution_id(execution: str) -> str:
@@ -50,7 +50,7 @@ def kinds(wire: Wire, execution: str) -> list[str]:
 
 @pytest.mark.parametrize("at_most", [0, 1, 2])
 def test_what_failed_goes_on_and_what_had_not_begun_begins(wire: Wire, at_most: int):
-    wire.house.script.let("step1", failing(2, 3))
+    wire.stage.script.let("step1", failing(2, 3))
     execution, run = begun(wire, [1, 2, 3, 4], MaxConcurrency=at_most)
     ended(wire)
     while wire.client.describe_execution(executionArn=execution)["status"] == "FAILED":
@@ -71,30 +71,30 @@ def test_what_failed_goes_on_and_what_had_not_begun_begins(wire: Wire, at_most: 
     assert names[at - 2 : at] == ["ExecutionFailed", "ExecutionRedriven"]
     told = wire.client.get_execution_history(executionArn=execution)["events"][at]["mapRunRedrivenEventDetails"]
     assert told == {"mapRunArn": run, "redriveCount": 1}
-    assert wire.house.left_open(execution_id(execution)) == []
+    assert wire.stage.left_open(execution_id(execution)) == []
 
 
 def test_those_that_wait_for_their_turn_are_pending(wire: Wire):
-    wire.house.script.let("step1", failing(1, 2, 3))
+    wire.stage.script.let("step1", failing(1, 2, 3))
     execution, run = begun(wire, [1, 2, 3], ToleratedFailureCount=2)
     ended(wire)
     assert counted(wire, run) == {"failed": 3, "total": 3}
     wire.client.redrive_execution(executionArn=execution)
     with database.connection_context():
         MapRun.update(changes='{"concurrency":1}').execute()
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     assert counted(wire, run) == {"running": 1, "pendingRedrive": 2, "total": 3}
     assert len(children(wire, run, statusFilter="PENDING_REDRIVE")) == 2
     assert children(wire, run, statusFilter="FAILED") == []
     pending = children(wire, run, statusFilter="PENDING_REDRIVE")[0]
     assert pending["status"] == "PENDING_REDRIVE" and pending["redriveCount"] == 0
     assert wire.client.describe_execution(executionArn=pending["executionArn"])["status"] == "PENDING_REDRIVE"
-    wire.house.run()
+    wire.stage.run()
     assert wire.client.describe_execution(executionArn=execution)["output"] == "[1,2,3]"
 
 
 def test_an_execution_of_a_run_is_not_redriven_by_itself(wire: Wire):
-    wire.house.script.let("step1", failing(1))
+    wire.stage.script.let("step1", failing(1))
     _, run = begun(wire, [1])
     ended(wire)
     code, message = refusal(wire.client.redrive_execution, executionArn=children(wire, run)[0]["executionArn"])
@@ -102,7 +102,7 @@ def test_an_execution_of_a_run_is_not_redriven_by_itself(wire: Wire):
 
 
 def test_those_that_cannot_be_redriven_have_failed(wire: Wire):
-    wire.house.script.let("step1", failing(1, 2))
+    wire.stage.script.let("step1", failing(1, 2))
     execution, run = begun(wire, [1, 2, 3], ToleratedFailureCount=1)
     ended(wire)
     with database.connection_context():
@@ -120,13 +120,13 @@ def test_one_that_was_stopped_waits_until_what_goes_on_has_ended(wire: Wire):
     wire.client.stop_execution(executionArn=execution)
     assert wire.client.describe_map_run(mapRunArn=run)["status"] == "ABORTED"
     wire.client.redrive_execution(executionArn=execution)
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     assert wire.client.describe_map_run(mapRunArn=run)["status"] == "ABORTED"
-    wire.house.work.nested.sweep()
+    wire.stage.work.nested.sweep()
     assert counted(wire, run) == {"aborted": 2, "total": 2}
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     assert wire.client.describe_map_run(mapRunArn=run)["status"] == "RUNNING"
-    wire.house.run()
+    wire.stage.run()
     assert wire.client.describe_execution(executionArn=execution)["output"] == '["step1","step1"]'
 
 
@@ -147,17 +147,17 @@ def test_a_run_that_had_not_begun_begins(wire: Wire):
     reader |= {"Parameters": {"Bucket": "b", "Key": "x.json"}}
     execution = wire.ran(machine(All=each | {"ItemReader": reader}))["executionArn"]
     assert wire.client.describe_execution(executionArn=execution)["error"] == "States.ItemReaderFailed"
-    root = wire.house.runtime.settings.artifacts_dir
+    root = wire.stage.runtime.settings.artifacts_dir
     root.mkdir(exist_ok=True)
     (root / "x.json").write_text("[7]")
     wire.client.redrive_execution(executionArn=execution)
-    wire.house.run()
+    wire.stage.run()
     assert wire.client.describe_execution(executionArn=execution)["output"] == "[7]"
 
 
 def test_a_retry_after_a_redrive_has_a_run_of_its_own(wire: Wire):
     retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
-    wire.house.script.let("step1", failing(1, times=3))
+    wire.stage.script.let("step1", failing(1, times=3))
     execution, _ = begun(wire, [1], Retry=retry)
     ended(wire)
     assert wire.client.describe_execution(executionArn=execution)["status"] == "FAILED"
@@ -172,7 +172,7 @@ def test_a_retry_after_a_redrive_has_a_run_of_its_own(wire: Wire):
 
 
 def test_it_can_be_redriven_a_thousand_times(wire: Wire):
-    wire.house.script.let("step1", raises("No"))
+    wire.stage.script.let("step1", raises("No"))
     execution, _ = begun(wire, [1])
     ended(wire)
     with database.connection_context():
@@ -183,7 +183,7 @@ def test_it_can_be_redriven_a_thousand_times(wire: Wire):
 
 
 def test_many_are_redriven_so_many_at_a_time_whoever_dies(wire: Wire):
-    wire.house.script.let("step1", failing(*range(230)))
+    wire.stage.script.let("step1", failing(*range(230)))
     execution, run = begun(wire, list(range(230)), ToleratedFailurePercentage=99)
     ended(wire)
     wire.client.redrive_execution(executionArn=execution)
@@ -194,9 +194,9 @@ def test_many_are_redriven_so_many_at_a_time_whoever_dies(wire: Wire):
     for _ in range(3):
         crashpoints.arm("advance.before_commit", die)
         with pytest.raises(RuntimeError):
-            wire.house.fire_timers()
+            wire.stage.fire_timers()
         crashpoints.disarm()
-        wire.house.fire_timers()
+        wire.stage.fire_timers()
     ended(wire)
     assert wire.client.describe_execution(executionArn=execution)["output"] == json.dumps(list(range(230))).replace(
         " ", ""
@@ -207,9 +207,9 @@ def test_many_are_redriven_so_many_at_a_time_whoever_dies(wire: Wire):
 
 
 def test_results_are_written_anew(wire: Wire):
-    wire.house.script.let("step1", failing(1))
+    wire.stage.script.let("step1", failing(1))
     execution, _ = begun(wire, [1, 2], ToleratedFailureCount=1, ResultWriter={**WRITER, "Parameters": {"Bucket": "b"}})
-    store = wire.house.runtime.settings.artifacts_dir
+    store = wire.stage.runtime.settings.artifacts_dir
     with database.connection_context():
         run = MapRun.get().id
     store.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ def begun(wire: Wire, items: Json, **fields: Json) -> tuple[str, str]:
     arn = wire.made(fan(**fields))
     given = json.dumps({"items": items})
     execution = wire.client.start_execution(stateMachineArn=arn, name="one", input=given)["executionArn"]
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     return execution, wire.client.list_map_runs(executionArn=execution)["mapRuns"][0]["mapRunArn"]
 
 
@@ -76,8 +76,8 @@ def test_a_run_is_described_from_its_start_to_its_end(wire: Wire):
         "executionCounts": {**counts, **zeros, **unredriven},
         "redriveCount": 0,
     }
-    wire.house.script.let("step1", raises("No"), returns(1))
-    wire.house.run()
+    wire.stage.script.let("step1", raises("No"), returns(1))
+    wire.stage.run()
     found = wire.client.describe_map_run(mapRunArn=run)
     assert found["status"] == "SUCCEEDED" and found["stopDate"] >= started
     assert counted(wire, run) == counted(wire, run, "executionCounts") == {"failed": 1, "succeeded": 2, "total": 3}
@@ -92,10 +92,10 @@ def test_without_bounds_it_says_none(wire: Wire):
 
 def test_a_run_that_fails_aborts_what_goes_on(wire: Wire):
     execution, run = begun(wire, [1, 2, 3], MaxConcurrency=2)
-    wire.house.script.let("step1", raises("No"))
-    wire.house.work.run(wire.house.rung()[0])
-    wire.house.fire_timers()
-    wire.house.work.nested.sweep()
+    wire.stage.script.let("step1", raises("No"))
+    wire.stage.work.run(wire.stage.rung()[0])
+    wire.stage.fire_timers()
+    wire.stage.work.nested.sweep()
     found = wire.client.describe_map_run(mapRunArn=run)
     assert found["status"] == "FAILED"
     assert counted(wire, run) == {"failed": 1, "aborted": 1, "pending": 1, "total": 3}
@@ -115,8 +115,8 @@ def test_its_history_is_linked_as_awss(wire: Wire):
     test_map_state_item_selector_parameters and in floci-io/floci#3167.
     """
     execution, run = begun(wire, [1, 2])
-    wire.house.script.let("step1", returns(1), returns(2))
-    wire.house.run()
+    wire.stage.script.let("step1", returns(1), returns(2))
+    wire.stage.run()
     events = wire.client.get_execution_history(executionArn=execution)["events"]
     assert events[2]["mapStateStartedEventDetails"] == {"length": 2}
     assert events[3]["mapRunStartedEventDetails"] == {"mapRunArn": run}
@@ -135,8 +135,8 @@ def test_its_history_is_linked_as_awss(wire: Wire):
 def test_the_history_of_one_that_fails_is_linked_as_awss(wire: Wire):
     """Source: the same, the one of test_map_item_reader_csv_max_items_paths that fails."""
     execution, _ = begun(wire, [1])
-    wire.house.script.let("step1", raises("No"))
-    wire.house.run()
+    wire.stage.script.let("step1", raises("No"))
+    wire.stage.run()
     assert chained(wire, execution)[3:] == [
         ("MapRunStarted", 3),
         ("MapRunFailed", 4),
@@ -146,9 +146,9 @@ def test_the_history_of_one_that_fails_is_linked_as_awss(wire: Wire):
 
 
 def test_its_executions_are_listed_newest_first_and_described(wire: Wire):
-    wire.house.script.let("step1", raises("No"), returns("b"))
+    wire.stage.script.let("step1", raises("No"), returns("b"))
     _, run = begun(wire, [1, 2, 3], ToleratedFailureCount=1)
-    wire.house.run()
+    wire.stage.run()
     listed = children(wire, run)
     assert [one["name"] for one in listed] == sorted((one["name"] for one in listed), reverse=True)
     of = {one["status"]: one["executionArn"] for one in listed}
@@ -179,22 +179,22 @@ def test_an_execution_of_a_run_tells_its_machine(wire: Wire):
 
 
 def test_batches_count_their_items(wire: Wire):
-    wire.house.script.let("step1", raises("No"), returns(1))
+    wire.stage.script.let("step1", raises("No"), returns(1))
     _, run = begun(wire, [1, 2, 3, 4, 5], ItemBatcher={"MaxItemsPerBatch": 2}, ToleratedFailurePercentage=90)
     assert sorted(one["itemCount"] for one in children(wire, run)) == [1, 2, 2]
     assert counted(wire, run) == {"running": 5, "total": 5}
     assert counted(wire, run, "executionCounts") == {"running": 3, "total": 3}
-    wire.house.run()
+    wire.stage.run()
     assert counted(wire, run) == {"failed": 2, "succeeded": 3, "total": 5}
     assert counted(wire, run, "executionCounts") == {"failed": 1, "succeeded": 2, "total": 3}
 
 
 @pytest.mark.parametrize(("fields", "written"), [({}, 1), ({"ResultWriter": WRITER}, 2)])
 def test_results_are_counted_and_with_a_writer_failures_too(wire: Wire, fields: Json, written: int):
-    wire.house.script.let("step1", raises("No"), returns(1))
+    wire.stage.script.let("step1", raises("No"), returns(1))
     _, run = begun(wire, [1, 2], ToleratedFailureCount=1, **fields)
     assert wire.client.describe_map_run(mapRunArn=run)["itemCounts"]["resultsWritten"] == 0
-    wire.house.run()
+    wire.stage.run()
     found = wire.client.describe_map_run(mapRunArn=run)
     assert found["itemCounts"]["resultsWritten"] == found["executionCounts"]["resultsWritten"] == written
 
@@ -203,10 +203,10 @@ def test_more_go_on_at_a_time_when_that_is_wanted(wire: Wire):
     _, run = begun(wire, [1, 2, 3, 4], MaxConcurrency=1)
     assert counted(wire, run) == {"pending": 3, "running": 1, "total": 4}
     wire.client.update_map_run(mapRunArn=run, maxConcurrency=3)
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     assert counted(wire, run) == {"pending": 1, "running": 3, "total": 4}
     wire.client.update_map_run(mapRunArn=run, maxConcurrency=0)
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     assert counted(wire, run) == {"running": 4, "total": 4}
     assert wire.client.describe_map_run(mapRunArn=run)["maxConcurrency"] == 0
 
@@ -214,8 +214,8 @@ def test_more_go_on_at_a_time_when_that_is_wanted(wire: Wire):
 def test_fewer_go_on_at_a_time_when_that_is_wanted(wire: Wire):
     _, run = begun(wire, [1, 2, 3, 4], MaxConcurrency=2)
     wire.client.update_map_run(mapRunArn=run, maxConcurrency=1)
-    [wire.house.work.run(one) for one in wire.house.rung()[:1]]
-    wire.house.fire_timers()
+    [wire.stage.work.run(one) for one in wire.stage.rung()[:1]]
+    wire.stage.fire_timers()
     assert counted(wire, run) == {"pending": 2, "running": 1, "succeeded": 1, "total": 4}
 
 
@@ -223,20 +223,20 @@ def test_fewer_go_on_at_a_time_when_that_is_wanted(wire: Wire):
 def test_more_may_fail_when_that_is_wanted(wire: Wire, changed: Json):
     execution, run = begun(wire, [1, 2])
     wire.client.update_map_run(mapRunArn=run, **changed)
-    wire.house.script.let("step1", raises("No"), returns("b"))
-    wire.house.run()
+    wire.stage.script.let("step1", raises("No"), returns("b"))
+    wire.stage.run()
     failed, succeeded = json.loads(wire.client.describe_execution(executionArn=execution)["output"])
     assert (failed["Status"], failed["Error"], succeeded) == ("FAILED", "No", "b")
 
 
 def test_less_may_fail_when_that_is_wanted(wire: Wire):
     execution, run = begun(wire, [1, 2, 3], MaxConcurrency=1, ToleratedFailureCount=2)
-    wire.house.script.let("step1", raises("No"))
-    wire.house.work.run(wire.house.rung()[0])
-    wire.house.fire_timers()
+    wire.stage.script.let("step1", raises("No"))
+    wire.stage.work.run(wire.stage.rung()[0])
+    wire.stage.fire_timers()
     assert wire.client.describe_map_run(mapRunArn=run)["status"] == "RUNNING"
     wire.client.update_map_run(mapRunArn=run, toleratedFailureCount=0)
-    wire.house.fire_timers()
+    wire.stage.fire_timers()
     found = wire.client.describe_execution(executionArn=execution)
     assert found["error"] == "States.ExceedToleratedFailureThreshold"
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_asked(wire: Wire):
     update = client.update_map_run
     assert refusal(update, mapRunArn=run)[0] == "ValidationException"
     assert refusal(update, mapRunArn=run, toleratedFailurePercentage=100.5)[0] == "ValidationException"
-    wire.house.run()
+    wire.stage.run()
     code, message = refusal(update, mapRunArn=run, maxConcurrency=1)
     assert code == "ValidationException" and "SUCCEEDED" in message
     for other in (run[:-1] + ("0" if run[-1] != "0" else "1"), run.replace("/each", "/other"), f"{run}x"):

@@ -100,18 +100,18 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("processes")
     steps = folder / "mine" / "steps"
     steps.mkdir(parents=True)
     (steps / "tell.py").write_text(TELL)
     (steps / "breaks_once.py").write_text(BREAKS_ONCE)
-    house = House(folder)
-    process = subprocess.Popen(house.command, cwd=ROOT, env=house.settings, stdout=subprocess.DEVNULL)
+    stage = House(folder)
+    process = subprocess.Popen(stage.command, cwd=ROOT, env=stage.settings, stdout=subprocess.DEVNULL)
     try:
-        sfn = house.client()
+        sfn = stage.client()
         until(lambda: _answers(sfn), "the emulator answers")
-        yield house
+        yield stage
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
@@ -129,62 +129,62 @@ def ended(sfn: Any, arn: str) -> Json:
     return sfn.describe_execution(executionArn=arn)
 
 
-def test_a_life_on_the_command_line(house: House, tmp_path: Path):
+def test_a_life_on_the_command_line(stage: House, tmp_path: Path):
     definition = tmp_path / "definition.json"
     definition.write_text(json.dumps(machine(A={"Type": "Pass"}, B=task("breaks_once"))))
     given = ["--name", "life", "--role-arn", ROLE, "--definition", f"file://{definition}"]
-    arn = house.aws("create-state-machine", *given)["stateMachineArn"]
-    listed = house.aws("list-state-machines", "--query", "stateMachines[].name")
+    arn = stage.aws("create-state-machine", *given)["stateMachineArn"]
+    listed = stage.aws("list-state-machines", "--query", "stateMachines[].name")
     assert "life" in listed
     start = ["--state-machine-arn", arn, "--name", "one", "--input", json.dumps({"mark": str(tmp_path / "mark")})]
-    run = house.aws("start-execution", *start)["executionArn"]
-    sfn = house.client()
+    run = stage.aws("start-execution", *start)["executionArn"]
+    sfn = stage.client()
     failed = ended(sfn, run)
     assert (failed["status"], failed["error"]) == ("FAILED", "RuntimeError")
-    house.aws("redrive-execution", "--execution-arn", run)
+    stage.aws("redrive-execution", "--execution-arn", run)
     assert ended(sfn, run)["output"] == '"well"'
-    history = house.aws("get-execution-history", "--execution-arn", run, "--reverse-order", "--max-items", "3")
+    history = stage.aws("get-execution-history", "--execution-arn", run, "--reverse-order", "--max-items", "3")
     assert [one["type"] for one in history["events"]] == [
         "ExecutionSucceeded",
         "TaskStateExited",
         "LambdaFunctionSucceeded",
     ]
-    found = house.aws("describe-execution", "--execution-arn", run)
+    found = stage.aws("describe-execution", "--execution-arn", run)
     assert (found["status"], found["redriveCount"]) == ("SUCCEEDED", 1)
-    house.aws("delete-state-machine", "--state-machine-arn", arn)
-    assert "life" not in house.aws("list-state-machines", "--query", "stateMachines[].name")
+    stage.aws("delete-state-machine", "--state-machine-arn", arn)
+    assert "life" not in stage.aws("list-state-machines", "--query", "stateMachines[].name")
 
 
-def test_a_synchronous_start_on_the_command_line(house: House):
+def test_a_synchronous_start_on_the_command_line(stage: House):
     definition = json.dumps(machine(A={"Type": "Pass", "Result": 7}))
     given = ["--name", "quick", "--type", "EXPRESS", "--role-arn", ROLE, "--definition", definition]
-    arn = house.aws("create-state-machine", *given)["stateMachineArn"]
-    assert house.aws("start-sync-execution", "--state-machine-arn", arn)["output"] == "7"
+    arn = stage.aws("create-state-machine", *given)["stateMachineArn"]
+    assert stage.aws("start-sync-execution", "--state-machine-arn", arn)["output"] == "7"
 
 
-def test_a_callback_comes_from_another_process(house: House, tmp_path: Path):
-    sfn, path = house.client(), tmp_path / "token"
+def test_a_callback_comes_from_another_process(stage: House, tmp_path: Path):
+    sfn, path = stage.client(), tmp_path / "token"
     definition = json.dumps(machine(Ask=ASK))
     arn = sfn.create_state_machine(name="ask", definition=definition, roleArn=ROLE)["stateMachineArn"]
     run = sfn.start_execution(stateMachineArn=arn, input=json.dumps({"path": str(path)}))["executionArn"]
     until(path.exists, "the handler has told its token")
-    with house.spawn(ANSWER, path.read_text()) as answering:
+    with stage.spawn(ANSWER, path.read_text()) as answering:
         assert answering.wait(60) == 0
     found = ended(sfn, run)
     assert (found["status"], found["output"]) == ("SUCCEEDED", "[1]")
 
 
-def test_a_worker_of_an_activity_is_killed_and_replaced(house: House):
-    sfn = house.client()
+def test_a_worker_of_an_activity_is_killed_and_replaced(stage: House):
+    sfn = stage.client()
     sfn.create_activity(name="dig")
     again = [{"ErrorEquals": ["States.HeartbeatTimeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
     definition = json.dumps(machine(A=task(ACTIVITY, HeartbeatSeconds=2, TimeoutSeconds=120, Retry=again)))
     arn = sfn.create_state_machine(name="digging", definition=definition, roleArn=ROLE)["stateMachineArn"]
     run = sfn.start_execution(stateMachineArn=arn, input='{"depth":1}')["executionArn"]
-    with house.spawn(WORKER, ACTIVITY, "lazy") as lazy:
+    with stage.spawn(WORKER, ACTIVITY, "lazy") as lazy:
         assert lazy.stdout is not None and lazy.stdout.readline() == "fetched\n"
         lazy.kill()
-    with house.spawn(WORKER, ACTIVITY, "busy") as busy:
+    with stage.spawn(WORKER, ACTIVITY, "busy") as busy:
         found = ended(sfn, run)
         busy.kill()
     assert (found["status"], found["output"]) == ("SUCCEEDED", '{"depth":1}')
@@ -194,6 +194,6 @@ def test_a_worker_of_an_activity_is_killed_and_replaced(house: House):
     assert "ActivityTimedOut" in [one["type"] for one in events]
 
 
-def test_an_argument_that_is_not_known_is_refused(house: House):
-    done = subprocess.run([*house.command, "nonsense"], cwd=ROOT, env=house.settings, capture_output=True, text=True)
+def test_an_argument_that_is_not_known_is_refused(stage: House):
+    done = subprocess.run([*stage.command, "nonsense"], cwd=ROOT, env=stage.settings, capture_output=True, text=True)
     assert done.returncode == 2 and "nonsense" in done.stderr

@@ -154,7 +154,7 @@ def test_one_that_is_deleted_is_gone_and_may_be_made_again(wire: Wire):
 def test_they_are_listed_by_name_a_page_at_a_time(wire: Wire):
     for name in ("c", "a", "b"):
         wire.made(PASS, name)
-    wire.house.workflows.create_flow({"name": "step1"})
+    wire.stage.workflows.create_flow({"name": "step1"})
     pages = list(wire.client.get_paginator("list_state_machines").paginate(PaginationConfig={"PageSize": 2}))
     assert [[one["name"] for one in page["stateMachines"]] for page in pages] == [["a", "b"], ["c"]]
     assert pages[0]["stateMachines"][0]["type"] == "STANDARD"
@@ -193,17 +193,17 @@ def test_an_arn_of_any_account_and_region_is_taken(wire: Wire):
 
 
 def test_what_is_made_over_rest_is_a_state_machine_and_the_other_way_round(wire: Wire):
-    wire.house.workflows.create("play", steps("step1", "step2"))
+    wire.stage.workflows.create("play", steps("step1", "step2"))
     found = wire.client.describe_state_machine(stateMachineArn=ARN)
     assert list(json.loads(found["definition"])["States"]) == ["step1", "step2"]
     assert found["roleArn"].startswith("arn:aws:iam::")
     wire.made(machine(A=task("step1")), "other")
-    assert wire.house.workflows.newest("other").number == 1
+    assert wire.stage.workflows.newest("other").number == 1
 
 
 def test_a_new_version_over_rest_keeps_what_only_aws_knows(wire: Wire):
     wire.made(PASS, tracingConfiguration={"enabled": True})
-    wire.house.workflows.create("play", steps("step1"))
+    wire.stage.workflows.create("play", steps("step1"))
     found = wire.client.describe_state_machine(stateMachineArn=ARN)
     assert (found["roleArn"], found["tracingConfiguration"]) == (ROLE, {"enabled": True})
     assert "step1" in found["definition"]

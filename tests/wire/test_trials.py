@@ -54,12 +54,12 @@ def test_a_wait_is_cut_short(wire: Wire):
 
 
 def test_a_task_calls_its_function(wire: Wire):
-    wire.house.script.let("step1", returns({"well": True}))
+    wire.stage.script.let("step1", returns({"well": True}))
     found = tried(wire, {**INVOKE, "InputPath": "$"}, {"n": 3})
     assert (found["status"], found["nextState"]) == ("SUCCEEDED", "After")
     assert json.loads(found["output"]) == {"n": 3, "out": {"got": {"well": True}}}
-    assert wire.house.script.events == [("step1", {"n": 3})]
-    wire.house.script.let("step1", raises("Bang", "why"))
+    assert wire.stage.script.events == [("step1", {"n": 3})]
+    wire.stage.script.let("step1", raises("Bang", "why"))
     assert tried(wire, task("step1", End=True)) == {"status": "FAILED", "error": "Bang", "cause": "why"}
 
 
@@ -77,7 +77,7 @@ def test_a_mock_stands_for_the_answer_of_what_is_called(wire: Wire):
         "afterResultPath": {"in": {"n": 3}, "out": {"got": 5}},
         "variables": {},
     }
-    assert wire.house.script.events == []
+    assert wire.stage.script.events == []
 
 
 def test_an_error_is_retried_then_caught(wire: Wire):

@@ -9,5 +9,5 @@ from tests.runtime.stage import Stage
 
 
 @pytest.fixture
-def api(house: Stage) -> ApiContext:
-    return house.runtime.api_context("request")
+def api(stage: Stage) -> ApiContext:
+    return stage.runtime.api_context("request")

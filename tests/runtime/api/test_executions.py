@@ -17,11 +17,11 @@ from tests.runtime.api.statements import asked, pages
 from tests.runtime.stage import Stage, raises, steps
 
 
-def test_an_execution_is_told_with_its_tasks_in_the_order_of_the_definition(house: Stage, api: ApiContext):
+def test_an_execution_is_told_with_its_tasks_in_the_order_of_the_definition(stage: Stage, api: ApiContext):
     api.workflows.create("w", steps("step2", "step1", data={"a": 1}))
     begun = api.executions.start("w", {"in": 1}, name="n")
     assert (begun.status, begun.name, begun.workflow, begun.version) == ("IN_PROGRESS", "n", "w", 1)
-    house.run()
+    stage.run()
     told = api.executions.get(begun.id)
     assert (told.status, told.input, told.output, told.paused) == ("COMPLETED", {"in": 1}, "step1", False)
     assert told.started_at <= told.finished_at and told.started_at.utcoffset().total_seconds() == 0
@@ -41,9 +41,9 @@ def test_what_is_not_there_is_not_found(api: ApiContext, unknown: str):
             ask(unknown)
 
 
-def test_executions_are_listed_newest_first_page_by_page(house: Stage, api: ApiContext):
-    started = [house.start(steps("step1"), workflow=name) for name in "abababa"]
-    house.executions.cancel(started[0])
+def test_executions_are_listed_newest_first_page_by_page(stage: Stage, api: ApiContext):
+    started = [stage.start(steps("step1"), workflow=name) for name in "abababa"]
+    stage.executions.cancel(started[0])
     found = pages(api.executions.list, workflow=None, status=None, limit=3)
     assert [len(page.items) for page in found] == [3, 3, 1]
     assert [one.id for page in found for one in page.items] == started[::-1]
@@ -52,11 +52,11 @@ def test_executions_are_listed_newest_first_page_by_page(house: Stage, api: ApiC
     assert api.executions.list(workflow="nobody", status=None, limit=3, cursor=None).items == []
 
 
-def test_an_execution_is_told_in_parts_with_its_attempts_in_a_few_statements(house: Stage, api: ApiContext):
-    house.script.let("step1", raises("Boom"))
+def test_an_execution_is_told_in_parts_with_its_attempts_in_a_few_statements(stage: Stage, api: ApiContext):
+    stage.script.let("step1", raises("Boom"))
     retry = {"maxAttempts": 6, "intervalSeconds": 0}
-    identity = house.start(steps(*["step2"] * 12, "step1", retry=retry))
-    house.run()
+    identity = stage.start(steps(*["step2"] * 12, "step1", retry=retry))
+    stage.run()
     part = api.executions.part(identity, skip=10, limit=50, attempts=3)
     assert (part.total, part.completed, part.execution.status) == (13, 12, "FAILED")
     assert [one.step for one in part.execution.tasks] == ["step2-11", "step2-12", "step1"]
@@ -71,15 +71,15 @@ def test_an_execution_is_told_in_parts_with_its_attempts_in_a_few_statements(hou
         api.executions.part(new_execution_id(), skip=0, limit=1, attempts=1)
 
 
-def test_a_part_shows_the_attempt_that_runs(house: Stage, api: ApiContext):
-    identity = house.start(steps("step1", "step2"))
-    house.claim(identity)
+def test_a_part_shows_the_attempt_that_runs(stage: Stage, api: ApiContext):
+    identity = stage.start(steps("step1", "step2"))
+    stage.claim(identity)
     first, second = api.executions.part(identity, skip=0, limit=2, attempts=3).execution.tasks
     assert [(one.attempt, one.outcome) for one in first.log] == [(1, None)] and second.log == []
 
 
-def test_no_listing_reads_what_may_be_large(house: Stage, api: ApiContext):
-    identity = house.start(steps("step1"), workflow="a")
+def test_no_listing_reads_what_may_be_large(stage: Stage, api: ApiContext):
+    identity = stage.start(steps("step1"), workflow="a")
     for listing in (
         lambda: api.executions.list(workflow=None, status=None, limit=9, cursor=None),
         lambda: api.executions.list(workflow="a", status="IN_PROGRESS", limit=9, cursor=None),
@@ -102,21 +102,21 @@ def test_a_listing_refuses_a_cursor_that_it_has_not_given(api: ApiContext):
             api.executions.list(workflow=None, status=None, limit=1, cursor=cursor)
 
 
-def test_the_history_is_told_page_by_page_with_the_tasks_ids(house: Stage, api: ApiContext):
-    identity = house.start(steps("step1"))
-    house.run()
+def test_the_history_is_told_page_by_page_with_the_tasks_ids(stage: Stage, api: ApiContext):
+    identity = stage.start(steps("step1"))
+    stage.run()
     whole = api.executions.history(identity, after=0, limit=100)
     assert whole.next is None and [one.id for one in whole.items] == list(range(1, len(whole.items) + 1))
-    assert [one.type for one in whole.items] == house.history(identity)
+    assert [one.type for one in whole.items] == stage.history(identity)
     scheduled = next(one for one in whole.items if one.type == "TaskScheduled")
-    assert scheduled.details["task"] == house.task(identity).id and scheduled.details["step"] == "step1"
+    assert scheduled.details["task"] == stage.task(identity).id and scheduled.details["step"] == "step1"
     first = api.executions.history(identity, after=0, limit=2)
     assert (len(first.items), first.next) == (2, "2")
     assert api.executions.history(identity, after=2, limit=100).items == whole.items[2:]
 
 
-def test_executions_are_stopped_by_name_of_what_happened(house: Stage, api: ApiContext):
-    identity = house.start(steps("step1"))
+def test_executions_are_stopped_by_name_of_what_happened(stage: Stage, api: ApiContext):
+    identity = stage.start(steps("step1"))
     assert api.executions.pause(identity).paused
     assert not api.executions.resume(identity).paused
     assert api.executions.cancel(identity).status == "CANCELLED"
@@ -124,13 +124,13 @@ def test_executions_are_stopped_by_name_of_what_happened(house: Stage, api: ApiC
     assert counts["CANCELLED"] == 1 and counts["IN_PROGRESS"] == 0
 
 
-def test_a_flow_is_started(house: Stage, api: ApiContext):
+def test_a_flow_is_started(stage: Stage, api: ApiContext):
     begun = api.executions.start_flow({"name": "step2", "children": [{"name": "step1"}]}, idempotency_key="k")
     assert begun.workflow == "flow:step2"
     assert api.executions.start_flow({"name": "step2", "children": [{"name": "step1"}]}, idempotency_key="k") == begun
 
 
-def test_a_tree_is_known_by_its_key_and_stored_for_no_other_request(house: Stage, api: ApiContext):
+def test_a_tree_is_known_by_its_key_and_stored_for_no_other_request(stage: Stage, api: ApiContext):
     trees = [{"name": "step2", "data": n} for n in (1, 2)]
     begun = api.executions.start_flow(trees[0], idempotency_key="k")
     with pytest.raises(KeyReused):

@@ -23,7 +23,7 @@ from stepwell.runtime.settings import ROOT
 from tests.runtime.stage import Stage
 
 
-def test_functions_are_listed_and_invoked(house: Stage, api: ApiContext):
+def test_functions_are_listed_and_invoked(stage: Stage, api: ApiContext):
     assert {"step1", "step2"} <= {one.name for one in api.functions.list()}
     assert api.functions.openapi()["openapi"].startswith("3.")
     with pytest.raises(NotFound):

@@ -20,15 +20,15 @@ def test_ready_means_that_the_tables_are_there(database_url: str):
     database.close_all()
 
 
-def test_without_its_queue_the_house_is_ready_and_says_so(house: Stage):
+def test_without_its_queue_the_house_is_ready_and_says_so(stage: Stage):
     assert HealthApi(lambda: 3, dict).ready() == {"database": "ok", "queue": "ok"}
     assert HealthApi(lambda: None, dict).ready() == {"database": "ok", "queue": "away"}
 
 
-def test_what_went_wrong_and_was_made_up_for_is_told(house: Stage, api: ApiContext):
+def test_what_went_wrong_and_was_made_up_for_is_told(stage: Stage, api: ApiContext):
     assert api.health.ready() == {"database": "ok", "queue": "ok", "lostRings": 0, "fencedResults": 0}
-    claim = house.claim(house.start(steps("step1")))
-    house.executions.cancel(claim.execution_id)
-    house.executions.fail(claim, "E", None, "")
-    house.runtime.queue.counters["lost_messages"] += 2
+    claim = stage.claim(stage.start(steps("step1")))
+    stage.executions.cancel(claim.execution_id)
+    stage.executions.fail(claim, "E", None, "")
+    stage.runtime.queue.counters["lost_messages"] += 2
     assert api.health.ready() == {"database": "ok", "queue": "ok", "lostRings": 2, "fencedResults": 1}

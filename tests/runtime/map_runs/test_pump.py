@@ -16,15 +16,15 @@ from tests.runtime.stage import Json, Stage, at_once, raises, returns
 
 @pytest.mark.parametrize("count", [0, 1, 3, 101, 250])
 @pytest.mark.parametrize("at_most", [0, 7])
-def test_the_outputs_come_in_the_order_of_the_items(house: Stage, count: int, at_most: int):
-    echo(house)
-    identity = house.start(listed(MaxConcurrency=at_most), {"items": list(range(count))})
-    house.run()
-    assert house.output(identity) == [{"got": item} for item in range(count)]
-    assert house.left_open(identity) == []
-    run = the_run(house)
+def test_the_outputs_come_in_the_order_of_the_items(stage: Stage, count: int, at_most: int):
+    echo(stage)
+    identity = stage.start(listed(MaxConcurrency=at_most), {"items": list(range(count))})
+    stage.run()
+    assert stage.output(identity) == [{"got": item} for item in range(count)]
+    assert stage.left_open(identity) == []
+    run = the_run(stage)
     assert (run.status, run.total, run.begun, run.open, run.succeeded) == ("SUCCEEDED", count, count, 0, count)
-    assert house.history(identity)[-4:] == [
+    assert stage.history(identity)[-4:] == [
         "MapRunSucceeded",
         "MapStateSucceeded",
         "MapStateExited",
@@ -32,47 +32,47 @@ def test_the_outputs_come_in_the_order_of_the_items(house: Stage, count: int, at
     ]
 
 
-def test_items_that_end_at_once_are_counted_too(house: Stage):
-    identity = house.start(listed(processor=PASS), {"items": list(range(230))})
-    house.run()
-    assert house.output(identity) == list(range(230)) and house.left_open(identity) == []
+def test_items_that_end_at_once_are_counted_too(stage: Stage):
+    identity = stage.start(listed(processor=PASS), {"items": list(range(230))})
+    stage.run()
+    assert stage.output(identity) == list(range(230)) and stage.left_open(identity) == []
 
 
-def test_so_many_run_at_a_time_and_no_row_is_made_before(house: Stage):
-    identity = house.start(listed(MaxConcurrency=2), {"items": [1, 2, 3, 4]})
-    house.fire_timers()
-    assert len(children(house)) == 2
-    first = children(house)[0].id
-    house.succeed(house.claim(first), "a")
-    assert len(children(house)) == 2
-    house.fire_timers()
-    assert len(children(house)) == 3 and house.status(identity) == "IN_PROGRESS"
-    house.run()
-    assert house.output(identity) == ["a", "step1", "step1", "step1"]
+def test_so_many_run_at_a_time_and_no_row_is_made_before(stage: Stage):
+    identity = stage.start(listed(MaxConcurrency=2), {"items": [1, 2, 3, 4]})
+    stage.fire_timers()
+    assert len(children(stage)) == 2
+    first = children(stage)[0].id
+    stage.succeed(stage.claim(first), "a")
+    assert len(children(stage)) == 2
+    stage.fire_timers()
+    assert len(children(stage)) == 3 and stage.status(identity) == "IN_PROGRESS"
+    stage.run()
+    assert stage.output(identity) == ["a", "step1", "step1", "step1"]
 
 
-def test_two_that_end_at_once_are_both_counted(house: Stage):
+def test_two_that_end_at_once_are_both_counted(stage: Stage):
     definition = listed(MaxConcurrency=2)
     for _ in range(15):
-        identity = house.start(definition, {"items": [1, 2]})
-        house.fire_timers()
-        both = [one for one in children(house) if one.status == "IN_PROGRESS"]
-        claims = [house.claim(one.id) for one in both]
-        at_once(*[partial(house.succeed, claim, 1) for claim in claims])
-        house.run()
-        assert house.output(identity) == [1, 1]
+        identity = stage.start(definition, {"items": [1, 2]})
+        stage.fire_timers()
+        both = [one for one in children(stage) if one.status == "IN_PROGRESS"]
+        claims = [stage.claim(one.id) for one in both]
+        at_once(*[partial(stage.succeed, claim, 1) for claim in claims])
+        stage.run()
+        assert stage.output(identity) == [1, 1]
 
 
-def test_a_failure_that_is_not_tolerated_ends_it_and_the_sweep_stops_the_rest(house: Stage):
-    identity = house.start(listed(), {"items": [1, 2, 3]})
-    house.fire_timers()
-    first = children(house)[0].id
-    house.executions.fail(house.claim(first), "No", None, "")
-    house.fire_timers()
-    assert house.execution(identity).error == "States.ExceedToleratedFailureThreshold"
-    assert the_run(house).status == "FAILED" and house.left_open(identity) == []
-    house.work.nested.sweep()
-    assert [one.status for one in children(house)] == ["FAILED", "CANCELLED", "CANCELLED"]
+def test_a_failure_that_is_not_tolerated_ends_it_and_the_sweep_stops_the_rest(stage: Stage):
+    identity = stage.start(listed(), {"items": [1, 2, 3]})
+    stage.fire_timers()
+    first = children(stage)[0].id
+    stage.executions.fail(stage.claim(first), "No", None, "")
+    stage.fire_timers()
+    assert stage.execution(identity).error == "States.ExceedToleratedFailureThreshold"
+    assert the_run(stage).status == "FAILED" and stage.left_open(identity) == []
+    stage.work.nested.sweep()
+    assert [one.status for one in children(stage)] == ["FAILED", "CANCELLED", "CANCELLED"]
     with database.connection_context():
         assert Timer.select().count() == 0
 
@@ -87,23 +87,23 @@ def test_a_failure_that_is_not_tolerated_ends_it_and_the_sweep_stops_the_rest(ho
         ({"ToleratedFailureCount": 9, "ToleratedFailurePercentagePath": "$.none"}, "FAILED"),
     ],
 )
-def test_so_much_may_fail(house: Stage, tolerated: Json, status: str):
-    house.script.let("step1", lambda event: raises("No") if event == 2 else returns(event))
-    identity = house.start(listed(**tolerated), {"items": [1, 2, 3, 4], "none": 0})
-    house.run()
-    assert house.status(identity) == status
+def test_so_much_may_fail(stage: Stage, tolerated: Json, status: str):
+    stage.script.let("step1", lambda event: raises("No") if event == 2 else returns(event))
+    identity = stage.start(listed(**tolerated), {"items": [1, 2, 3, 4], "none": 0})
+    stage.run()
+    assert stage.status(identity) == status
     if status == "COMPLETED":
-        failed = house.output(identity).pop(1)
+        failed = stage.output(identity).pop(1)
         assert (failed["Status"], failed["Error"], failed["Input"]) == ("FAILED", "No", "2")
-        assert [one for one in house.output(identity) if one != failed] == [1, 3, 4]
+        assert [one for one in stage.output(identity) if one != failed] == [1, 3, 4]
 
 
-def test_a_map_that_is_retried_has_a_run_of_its_own(house: Stage):
-    house.script.let("step1", raises("No"), returns("b"))
+def test_a_map_that_is_retried_has_a_run_of_its_own(stage: Stage):
+    stage.script.let("step1", raises("No"), returns("b"))
     retry = [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "MaxAttempts": 1}]
-    identity = house.start(listed(MaxConcurrency=1, Retry=retry), {"items": [1, 2]})
-    house.run()
-    assert house.output(identity) == ["b", "b"]
+    identity = stage.start(listed(MaxConcurrency=1, Retry=retry), {"items": [1, 2]})
+    stage.run()
+    assert stage.output(identity) == ["b", "b"]
     with database.connection_context():
         assert [(one.status, one.base, one.begun) for one in MapRun.select().order_by(MapRun.id)] == [
             ("FAILED", 0, 1),
@@ -111,43 +111,43 @@ def test_a_map_that_is_retried_has_a_run_of_its_own(house: Stage):
         ]
 
 
-def test_cancelling_stops_what_runs(house: Stage):
-    identity = house.start(listed(), {"items": [1, 2]})
-    house.fire_timers()
-    house.executions.cancel(identity)
-    assert the_run(house).status == "ABORTED" and house.left_open(identity) == []
-    house.work.nested.sweep()
-    assert {one.status for one in children(house)} == {"CANCELLED"}
+def test_cancelling_stops_what_runs(stage: Stage):
+    identity = stage.start(listed(), {"items": [1, 2]})
+    stage.fire_timers()
+    stage.executions.cancel(identity)
+    assert the_run(stage).status == "ABORTED" and stage.left_open(identity) == []
+    stage.work.nested.sweep()
+    assert {one.status for one in children(stage)} == {"CANCELLED"}
 
 
-def test_pausing_begins_no_more_until_it_is_resumed(house: Stage):
-    identity = house.start(listed(MaxConcurrency=1), {"items": [1, 2]})
-    house.fire_timers()
-    house.executions.pause(identity)
-    house.run()
-    assert [one.status for one in children(house)] == ["COMPLETED"]
-    house.executions.resume(identity)
-    house.run()
-    assert house.output(identity) == ["step1", "step1"]
+def test_pausing_begins_no_more_until_it_is_resumed(stage: Stage):
+    identity = stage.start(listed(MaxConcurrency=1), {"items": [1, 2]})
+    stage.fire_timers()
+    stage.executions.pause(identity)
+    stage.run()
+    assert [one.status for one in children(stage)] == ["COMPLETED"]
+    stage.executions.resume(identity)
+    stage.run()
+    assert stage.output(identity) == ["step1", "step1"]
 
 
-def test_items_may_come_in_batches(house: Stage):
-    echo(house)
+def test_items_may_come_in_batches(stage: Stage):
+    echo(stage)
     batcher = {"MaxItemsPerBatch": 3, "BatchInput": {"shop.$": "$.shop"}}
     selector = {"n.$": "$$.Map.Item.Value", "i.$": "$$.Map.Item.Index"}
     definition = listed(ItemBatcher=batcher, ItemSelector=selector)
-    house.start(definition, {"items": [10, 11, 12, 13], "shop": "x"})
-    house.run()
-    given = [json.loads(one.input) for one in children(house)]
+    stage.start(definition, {"items": [10, 11, 12, 13], "shop": "x"})
+    stage.run()
+    given = [json.loads(one.input) for one in children(stage)]
     assert [len(one["Items"]) for one in given] == [3, 1]
     assert given[1] == {"BatchInput": {"shop": "x"}, "Items": [{"n": 13, "i": 3}]}
 
 
-def test_a_batch_has_no_more_bytes_than_it_may(house: Stage):
-    house.start(listed(ItemBatcher={"MaxInputBytesPerBatch": 40}), {"items": ["x" * 10] * 5})
-    house.run()
-    assert [len(json.loads(one.input)["Items"]) for one in children(house)] == [2, 2, 1]
-    assert all(len(one.input) <= 40 for one in children(house))
+def test_a_batch_has_no_more_bytes_than_it_may(stage: Stage):
+    stage.start(listed(ItemBatcher={"MaxInputBytesPerBatch": 40}), {"items": ["x" * 10] * 5})
+    stage.run()
+    assert [len(json.loads(one.input)["Items"]) for one in children(stage)] == [2, 2, 1]
+    assert all(len(one.input) <= 40 for one in children(stage))
 
 
 FILES = {
@@ -173,15 +173,15 @@ FILES = {
 
 
 @pytest.mark.parametrize("key", FILES)
-def test_items_may_come_from_a_file(house: Stage, key: str):
+def test_items_may_come_from_a_file(stage: Stage, key: str):
     text, config, items = FILES[key]
-    (store(house) / key).write_text(text, newline="")
+    (store(stage) / key).write_text(text, newline="")
     definition = reading(key, **config)
     definition["States"]["all"]["MaxConcurrency"] = 1
-    identity = house.start(definition)
-    echo(house)
-    house.run()
-    assert house.output(identity) == [{"got": item} for item in items]
+    identity = stage.start(definition)
+    echo(stage)
+    stage.run()
+    assert stage.output(identity) == [{"got": item} for item in items]
 
 
 @pytest.mark.parametrize(
@@ -194,63 +194,63 @@ def test_items_may_come_from_a_file(house: Stage, key: str):
         ("{", {"InputType": "JSONL"}, "no JSON"),
     ],
 )
-def test_a_file_that_cannot_be_read_fails_the_state(house: Stage, text: str | None, config: Json, why: str):
+def test_a_file_that_cannot_be_read_fails_the_state(stage: Stage, text: str | None, config: Json, why: str):
     if text is not None:
-        (store(house) / "x").write_text(text)
-    identity = house.start(reading("x" if text is not None else "../x", **config))
-    house.run()
-    row = house.execution(identity)
-    assert row.error == "States.ItemReaderFailed" and why in row.cause and house.left_open(identity) == []
+        (store(stage) / "x").write_text(text)
+    identity = stage.start(reading("x" if text is not None else "../x", **config))
+    stage.run()
+    row = stage.execution(identity)
+    assert row.error == "States.ItemReaderFailed" and why in row.cause and stage.left_open(identity) == []
 
 
-def test_the_keys_of_artifacts_may_be_the_items(house: Stage):
-    root = store(house)
+def test_the_keys_of_artifacts_may_be_the_items(stage: Stage):
+    root = store(stage)
     for name in ("in-2", "in-1", "out"):
         (root / name).write_text("x")
     reader = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b", "Prefix": "in-"}}
-    identity = house.start(fan(ItemReader=reader, ItemSelector={"key.$": "$$.Map.Item.Value.Key"}))
-    echo(house)
-    house.run()
-    assert house.output(identity) == [{"got": {"key": "in-1"}}, {"got": {"key": "in-2"}}]
+    identity = stage.start(fan(ItemReader=reader, ItemSelector={"key.$": "$$.Map.Item.Value.Key"}))
+    echo(stage)
+    stage.run()
+    assert stage.output(identity) == [{"got": {"key": "in-1"}}, {"got": {"key": "in-2"}}]
 
 
-def test_more_results_than_a_payload_may_hold_fail_the_state(house: Stage):
-    house.script.let("step1", returns("x" * 200_000))
-    identity = house.start(listed(), {"items": [1, 2]})
-    house.run()
-    assert house.execution(identity).error == "States.DataLimitExceeded"
+def test_more_results_than_a_payload_may_hold_fail_the_state(stage: Stage):
+    stage.script.let("step1", returns("x" * 200_000))
+    identity = stage.start(listed(), {"items": [1, 2]})
+    stage.run()
+    assert stage.execution(identity).error == "States.DataLimitExceeded"
 
 
-def test_the_executions_belong_to_a_workflow_that_nobody_sees(house: Stage):
-    house.start(listed(Label="each"), {"items": [1]})
-    house.run()
-    assert children(house)[0].workflow == "play/each"
+def test_the_executions_belong_to_a_workflow_that_nobody_sees(stage: Stage):
+    stage.start(listed(Label="each"), {"items": [1]})
+    stage.run()
+    assert children(stage)[0].workflow == "play/each"
     with pytest.raises(Exception, match="There is no workflow 'play/each'"):
-        house.workflows.latest("play/each")
+        stage.workflows.latest("play/each")
 
 
-def test_a_pump_that_dies_before_its_commit_is_made_again(house: Stage):
+def test_a_pump_that_dies_before_its_commit_is_made_again(stage: Stage):
     def die() -> None:
         raise RuntimeError("dead")
 
-    identity = house.start(listed(MaxConcurrency=1), {"items": [1, 2, 3]})
+    identity = stage.start(listed(MaxConcurrency=1), {"items": [1, 2, 3]})
     for _ in range(3):
         crashpoints.arm("advance.before_commit", die)
         with pytest.raises(RuntimeError):
-            house.fire_timers()
+            stage.fire_timers()
         crashpoints.disarm()
-        house.fire_timers()
-        [house.work.run(one) for one in house.rung()]
-    house.run()
-    assert house.output(identity) == ["step1"] * 3 and len(children(house)) == 3
+        stage.fire_timers()
+        [stage.work.run(one) for one in stage.rung()]
+    stage.run()
+    assert stage.output(identity) == ["step1"] * 3 and len(children(stage)) == 3
 
 
-def test_a_long_file_is_read_in_pieces(house: Stage):
+def test_a_long_file_is_read_in_pieces(stage: Stage):
     lines = "".join(f'{{"n": {number}}}\n' for number in range(1500))
-    (store(house) / "long.jsonl").write_text(lines)
+    (store(stage) / "long.jsonl").write_text(lines)
     definition = reading("long.jsonl", InputType="JSONL")
     definition["States"]["all"]["ItemProcessor"] |= PASS
     definition["States"]["all"]["ResultSelector"] = {"count.$": "States.ArrayLength($)"}
-    identity = house.start(definition)
-    house.run()
-    assert house.output(identity) == {"count": 1500} and the_run(house).offset == len(lines)
+    identity = stage.start(definition)
+    stage.run()
+    assert stage.output(identity) == {"count": 1500} and the_run(stage).offset == len(lines)

@@ -37,13 +37,13 @@ def refused(monkeypatch) -> list[bool]:
     return refusals
 
 
-def play(house: Stage, definition: Json, goes_on: bool) -> str:
+def play(stage: Stage, definition: Json, goes_on: bool) -> str:
     """An execution whose tasks are finished one by one."""
-    identity = house.start(definition, {"in": [1, "ü"]})
-    while house.status(identity) == "IN_PROGRESS":
-        claim = house.claim(identity)
+    identity = stage.start(definition, {"in": [1, "ü"]})
+    while stage.status(identity) == "IN_PROGRESS":
+        claim = stage.claim(identity)
         while claim is not None:
-            claim = house.succeed(claim, {"by": claim.step}, goes_on=goes_on)
+            claim = stage.succeed(claim, {"by": claim.step}, goes_on=goes_on)
     return identity
 
 
@@ -61,31 +61,31 @@ def _shorn(row: Json) -> Json:
 
 @pytest.mark.parametrize("goes_on", [True, False])
 @pytest.mark.parametrize("definition", [THREE, ASL], ids=["step list", "state machine"])
-def test_its_effects_are_those_of_the_general_path(house: Stage, refused, definition: Json, goes_on: bool):
-    hot = play(house, definition, goes_on)
+def test_its_effects_are_those_of_the_general_path(stage: Stage, refused, definition: Json, goes_on: bool):
+    hot = play(stage, definition, goes_on)
     assert refused and not any(refused)
-    with house.general_path():
-        general = play(house, definition, False)
-    assert house.status(hot) == house.status(general) == "COMPLETED"
-    hot_rows, general_rows = (without_times(house.everything(one), one) for one in (hot, general))
+    with stage.general_path():
+        general = play(stage, definition, False)
+    assert stage.status(hot) == stage.status(general) == "COMPLETED"
+    hot_rows, general_rows = (without_times(stage.everything(one), one) for one in (hot, general))
     assert hot_rows == general_rows
-    assert house.history(hot) == house.history(general)
+    assert stage.history(hot) == stage.history(general)
 
 
-def test_its_rows_are_those_of_the_general_path_while_the_next_task_runs(house: Stage, refused):
-    hot, general = house.start(THREE), house.start(THREE)
-    house.succeed(house.claim(hot), 1, goes_on=True)
-    house.succeed_slowly(house.claim(general), 1)
-    house.claim(general)
+def test_its_rows_are_those_of_the_general_path_while_the_next_task_runs(stage: Stage, refused):
+    hot, general = stage.start(THREE), stage.start(THREE)
+    stage.succeed(stage.claim(hot), 1, goes_on=True)
+    stage.succeed_slowly(stage.claim(general), 1)
+    stage.claim(general)
     assert refused == [False]
-    assert without_times(house.everything(hot), hot) == without_times(house.everything(general), general)
+    assert without_times(stage.everything(hot), hot) == without_times(stage.everything(general), general)
 
 
-def test_the_claim_that_comes_with_a_move_is_the_one_a_worker_would_have_made(house: Stage):
-    hot, general = house.start(ASL), house.start(ASL)
-    following = house.succeed(house.claim(hot), 1, goes_on=True)
-    house.succeed_slowly(house.claim(general), 1)
-    claimed = house.claim(general)
+def test_the_claim_that_comes_with_a_move_is_the_one_a_worker_would_have_made(stage: Stage):
+    hot, general = stage.start(ASL), stage.start(ASL)
+    following = stage.succeed(stage.claim(hot), 1, goes_on=True)
+    stage.succeed_slowly(stage.claim(general), 1)
+    claimed = stage.claim(general)
     hot_fields, general_fields = ({**vars(one), "root": vars(one.root)} for one in (following, claimed))
     same = {"id", "execution_id", "version_id", "revision", "created_at", "now", "root", "input"}
     assert {k: v for k, v in hot_fields.items() if k not in same} == {
@@ -95,81 +95,81 @@ def test_the_claim_that_comes_with_a_move_is_the_one_a_worker_would_have_made(ho
     assert following.id == task_id(hot, following.number) and following.attempt == 1
 
 
-def test_the_end_of_a_map_runs_execution_is_told_to_the_run(house: Stage, refused):
-    house.start(listed(), {"items": [7, 7]})
-    house.fire_timers()
-    hot, general = children(house)
-    house.succeed(house.claim(hot.id), 1)
-    house.succeed_slowly(house.claim(general.id), 1)
+def test_the_end_of_a_map_runs_execution_is_told_to_the_run(stage: Stage, refused):
+    stage.start(listed(), {"items": [7, 7]})
+    stage.fire_timers()
+    hot, general = children(stage)
+    stage.succeed(stage.claim(hot.id), 1)
+    stage.succeed_slowly(stage.claim(general.id), 1)
     assert refused == [False]
-    assert without_times(house.everything(hot.id), hot.id) == without_times(house.everything(general.id), general.id)
+    assert without_times(stage.everything(hot.id), hot.id) == without_times(stage.everything(general.id), general.id)
     with database.connection_context():
         woken = list(
             Timer.select(Timer.execution_id, Timer.frame, Timer.number, Timer.kind).order_by(Timer.number).tuples()
         )
-    run = the_run(house)
+    run = the_run(stage)
     assert woken == [(run.execution_id, run.frame, number, "run") for number in (1, 2)]
 
 
-def test_a_map_run_that_is_over_is_counted_nothing(house: Stage, refused):
-    identity = house.start(listed(), {"items": [1]})
-    house.fire_timers()
-    claim = house.claim(children(house)[0].id)
-    house.executions.cancel(identity)
-    house.succeed(claim, 1)
+def test_a_map_run_that_is_over_is_counted_nothing(stage: Stage, refused):
+    identity = stage.start(listed(), {"items": [1]})
+    stage.fire_timers()
+    claim = stage.claim(children(stage)[0].id)
+    stage.executions.cancel(identity)
+    stage.succeed(claim, 1)
     with database.connection_context():
         assert refused == [False] and Timer.select().count() == 0
 
 
-def test_a_timer_of_a_map_run_whose_execution_has_ended_is_forgotten(house: Stage):
-    identity = house.start(listed(), {"items": [1]})
+def test_a_timer_of_a_map_run_whose_execution_has_ended_is_forgotten(stage: Stage):
+    identity = stage.start(listed(), {"items": [1]})
     with database.connection_context():
         timer = list(Timer.select().dicts())
-    house.executions.cancel(identity)
+    stage.executions.cancel(identity)
     with database.connection_context():
         Timer.insert_many(timer).execute()
-    house.fire_timers()
-    assert house.left_open(identity) == []
+    stage.fire_timers()
+    assert stage.left_open(identity) == []
 
 
-def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(house: Stage, refused):
+def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(stage: Stage, refused):
     for definition in (THREE, ASL):
-        identity = house.start(definition)
-        house.rung()
-        assert house.succeed(house.claim(identity), 1, goes_on=False) is None
-        following = house.task(identity, 2)
+        identity = stage.start(definition)
+        stage.rung()
+        assert stage.succeed(stage.claim(identity), 1, goes_on=False) is None
+        following = stage.task(identity, 2)
         assert (following.status, following.attempt, following.owner, following.started_at) == ("QUEUED", 0, None, None)
-        assert house.rung() == [following.id]
-        assert house.claim(identity).attempt == 1
+        assert stage.rung() == [following.id]
+        assert stage.claim(identity).attempt == 1
     assert refused == [False, False]
 
 
 def changed(**columns: object) -> Callable[[Stage, Claimed], object]:
     """The execution's row is changed meanwhile."""
 
-    def change(house: Stage, claim: Claimed) -> None:
+    def change(stage: Stage, claim: Claimed) -> None:
         with database.connection_context():
             Execution.update(**columns).where(Execution.id == claim.execution_id).execute()
 
     return change
 
 
-def next_is_taken(house: Stage, claim: Claimed) -> None:
-    house.set(house.task(claim.execution_id, 2), status="CANCELLED")
+def next_is_taken(stage: Stage, claim: Claimed) -> None:
+    stage.set(stage.task(claim.execution_id, 2), status="CANCELLED")
 
 
-def holds_another(house: Stage, claim: Claimed) -> None:
+def holds_another(stage: Stage, claim: Claimed) -> None:
     """The worker has lost its task, and holds another one of this execution."""
-    house.set(house.task(claim.execution_id), owner="another")
-    house.set(house.task(claim.execution_id, 3), status="IN_PROGRESS", attempt=claim.attempt, owner=claim.owner)
+    stage.set(stage.task(claim.execution_id), owner="another")
+    stage.set(stage.task(claim.execution_id, 3), status="IN_PROGRESS", attempt=claim.attempt, owner=claim.owner)
 
 
 GUARDS: dict[str, Callable[[Stage, Claimed], object]] = {
-    "a stale attempt": lambda house, claim: house.set(house.task(claim.execution_id), attempt=2),
-    "a stale owner": lambda house, claim: house.set(house.task(claim.execution_id), owner="another"),
+    "a stale attempt": lambda stage, claim: stage.set(stage.task(claim.execution_id), attempt=2),
+    "a stale owner": lambda stage, claim: stage.set(stage.task(claim.execution_id), owner="another"),
     "another task": holds_another,
-    "a task that ended": lambda house, claim: house.set(house.task(claim.execution_id), status="COMPLETED"),
-    "a cancelled execution": lambda house, claim: house.executions.cancel(claim.execution_id),
+    "a task that ended": lambda stage, claim: stage.set(stage.task(claim.execution_id), status="COMPLETED"),
+    "a cancelled execution": lambda stage, claim: stage.executions.cancel(claim.execution_id),
     "a moved revision": changed(revision=Execution.revision + 1),
     "a longer history": changed(history_count=Execution.history_count + 1),
     "a paused execution": changed(paused=True),
@@ -180,31 +180,31 @@ GUARDS: dict[str, Callable[[Stage, Claimed], object]] = {
 
 @pytest.mark.parametrize("goes_on", [True, False])
 @pytest.mark.parametrize("why", GUARDS)
-def test_a_guard_refuses_and_leaves_no_trace(house: Stage, why: str, goes_on: bool):
-    identity = house.start(THREE)
-    claim = house.claim(identity)
-    finish = plain_finish(house, claim, goes_on)
-    GUARDS[why](house, claim)
-    before = house.everything(identity)
+def test_a_guard_refuses_and_leaves_no_trace(stage: Stage, why: str, goes_on: bool):
+    identity = stage.start(THREE)
+    claim = stage.claim(identity)
+    finish = plain_finish(stage, claim, goes_on)
+    GUARDS[why](stage, claim)
+    before = stage.everything(identity)
     with database.connection_context():
         assert queries.finish(finish) is None
-    assert house.everything(identity) == before
+    assert stage.everything(identity) == before
 
 
-def test_a_move_is_made_once(house: Stage):
-    identity = house.start(THREE)
-    finish = plain_finish(house, house.claim(identity), True)
+def test_a_move_is_made_once(stage: Stage):
+    identity = stage.start(THREE)
+    finish = plain_finish(stage, stage.claim(identity), True)
     with database.connection_context():
         assert queries.finish(finish).attempt == 1
-        before = house.everything(identity)
+        before = stage.everything(identity)
         assert queries.finish(finish) is None
-    assert house.everything(identity) == before
+    assert stage.everything(identity) == before
 
 
-def plain_finish(house: Stage, claim: Claimed, goes_on: bool) -> Finish:
-    plan = house.workflows.machine(claim.version_id)
-    move = hot_path.decide(claim, 1, plan, hot_path.Moment(claim.now, 0), house.executions.limits)
-    return hot_path.finish(move, "1", "", lambda following: goes_on, house.executions.lease_ms)
+def plain_finish(stage: Stage, claim: Claimed, goes_on: bool) -> Finish:
+    plan = stage.workflows.machine(claim.version_id)
+    move = hot_path.decide(claim, 1, plan, hot_path.Moment(claim.now, 0), stage.executions.limits)
+    return hot_path.finish(move, "1", "", lambda following: goes_on, stage.executions.lease_ms)
 
 
 WAIT = {"Type": "Wait", "Seconds": 1}
@@ -221,17 +221,17 @@ WAIT = {"Type": "Wait", "Seconds": 1}
     ],
     ids=["a wait", "branches", "a timer to be removed", "a failure", "a failing template"],
 )
-def test_what_is_not_plain_takes_the_general_path(house: Stage, refused, definition: Json):
-    identity = house.start(definition)
-    house.succeed(house.claim(identity), {"a": 1}, goes_on=True)
+def test_what_is_not_plain_takes_the_general_path(stage: Stage, refused, definition: Json):
+    identity = stage.start(definition)
+    stage.succeed(stage.claim(identity), {"a": 1}, goes_on=True)
     assert refused == []
-    house.run()
-    assert house.status(identity) != "IN_PROGRESS" and house.left_open(identity) == []
-    assert house.history(identity)
+    stage.run()
+    assert stage.status(identity) != "IN_PROGRESS" and stage.left_open(identity) == []
+    assert stage.history(identity)
 
 
-def test_a_result_that_is_too_large_is_an_error(house: Stage, refused):
-    identity = house.start(steps("step1"))
-    house.succeed(house.claim(identity), "x" * house.executions.limits.payload)
-    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.DataLimitExceeded")
-    assert house.task(identity).status == "FAILED"
+def test_a_result_that_is_too_large_is_an_error(stage: Stage, refused):
+    identity = stage.start(steps("step1"))
+    stage.succeed(stage.claim(identity), "x" * stage.executions.limits.payload)
+    assert (stage.status(identity), stage.execution(identity).error) == ("FAILED", "States.DataLimitExceeded")
+    assert stage.task(identity).status == "FAILED"

@@ -20,10 +20,10 @@ from tests.runtime.stage import Stage, steps
 
 @pytest.mark.parametrize(("seconds", "looks"), [(60.0, len(start.READ_BACK_PAUSES)), (0.0, 1)])
 def test_it_is_looked_for_until_too_long_has_passed(
-    house: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float, looks: int
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float, looks: int
 ):
-    house.workflows.create("play", steps("step1"))
-    latest = house.workflows.latest("play")
+    stage.workflows.create("play", steps("step1"))
+    latest = stage.workflows.latest("play")
     tried: list[int] = []
 
     @contextmanager
@@ -39,7 +39,7 @@ def test_it_is_looked_for_until_too_long_has_passed(
     monkeypatch.setattr(queries, "start", broken)
     monkeypatch.setattr(start, "READ_BACK_SECONDS", seconds)
     with pytest.raises(Unavailable):
-        house.executions.start(latest, Wanted({}))
+        stage.executions.start(latest, Wanted({}))
     assert len(tried) == looks
 
 

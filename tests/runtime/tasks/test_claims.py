@@ -24,368 +24,368 @@ NOBODYS = pytest.param(task_id(new_execution_id(), 1), id="nobody's")
 # Claims
 
 
-def test_a_claim_is_one_commit_of_attempt_lease_deadline_and_history(house: Stage):
-    identity = house.start(TWO, {"a": 1})
-    waiting = house.task(identity)
-    claim = house.tasks.claim(waiting.id)
-    held = house.task(identity)
-    assert (held.status, held.attempt, held.owner) == ("IN_PROGRESS", 1, house.tasks.owner)
-    assert held.lease_until - held.started_at == house.tasks.lease_ms
+def test_a_claim_is_one_commit_of_attempt_lease_deadline_and_history(stage: Stage):
+    identity = stage.start(TWO, {"a": 1})
+    waiting = stage.task(identity)
+    claim = stage.tasks.claim(waiting.id)
+    held = stage.task(identity)
+    assert (held.status, held.attempt, held.owner) == ("IN_PROGRESS", 1, stage.tasks.owner)
+    assert held.lease_until - held.started_at == stage.tasks.lease_ms
     assert held.deadline_at - held.started_at == 30 * SECOND
-    assert house.history(identity)[-1] == "TaskStarted"
+    assert stage.history(identity)[-1] == "TaskStarted"
     assert (claim.id, claim.attempt, claim.input, claim.history_count) == (held.id, 1, waiting.input, 4)
     assert (claim.execution_input, claim.root.state, claim.timeout_seconds) == ('{"a":1}', "step1", 30)
-    assert house.execution(identity).revision == 0
+    assert stage.execution(identity).revision == 0
 
 
-def test_a_claim_of_many_threads_has_one_winner(house: Stage):
+def test_a_claim_of_many_threads_has_one_winner(stage: Stage):
     for _ in range(5):
-        identity = house.start(TWO)
-        claim = partial(house.another_worker().claims.claim, house.task(identity).id)
+        identity = stage.start(TWO)
+        claim = partial(stage.another_worker().claims.claim, stage.task(identity).id)
         winners = [one for one in at_once(*[claim] * 8) if one is not None]
-        assert len(winners) == 1 and house.task(identity).attempt == 1
-        assert house.history(identity).count("TaskStarted") == 1
+        assert len(winners) == 1 and stage.task(identity).attempt == 1
+        assert stage.history(identity).count("TaskStarted") == 1
 
 
 @pytest.mark.parametrize("why", ["paused", "cancelled", "claimed", "planned", "finished"])
-def test_what_is_not_queued_in_a_running_execution_cannot_be_claimed(house: Stage, why: str):
-    identity = house.start(TWO)
-    wanted = house.task(identity, 2 if why == "planned" else 1).id
+def test_what_is_not_queued_in_a_running_execution_cannot_be_claimed(stage: Stage, why: str):
+    identity = stage.start(TWO)
+    wanted = stage.task(identity, 2 if why == "planned" else 1).id
     match why:
         case "paused":
-            house.executions.pause(identity)
+            stage.executions.pause(identity)
         case "cancelled":
-            house.executions.cancel(identity)
+            stage.executions.cancel(identity)
         case "claimed":
-            house.claim(identity)
+            stage.claim(identity)
         case "finished":
-            house.succeed(house.claim(identity))
-    before = house.everything(identity)
-    assert house.another_worker().claims.claim(wanted) is None
-    assert house.everything(identity) == before
+            stage.succeed(stage.claim(identity))
+    before = stage.everything(identity)
+    assert stage.another_worker().claims.claim(wanted) is None
+    assert stage.everything(identity) == before
 
 
 @pytest.mark.parametrize("forged", ["", "x", "1", "' OR 1=1 --", NOBODYS, "A" * 36, "\x00"])
-def test_a_forged_id_claims_nothing(house: Stage, forged: str):
-    identity = house.start(TWO)
-    before = house.everything(identity)
-    assert house.tasks.claim(forged) is None
-    assert house.everything(identity) == before
+def test_a_forged_id_claims_nothing(stage: Stage, forged: str):
+    identity = stage.start(TWO)
+    before = stage.everything(identity)
+    assert stage.tasks.claim(forged) is None
+    assert stage.everything(identity) == before
 
 
-def test_an_id_spelt_otherwise_claims_nothing(house: Stage):
-    identity = house.start(TWO)
-    assert house.tasks.claim(house.task(identity).id.upper()) is None
-    assert house.tasks.claim(f"{{{house.task(identity).id}}}") is None
+def test_an_id_spelt_otherwise_claims_nothing(stage: Stage):
+    identity = stage.start(TWO)
+    assert stage.tasks.claim(stage.task(identity).id.upper()) is None
+    assert stage.tasks.claim(f"{{{stage.task(identity).id}}}") is None
 
 
 # A worker that is no longer the owner
 
 
-def overtaken(house: Stage, identity: str) -> None:
+def overtaken(stage: Stage, identity: str) -> None:
     """The lease ran out, and another worker has the task."""
-    house.set(house.task(identity), lease_until=LONG_AGO)
-    house.another_worker().claims.sweep()
-    house.claim(identity, house.another_worker())
+    stage.set(stage.task(identity), lease_until=LONG_AGO)
+    stage.another_worker().claims.sweep()
+    stage.claim(identity, stage.another_worker())
 
 
-def overtaken_by_itself(house: Stage, identity: str) -> None:
+def overtaken_by_itself(stage: Stage, identity: str) -> None:
     """The lease ran out, and this very worker has claimed the task anew."""
-    house.set(house.task(identity), lease_until=LONG_AGO)
-    house.tasks.sweep()
-    house.claim(identity)
+    stage.set(stage.task(identity), lease_until=LONG_AGO)
+    stage.tasks.sweep()
+    stage.claim(identity)
 
 
-def finished_by_another(house: Stage, identity: str) -> None:
-    house.set(house.task(identity), lease_until=LONG_AGO)
-    other = house.another_worker()
+def finished_by_another(stage: Stage, identity: str) -> None:
+    stage.set(stage.task(identity), lease_until=LONG_AGO)
+    other = stage.another_worker()
     other.claims.sweep()
-    house.succeed(house.claim(identity, other))
+    stage.succeed(stage.claim(identity, other))
 
 
 STALE = {
     "another attempt": overtaken,
     "another attempt of its own": overtaken_by_itself,
-    "another owner": lambda house, identity: house.set(house.task(identity), owner="another"),
-    "a cancelled execution": lambda house, identity: house.executions.cancel(identity),
+    "another owner": lambda stage, identity: stage.set(stage.task(identity), owner="another"),
+    "a cancelled execution": lambda stage, identity: stage.executions.cancel(identity),
     "a finished task": finished_by_another,
-    "given back": lambda house, identity: house.set(house.task(identity), status="QUEUED", owner=None),
-    "another status": lambda house, identity: house.set(house.task(identity), status="QUEUED"),
+    "given back": lambda stage, identity: stage.set(stage.task(identity), status="QUEUED", owner=None),
+    "another status": lambda stage, identity: stage.set(stage.task(identity), status="QUEUED"),
 }
 
 DO = {
-    "succeed": lambda house, claim: house.succeed(claim, 1, goes_on=True),
-    "succeed by the general path": lambda house, claim: house.succeed_slowly(claim, 1),
-    "fail": lambda house, claim: house.executions.fail(claim, "Late", None, ""),
+    "succeed": lambda stage, claim: stage.succeed(claim, 1, goes_on=True),
+    "succeed by the general path": lambda stage, claim: stage.succeed_slowly(claim, 1),
+    "fail": lambda stage, claim: stage.executions.fail(claim, "Late", None, ""),
 }
 
 TRY = {
-    "heartbeat": lambda house, claim: house.tasks.heartbeat([claim]) == set(),
-    "give back": lambda house, claim: not house.tasks.give_back(claim),
-    "time out": lambda house, claim: (
-        not house.executions.fail_unclaimed(
+    "heartbeat": lambda stage, claim: stage.tasks.heartbeat([claim]) == set(),
+    "give back": lambda stage, claim: not stage.tasks.give_back(claim),
+    "time out": lambda stage, claim: (
+        not stage.executions.fail_unclaimed(
             Guard(claim.id, claim.attempt, claim.owner), claim.execution_id, "States.Timeout", ""
         )
     ),
 }
 
 
-def stale_claim(house: Stage, why: str) -> tuple[Claimed, Callable[[], Json]]:
+def stale_claim(stage: Stage, why: str) -> tuple[Claimed, Callable[[], Json]]:
     """A claim that no longer holds, and all rows, which it must not change.
 
     Beside it the same worker holds a task of another execution, in the same attempt: but for its id, all fits that one.
     """
-    identity, beside = house.start(TWO), house.start(TWO, workflow="beside")
-    claim, other = house.claim(identity), house.claim(beside)
+    identity, beside = stage.start(TWO), stage.start(TWO, workflow="beside")
+    claim, other = stage.claim(identity), stage.claim(beside)
     assert (claim.attempt, claim.owner) == (other.attempt, other.owner)
-    STALE[why](house, identity)
-    return claim, lambda: (house.everything(identity), house.everything(beside))
+    STALE[why](stage, identity)
+    return claim, lambda: (stage.everything(identity), stage.everything(beside))
 
 
 @pytest.mark.parametrize("act", DO)
 @pytest.mark.parametrize("why", STALE)
-def test_a_stale_worker_may_not(house: Stage, why: str, act: str):
-    claim, rows = stale_claim(house, why)
+def test_a_stale_worker_may_not(stage: Stage, why: str, act: str):
+    claim, rows = stale_claim(stage, why)
     before = rows()
-    DO[act](house, claim)
+    DO[act](stage, claim)
     assert rows() == before
-    assert house.executions.counters["fenced_results"] == 1
+    assert stage.executions.counters["fenced_results"] == 1
 
 
 @pytest.mark.parametrize("act", TRY)
 @pytest.mark.parametrize("why", STALE)
-def test_a_stale_worker_is_told_no(house: Stage, why: str, act: str):
-    claim, rows = stale_claim(house, why)
+def test_a_stale_worker_is_told_no(stage: Stage, why: str, act: str):
+    claim, rows = stale_claim(stage, why)
     before = rows()
-    assert TRY[act](house, claim)
+    assert TRY[act](stage, claim)
     assert rows() == before
 
 
 # Given back, lost, overdue
 
 
-def test_a_task_given_back_is_anybodys(house: Stage):
-    identity = house.start(TWO)
-    claim = house.claim(identity)
-    house.rung()
-    assert house.tasks.give_back(claim, "so far")
-    back = house.task(identity)
+def test_a_task_given_back_is_anybodys(stage: Stage):
+    identity = stage.start(TWO)
+    claim = stage.claim(identity)
+    stage.rung()
+    assert stage.tasks.give_back(claim, "so far")
+    back = stage.task(identity)
     assert (back.status, back.attempt, back.losses, back.retries) == ("QUEUED", 1, 0, 0)
     assert (back.owner, back.lease_until, back.deadline_at) == (None, None, None)
-    assert house.attempts(identity) == [(1, 1, "RETURNED")] and house.rung() == [claim.id]
-    house.run()
-    house.work.run(claim.id)
-    assert house.status(identity) == "COMPLETED"
-    assert house.attempts(identity)[:2] == [(1, 1, "RETURNED"), (1, 2, "COMPLETED")]
+    assert stage.attempts(identity) == [(1, 1, "RETURNED")] and stage.rung() == [claim.id]
+    stage.run()
+    stage.work.run(claim.id)
+    assert stage.status(identity) == "COMPLETED"
+    assert stage.attempts(identity)[:2] == [(1, 1, "RETURNED"), (1, 2, "COMPLETED")]
 
 
-def lose(house: Stage, identity: str) -> None:
+def lose(stage: Stage, identity: str) -> None:
     """A worker claims the task, and is lost."""
-    house.claim(identity, house.another_worker())
-    house.set(house.task(identity), lease_until=LONG_AGO)
-    house.tasks.sweep()
+    stage.claim(identity, stage.another_worker())
+    stage.set(stage.task(identity), lease_until=LONG_AGO)
+    stage.tasks.sweep()
 
 
-def test_a_lost_task_is_queued_again(house: Stage):
-    identity = house.start(TWO)
-    house.rung()
-    lose(house, identity)
-    lost = house.task(identity)
+def test_a_lost_task_is_queued_again(stage: Stage):
+    identity = stage.start(TWO)
+    stage.rung()
+    lose(stage, identity)
+    lost = stage.task(identity)
     assert (lost.status, lost.losses, lost.retries, lost.owner, lost.attempt) == ("QUEUED", 1, 0, None, 1)
-    assert house.attempts(identity) == [(1, 1, "LOST")] and house.rung() == [lost.id]
-    lose(house, identity)
-    assert house.task(identity).losses == 2 and house.rung() == [lost.id]
-    house.work.run(lost.id)
-    assert house.status(identity) == "COMPLETED"
+    assert stage.attempts(identity) == [(1, 1, "LOST")] and stage.rung() == [lost.id]
+    lose(stage, identity)
+    assert stage.task(identity).losses == 2 and stage.rung() == [lost.id]
+    stage.work.run(lost.id)
+    assert stage.status(identity) == "COMPLETED"
 
 
-def test_a_lease_that_has_not_run_out_is_not_lost(house: Stage):
-    identity = house.start(TWO)
-    house.claim(identity)
-    before = house.everything(identity)
-    house.another_worker().claims.sweep()
-    assert house.everything(identity) == before
+def test_a_lease_that_has_not_run_out_is_not_lost(stage: Stage):
+    identity = stage.start(TWO)
+    stage.claim(identity)
+    before = stage.everything(identity)
+    stage.another_worker().claims.sweep()
+    assert stage.everything(identity) == before
 
 
-def test_a_lease_that_is_renewed_while_the_sweep_looks_is_not_lost(house: Stage, monkeypatch):
-    identity = house.start(TWO)
-    claim = house.claim(identity)
-    before = house.everything(identity)
+def test_a_lease_that_is_renewed_while_the_sweep_looks_is_not_lost(stage: Stage, monkeypatch):
+    identity = stage.start(TWO)
+    claim = stage.claim(identity)
+    before = stage.everything(identity)
     monkeypatch.setattr(queries, "lost_tasks", lambda: [(claim.id, identity, claim.attempt, claim.owner)])
-    house.tasks.sweep()
-    assert house.everything(identity) == before
+    stage.tasks.sweep()
+    assert stage.everything(identity) == before
 
 
 @pytest.mark.parametrize("how", ["given back", "lost"])
-def test_a_task_of_a_paused_execution_waits_unseen_until_it_is_resumed(house: Stage, how: str):
-    identity = house.start(TWO)
-    claim = house.claim(identity)
-    house.executions.pause(identity)
-    house.rung()
+def test_a_task_of_a_paused_execution_waits_unseen_until_it_is_resumed(stage: Stage, how: str):
+    identity = stage.start(TWO)
+    claim = stage.claim(identity)
+    stage.executions.pause(identity)
+    stage.rung()
     if how == "lost":
-        house.set(house.task(identity), lease_until=LONG_AGO)
-        house.tasks.sweep()
+        stage.set(stage.task(identity), lease_until=LONG_AGO)
+        stage.tasks.sweep()
     else:
-        house.tasks.give_back(claim)
-    assert (house.task(identity).status, house.task(identity).queued_at) == ("QUEUED", None)
-    house.rung()
-    house.executions.resume(identity)
-    house.run()
-    assert house.status(identity) == "COMPLETED"
+        stage.tasks.give_back(claim)
+    assert (stage.task(identity).status, stage.task(identity).queued_at) == ("QUEUED", None)
+    stage.rung()
+    stage.executions.resume(identity)
+    stage.run()
+    assert stage.status(identity) == "COMPLETED"
 
 
-def test_the_third_loss_fails_the_task(house: Stage):
-    identity = house.start(TWO)
+def test_the_third_loss_fails_the_task(stage: Stage):
+    identity = stage.start(TWO)
     for _ in range(3):
-        lose(house, identity)
-    row = house.execution(identity)
+        lose(stage, identity)
+    row = stage.execution(identity)
     assert (row.status, row.error) == ("FAILED", "States.TaskFailed") and row.cause.startswith("WorkerLost")
-    assert (house.task(identity).status, house.task(identity).losses) == ("FAILED", 3)
-    assert house.attempts(identity) == [(1, n, "LOST") for n in (1, 2, 3)]
+    assert (stage.task(identity).status, stage.task(identity).losses) == ("FAILED", 3)
+    assert stage.attempts(identity) == [(1, n, "LOST") for n in (1, 2, 3)]
 
 
-def test_the_third_loss_is_an_error_that_retry_takes(house: Stage):
-    identity = house.start(steps("step1", retry=RETRY))
+def test_the_third_loss_is_an_error_that_retry_takes(stage: Stage):
+    identity = stage.start(steps("step1", retry=RETRY))
     for _ in range(3):
-        lose(house, identity)
-    held = house.task(identity)
+        lose(stage, identity)
+    held = stage.task(identity)
     assert (held.status, held.retries, held.error) == ("PENDING", 1, "States.TaskFailed")
-    house.run()
-    assert house.status(identity) == "COMPLETED"
+    stage.run()
+    assert stage.status(identity) == "COMPLETED"
 
 
-def test_a_retry_may_be_lost_as_often_once_more(house: Stage):
-    identity = house.start(steps("step1", retry=RETRY))
+def test_a_retry_may_be_lost_as_often_once_more(stage: Stage):
+    identity = stage.start(steps("step1", retry=RETRY))
     for losses in (1, 2, 3, 4, 5):
-        lose(house, identity)
-        house.fire_timers()
-        assert (house.task(identity).losses, house.task(identity).retries) == (losses, int(losses > 2))
-    house.work.run(house.task(identity).id)
-    assert house.status(identity) == "COMPLETED"
+        lose(stage, identity)
+        stage.fire_timers()
+        assert (stage.task(identity).losses, stage.task(identity).retries) == (losses, int(losses > 2))
+    stage.work.run(stage.task(identity).id)
+    assert stage.status(identity) == "COMPLETED"
 
 
-def test_what_was_lost_often_is_claimed_only_where_it_is_wanted(house: Stage):
-    identity = house.start(TWO)
-    lose(house, identity)
-    lost = house.task(identity)
-    assert house.tasks.claim(lost.id, often_lost=False)
-    house.set(lost, lease_until=LONG_AGO)
-    house.tasks.sweep()
-    before = house.everything(identity)
-    assert house.tasks.claim(lost.id, often_lost=False) is None and house.everything(identity) == before
-    claim = house.tasks.claim(lost.id)
+def test_what_was_lost_often_is_claimed_only_where_it_is_wanted(stage: Stage):
+    identity = stage.start(TWO)
+    lose(stage, identity)
+    lost = stage.task(identity)
+    assert stage.tasks.claim(lost.id, often_lost=False)
+    stage.set(lost, lease_until=LONG_AGO)
+    stage.tasks.sweep()
+    before = stage.everything(identity)
+    assert stage.tasks.claim(lost.id, often_lost=False) is None and stage.everything(identity) == before
+    claim = stage.tasks.claim(lost.id)
     assert claim is not None and claim.losses == 2
 
 
-def test_a_loss_is_seen_once_by_many_sweeps(house: Stage):
-    identity = house.start(TWO)
-    house.claim(identity)
-    house.set(house.task(identity), lease_until=LONG_AGO)
-    at_once(*[house.another_worker().claims.sweep for _ in range(4)])
-    assert house.task(identity).losses == 1 and house.attempts(identity) == [(1, 1, "LOST")]
+def test_a_loss_is_seen_once_by_many_sweeps(stage: Stage):
+    identity = stage.start(TWO)
+    stage.claim(identity)
+    stage.set(stage.task(identity), lease_until=LONG_AGO)
+    at_once(*[stage.another_worker().claims.sweep for _ in range(4)])
+    assert stage.task(identity).losses == 1 and stage.attempts(identity) == [(1, 1, "LOST")]
 
 
-def test_an_overdue_task_times_out(house: Stage):
-    identity = house.start(TWO)
-    claim = house.claim(identity)
-    house.tasks.sweep()
-    assert house.task(identity).status == "IN_PROGRESS"
-    house.set(house.task(identity), deadline_at=LONG_AGO)
-    house.tasks.sweep()
-    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.Timeout")
-    assert house.attempts(identity) == [(1, 1, "TIMED_OUT")]
-    assert "TaskTimedOut" in house.history(identity)
-    assert house.tasks.heartbeat([claim]) == set()
+def test_an_overdue_task_times_out(stage: Stage):
+    identity = stage.start(TWO)
+    claim = stage.claim(identity)
+    stage.tasks.sweep()
+    assert stage.task(identity).status == "IN_PROGRESS"
+    stage.set(stage.task(identity), deadline_at=LONG_AGO)
+    stage.tasks.sweep()
+    assert (stage.status(identity), stage.execution(identity).error) == ("FAILED", "States.Timeout")
+    assert stage.attempts(identity) == [(1, 1, "TIMED_OUT")]
+    assert "TaskTimedOut" in stage.history(identity)
+    assert stage.tasks.heartbeat([claim]) == set()
 
 
 # A function that this worker does not have
 
 
 @pytest.mark.parametrize("claimed_before", [False, True])
-def test_a_task_whose_function_nobody_has_waits_and_then_fails(house: Stage, claimed_before: bool):
-    identity = house.start(TWO)
+def test_a_task_whose_function_nobody_has_waits_and_then_fails(stage: Stage, claimed_before: bool):
+    identity = stage.start(TWO)
     if claimed_before:
-        house.tasks.give_back(house.claim(identity))
-    house.tasks.functions.remove("step1")
-    waiting = house.task(identity)
-    assert house.tasks.claim(waiting.id) is None
-    noted = house.task(identity)
+        stage.tasks.give_back(stage.claim(identity))
+    stage.tasks.functions.remove("step1")
+    waiting = stage.task(identity)
+    assert stage.tasks.claim(waiting.id) is None
+    noted = stage.task(identity)
     assert noted.missing_since >= waiting.queued_at and noted.queued_at > noted.missing_since
     assert (noted.status, noted.losses, noted.attempt) == ("QUEUED", 0, waiting.attempt)
-    house.set(noted, missing_since=noted.missing_since - MISSING_FOR_MS - SECOND)
-    assert house.tasks.claim(waiting.id) is None
-    row = house.execution(identity)
+    stage.set(noted, missing_since=noted.missing_since - MISSING_FOR_MS - SECOND)
+    assert stage.tasks.claim(waiting.id) is None
+    row = stage.execution(identity)
     assert (row.status, row.error) == ("FAILED", "States.TaskFailed") and "'step1'" in row.cause
-    assert house.attempts(identity) == ([(1, 1, "RETURNED")] if claimed_before else [])
+    assert stage.attempts(identity) == ([(1, 1, "RETURNED")] if claimed_before else [])
 
 
-def test_a_worker_that_has_the_function_takes_what_another_lacked(house: Stage):
-    identity = house.start(TWO)
-    lacking = house.another_worker().claims
+def test_a_worker_that_has_the_function_takes_what_another_lacked(stage: Stage):
+    identity = stage.start(TWO)
+    lacking = stage.another_worker().claims
     lacking.functions.remove("step1")
-    lacking.claim(house.task(identity).id)
-    assert house.claim(identity) and house.task(identity).missing_since is None
+    lacking.claim(stage.task(identity).id)
+    assert stage.claim(identity) and stage.task(identity).missing_since is None
 
 
-def test_a_function_that_another_worker_has_is_not_missing_however_long_it_takes(house: Stage):
-    identity = house.start(TWO)
-    waiting = house.task(identity)
-    house.another_worker().claims.present()
-    house.tasks.functions.remove("step1")
-    house.set(waiting, missing_since=LONG_AGO)
-    assert house.tasks.claim(waiting.id) is None
-    assert house.task(identity).missing_since is None and house.status(identity) == "IN_PROGRESS"
+def test_a_function_that_another_worker_has_is_not_missing_however_long_it_takes(stage: Stage):
+    identity = stage.start(TWO)
+    waiting = stage.task(identity)
+    stage.another_worker().claims.present()
+    stage.tasks.functions.remove("step1")
+    stage.set(waiting, missing_since=LONG_AGO)
+    assert stage.tasks.claim(waiting.id) is None
+    assert stage.task(identity).missing_since is None and stage.status(identity) == "IN_PROGRESS"
 
 
-def test_a_worker_that_has_left_or_died_has_nothing(house: Stage):
-    identity = house.start(TWO)
-    waiting = house.task(identity)
-    gone, dead = house.another_worker().claims, house.another_worker().claims
+def test_a_worker_that_has_left_or_died_has_nothing(stage: Stage):
+    identity = stage.start(TWO)
+    waiting = stage.task(identity)
+    gone, dead = stage.another_worker().claims, stage.another_worker().claims
     gone.present()
     gone.leave()
     dead.present()
     with database.connection_context():
         Worker.update(seen_at=LONG_AGO).where(Worker.owner == dead.owner).execute()
-    house.tasks.functions.remove("step1")
-    house.set(waiting, missing_since=LONG_AGO)
-    assert house.tasks.claim(waiting.id) is None
-    assert house.status(identity) == "FAILED"
+    stage.tasks.functions.remove("step1")
+    stage.set(waiting, missing_since=LONG_AGO)
+    assert stage.tasks.claim(waiting.id) is None
+    assert stage.status(identity) == "FAILED"
 
 
-def test_a_paused_task_is_not_missed(house: Stage):
-    identity = house.start(TWO)
-    house.executions.pause(identity)
-    house.tasks.functions.remove("step1")
-    assert house.tasks.claim(house.task(identity).id) is None
-    assert (house.task(identity).queued_at, house.task(identity).missing_since) == (None, None)
+def test_a_paused_task_is_not_missed(stage: Stage):
+    identity = stage.start(TWO)
+    stage.executions.pause(identity)
+    stage.tasks.functions.remove("step1")
+    assert stage.tasks.claim(stage.task(identity).id) is None
+    assert (stage.task(identity).queued_at, stage.task(identity).missing_since) == (None, None)
 
 
 # Nobody has claimed it
 
 
-def test_behind_an_empty_queue_what_waits_too_long_is_found(house: Stage):
-    waiting, fresh = house.start(TWO), house.start(TWO)
-    assert house.tasks.unclaimed("") == []
-    house.set(house.task(waiting), queued_at=LONG_AGO)
-    assert house.tasks.unclaimed("") == [house.task(waiting).id]
-    assert house.status(fresh) == "IN_PROGRESS"
+def test_behind_an_empty_queue_what_waits_too_long_is_found(stage: Stage):
+    waiting, fresh = stage.start(TWO), stage.start(TWO)
+    assert stage.tasks.unclaimed("") == []
+    stage.set(stage.task(waiting), queued_at=LONG_AGO)
+    assert stage.tasks.unclaimed("") == [stage.task(waiting).id]
+    assert stage.status(fresh) == "IN_PROGRESS"
 
 
-def test_what_has_waited_longer_than_the_head_of_the_queue_is_forgotten(house: Stage):
-    oldest, old, head, younger = (house.task(house.start(TWO)) for _ in range(4))
+def test_what_has_waited_longer_than_the_head_of_the_queue_is_forgotten(stage: Stage):
+    oldest, old, head, younger = (stage.task(stage.start(TWO)) for _ in range(4))
     for one, waited in ((oldest, 9_000), (old, 5_000), (head, 0), (younger, -1_000)):
-        house.set(one, queued_at=LONG_AGO - waited)
-    assert house.tasks.unclaimed(head.id) == [oldest.id, old.id]
-    house.set(old, queued_at=LONG_AGO - 4_999)
-    assert house.tasks.unclaimed(head.id) == [oldest.id]
-    assert house.tasks.unclaimed(oldest.id) == house.tasks.unclaimed(new_id()) == house.tasks.unclaimed(None) == []
+        stage.set(one, queued_at=LONG_AGO - waited)
+    assert stage.tasks.unclaimed(head.id) == [oldest.id, old.id]
+    stage.set(old, queued_at=LONG_AGO - 4_999)
+    assert stage.tasks.unclaimed(head.id) == [oldest.id]
+    assert stage.tasks.unclaimed(oldest.id) == stage.tasks.unclaimed(new_id()) == stage.tasks.unclaimed(None) == []
 
 
-def test_branches_are_claimed_side_by_side(house: Stage):
+def test_branches_are_claimed_side_by_side(stage: Stage):
     both = parallel(machine(a=task("step1")), machine(b=task("step2")))
-    identity = house.start(machine(both=both))
-    house.script.let("step1", returns(1))
-    first, second = house.claim_all(identity)
+    identity = stage.start(machine(both=both))
+    stage.script.let("step1", returns(1))
+    first, second = stage.claim_all(identity)
     assert first.frame != second.frame and second.history_count == first.history_count + 1
     with database.connection_context():
         assert Execution.get_by_id(identity).history_count == second.history_count

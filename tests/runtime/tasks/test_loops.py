@@ -38,8 +38,8 @@ def calm(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
         stage.loops.stop()
 
 
-def ends(house: Stage, identity: str, status: str = "COMPLETED") -> None:
-    until(lambda: house.status(identity) == status, f"the execution is {status}")
+def ends(stage: Stage, identity: str, status: str = "COMPLETED") -> None:
+    until(lambda: stage.status(identity) == status, f"the execution is {status}")
 
 
 # Timers

@@ -66,10 +66,10 @@ def test_a_pickle_runs_nothing(tmp_path: Path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_worker_drops_hostile_messages_and_goes_on(house: Stage, caplog):
-    huey = StepwellHuey(house.runtime)
-    house.queue.push([*HOSTILE.values(), encode(ID)])
-    taken = [huey.dequeue() for _ in range(house.queue.depth())]
+def test_a_worker_drops_hostile_messages_and_goes_on(stage: Stage, caplog):
+    huey = StepwellHuey(stage.runtime)
+    stage.queue.push([*HOSTILE.values(), encode(ID)])
+    taken = [huey.dequeue() for _ in range(stage.queue.depth())]
     assert [one.args for one in taken if one is not None] == [(ID,)]
     assert caplog.text.count("dropped a message") == len(HOSTILE)
 

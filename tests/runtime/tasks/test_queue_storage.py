@@ -90,19 +90,19 @@ def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
     emptied_postgres: str, redis_url: str, tmp_path: Path
 ):
     """No sweep notifies again here: the queue itself looks up all that is found."""
-    with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url) as house:
-        started = [house.start(steps("step1")) for _ in range(50)]
-        assert house.queue.depth() == 50
+    with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url) as stage:
+        started = [stage.start(steps("step1")) for _ in range(50)]
+        assert stage.queue.depth() == 50
         with Client.from_url(redis_url) as client:
             client.flushall()
         for identity in started:
-            house.set(house.task(identity), queued_at=LONG_AGO)
-        huey = StepwellHuey(house.runtime)
+            stage.set(stage.task(identity), queued_at=LONG_AGO)
+        huey = StepwellHuey(stage.runtime)
 
         def all_have_ended() -> bool:
             if (message := huey.dequeue()) is not None:
-                house.work.run(message.args[0])
-            return {house.status(identity) for identity in started} == {"COMPLETED"}
+                stage.work.run(message.args[0])
+            return {stage.status(identity) for identity in started} == {"COMPLETED"}
 
         until(all_have_ended, "all that was queued is done")
 

@@ -24,126 +24,126 @@ def long_slice(monkeypatch) -> None:
     monkeypatch.setattr("stepwell.runtime.tasks.slot.SLICE_SECONDS", 3600)
 
 
-def test_a_worker_goes_on_with_what_follows(house: Stage, long_slice: None):
-    identity = house.start(FIVE)
-    house.work.run(*house.rung())
-    assert (house.status(identity), house.output(identity)) == ("COMPLETED", "step1")
-    assert house.rung() == []
+def test_a_worker_goes_on_with_what_follows(stage: Stage, long_slice: None):
+    identity = stage.start(FIVE)
+    stage.work.run(*stage.rung())
+    assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", "step1")
+    assert stage.rung() == []
 
 
-def test_a_slice_that_is_over_leaves_the_next_task_to_others(house: Stage, monkeypatch):
+def test_a_slice_that_is_over_leaves_the_next_task_to_others(stage: Stage, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.slot.SLICE_SECONDS", 0)
-    identity = house.start(FIVE)
-    house.work.run(*house.rung())
-    assert house.statuses(identity) == ["COMPLETED", "QUEUED", "PENDING", "PENDING", "PENDING"]
-    assert house.rung() == [house.task(identity, 2).id]
+    identity = stage.start(FIVE)
+    stage.work.run(*stage.rung())
+    assert stage.statuses(identity) == ["COMPLETED", "QUEUED", "PENDING", "PENDING", "PENDING"]
+    assert stage.rung() == [stage.task(identity, 2).id]
 
 
-def test_a_drained_worker_claims_nothing_and_passes_the_message_on(house: Stage):
-    identity = house.start(FIVE)
-    (waiting,) = house.rung()
-    house.work.draining.set()
-    house.work.run(waiting)
-    assert house.rung() == [waiting] and house.statuses(identity)[0] == "QUEUED"
+def test_a_drained_worker_claims_nothing_and_passes_the_message_on(stage: Stage):
+    identity = stage.start(FIVE)
+    (waiting,) = stage.rung()
+    stage.work.draining.set()
+    stage.work.run(waiting)
+    assert stage.rung() == [waiting] and stage.statuses(identity)[0] == "QUEUED"
 
 
-def test_a_worker_that_drains_while_a_handler_runs_does_not_go_on(house: Stage):
-    house.script.let("step1", lambda event: house.work.draining.set() or returns(1))
-    identity = house.start(FIVE)
-    house.work.run(*house.rung())
-    assert house.statuses(identity)[:2] == ["COMPLETED", "QUEUED"]
-    assert house.rung() == [house.task(identity, 2).id]
+def test_a_worker_that_drains_while_a_handler_runs_does_not_go_on(stage: Stage):
+    stage.script.let("step1", lambda event: stage.work.draining.set() or returns(1))
+    identity = stage.start(FIVE)
+    stage.work.run(*stage.rung())
+    assert stage.statuses(identity)[:2] == ["COMPLETED", "QUEUED"]
+    assert stage.rung() == [stage.task(identity, 2).id]
 
 
-def test_what_was_lost_often_runs_beside_no_other_such(house: Stage):
-    suspect, other, plain = (house.task(house.start(steps(name))) for name in ("step1", "step2", "step2"))
-    house.set(suspect, losses=2)
-    house.set(other, losses=2)
+def test_what_was_lost_often_runs_beside_no_other_such(stage: Stage):
+    suspect, other, plain = (stage.task(stage.start(steps(name))) for name in ("step1", "step2", "step2"))
+    stage.set(suspect, losses=2)
+    stage.set(other, losses=2)
     seen: list[str] = []
 
     def handler(event: object) -> Outcome:
         for task in (other, plain):
-            house.work.run(task.id)
-            seen.append(house.task(task.execution_id).status)
+            stage.work.run(task.id)
+            seen.append(stage.task(task.execution_id).status)
         return returns(1)
 
-    house.script.let("step1", handler)
-    house.work.run(suspect.id)
+    stage.script.let("step1", handler)
+    stage.work.run(suspect.id)
     assert seen == ["QUEUED", "COMPLETED"]
-    house.work.run(other.id)
-    assert house.status(other.execution_id) == "COMPLETED"
+    stage.work.run(other.id)
+    assert stage.status(other.execution_id) == "COMPLETED"
 
 
-def test_what_was_lost_often_may_run_beside_what_was_not(house: Stage):
-    plain, suspect = (house.task(house.start(steps(name))) for name in ("step1", "step2"))
-    house.set(suspect, losses=2)
+def test_what_was_lost_often_may_run_beside_what_was_not(stage: Stage):
+    plain, suspect = (stage.task(stage.start(steps(name))) for name in ("step1", "step2"))
+    stage.set(suspect, losses=2)
     seen: list[str] = []
 
     def handler(event: object) -> Outcome:
-        house.work.run(suspect.id)
-        seen.append(house.task(suspect.execution_id).status)
+        stage.work.run(suspect.id)
+        seen.append(stage.task(suspect.execution_id).status)
         return returns(1)
 
-    house.script.let("step1", handler)
-    house.work.run(plain.id)
+    stage.script.let("step1", handler)
+    stage.work.run(plain.id)
     assert seen == ["COMPLETED"]
 
 
-def test_what_runs_is_handed_back_and_stopped(house: Stage):
-    identity = house.start(FIVE)
-    task = house.task(identity, 1)
+def test_what_runs_is_handed_back_and_stopped(stage: Stage):
+    identity = stage.start(FIVE)
+    task = stage.task(identity, 1)
 
     def handler(event: object) -> Outcome:
-        house.work.hand_back()
+        stage.work.hand_back()
         return Outcome(killed=True)
 
-    house.script.let("step1", handler)
-    house.work.run(*house.rung())
-    assert house.script.killed == [f"{task.id}/1"]
-    assert house.attempts(identity) == [(1, 1, "RETURNED")]
-    back = house.task(identity, 1)
+    stage.script.let("step1", handler)
+    stage.work.run(*stage.rung())
+    assert stage.script.killed == [f"{task.id}/1"]
+    assert stage.attempts(identity) == [(1, 1, "RETURNED")]
+    back = stage.task(identity, 1)
     assert (back.status, back.owner, back.losses, back.retries) == ("QUEUED", None, 0, 0)
-    assert house.rung() == [task.id]
+    assert stage.rung() == [task.id]
 
 
-def test_a_heartbeat_asks_for_longer_for_what_runs(house: Stage):
-    identity = house.start(steps("step1"))
-    task = house.task(identity, 1)
+def test_a_heartbeat_asks_for_longer_for_what_runs(stage: Stage):
+    identity = stage.start(steps("step1"))
+    task = stage.task(identity, 1)
 
     def handler(event: object) -> Outcome:
-        house.set(task, lease_until=LONG_AGO)
-        house.work.heartbeat()
-        assert house.task(identity, 1).lease_until > LONG_AGO
+        stage.set(task, lease_until=LONG_AGO)
+        stage.work.heartbeat()
+        assert stage.task(identity, 1).lease_until > LONG_AGO
         return returns(1)
 
-    house.script.let("step1", handler)
-    house.work.run(*house.rung())
-    assert house.status(identity) == "COMPLETED" and house.script.killed == []
+    stage.script.let("step1", handler)
+    stage.work.run(*stage.rung())
+    assert stage.status(identity) == "COMPLETED" and stage.script.killed == []
 
 
 @pytest.mark.parametrize("taken", ["lost", "cancelled"])
-def test_a_heartbeat_stops_the_handler_of_a_task_that_is_gone(house: Stage, taken: str):
-    identity = house.start(FIVE)
-    task = house.task(identity, 1)
+def test_a_heartbeat_stops_the_handler_of_a_task_that_is_gone(stage: Stage, taken: str):
+    identity = stage.start(FIVE)
+    task = stage.task(identity, 1)
 
     def handler(event: object) -> Outcome:
         if taken == "cancelled":
-            house.executions.cancel(identity)
+            stage.executions.cancel(identity)
         else:
-            house.set(task, lease_until=LONG_AGO)
-            house.another_worker().claims.sweep()
-        house.work.heartbeat()
+            stage.set(task, lease_until=LONG_AGO)
+            stage.another_worker().claims.sweep()
+        stage.work.heartbeat()
         return Outcome(killed=True)
 
-    house.script.let("step1", handler)
-    house.work.run(*house.rung()[:1])
-    assert house.script.killed == [f"{task.id}/1"]
-    assert house.task(identity, 1).status == ("CANCELLED" if taken == "cancelled" else "QUEUED")
+    stage.script.let("step1", handler)
+    stage.work.run(*stage.rung()[:1])
+    assert stage.script.killed == [f"{task.id}/1"]
+    assert stage.task(identity, 1).status == ("CANCELLED" if taken == "cancelled" else "QUEUED")
 
 
-def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_answer(house: Stage, monkeypatch):
-    house.start(steps("step1"))
-    other = house.start(steps("step2"), workflow="other")
+def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_answer(stage: Stage, monkeypatch):
+    stage.start(steps("step1"))
+    other = stage.start(steps("step2"), workflow="other")
     heartbeat, claimed, judged = queries.heartbeat, Event(), Event()
 
     def asks(*args: object) -> set[tuple[str, int]]:
@@ -157,52 +157,52 @@ def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_a
         assert judged.wait(30)
         return returns(2)
 
-    beside = Thread(target=house.work.run, args=(house.task(other, 1).id,))
+    beside = Thread(target=stage.work.run, args=(stage.task(other, 1).id,))
     monkeypatch.setattr(queries, "heartbeat", asks)
-    house.script.let("step1", lambda event: house.work.heartbeat() or returns(1))
-    house.script.let("step2", runs_beside)
-    house.work.run(house.rung()[0])
+    stage.script.let("step1", lambda event: stage.work.heartbeat() or returns(1))
+    stage.script.let("step2", runs_beside)
+    stage.work.run(stage.rung()[0])
     judged.set()
     beside.join()
-    assert house.script.killed == []
-    assert house.status(other) == "COMPLETED"
+    assert stage.script.killed == []
+    assert stage.status(other) == "COMPLETED"
 
 
-def test_two_attempts_of_a_task_in_one_process_are_two_things_that_run(house: Stage):
+def test_two_attempts_of_a_task_in_one_process_are_two_things_that_run(stage: Stage):
     """This process lost its lease and claims the task again, while the first handler still runs."""
-    identity = house.start(steps("step1"))
+    identity = stage.start(steps("step1"))
     running: list[list[int]] = []
 
     def second(event: object) -> Outcome:
-        running.append([claim.attempt for claim in house.work.running()])
+        running.append([claim.attempt for claim in stage.work.running()])
         return returns(2)
 
     def first(event: object) -> Outcome:
-        house.set(house.task(identity), lease_until=LONG_AGO)
-        house.tasks.sweep()
-        house.work.run(house.task(identity).id)
-        running.append([claim.attempt for claim in house.work.running()])
+        stage.set(stage.task(identity), lease_until=LONG_AGO)
+        stage.tasks.sweep()
+        stage.work.run(stage.task(identity).id)
+        running.append([claim.attempt for claim in stage.work.running()])
         return returns(1)
 
-    house.script.let("step1", first, second)
-    house.work.run(house.task(identity).id)
-    assert running == [[1, 2], [1]] and house.work.running() == []
-    assert house.output(identity) == 2
+    stage.script.let("step1", first, second)
+    stage.work.run(stage.task(identity).id)
+    assert running == [[1, 2], [1]] and stage.work.running() == []
+    assert stage.output(identity) == 2
 
 
-def test_a_task_nobody_works_on_any_more_is_left_to_its_lease(house: Stage):
+def test_a_task_nobody_works_on_any_more_is_left_to_its_lease(stage: Stage):
     """A claim whose report failed for good must not be kept alive by the handlers beside it."""
-    orphan = house.start(FIVE)
-    house.claim(orphan)
-    beside = house.start(FIVE, workflow="other")
-    lease = house.task(orphan, 1).lease_until
-    house.set(house.task(orphan, 1), lease_until=lease - 1)
-    house.script.let("step1", lambda event: house.work.heartbeat() or returns(1))
-    house.work.run(house.task(beside, 1).id)
-    assert house.task(orphan, 1).lease_until == lease - 1
+    orphan = stage.start(FIVE)
+    stage.claim(orphan)
+    beside = stage.start(FIVE, workflow="other")
+    lease = stage.task(orphan, 1).lease_until
+    stage.set(stage.task(orphan, 1), lease_until=lease - 1)
+    stage.script.let("step1", lambda event: stage.work.heartbeat() or returns(1))
+    stage.work.run(stage.task(beside, 1).id)
+    assert stage.task(orphan, 1).lease_until == lease - 1
 
 
-def test_a_result_is_reported_again_while_the_database_is_away(house: Stage, monkeypatch):
+def test_a_result_is_reported_again_while_the_database_is_away(stage: Stage, monkeypatch):
     monkeypatch.setattr(outage, "PATIENCE", (0, 0, 0))
     finish, failures = queries.finish, [OperationalError("away"), OperationalError("away")]
 
@@ -212,9 +212,9 @@ def test_a_result_is_reported_again_while_the_database_is_away(house: Stage, mon
         return finish(move)
 
     monkeypatch.setattr(queries, "finish", shaky)
-    identity = house.start(steps("step1"))
-    house.work.run(*house.rung())
-    assert house.status(identity) == "COMPLETED"
+    identity = stage.start(steps("step1"))
+    stage.work.run(*stage.rung())
+    assert stage.status(identity) == "COMPLETED"
 
 
 @pytest.fixture
@@ -238,78 +238,78 @@ def deaf(monkeypatch) -> Iterator[Callable[[str], None]]:
 
 @pytest.mark.parametrize("point", ["claim.after_commit", "finish.after_commit", "claim.before_commit"])
 def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(
-    house: Stage, deaf, long_slice: None, point: str
+    stage: Stage, deaf, long_slice: None, point: str
 ):
     deaf(point)
-    identity = house.start(steps("step1", "step2", "step1"))
-    house.work.run(*house.rung())
-    assert house.status(identity) == "COMPLETED"
-    assert house.attempts(identity) == [(1, 1, "COMPLETED"), (2, 1, "COMPLETED"), (3, 1, "COMPLETED")]
-    assert house.executions.counters["fenced_results"] == 0
-    assert [name for name, _ in house.script.events] == ["step1", "step2", "step1"]
+    identity = stage.start(steps("step1", "step2", "step1"))
+    stage.work.run(*stage.rung())
+    assert stage.status(identity) == "COMPLETED"
+    assert stage.attempts(identity) == [(1, 1, "COMPLETED"), (2, 1, "COMPLETED"), (3, 1, "COMPLETED")]
+    assert stage.executions.counters["fenced_results"] == 0
+    assert [name for name, _ in stage.script.events] == ["step1", "step2", "step1"]
 
 
-def test_what_follows_a_move_that_nobody_confirmed_is_notified_of(house: Stage, deaf):
+def test_what_follows_a_move_that_nobody_confirmed_is_notified_of(stage: Stage, deaf):
     """The general path claims no next task with the move, so workers must be notified of it."""
-    identity = house.start(steps("step1", "step2"))
-    waiting = house.rung()
+    identity = stage.start(steps("step1", "step2"))
+    waiting = stage.rung()
     deaf("advance.after_commit")
-    with house.general_path():
-        house.work.run(*waiting)
-    assert house.statuses(identity) == ["COMPLETED", "QUEUED"]
-    assert house.rung() == [house.task(identity, 2).id]
-    assert house.executions.counters["fenced_results"] == 0
+    with stage.general_path():
+        stage.work.run(*waiting)
+    assert stage.statuses(identity) == ["COMPLETED", "QUEUED"]
+    assert stage.rung() == [stage.task(identity, 2).id]
+    assert stage.executions.counters["fenced_results"] == 0
 
 
 @pytest.mark.parametrize("point", ["advance.after_commit", "advance.before_commit"])
-def test_a_failure_that_was_committed_though_nobody_said_so_is_taken_once(house: Stage, deaf, point: str):
-    house.script.let("flaky", raises("E"), returns(1))
-    identity = house.start({"steps": [{"taskName": "flaky", "retry": {"maxAttempts": 2, "intervalSeconds": 0}}]})
-    waiting = house.rung()
+def test_a_failure_that_was_committed_though_nobody_said_so_is_taken_once(stage: Stage, deaf, point: str):
+    stage.script.let("flaky", raises("E"), returns(1))
+    identity = stage.start({"steps": [{"taskName": "flaky", "retry": {"maxAttempts": 2, "intervalSeconds": 0}}]})
+    waiting = stage.rung()
     deaf(point)
-    house.work.run(*waiting)
-    house.run()
-    assert house.status(identity) == "COMPLETED"
-    assert house.attempts(identity) == [(1, 1, "FAILED"), (1, 2, "COMPLETED")]
+    stage.work.run(*waiting)
+    stage.run()
+    assert stage.status(identity) == "COMPLETED"
+    assert stage.attempts(identity) == [(1, 1, "FAILED"), (1, 2, "COMPLETED")]
 
 
-def test_a_start_that_was_committed_though_nobody_said_so_is_a_start(house: Stage, deaf):
+def test_a_start_that_was_committed_though_nobody_said_so_is_a_start(stage: Stage, deaf):
     deaf("start.after_commit")
-    identity = house.start(steps("step1"))
-    house.run()
-    assert house.status(identity) == "COMPLETED"
+    identity = stage.start(steps("step1"))
+    stage.run()
+    assert stage.status(identity) == "COMPLETED"
 
 
-def test_a_start_that_was_not_committed_is_refused(house: Stage, deaf):
+def test_a_start_that_was_not_committed_is_refused(stage: Stage, deaf):
     deaf("start.before_commit")
     with pytest.raises(OperationalError):
-        house.start(steps("step1"))
+        stage.start(steps("step1"))
     with database.connection_context():
         assert Execution.select().count() == 0
 
 
-def test_a_handler_that_could_not_even_be_called_costs_its_task_nothing(house: Stage, monkeypatch):
+def test_a_handler_that_could_not_even_be_called_costs_its_task_nothing(stage: Stage, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.slot.SICK_SECONDS", 0)
-    house.script.let("step1", Outcome(error="Lambda.ServiceException", cause="no process", not_run=True), returns(1))
-    identity = house.start(steps("step1", retry={"maxAttempts": 1}))
-    house.run()
-    assert house.status(identity) == "COMPLETED"
-    assert house.attempts(identity) == [(1, 1, "RETURNED"), (1, 2, "COMPLETED")]
+    stage.script.let("step1", Outcome(error="Lambda.ServiceException", cause="no process", not_run=True), returns(1))
+    identity = stage.start(steps("step1", retry={"maxAttempts": 1}))
+    stage.run()
+    assert stage.status(identity) == "COMPLETED"
+    assert stage.attempts(identity) == [(1, 1, "RETURNED"), (1, 2, "COMPLETED")]
 
 
-def test_an_outcome_that_cannot_be_taken_fails_its_task(house: Stage, monkeypatch):
+def test_an_outcome_that_cannot_be_taken_fails_its_task(stage: Stage, monkeypatch):
     def broken(*given: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(house.executions, "succeed", broken)
-    identity = house.start(steps("step1"))
-    house.run()
-    assert (house.status(identity), house.execution(identity).error) == ("FAILED", "States.Runtime")
-    assert house.attempts(identity) == [(1, 1, "FAILED")]
+    monkeypatch.setattr(stage.executions, "succeed", broken)
+    identity = stage.start(steps("step1"))
+    stage.run()
+    assert (stage.status(identity), stage.execution(identity).error) == ("FAILED", "States.Runtime")
+    assert stage.attempts(identity) == [(1, 1, "FAILED")]
 
 
-def test_a_handler_is_stopped_before_another_may_begin(house: Stage):
-    identity = house.start(FIVE)
+def test_a_handler_is_stopped_before_another_may_begin(stage: Stage):
+    identity = stage.start(FIVE)
     began, seen = Event(), []
 
     def runs(event: object) -> Outcome:
@@ -320,22 +320,22 @@ def test_a_handler_is_stopped_before_another_may_begin(house: Stage):
     stopped = Event()
 
     def kill(key: str) -> bool:
-        seen.append(house.task(identity).status)
+        seen.append(stage.task(identity).status)
         stopped.set()
         return True
 
-    house.script.let("step1", runs)
-    house.script.kill = kill  # type: ignore[method-assign]
-    slot = Thread(target=house.work.run, args=house.rung())
+    stage.script.let("step1", runs)
+    stage.script.kill = kill  # type: ignore[method-assign]
+    slot = Thread(target=stage.work.run, args=stage.rung())
     slot.start()
     assert began.wait(30)
-    house.work.hand_back()
+    stage.work.hand_back()
     slot.join(30)
-    assert seen == ["IN_PROGRESS"] and house.task(identity).status == "QUEUED"
+    assert seen == ["IN_PROGRESS"] and stage.task(identity).status == "QUEUED"
 
 
-def test_what_happens_next_happens_when_the_handler_has_returned(house: Stage):
-    identity = house.start(steps("step1", "step2"))
-    claim = house.claim(identity)
-    house.executions.succeed(claim, "1", "", lambda following: False, took_ms=5000)
-    assert house.execution(identity).entered_at == claim.now + 5000
+def test_what_happens_next_happens_when_the_handler_has_returned(stage: Stage):
+    identity = stage.start(steps("step1", "step2"))
+    claim = stage.claim(identity)
+    stage.executions.succeed(claim, "1", "", lambda following: False, took_ms=5000)
+    assert stage.execution(identity).entered_at == claim.now + 5000

@@ -22,15 +22,15 @@ def starting(pattern: str = "", **fields: Json) -> Json:
     return machine(start=task(START + pattern, Parameters=call, **fields))
 
 
-def children(house: Stage) -> list[Execution]:
+def children(stage: Stage) -> list[Execution]:
     with database.connection_context():
         return list(Execution.select().where(Execution.workflow == "inner").order_by(Execution.id))
 
 
 @pytest.fixture
-def inner(house: Stage) -> Stage:
-    house.workflows.create("inner", machine(work=task("step1")))
-    return house
+def inner(stage: Stage) -> Stage:
+    stage.workflows.create("inner", machine(work=task("step1")))
+    return stage
 
 
 def test_it_goes_on_when_the_execution_has_begun(inner: Stage):
@@ -45,17 +45,17 @@ def test_it_goes_on_when_the_execution_has_begun(inner: Stage):
 
 @pytest.mark.parametrize("pattern", [".sync", ".sync:2"])
 @pytest.mark.parametrize("definition", [machine(work=task("step1")), PLAIN], ids=["a task", "nothing but a Pass"])
-def test_it_waits_for_the_end(house: Stage, pattern: str, definition: Json):
-    house.workflows.create("inner", definition)
-    identity = house.start(starting(pattern), {"n": 4})
-    house.run()
-    output = house.output(identity)
+def test_it_waits_for_the_end(stage: Stage, pattern: str, definition: Json):
+    stage.workflows.create("inner", definition)
+    identity = stage.start(starting(pattern), {"n": 4})
+    stage.run()
+    output = stage.output(identity)
     given, made = {"n": 4}, "step1" if definition is not PLAIN else {"done": True}
     if pattern == ".sync":
         given, made = json.dumps(given, separators=(",", ":")), json.dumps(made, separators=(",", ":"))
     assert (output["Status"], output["Input"], output["Output"]) == ("SUCCEEDED", given, made)
-    assert output["StateMachineArn"] == ARN and house.left_open(identity) == []
-    assert house.history(identity).count("TaskSubmitted") <= 1
+    assert output["StateMachineArn"] == ARN and stage.left_open(identity) == []
+    assert stage.history(identity).count("TaskSubmitted") <= 1
 
 
 def test_a_failure_is_the_states(inner: Stage):
@@ -112,10 +112,10 @@ def test_what_nobody_waits_for_any_more_is_stopped(inner: Stage):
         assert Timer.select().count() == 0
 
 
-def test_a_machine_that_is_not_there_fails_the_state(house: Stage):
-    identity = house.start(starting(), {"n": 4})
-    house.run()
-    assert house.execution(identity).error == "StepFunctions.StateMachineDoesNotExistException"
+def test_a_machine_that_is_not_there_fails_the_state(stage: Stage):
+    identity = stage.start(starting(), {"n": 4})
+    stage.run()
+    assert stage.execution(identity).error == "StepFunctions.StateMachineDoesNotExistException"
 
 
 def test_a_name_that_is_taken_fails_the_state(inner: Stage):
