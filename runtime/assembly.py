@@ -51,10 +51,10 @@ from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.loops import Loops
 from stepwell.runtime.tasks.queue import Queue
 from stepwell.runtime.tasks.queue_storage import open_storage
+from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.tasks.slot import Work
 from stepwell.runtime.tasks.start_execution import FUNCTIONS, START, Nested
 from stepwell.runtime.tasks.timers import Timers
-from stepwell.runtime.tasks.wakeups import Wakeups
 from stepwell.runtime.workflows import Workflows
 
 log = logging.getLogger("stepwell.api")
@@ -83,8 +83,8 @@ class Runtime:
         _check_aliases(settings.resource_aliases, self.catalog.steps)
         self.workflows = Workflows(known, limits, settings.resource_aliases)
         self.storage = open_storage(settings.redis_url, _waiting)
-        self._wakeups = Wakeups()
-        self.queue = Queue(self.storage, self._wakeups)
+        self._signals = Signals()
+        self.queue = Queue(self.storage, self._signals)
         self.executions = Executions(
             self.workflows,
             self.queue,
@@ -92,7 +92,7 @@ class Runtime:
             settings.lease_seconds,
             settings.artifacts_dir,
         )
-        self.timers = Timers(self.executions, self._wakeups)
+        self.timers = Timers(self.executions, self._signals)
         self.invoker = Invoker.from_settings(settings) if invoker is None else invoker
         steps = {name: files.target(one) for name, one in self.catalog.steps.items()}
         endpoints = {name: files.target(one) for name, one in files.callable_files(self.catalog).items()}
@@ -154,7 +154,7 @@ class Runtime:
         functions = [*self.functions.files, EXPRESS_FUNCTION, *self._own()]
         claims = Claims(self.executions, functions, owner, self.settings)
         work = Work(claims, self.executions, self.invoker, self.functions, self._express, self._nested, self._own())
-        return work, Loops(work, self.timers, self.queue, self._wakeups, self.settings)
+        return work, Loops(work, self.timers, self.queue, self._signals, self.settings)
 
     def _own(self) -> dict[str, Own]:
         """The functions whose work Stepwell does itself."""

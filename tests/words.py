@@ -4,13 +4,13 @@ from __future__ import annotations
 
 PLAIN = frozenset(
     """
-    aborted access account add always arguments by calls cancel child code create data delete deliver describe
+    aborted access account add always arguments by call calls cancel child code create data delete deliver describe
     distributed excerpts execute fail failing fails faults fetch field fields files for formats functions get in item
     items keys kinds language limits list listing load locations loops main memory messages moves names operations
     options origin output page pages paper parents pass path paths pause places plan process protocol put reader ready
     references remove render request requests resources response rest result resume rows rules run runs sample save
-    selection send settings shapes sleep source start statements statuses stop store stream succeed success table tag
-    tags targets test text times unpacked untag update values view views wait writer
+    selection send settings shapes signals sleep source start statements statuses stop store stream succeed success
+    table tag tags target targets test tests text threads times unpacked untag update values view views wait writer
     """.split()
 )
 """Words of everyday English."""

@@ -12,9 +12,9 @@ import threading
 from stepwell.runtime.outage import one_turn
 from stepwell.runtime.settings import Settings
 from stepwell.runtime.tasks.queue import Queue
+from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.tasks.slot import Work
 from stepwell.runtime.tasks.timers import Timers
-from stepwell.runtime.tasks.wakeups import Wakeups
 
 log = logging.getLogger("stepwell.loops")
 
@@ -22,12 +22,12 @@ log = logging.getLogger("stepwell.loops")
 class Loops:
     """The threads beside a worker's slots. Starts and stops them."""
 
-    def __init__(self, work: Work, timers: Timers, queue: Queue, wakeups: Wakeups, settings: Settings) -> None:
+    def __init__(self, work: Work, timers: Timers, queue: Queue, signals: Signals, settings: Settings) -> None:
         self._work = work
         self._claims = work.claims
         self._timers = timers
         self._queue = queue
-        self._beat_now = wakeups.heartbeat
+        self._beat_now = signals.heartbeat
         self._settings = settings
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.ids import is_id
-from stepwell.runtime.tasks.wakeups import Wakeups
+from stepwell.runtime.tasks.signals import Signals
 
 log = logging.getLogger("stepwell.queue")
 
@@ -44,9 +44,9 @@ class Queue:
     ``counters["lost_messages"]`` counts the messages that could not be pushed.
     """
 
-    def __init__(self, storage: Storage, wakeups: Wakeups) -> None:
+    def __init__(self, storage: Storage, signals: Signals) -> None:
         self._storage = storage
-        self._wakeups = wakeups
+        self._signals = signals
         self._quiet_until = 0.0
         self.counters: Counter[str] = Counter()
 
@@ -64,11 +64,11 @@ class Queue:
 
     def wake_timers(self) -> None:
         """Let the timer thread of this process look for the timer that was just written."""
-        self._wakeups.timers.set()
+        self._signals.timers.set()
 
     def drop_cancelled(self) -> None:
         """Let the heartbeat thread of this process stop the handlers of the tasks that were just cancelled."""
-        self._wakeups.heartbeat.set()
+        self._signals.heartbeat.set()
 
     def _push(self, push: Callable[[list[bytes]], None], task_ids: Sequence[str]) -> None:
         if not task_ids:

@@ -16,7 +16,7 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.outage import one_by_one, one_turn
-from stepwell.runtime.tasks.wakeups import Wakeups
+from stepwell.runtime.tasks.signals import Signals
 
 log = logging.getLogger("stepwell.timers")
 
@@ -27,10 +27,10 @@ LONGEST_SLEEP = 2.0
 class Timers:
     """The timer thread of one process. Starts and stops it."""
 
-    def __init__(self, executions: Executions, wakeups: Wakeups) -> None:
+    def __init__(self, executions: Executions, signals: Signals) -> None:
         self._executions = executions
         self._stopping = threading.Event()
-        self._set = wakeups.timers
+        self._set = signals.timers
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:

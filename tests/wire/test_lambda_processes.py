@@ -12,9 +12,9 @@ import pytest
 
 from tests.services import until
 from tests.wire.packages import package
-from tests.wire.test_processes import AWS, House
+from tests.wire.test_processes import AWS, House, stage
 
-__all__ = ["house"]
+__all__ = ["stage"]
 
 Json = Any
 

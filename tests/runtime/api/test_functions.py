@@ -6,7 +6,6 @@ import runpy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from stepwell.functions.errors import (
 from stepwell.runtime.api.functions import INVOCATIONS, FunctionsApi
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.lambdas.functions import Functions
 from stepwell.runtime.settings import ROOT
 from tests.runtime.stage import Stage
@@ -38,8 +38,8 @@ class Waiting:
         self.go = threading.Event()
         self.limits: list[float | None] = []
 
-    def run(self, target: Any, event_json: str, *, timeout_seconds: float | None, key: str, request_id: str) -> Outcome:
-        self.limits.append(timeout_seconds)
+    def run(self, invocation: Invocation) -> Outcome:
+        self.limits.append(invocation.timeout_seconds)
         self.begun.release()
         assert self.go.wait(60)
         return Outcome(error="States.Timeout")

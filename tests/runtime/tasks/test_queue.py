@@ -12,7 +12,7 @@ from redis import Redis as Client
 
 from stepwell.runtime.tasks.queue import QUIET_SECONDS, MessageSerializer, Queue, encode
 from stepwell.runtime.tasks.queue_storage import MemoryQueue, RedisQueue
-from stepwell.runtime.tasks.wakeups import Wakeups
+from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.worker import StepwellHuey
 from tests.runtime.stage import Stage
 from tests.runtime.tasks.conftest import nothing_waits
@@ -78,14 +78,14 @@ def test_a_worker_drops_hostile_messages_and_goes_on(stage: Stage, caplog):
 
 
 def test_a_notification_of_no_task_sends_nothing(storage: RedisQueue | MemoryQueue):
-    Queue(storage, Wakeups()).notify([])
+    Queue(storage, Signals()).notify([])
     assert storage.depth() == 0
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen", "another thing under the queue's name"])
 def test_a_notification_that_cannot_be_sent_does_not_fail_and_takes_less_than_a_second(redis: Redis, how: str):
     storage = RedisQueue("stepwell", redis.url, nothing_waits)
-    queue = Queue(storage, Wakeups())
+    queue = Queue(storage, Signals())
     queue.notify([ID])
     if how == "killed":
         redis.kill()
@@ -110,7 +110,7 @@ def seconds(act: object) -> float:
 
 def test_a_queue_that_failed_pushes_nothing_for_a_while(redis: Redis, monkeypatch):
     storage = RedisQueue("stepwell", redis.url, nothing_waits)
-    queue = Queue(storage, Wakeups())
+    queue = Queue(storage, Signals())
     redis.kill()
     queue.notify([ID])
     redis.start()

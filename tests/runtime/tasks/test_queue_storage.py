@@ -12,7 +12,7 @@ from redis import Redis as Client
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.tasks.queue import Queue, encode
 from stepwell.runtime.tasks.queue_storage import REFILL, MemoryQueue, RedisQueue
-from stepwell.runtime.tasks.wakeups import Wakeups
+from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.worker import StepwellHuey
 from tests.runtime.stage import LONG_AGO, staged, steps
 from tests.runtime.tasks.conftest import nothing_waits
@@ -23,8 +23,8 @@ ID = "01a20be5-d527-72cf-b8e4-6af0bd300001"
 
 def test_messages_come_in_the_order_they_were_sent(storage: RedisQueue | MemoryQueue):
     ids = [new_id() for _ in range(5)]
-    Queue(storage, Wakeups()).notify(ids[:3])
-    Queue(storage, Wakeups()).notify(ids[3:])
+    Queue(storage, Signals()).notify(ids[:3])
+    Queue(storage, Signals()).notify(ids[3:])
     storage.enqueue(encode(ID))
     assert storage.depth() == 6
     assert [json.loads(storage.dequeue())["task"] for _ in range(6)] == [*ids, ID]
@@ -40,7 +40,7 @@ def test_a_message_wakes_who_waits_for_one(storage: RedisQueue | MemoryQueue):
 
     waiting = Thread(target=take)
     waiting.start()
-    Queue(storage, Wakeups()).notify([ID])
+    Queue(storage, Signals()).notify([ID])
     waiting.join(30)
     assert taken[-1] == encode(ID)
 
@@ -62,7 +62,7 @@ def test_without_redis_the_database_is_asked_at_once(redis: Redis):
     assert storage.dequeue() == encode(ID)
     assert asked == [0] and storage.depth() is storage.head() is None
     redis.start()
-    Queue(storage, Wakeups()).notify([ID])
+    Queue(storage, Signals()).notify([ID])
     assert storage.depth() == 1
     storage.close()
 
@@ -124,7 +124,7 @@ def test_an_empty_queue_asks_the_database_at_once_and_then_once_in_a_while(
     storage.found.waiting = lambda older_ms: asked.append(older_ms) or []
     assert [storage.dequeue(), storage.dequeue()] == [None, None] and len(asked) == 1
     monkeypatch.setattr(storage.found, "_next_look", 0.0)
-    Queue(storage, Wakeups()).notify([ID])
+    Queue(storage, Signals()).notify([ID])
     assert storage.dequeue() == encode(ID) and len(asked) == 1
 
 
@@ -135,7 +135,7 @@ def test_while_the_database_knows_of_more_it_is_asked_all_the_time(storage: Redi
 
 
 def test_the_head_is_the_task_that_comes_next(storage: RedisQueue | MemoryQueue):
-    queue, ids = Queue(storage, Wakeups()), [new_id() for _ in range(4)]
+    queue, ids = Queue(storage, Signals()), [new_id() for _ in range(4)]
     assert storage.head() == ""
     queue.notify(ids[2:])
     queue.notify_first(ids[:2])

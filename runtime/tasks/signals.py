@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 
 
-class Wakeups:
+class Signals:
     """One event for each thread that can be woken. The thread clears its event before it looks."""
 
     def __init__(self) -> None:
