@@ -2,7 +2,7 @@
 # make quick    the tests that need no database and no process: the pure core, the handlers of the API, HTTP
 # make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it, ARGS="-n0 --pdb" in one process
 # make coverage the whole suite, and which lines no test of it reaches
-# make test-faults  processes die, servers vanish, much happens at once: a quarter of an hour
+# make test-faults  processes die, servers vanish, much happens at once
 # make torture  a whole house is hurt for MINUTES=3 and must lose nothing; SEED=1 says how
 # make check    style, types and the rules of the house
 # make format   put the files into the house's form

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import house
+from tests.rooms import TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,13 +29,21 @@ BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
         ),
         ("functions/api/a.py", "from stepwell.db import models", "may not import db.models"),
         ("db/a.py", "from stepwell.runtime.engine import jsontext", "db may not import runtime.engine.jsontext"),
-        ("db/a.py", "def f():\n    import stepwell.runtime", "a.py:2"),
+        ("db/a.py", "def f():\n    import stepwell.runtime.worker", "a.py:2"),
         ("db/a.py", "import_module('stepwell.runtime.app')", "may not import runtime.app"),
-        ("runtime/a.py", "from stepwell.emulator import web", "runtime may not import emulator.web"),
-        ("runtime/a.py", "from tests import services", "may not import tests.services"),
-        ("runtime/engine/a.py", "import stepwell.runtime.tasks", "runtime/engine may not import runtime.tasks"),
-        ("runtime/engine/a.py", "from stepwell.functions import errors", "may not import functions.errors"),
+        ("runtime/app.py", "from stepwell.emulator import web", "runtime/app may not import emulator.web"),
+        ("runtime/http/a.py", "from tests import services", "may not import tests.services"),
+        ("runtime/engine/core/a.py", "import stepwell.runtime.tasks", "engine/core may not import runtime.tasks"),
+        ("runtime/engine/core/a.py", "from stepwell.functions import errors", "may not import functions.errors"),
+        ("runtime/engine/values/a.py", "from stepwell.runtime.engine.core import run", "may not import"),
+        ("runtime/moves/a.py", "from stepwell.runtime.executions import Executions", "may not import"),
+        ("runtime/workflows.py", "from stepwell.runtime.moves import load", "may not import runtime.moves.load"),
     ],
+    house.every_module_lies_in_a_room: [
+        ("runtime/a.py", "", "runtime/a.py: no room of tests/rooms.py holds it"),
+        ("runtime/engine/a/b.py", "", "runtime/engine/a/b.py: no room"),
+    ],
+    house.a_folder_holds_at_most_14_modules: [],
     house.a_function_imports_contract_errors_and_its_own_folder: [
         ("functions/api/a.py", "import stepwell.functions.api.b", "functions.api._x; not functions.api.b"),
         ("functions/api/a.py", "import stepwell.functions", "not functions"),
@@ -80,7 +89,7 @@ BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
         ("db/a.py", "import stepwell.db.b", "db.a -> db.b -> db.a"),
         ("db/a.py", "def f():\n    from stepwell.db.b import x", "db.a -> db.b -> db.a"),
     ],
-    house.a_file_is_no_longer_than_400_lines: [("db/a.py", lines(401), "db/a.py: 401 lines")],
+    house.a_file_is_no_longer_than_450_lines: [("db/a.py", lines(451), "db/a.py: 451 lines")],
     house.a_function_is_no_longer_than_50_lines: [
         ("db/a.py", function(51), "db/a.py:1: f has 51 lines"),
         ("db/a.py", f"async {function(51)}", "db/a.py:1: f has 51 lines"),
@@ -111,14 +120,17 @@ BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
 ALLOWED = [
     (
         "emulator/a.py",
-        "from stepwell.runtime.app import create_app\nfrom stepwell.db import models\nimport stepwell.functions",
+        "from stepwell.runtime.app import create_app\nfrom stepwell.db import models\nimport stepwell.functions.errors",
     ),
     (
-        "runtime/a.py",
+        "runtime/aws/step_functions/a.py",
         "from stepwell.runtime.engine import trial\nimport stepwell.db.queries, time\nimport stepwell.functions.errors",
     ),
-    ("runtime/engine/a.py", "from stepwell.runtime.engine.states import b\nfrom random import Random\nRandom(7)"),
-    ("runtime/engine/a.py", "import json\nfrom urllib.parse import quote\nfrom datetime import datetime\nevent.at"),
+    ("runtime/engine/states/a.py", "from stepwell.runtime.engine.core import b\nfrom random import Random\nRandom(7)"),
+    (
+        "runtime/engine/core/a.py",
+        "import json\nfrom urllib.parse import quote\nfrom datetime import datetime\nevent.at",
+    ),
     (
         "functions/api/a.py",
         "from stepwell.functions.api._x import y\nfrom stepwell.functions import contract, errors",
@@ -134,7 +146,7 @@ ALLOWED = [
     ("db/a.py", "def f():\n if a: pass\n elif b: pass\n elif c: pass\n elif d: pass\n elif e: pass"),
     ("db/a.py", "def f():\n if a:\n  with b:\n   if c:\n    def g():\n     if d: pass"),
     ("db/a.py", f"def f():\n    '''{lines(60)}'''\n"),
-    ("db/a.py", lines(400)),
+    ("db/a.py", lines(450)),
     ("db/a.py", function(2) * 9 + function(25)),
     ("db/a.py", "class ServiceUnavailable(Exception): pass\nclass Information: pass"),
     ("db/README.md", "from . import what_is_no_python"),
@@ -154,7 +166,35 @@ def test_the_house_keeps(rule: house.Rule) -> None:
 
 
 def test_the_house_is_not_empty() -> None:
-    assert {source.room for source in house.sources(ROOT)} == set(house.MAY_IMPORT)
+    assert {source.room for source in house.sources(ROOT)} - house.FOLDERS - {house.ENGINE} == set(
+        TABLE
+    ) - house.FOLDERS
+
+
+def test_no_arrow_of_the_table_leads_back_up() -> None:
+    rooms = list(TABLE)
+    assert [(room, one) for room in rooms for one in TABLE[room] if rooms.index(one) >= rooms.index(room)] == []
+
+
+def test_the_table_grants_nothing_that_is_not_used() -> None:
+    used = {
+        (one.room, house.room_of(name.replace(".", "/")))
+        for one in house.sources(ROOT)
+        for _, name in house.imports(one)
+    }
+    assert [(room, one) for room in TABLE for one in TABLE[room] if (room, one) not in used] == []
+
+
+def test_every_room_has_a_readme_with_its_rule_in_bold() -> None:
+    folders = {ROOT / source.path.rpartition("/")[0] for source in house.sources(ROOT)} - {ROOT / "db" / "migrations"}
+    assert [one for one in folders if "**" not in (one / "README.md").read_text()] == []
+
+
+def test_a_crowded_folder_is_told(tmp_path: Path) -> None:
+    for number in range(15):
+        plant(tmp_path, f"db/m{number}.py", "")
+        plant(tmp_path, f"functions/api/m{number}.py", "")
+    assert list(house.a_folder_holds_at_most_14_modules(tmp_path)) == ["db: 15 modules, at most 14"]
 
 
 @pytest.mark.parametrize(
