@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
+from stepwell.functions.contract import Json, JsonText
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
 from stepwell.runtime.api.context import Context
@@ -162,11 +163,12 @@ class BodyCheck:
         self._depth = limits.depth
         self._schema = BodySchema(function.body, SCHEMAS) if function.body is not None else None
 
-    def check(self, request: Request, body: bytes) -> None:
-        """Raises UnsupportedMediaType, InvalidJson and InvalidRequest."""
+    def check(self, request: Request, body: bytes) -> Json:
+        """The body's value. Raises UnsupportedMediaType, InvalidJson and InvalidRequest."""
         value = json_of(request, body, self._depth)
         if self._schema:
             self._schema.check(value)
+        return value
 
 
 def _built_in(function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits) -> Endpoint:
@@ -189,7 +191,9 @@ class BuiltInEndpoint:
     def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
         self._origins.check(request)
         if self._body:
-            self._body.check(request, body)
+            value = self._body.check(request, body)
+            if body:
+                event["body"] = JsonText(event["body"], value)
         context = self._make_context(event["requestContext"]["requestId"])
         return response_of(self._handler(event, context))
 

@@ -72,9 +72,23 @@ def reply(body: Json, status: int = 200, headers: Mapping[str, str] | None = Non
     }
 
 
+class JsonText(str):
+    """A JSON text together with its value, so that it is parsed once. As a string it is the text and nothing else."""
+
+    value: Json
+
+    def __new__(cls, text: str, value: Json) -> JsonText:
+        made = super().__new__(cls, text)
+        made.value = value
+        return made
+
+
 def body_of(event: Event) -> Json:
     """The request's JSON body, or None without one. The gateway has checked already that it is JSON."""
-    return json.loads(event["body"]) if event.get("body") else None
+    body = event.get("body")
+    if isinstance(body, JsonText):
+        return body.value
+    return json.loads(body) if body else None
 
 
 def path_of(event: Event, name: str) -> str:

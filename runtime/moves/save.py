@@ -57,9 +57,9 @@ def take_timer(timer: DueTimer) -> bool:
     return bool(gone.execute())
 
 
-def root_of(value: execution.Execution) -> Root:
-    """The root frame's columns."""
-    return Root(**_columns(value.frames[""]))
+def root_of(value: execution.Execution, data: str | None = None) -> Root:
+    """The root frame's columns. ``data`` is its input as text, if the caller has written that already."""
+    return Root(**_columns(value.frames[""], data))
 
 
 def new_frame(frame: execution.Frame) -> NewFrame:
@@ -74,8 +74,9 @@ def new_timer(command: commands.SetTimer) -> NewTimer:
     return NewTimer(command.frame, command.entry, command.number, command.kind, delay_ms)
 
 
-def _columns(frame: execution.Frame) -> dict[str, Any]:
-    return {**_small_columns(frame), "data": jsontext.write(frame.input), "variables": _written(frame.variables)}
+def _columns(frame: execution.Frame, data: str | None = None) -> dict[str, Any]:
+    data = jsontext.write(frame.input) if data is None else data
+    return {**_small_columns(frame), "data": data, "variables": _written(frame.variables)}
 
 
 def _small_columns(frame: execution.Frame) -> dict[str, Any]:

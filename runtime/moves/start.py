@@ -13,7 +13,7 @@ from peewee import IntegrityError
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, StartKey
-from stepwell.db.values import IdempotencyKey, NewExecution, Start
+from stepwell.db.values import IdempotencyKey, NewExecution, Root, Start
 from stepwell.functions.errors import InvalidName, KeyReused, NameTaken, PayloadTooLarge, Unavailable
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution
@@ -80,7 +80,10 @@ def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limi
             f"With this input the first step's event is larger than {limits.payload} bytes.", path="$.input"
         )
     own = _new_execution(identity, latest, text, wanted, move.execution)
-    return _all_rows(own, wanted.key, machine.plan, move)
+    # The first state mostly waits with the execution's input: the text that was just written is its text, too.
+    is_same = wanted.text is None and move.execution.frames[""].input is wanted.input
+    root = save.root_of(move.execution, text if is_same else None)
+    return _all_rows(own, root, wanted.key, machine.plan, move)
 
 
 def write(begin: Start) -> str | None:
@@ -148,7 +151,9 @@ def _new_execution(
     )
 
 
-def _all_rows(own: NewExecution, key: IdempotencyKey | None, plan: Iterable[PlannedTask], move: Transition) -> Start:
+def _all_rows(
+    own: NewExecution, root: Root, key: IdempotencyKey | None, plan: Iterable[PlannedTask], move: Transition
+) -> Start:
     """The execution, a task's row for each step of a step list, and the rows that the first transition commands."""
     after = move.execution
     asked = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
@@ -156,7 +161,7 @@ def _all_rows(own: NewExecution, key: IdempotencyKey | None, plan: Iterable[Plan
     planned = [task_rows.planned(own.id, one, asked.pop(one.number, None), idle) for one in plan]
     return Start(
         execution=own,
-        root=save.root_of(after),
+        root=root,
         key=key,
         tasks=planned + [task_rows.dispatched(own.id, one) for one in asked.values()],
         frames=[save.new_frame(one) for path, one in after.frames.items() if path and after.status != Status.COMPLETED],

@@ -13,6 +13,7 @@ from playhouse.pool import MaxConnectionsExceeded
 from stepwell.functions.contract import Page
 from stepwell.functions.errors import NotFound, Unavailable
 from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request
 from stepwell.runtime.settings import Settings
@@ -163,6 +164,16 @@ def test_a_bad_body_stores_nothing(body, headers, status, code):
     workflows = FakeApi(create=WORKFLOW)
     reply = ask("POST", WORKFLOWS, body, headers, workflows=workflows)
     assert (reply.status, reply.code, workflows.calls) == (status, code, [])
+
+
+def test_a_body_is_parsed_once(monkeypatch):
+    api, texts, read = FakeApi(start=EXECUTION), [], jsontext.read
+    monkeypatch.setattr(
+        "stepwell.runtime.http.body.jsontext.read", lambda text, *rest: texts.append(text) or read(text, *rest)
+    )
+    monkeypatch.setattr("stepwell.functions.contract.json.loads", None)
+    assert ask("POST", f"{WORKFLOWS}/play/execute", b'{"input": {"n": 1}}', executions=api).status == 201
+    assert texts == [b'{"input": {"n": 1}}']
 
 
 def test_a_misspelt_member_is_placed_and_guessed():

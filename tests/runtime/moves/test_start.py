@@ -18,6 +18,16 @@ from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import Stage, steps
 
 
+def test_the_input_is_written_once_as_text(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    stage.workflows.create("play", {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9, "End": True}}})
+    given, written, write = {"n": [1, 2, 3]}, [], start.jsontext.write
+    monkeypatch.setattr(start.jsontext, "write", lambda value: written.append(value) or write(value))
+    identity = stage.executions.start(stage.workflows.latest("play"), Wanted(given)).id
+    assert [value for value in written if value == given] == [given]
+    row = stage.execution(identity)
+    assert row.input == row.data == '{"n":[1,2,3]}'
+
+
 @pytest.mark.parametrize(("seconds", "looks"), [(60.0, len(start.READ_BACK_PAUSES)), (0.0, 1)])
 def test_it_is_looked_for_until_too_long_has_passed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float, looks: int
