@@ -3,6 +3,7 @@
 # make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it, ARGS="-n0 --pdb" in one process
 # make coverage the whole suite, and which lines no test of it reaches
 # make test-faults  processes die, servers vanish, much happens at once
+# make long     soak and growth: half an hour of torture, and Maps of up to 100,000 items
 # make torture  a whole house is hurt for MINUTES=3 and must lose nothing; SEED=1 says how
 # make check    style, types and the rules of the house
 # make format   put the files into the house's form
@@ -22,7 +23,7 @@ CAN_TEST := $(VENV)/can-test.stamp
 # As many processes as there are cores; each has servers of its own, so more than four would be in each other's way.
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: run quick test coverage test-faults torture check format
+.PHONY: run quick test coverage test-faults torture long check format
 .DELETE_ON_ERROR:
 
 run: $(CAN_RUN)
@@ -42,6 +43,10 @@ test-faults: $(CAN_TEST)
 
 torture: $(CAN_TEST)
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
+long: $(CAN_TEST)
+	$(BIN)/python -m tests.torture --minutes 30 --seed $(SEED) $(ARGS)
+	$(BIN)/python -m benchmarks.map_items
 
 check: $(CAN_TEST)
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from stepwell.db import sqlite
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -103,7 +105,7 @@ EMULATOR_MIDWAY = behind(
     ("three", "INSERT INTO execution"),
     ("three", "UPDATE task SET status = 'IN_PROGRESS'"),
     ("three", "UPDATE task SET status = 'COMPLETED'"),
-    ("three", "UPDATE task SET status = ?2"),
+    ("three", " ".join(sqlite.FOLLOW.split()).partition(",")[0]),
     ("retry", "DELETE FROM timer"),
     ("ask", "INSERT INTO attempt"),
     ("map", "DELETE FROM timer"),
