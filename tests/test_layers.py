@@ -148,27 +148,27 @@ def plant(folder: Path, path: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize("rule", house.RULES, ids=lambda rule: rule.__name__)
-def test_the_house_keeps(rule: house.Rule) -> None:
+def test_the_code_base_keeps(rule: house.Rule) -> None:
     breaches = list(rule(ROOT))
     assert not breaches, "\n" + "\n".join(breaches)
 
 
-def test_the_house_is_not_empty() -> None:
+def test_the_code_base_is_not_empty() -> None:
     assert {source.room for source in house.sources(ROOT)} == set(house.MAY_IMPORT)
 
 
 @pytest.mark.parametrize(
-    ("rule", "path", "text", "told"),
+    ("rule", "path", "text", "message"),
     [
         pytest.param(rule, *case, id=f"{rule.__name__}-{n}")
         for rule, cases in BREACHES.items()
         for n, case in enumerate(cases)
     ],
 )
-def test_a_breach_is_told(rule: house.Rule, path: str, text: str, told: str, tmp_path: Path) -> None:
+def test_a_breach_is_told(rule: house.Rule, path: str, text: str, message: str, tmp_path: Path) -> None:
     plant(tmp_path, "db/b.py", "import stepwell.db.a")
     (breach,) = rule(plant(tmp_path, path, text))
-    assert told in breach
+    assert message in breach
 
 
 @pytest.mark.parametrize(("path", "text"), ALLOWED)

@@ -112,7 +112,7 @@ ACTS: dict[str, tuple[Act, ...]] = {
 def go_on(stage: Stage) -> None:
     """What workers and their rounds do, until nothing waits; whatever was rung for, or not."""
     while True:
-        stage.rung()
+        stage.take_queued()
         with database.connection_context():
             waiting = queries.queued_tasks(0, 100)
         for task_id in waiting:

@@ -19,8 +19,8 @@ from tests.cradle import Born, cradle
 from tests.crash.cases import Fault
 from tests.crash.clients import Answer, Client, Http, Inside
 from tests.crash.launcher import EXIT_CODE, NOBODY
+from tests.crash.normal_form import NormalForm, lines_of, normal_form
 from tests.crash.plays import PLAYS
-from tests.crash.told import Told, lines_of, told
 from tests.runtime.stage import LONG_AGO, Stage
 
 Json = Any
@@ -82,7 +82,7 @@ class Stand:
         """End a process as a crash would; nobody replaces it."""
         command = self._running.pop(process)
         _end(process)
-        self._mourn(command)
+        self._note_death(command)
 
     def ask(self, method: str, path: str, body: Json = None, key: str | None = None) -> Json:
         """The answer's body. What is not answered is asked again, and may turn out to be done already."""
@@ -112,7 +112,7 @@ class Stand:
         self.ask("GET", "/health")
         return process
 
-    def perform(self, name: str) -> Told:
+    def perform(self, name: str) -> NormalForm:
         """What is told of an execution of this play when it has ended."""
         return self.start(name).to_the_end()
 
@@ -134,10 +134,10 @@ class Stand:
         for process in [one for one in self._running if one.poll() is not None]:
             assert process.returncode == EXIT_CODE, f"it ended with {process.returncode}: {self.said()}"
             command = self._running.pop(process)
-            self._mourn(command)
+            self._note_death(command)
             self.begin(command)
 
-    def _mourn(self, command: Sequence[str]) -> None:
+    def _note_death(self, command: Sequence[str]) -> None:
         """Note whom a worker that has died was to the others: no other one lives in that moment."""
         if command != WEB:
             with database.connection_context():
@@ -180,11 +180,11 @@ class Acted:
         self._stage = stand.stage
         self._name = name
 
-    def to_the_end(self) -> Told:
+    def to_the_end(self) -> NormalForm:
         """Do what the play asks of somebody outside; what is told when the execution has ended."""
         PLAYS[self._name].steer(self)
         self.until(lambda: self._stage.status(self.identity) != "IN_PROGRESS", "the execution ends")
-        return told(self._stage, self.identity)
+        return normal_form(self._stage, self.identity)
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         self._stand.until(holds, what)

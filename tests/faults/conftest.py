@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.stack import Stack, standing
+from tests.faults.stack import Stack, stack_on
 
 OTHERS = "tests elsewhere"
 ORDER = (
@@ -88,5 +88,5 @@ def measured(request: pytest.FixtureRequest) -> Measured:
 @pytest.fixture
 def stack(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
     """A stack on PostgreSQL and Redis."""
-    with standing(postgres_url, redis_url, tmp_path, forked=True) as stack:
+    with stack_on(postgres_url, redis_url, tmp_path, forked=True) as stack:
         yield stack

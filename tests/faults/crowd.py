@@ -65,7 +65,7 @@ def queue(stack: Stack, size: int) -> None:
     multiply(stack.start("step1"), range(1, size))
     with database.connection_context():
         queued = [str(task.id) for task in Task.select(Task.id).where(Task.status == TaskStatus.QUEUED)]
-    stack.stage.rung()
+    stack.stage.take_queued()
     stack.stage.executions.notifier.notify(queued)
     assert stack.stage.queue.depth() == len(queued) == size
 

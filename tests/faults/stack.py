@@ -224,7 +224,7 @@ class Stack:
 
 
 @contextmanager
-def standing(database_url: str, redis_url: str | None, place: Path, *, forked: bool = False) -> Iterator[Stack]:
+def stack_on(database_url: str, redis_url: str | None, place: Path, *, forked: bool = False) -> Iterator[Stack]:
     """A stack without processes as yet. Those that begin end with the block, and no log may hold a traceback.
 
     Forked ones come from the cradle, and are there sooner.

@@ -70,7 +70,7 @@ def filled(url: str, home: Path, count: int) -> Iterator[Stage]:
         stage.workflows.create("waits", machine(Rest={"Type": "Wait", "Seconds": 3000}, Work=task("step1")))
         for name in ["done"] * LIVE + ["waits"] * LIVE:
             stage.executions.start(stage.workflows.latest(name), Wanted({}))
-        for task_id in stage.rung()[:HELD]:
+        for task_id in stage.take_queued()[:HELD]:
             assert stage.tasks.claim(task_id)
         with database.connection_context():
             far = queries.now() + FAR_MS

@@ -126,14 +126,14 @@ class Stage:
         wanted = Wanted(given, name, key_of(key, [workflow, given, name]))
         return self.executions.start(self.workflows.latest(workflow), wanted).id
 
-    def rung(self) -> list[str]:
+    def take_queued(self) -> list[str]:
         """The tasks in the queue, which is empty afterwards."""
         return [json.loads(self.queue.dequeue())["task"] for _ in range(self.queue.depth())]
 
     def run(self, work: Work | None = None) -> None:
         """Let a worker run all tasks in the queue, and fire timers as if their time had come, until nothing is left."""
         while True:
-            for task_id in self.rung():
+            for task_id in self.take_queued():
                 (work or self.work).run(task_id)
             if not self.queue.depth() and not self.fire_timers():
                 return

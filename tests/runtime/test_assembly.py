@@ -22,7 +22,7 @@ def threads() -> set[threading.Thread]:
     return {one for one in threading.enumerate() if one.name != "stepwell-watchdog"}
 
 
-def test_a_house_is_built_used_and_leaves_nothing_running(database_url: str, tmp_path: Path):
+def test_a_runtime_is_built_used_and_leaves_nothing_running(database_url: str, tmp_path: Path):
     before = threads()
     connect(database_url)
     migrate()
@@ -42,7 +42,7 @@ def test_a_house_is_built_used_and_leaves_nothing_running(database_url: str, tmp
     assert threads() == before
 
 
-def test_a_house_without_tables_is_built_and_says_what_is_missing(database_url: str, tmp_path: Path, caplog):
+def test_a_runtime_without_tables_is_built_and_says_what_is_missing(database_url: str, tmp_path: Path, caplog):
     runtime = build(settings_at(database_url, tmp_path))
     assert "the sample workflow was not stored" in caplog.text
     runtime.close()

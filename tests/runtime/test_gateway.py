@@ -197,7 +197,7 @@ def test_a_get_with_a_content_type_and_no_body_is_fine():
         MaxConnectionsExceeded("Max connections exceeded"),
     ],
 )
-def test_while_the_database_is_away_the_caller_may_try_again(fault):
+def test_while_the_database_is_unreachable_the_caller_may_try_again(fault):
     reply = ask("GET", "/workflows/a", workflows=FakeApi(get=fault))
     assert (reply.status, reply.code, reply.header("retry-after")) == (503, "Unavailable", "1")
 
@@ -361,7 +361,7 @@ def test_a_users_endpoint_answers_to_any_name(users):
     assert reply.status == 200
 
 
-def test_the_settings_say_what_the_house_is_called():
+def test_the_settings_say_what_the_server_is_called():
     settings = Settings(url="https://well.example", hosts=("web",))
     gateway = Gateway(BUILT_IN, lambda request_id: FakeContext(), FakeInvoker(None), settings)
     for host, status in (("well.example", 200), ("web:3000", 200), ("evil.example", 421)):

@@ -139,9 +139,9 @@ def test_pausing_lets_items_end_and_begins_none_that_may_be_claimed(stage: Stage
     identity = stage.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2]})
     claim = stage.claim(identity)
     stage.executions.pause(identity)
-    stage.rung()
+    stage.take_queued()
     stage.succeed(claim, 1)
-    assert stage.rung() == [] and begun(stage, identity) == [0, 1]
+    assert stage.take_queued() == [] and begun(stage, identity) == [0, 1]
     stage.executions.resume(identity)
     stage.run()
     assert stage.output(identity) == [1, "step1"]
@@ -170,8 +170,8 @@ def test_the_item_and_its_place_are_known_in_every_state_inside(stage: Stage):
     stage.start(machine(all=each(processor, ItemSelector={"given.$": "$$.Map.Item.Value"})), {"items": ["a", None]})
     stage.run()
     assert [event for name, event in stage.script.events if name == "step1"] == [{"given": "a"}, {"given": None}]
-    told = [event for name, event in stage.script.events if name == "step2"]
-    assert sorted(told, key=str) == [{"i": 0, "v": "a"}, {"i": 1, "v": None}]
+    seen = [event for name, event in stage.script.events if name == "step2"]
+    assert sorted(seen, key=str) == [{"i": 0, "v": "a"}, {"i": 1, "v": None}]
 
 
 # Variables

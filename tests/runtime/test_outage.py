@@ -29,7 +29,7 @@ from tests.runtime.stage import Stage
         (ValueError("anything"), False),
     ],
 )
-def test_waiting_helps_when_the_database_is_away_and_not_when_we_are_wrong(fault: Exception, helps: bool):
+def test_waiting_helps_when_the_database_is_unreachable_and_not_when_we_are_wrong(fault: Exception, helps: bool):
     assert is_away(fault) is helps
 
 

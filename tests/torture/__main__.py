@@ -14,7 +14,7 @@ from tests.torture import table
 from tests.torture.run import Report, torture
 from tests.torture.stack import Options
 
-MOST_TOLD = 20
+MOST_SHOWN = 20
 
 
 def main() -> int:
@@ -35,10 +35,10 @@ def main() -> int:
 def complaint(report: Report, place: Path) -> Iterator[str]:
     """What is wrong, and how to look into it."""
     yield f"\nBROKEN with seed {report.options.seed}; logs and faults.log are in {place}\n"
-    yield from (f"{one.kind}: {one.execution_id}: {one.what}" for one in report.breaches[:MOST_TOLD])
-    yield from report.watcher.changes[:MOST_TOLD]
-    yield from report.client.faults[:MOST_TOLD]
-    yield from report.faults.problems[:MOST_TOLD]
+    yield from (f"{one.kind}: {one.execution_id}: {one.what}" for one in report.breaches[:MOST_SHOWN])
+    yield from report.watcher.changes[:MOST_SHOWN]
+    yield from report.client.faults[:MOST_SHOWN]
+    yield from report.faults.problems[:MOST_SHOWN]
     yield (place / "histories").read_text()
 
 

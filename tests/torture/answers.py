@@ -52,7 +52,7 @@ class Answerer:
 
     def _answer(self, token: str, word: str, number: int) -> None:
         body = {"output": number} if word == "success" else {"error": "Refused", "cause": "it was asked for"}
-        answer = self.client.tell(f"/tasks/{token}/{word}", body)
+        answer = self.client.post(f"/tasks/{token}/{word}", body)
         if answer is not None and answer.status == TAKEN:
             self.taken += 1
         elif answer is None or answer.status not in CLOSED:

@@ -89,7 +89,7 @@ def lost_tries(record: Record) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for task in record.tasks:
         failures = [line.details for line in record.lines_of(task) if LETTERS.get(line.type) == "f"]
-        lost = [place for place, told in enumerate(failures) if str(told.get("cause")).startswith("WorkerLost")]
+        lost = [place for place, details in enumerate(failures) if str(details.get("cause")).startswith("WorkerLost")]
         if lost:
             found[task.node] = lost
     return found
@@ -123,9 +123,9 @@ def answer_breaches(record: Record, answer: Answer) -> Iterator[Breach]:
     if answer.status == 404:
         yield Breach(LOST, record.id, "the API does not know it")
         return
-    told = answer.status, *(answer.body.get(name) for name in ("status", "output", "error", "cause"))
-    if told != (200, record.status, record.output, record.error, record.cause):
-        yield Breach(WRONG, record.id, f"the API tells {told!r:.300}")
+    answered = answer.status, *(answer.body.get(name) for name in ("status", "output", "error", "cause"))
+    if answered != (200, record.status, record.output, record.error, record.cause):
+        yield Breach(WRONG, record.id, f"the API tells {answered!r:.300}")
 
 
 # What was written

@@ -88,7 +88,7 @@ class Client:
         self._ticker.join()
         self._pool.shutdown(wait=True)
 
-    def tell(self, path: str, body: Json) -> Answer | None:
+    def post(self, path: str, body: Json) -> Answer | None:
         """The answer to a request that is sent until there is one; None when there never is."""
         return self._insist("POST", path, body, {})
 

@@ -25,9 +25,11 @@ class Standstill:
     ended: float
 
 
-def longest(records: Sequence[Record], away: Sequence[Interval], paused: Mapping[str, Interval]) -> Standstill | None:
+def longest(
+    records: Sequence[Record], outages: Sequence[Interval], paused: Mapping[str, Interval]
+) -> Standstill | None:
     """The longest standstill of all."""
-    found = (one for record in records for one in _standstills(record, [*away, *_pause_of(record, paused)]))
+    found = (one for record in records for one in _standstills(record, [*outages, *_pause_of(record, paused)]))
     return max(found, default=None)
 
 

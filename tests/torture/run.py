@@ -84,7 +84,7 @@ def _judged(
     breaches = list(checks.all_breaches(client.stories, records, effects))
     for record in records:
         breaches += checks.answer_breaches(record, client.get(f"/executions/{record.id}"))
-    standstill = recovery.longest(records, _away(faults), _paused(client))
+    standstill = recovery.longest(records, _outages(faults), _paused(client))
     _keep_histories(stack.place, records, breaches, standstill)
     return Report(
         options=options,
@@ -99,7 +99,7 @@ def _judged(
     )
 
 
-def _away(faults: Faults) -> list[recovery.Interval]:
+def _outages(faults: Faults) -> list[recovery.Interval]:
     return [(one.began, one.ended) for one in faults.done if one.kind in DATABASE_AWAY]
 
 

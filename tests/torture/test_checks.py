@@ -202,6 +202,6 @@ def test_a_handler_that_ran_without_a_claim_or_not_at_all_is_told() -> None:
 
 def test_an_api_that_tells_something_else_is_told() -> None:
     body = {"status": "COMPLETED", "output": 7, "error": None, "cause": None}
-    told = [Answer(200, body), Answer(200, {**body, "output": 8}), Answer(503, {}), Answer(404, {})]
-    breaches = [[breach.kind for breach in checks.answer_breaches(RECORD, answer)] for answer in told]
+    answers = [Answer(200, body), Answer(200, {**body, "output": 8}), Answer(503, {}), Answer(404, {})]
+    breaches = [[breach.kind for breach in checks.answer_breaches(RECORD, answer)] for answer in answers]
     assert breaches == [[], [WRONG], [WRONG], [LOST]]

@@ -115,9 +115,9 @@ def test_what_cannot_be_read_says_where(tmp_path: Path, name: str):
     content, config, why = WRONG[name]
     if content is not None:
         (tmp_path / "x").write_bytes(content)
-    with pytest.raises(ReaderFault) as told:
+    with pytest.raises(ReaderFault) as caught:
         read(of("x", **config), tmp_path)
-    assert why in str(told.value)
+    assert why in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"no zip", gzip.compress(b"[1, 2, 3]" * 99, mtime=0)[:-9]])

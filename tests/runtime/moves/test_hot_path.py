@@ -132,14 +132,14 @@ def test_a_timer_of_a_map_run_whose_execution_has_ended_is_forgotten(stage: Stag
     assert stage.left_open(identity) == []
 
 
-def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(stage: Stage, refused):
+def test_a_task_that_the_worker_does_not_take_is_queued_and_notified_of(stage: Stage, refused):
     for definition in (THREE, ASL):
         identity = stage.start(definition)
-        stage.rung()
+        stage.take_queued()
         assert stage.succeed(stage.claim(identity), 1, goes_on=False) is None
         following = stage.task(identity, 2)
         assert (following.status, following.attempt, following.owner, following.started_at) == ("QUEUED", 0, None, None)
-        assert stage.rung() == [following.id]
+        assert stage.take_queued() == [following.id]
         assert stage.claim(identity).attempt == 1
     assert refused == [False, False]
 

@@ -222,7 +222,7 @@ def test_a_nested_branch_is_loaded_with_its_ancestors(stage: Stage):
 def test_many_lines_of_history_are_written_in_their_order(stage: Stage):
     chain = {f"s{n}": {"Type": "Pass"} for n in range(300)}
     identity = stage.start(machine(a=task("step1"), **chain))
-    stage.rung()
+    stage.take_queued()
     stage.succeed_slowly(stage.claim(identity), 1)
     with database.connection_context():
         entered = History.select(History.step).where(

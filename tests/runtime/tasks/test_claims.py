@@ -167,12 +167,12 @@ def test_a_stale_worker_is_told_no(stage: Stage, why: str, act: str):
 def test_a_task_given_back_is_anybodys(stage: Stage):
     identity = stage.start(TWO)
     claim = stage.claim(identity)
-    stage.rung()
+    stage.take_queued()
     assert stage.tasks.give_back(claim, "so far")
     back = stage.task(identity)
     assert (back.status, back.attempt, back.losses, back.retries) == ("QUEUED", 1, 0, 0)
     assert (back.owner, back.lease_until, back.deadline_at) == (None, None, None)
-    assert stage.attempts(identity) == [(1, 1, "RETURNED")] and stage.rung() == [claim.id]
+    assert stage.attempts(identity) == [(1, 1, "RETURNED")] and stage.take_queued() == [claim.id]
     stage.run()
     stage.work.run(claim.id)
     assert stage.status(identity) == "COMPLETED"
@@ -188,13 +188,13 @@ def lose(stage: Stage, identity: str) -> None:
 
 def test_a_lost_task_is_queued_again(stage: Stage):
     identity = stage.start(TWO)
-    stage.rung()
+    stage.take_queued()
     lose(stage, identity)
     lost = stage.task(identity)
     assert (lost.status, lost.losses, lost.retries, lost.owner, lost.attempt) == ("QUEUED", 1, 0, None, 1)
-    assert stage.attempts(identity) == [(1, 1, "LOST")] and stage.rung() == [lost.id]
+    assert stage.attempts(identity) == [(1, 1, "LOST")] and stage.take_queued() == [lost.id]
     lose(stage, identity)
-    assert stage.task(identity).losses == 2 and stage.rung() == [lost.id]
+    assert stage.task(identity).losses == 2 and stage.take_queued() == [lost.id]
     stage.work.run(lost.id)
     assert stage.status(identity) == "COMPLETED"
 
@@ -221,14 +221,14 @@ def test_a_task_of_a_paused_execution_waits_unseen_until_it_is_resumed(stage: St
     identity = stage.start(TWO)
     claim = stage.claim(identity)
     stage.executions.pause(identity)
-    stage.rung()
+    stage.take_queued()
     if how == "lost":
         stage.set(stage.task(identity), lease_until=LONG_AGO)
         stage.tasks.sweep()
     else:
         stage.tasks.give_back(claim)
     assert (stage.task(identity).status, stage.task(identity).queued_at) == ("QUEUED", None)
-    stage.rung()
+    stage.take_queued()
     stage.executions.resume(identity)
     stage.run()
     assert stage.status(identity) == "COMPLETED"

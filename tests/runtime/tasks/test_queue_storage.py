@@ -76,13 +76,15 @@ def test_with_neither_a_worker_waits_and_goes_on(redis: Redis, monkeypatch):
     storage.close()
 
 
-def test_while_the_database_is_away_too_a_worker_waits_and_goes_on(storage: RedisQueue | MemoryQueue, monkeypatch):
-    def away(older_ms: int) -> list[str]:
+def test_while_the_database_is_unreachable_too_a_worker_waits_and_goes_on(
+    storage: RedisQueue | MemoryQueue, monkeypatch
+):
+    def unreachable(older_ms: int) -> list[str]:
         raise OperationalError("away")
 
     paused: list[float] = []
     monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.time.sleep", paused.append)
-    storage.found.waiting = away
+    storage.found.waiting = unreachable
     assert storage.dequeue() is None and paused
 
 

@@ -21,7 +21,7 @@ Line = tuple[str, str | None, str]
 
 
 @dataclass(frozen=True)
-class Told:
+class NormalForm:
     status: str
     output: str | None
     error: str | None
@@ -32,13 +32,13 @@ class Told:
     attempts: list[tuple[int, str]]
     runs: list[tuple[str, int, int, int, int, int]]
     """Of its map runs: how each ended, and how many items and executions it counts."""
-    children: list[Told]
+    children: list[NormalForm]
     """What is told of the executions of its map runs, in the order of their items."""
     files: list[str]
     """What is in the files of their results."""
 
 
-def told(stage: Stage, identity: str) -> Told:
+def normal_form(stage: Stage, identity: str) -> NormalForm:
     """The normal form of an execution that has ended. Its ledger and its attempts have no gap; nothing is left open."""
     stage.history(identity)
     assert stage.left_open(identity) == []
@@ -47,7 +47,7 @@ def told(stage: Stage, identity: str) -> Told:
     row = stage.execution(identity)
     with database.connection_context():
         runs = list(MapRun.select().where(MapRun.execution_id == identity).order_by(MapRun.id))
-    return Told(
+    return NormalForm(
         status=row.status,
         output=_without_ids(row.output, runs),
         error=row.error,
@@ -56,7 +56,7 @@ def told(stage: Stage, identity: str) -> Told:
         tasks=[(one.step, one.status, one.result, one.retries) for one in stage.rows(identity)],
         attempts=[(place, outcome) for place, _, outcome in stage.attempts(identity) if outcome not in EXTRA],
         runs=[(one.status, one.total, one.begun, one.open, one.succeeded, one.failed) for one in runs],
-        children=[told(stage, child) for run in runs for child in _children(run)],
+        children=[normal_form(stage, child) for run in runs for child in _children(run)],
         files=[path.read_text() for run in runs for path in _files(stage, run)],
     )
 
