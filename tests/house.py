@@ -1,4 +1,4 @@
-"""The rules of the root: each takes the folder it stands in and yields the breaches, naming file, line and rule."""
+"""The rules of the code base. Each rule takes the root folder and yields the breaches: file, line and rule."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ IMPURE = {
     *("random", "secrets", "time", "uuid", "zoneinfo"),
     *("flask", "huey", "peewee", "playhouse", "psycopg", "psycopg2", "redis", "werkzeug"),
 }
-PURE_ALL_THE_SAME = {"random.Random", "uuid.UUID"}  # with a seed, and from given bits, they are arithmetic
+PURE_ALL_THE_SAME = {"random.Random", "uuid.UUID"}  # with a seed, or from given bits, they only calculate
 IMPURE_CALLS = {"eval", "exec", "input", "open", "print"}
 CLOCKS = {"now", "utcnow", "today"}
 
@@ -56,7 +56,7 @@ SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 @dataclass(frozen=True)
 class Source:
-    """One file of the root: ``path`` is seen from the root's folder, ``module`` is what an import calls it."""
+    """One file of the code base: its ``path`` relative to the root, and its ``module`` name in imports."""
 
     path: str
     module: str
@@ -96,7 +96,7 @@ def a_function_imports_contract_errors_and_its_own_folder(root: Path) -> Iterato
 
 
 def private_files_stay_in_their_folder(root: Path) -> Iterator[str]:
-    """``_x.py`` is for its own folder; a test of that folder, at the same path below ``tests``, may import it too."""
+    """Only its own folder may import ``_x.py``, and the tests of that folder, at the same path below ``tests``."""
     for source in (*sources(root), *_tests(root)):
         path = source.path.removeprefix("tests/")
         own = {path.rpartition("/")[0], path.removesuffix(".py").replace("/test_", "/")}
@@ -120,7 +120,7 @@ def imports_are_written_from_the_top(root: Path) -> Iterator[str]:
 
 
 def imports_of_ours_say_stepwell(root: Path) -> Iterator[str]:
-    """Who installs Stepwell may have a ``db`` or ``functions`` of their own; a second name makes a second module."""
+    """A user of Stepwell may have a ``db`` or ``functions`` package too. And a second name makes a second module."""
     for source in sources(root):
         for line, name in _written_imports(source):
             if name.split(".")[0] in FOLDERS:
@@ -168,7 +168,7 @@ def blocks_stand_no_deeper_than_3(root: Path) -> Iterator[str]:
 
 
 def names_say_something(root: Path) -> Iterator[str]:
-    """Any word of a module's name counts; of a class only the last, which says what it is."""
+    """Every word of a module's name counts; of a class name only the last, its noun."""
     for source in sources(root):
         for word in NAMES_THAT_SAY_NOTHING & set(words(source.module)):
             yield f"{source.path}: the name says nothing: {word}"
@@ -178,7 +178,7 @@ def names_say_something(root: Path) -> Iterator[str]:
 
 
 def module_names_are_words_that_readers_know(root: Path) -> Iterator[str]:
-    """A word is plain English, a word of the field, or one that the glossary explains; letters and digits are none."""
+    """A word is plain English, a word of the field, or explained in the glossary. Single letters and digits pass."""
     glossary = root / "docs" / "glossary.md"
     rows = re.findall(r"^\| ([\w -]+) \|", glossary.read_text(), re.MULTILINE) if glossary.is_file() else []
     known = PLAIN | FIELD | {word for row in rows for word in words(row.replace(" ", "_"))}
@@ -216,12 +216,12 @@ RULES: tuple[Rule, ...] = (
 
 
 def room_of(path: str) -> str | None:
-    """The innermost room that a path lies in, or None for what is not ours."""
+    """The innermost room around this path, or None if the path is not ours."""
     return max((room for room in ROOMS if path == room or path.startswith(f"{room}/")), key=len, default=None)
 
 
 def imports(source: Source) -> Iterator[tuple[int, str]]:
-    """Every dotted name that a file imports, wherever it does so, with the line; ours without ``stepwell.``."""
+    """All imports of a file, also those inside functions: line and dotted name. Our names lose their ``stepwell.``."""
     return ((line, name.removeprefix(PACKAGE)) for line, name in _written_imports(source))
 
 
@@ -233,7 +233,7 @@ def length(function: Function) -> int:
 
 
 def nesting(node: ast.AST, parent: ast.AST | None = None) -> int:
-    """How many blocks stand inside each other. An elif is no deeper than its if; a function inside starts anew."""
+    """The depth of nested blocks. An elif is no deeper than its if; an inner function starts at 0 again."""
     inside = (child for child in ast.iter_child_nodes(node) if not isinstance(child, SCOPES))
     follows = isinstance(parent, ast.If) and isinstance(node, ast.If) and parent.orelse == [node]
     own = int(isinstance(node, BLOCKS) and not follows)
@@ -247,7 +247,7 @@ def words(name: str) -> list[str]:
 
 @cache
 def _tests(root: Path) -> tuple[Source, ...]:
-    """The files of the tests, read once; the rules of size do not concern them."""
+    """The files of the tests, read once. The rules of size do not apply to them."""
     return tuple(_source(root, file) for file in sorted((root / "tests").rglob("*.py")))
 
 
@@ -280,13 +280,13 @@ def _written_imports(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def _is_impure(call: ast.Call) -> bool:
-    """A Random that is given no seed takes one from the machine."""
+    """True for a call with side effects. ``Random()`` without a seed counts: it takes one from the machine."""
     name = _last_name(call.func)
     return (name in IMPURE_CALLS and isinstance(call.func, ast.Name)) or (name == "Random" and not call.args)
 
 
 def _target(name: str, modules: dict[str, Source]) -> str:
-    """The module of ours that an import of this name runs, or "" when it is not ours."""
+    """The module of ours behind this import, or "" if there is none."""
     while name and name not in modules:
         name = name.rpartition(".")[0]
     return name

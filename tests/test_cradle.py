@@ -1,4 +1,4 @@
-"""What the cradle starts is a process like any other: its own session, environment and log, and an end of its own."""
+"""The cradle starts processes like any other: each has its own session, environment and log, and ends by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways to run: Procfile, image and compose file say the same; what they say runs, and ends when it is told to."""
+"""The ways to run: Procfile, image and compose file agree; their commands run, and end at SIGTERM."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def image_environment() -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S+)", " ".join(instructions("ENV"))))
 
 
-# What the files say
+# The files' contents
 
 
 @pytest.mark.parametrize(("service", "process"), [("web", "web"), ("worker", "worker"), ("migrate", "release")])
@@ -96,7 +96,7 @@ def test_the_environments_are_understood() -> None:
 
 
 def given(value: str) -> str:
-    """A value of the compose file, with what it wants to be told."""
+    """A value of the compose file, with its required variable filled in."""
     return re.sub(r"\$\{STEPWELL_ACCESS_KEYS:\?[^}]+\}", "me:a-secret-of-sixteen", value)
 
 
@@ -157,7 +157,7 @@ def test_every_volume_is_declared_and_every_server_says_whether_it_is_well() -> 
     assert all("test" in SERVICES[name]["healthcheck"] for name in ("postgres", "redis"))
 
 
-# What they start
+# The started processes
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def environment(postgres_url: str, redis_url: str, tmp_path: Path) -> dict[str, 
 
 @contextmanager
 def started(process: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the Procfile; whatever the test does, it is gone afterwards."""
+    """A process of the Procfile. It is gone at the end, whatever the test does."""
     log = Path(environment["STEPWELL_HOME"]) / f"{process}.log"
     with log.open("wb") as output:
         child = subprocess.Popen(procfile()[process], cwd=ROOT, env=environment, stdout=output, stderr=output)
@@ -206,7 +206,7 @@ def ends_on_sigterm(child: subprocess.Popen[bytes]) -> int:
 
 
 def begin(ask: Callable[..., Any], name: str, seconds: float) -> str:
-    """Start an execution that sleeps; its task's id once it runs."""
+    """Start an execution of a sleeping step. Returns its task's id once it runs."""
     ask("/workflows", {"name": name, "definition": {"steps": [{"taskName": "sleep", "data": {"seconds": seconds}}]}})
     execution = ask(f"/workflows/{name}/execute", {})["executionId"]
     until(lambda: ask(f"/executions/{execution}")["tasks"][0]["status"] != "QUEUED", f"{name} is claimed")
@@ -291,7 +291,7 @@ def test_a_fault_of_ours_that_gunicorn_answers_says_nothing_of_itself() -> None:
 
 
 def answer_to(sent: bytes, environment: dict[str, str]) -> tuple[int, str, str]:
-    """The status, the media type and the error's code that these bytes are answered with."""
+    """Send these bytes. Returns the answer's status, media type and error code."""
     with closing(socket.create_connection(("127.0.0.1", int(environment["PORT"])), timeout=30)) as client:
         client.sendall(sent)
         with client.makefile("rb") as file:

@@ -1,4 +1,4 @@
-"""The house keeps its rules; and each rule, shown a breach, goes red."""
+"""The code base keeps its rules; and each rule fails on a breach."""
 
 from __future__ import annotations
 

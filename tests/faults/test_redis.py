@@ -26,7 +26,7 @@ STARTS = 50
 START_SECONDS = 1.0
 SLOW_MACHINE = 10.0
 BACK_SECONDS = 10.0
-AWAY_SECONDS = 20.0
+OUTAGE_SECONDS = 20.0
 
 
 def nothing(redis: Redis) -> None:
@@ -45,7 +45,7 @@ HURTS = {
     "emptied": Hurt(empty, nothing),
     "killed": Hurt(Redis.kill, Redis.start),
     "frozen": Hurt(Redis.pause, Redis.resume),
-    "gone for 20 s": Hurt(Redis.stop, Redis.start, AWAY_SECONDS),
+    "gone for 20 s": Hurt(Redis.stop, Redis.start, OUTAGE_SECONDS),
 }
 
 

@@ -231,7 +231,7 @@ STORES: Mapping[str, Kind] = {
     "connections ended": end_connections,
     "messages forged": forge_messages,
 }
-DATABASE_AWAY = ("PostgreSQL restarted", "PostgreSQL crashed", "PostgreSQL frozen")
+DATABASE_OUTAGES = ("PostgreSQL restarted", "PostgreSQL crashed", "PostgreSQL frozen")
 
 
 @dataclass

@@ -11,7 +11,7 @@ from tests.torture import checks, ledger, recovery
 from tests.torture.answers import Answerer
 from tests.torture.checks import Breach
 from tests.torture.client import Client
-from tests.torture.faults import DATABASE_AWAY, Faults
+from tests.torture.faults import DATABASE_OUTAGES, Faults
 from tests.torture.ledger import Record
 from tests.torture.plans import plans
 from tests.torture.recovery import Standstill
@@ -100,7 +100,7 @@ def _judged(
 
 
 def _outages(faults: Faults) -> list[recovery.Interval]:
-    return [(one.began, one.ended) for one in faults.done if one.kind in DATABASE_AWAY]
+    return [(one.began, one.ended) for one in faults.done if one.kind in DATABASE_OUTAGES]
 
 
 def _paused(client: Client) -> dict[str, recovery.Interval]:
