@@ -19,8 +19,8 @@ __all__ = ["emptied_postgres", "empty_url", "migrated_postgres", "stage"]
 
 @contextmanager
 def on_servers(postgres_url: str, redis_url: str, place: Path, **chosen: Any) -> Iterator[Stand]:
-    """A stand on PostgreSQL and Redis. This process is its web process, with the settings chosen, unless the test
-    begins another."""
+    """A stand on PostgreSQL and Redis. This process serves as its web process, with the chosen settings, unless the
+    test starts another."""
     environment = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
     settings = {"redis_url": redis_url, "function_paths": (HANDLERS,), **chosen}
     with staged(postgres_url, place, **settings) as stage, ExitStack() as opened:
@@ -31,7 +31,7 @@ def on_servers(postgres_url: str, redis_url: str, place: Path, **chosen: Any) ->
 def undisturbed(
     migrated_postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, NormalForm]:
-    """What is told of each play when nothing dies."""
+    """The normal form of each play's execution when nothing dies."""
     place = tmp_path_factory.mktemp("undisturbed")
     with services.fresh_redis(redis_server) as redis_url, on_servers(migrated_postgres, redis_url, place) as stand:
         stand.begin(WORKER)

@@ -1,4 +1,4 @@
-"""The connection breaks at a COMMIT, and nobody says whether it took place: nothing is lost, and nothing done twice."""
+"""The connection breaks at a COMMIT, so its outcome is unknown: nothing is lost, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CASES = [
     for move, acts in ACTS.items()
     for act in acts
     for side in ("after", "before")
-    if (move, side) != ("start", "before")  # a start that was refused is refused: nobody begins it again
+    if (move, side) != ("start", "before")  # a refused start stays refused: no caller repeats it
 ]
 
 
 @pytest.fixture
 def fail_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], list[str]]]:
-    """Lets the caller at a point, at its reach with this number, believe that the database is gone; whom it struck."""
+    """Breaks the connection at the ``times``-th pass of a point. Returns a list that then holds the point."""
     monkeypatch.setattr(outage, "PATIENCE", (0,) * len(outage.PATIENCE))
     monkeypatch.setattr(outage, "BREATH", 0)
 
@@ -48,7 +48,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], li
 
 
 def seen(stage: Stage, act: Act) -> Any:
-    """All that an act leaves behind, and how often each handler was called."""
+    """Everything that an act leaves behind, and the names of the called handlers."""
     stage.script.events.clear()
     stage.executions.counters.clear()
     identity = act(stage)
@@ -59,7 +59,7 @@ def seen(stage: Stage, act: Act) -> Any:
 
 @pytest.mark.parametrize(("act", "point"), CASES)
 def test_an_act_that_is_told_it_failed_is_done_once(stage: Stage, fail_at: Any, act: Act, point: str):
-    """At every reach of the point that there is, one after the other."""
+    """Repeats the act with a fault at the first pass of the point, the second, and so on, until there is no more."""
     stage.workflows.create("three", PLAYS["three"].definition)
     undisturbed, fenced = seen(stage, act), stage.executions.counters["fenced_results"]
     for times in count(1):

@@ -1,4 +1,4 @@
-"""The emulator, one process on SQLite, dies at every point: the next one goes on where it stood."""
+"""The emulator, one process on SQLite, dies at every point: the next emulator continues from there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.runtime.stage import staged
 
 @pytest.fixture
 def laptop(undisturbed: dict[str, NormalForm], tmp_path: Path) -> Iterator[Stand]:
-    """A stand on SQLite, in a directory in which one emulator runs after another."""
+    """A stand on SQLite. One emulator runs after another in its directory."""
     with staged(f"sqlite:///{tmp_path / 'stepwell.db'}", tmp_path) as stage, ExitStack() as opened:
         yield Stand(stage, tmp_path, {}, opened)
 

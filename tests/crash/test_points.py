@@ -1,4 +1,4 @@
-"""The rules of the points: each is passed by the house, died at by a test, and described."""
+"""The rules of the crash points: the code passes each, a test dies at each, and the docs describe each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be decided once is decided once, though two decide it in the same moment, again and again."""
+"""Decisions that must be made once are made once, although several threads race for them, again and again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web process dies at every point it passes: what was asked is asked again, and is done once."""
+"""A web process dies at every point it passes: the client repeats its request, which is executed once."""
 
 from __future__ import annotations
 

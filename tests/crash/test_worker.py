@@ -1,4 +1,4 @@
-"""A worker dies at every point it passes: another one brings the execution to the end it would have had."""
+"""A worker dies at every point it passes: another one brings the execution to the same end."""
 
 from __future__ import annotations
 

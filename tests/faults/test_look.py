@@ -1,4 +1,4 @@
-"""A queue that has forgotten or is gone, and no sweep that rings again: workers look into the database themselves."""
+"""The queue lost its messages or is down, and no sweep notifies again: workers query the database themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis emptied, killed, frozen, gone: a start is answered at once all the same, and the work goes on."""
+"""Redis emptied, killed, frozen, stopped: a start is answered at once all the same, and the work goes on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OUTAGE_SECONDS = 20.0
 
 
 def nothing(redis: Redis) -> None:
-    """There is nothing to be mended."""
+    """Nothing to repair."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Hurt:
     act: Callable[[Redis], None]
     mend: Callable[[Redis], None]
     seconds: float = 0.0
-    """How long Redis is to be away at least."""
+    """The shortest length of the outage."""
 
 
 HURTS = {
@@ -50,7 +50,7 @@ HURTS = {
 
 
 def listeners(redis: Redis) -> int:
-    """How many connections wait for a message."""
+    """The number of connections waiting for a message."""
     with suppress(RedisError), client.Redis.from_url(redis.url, socket_timeout=1) as connection:
         return sum(one["cmd"] == "brpop" for one in connection.client_list())
     return 0

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGKILL and SIGSTOP to processes that are busy: what was promised is kept, and nothing is done twice."""
+"""SIGTERM, SIGKILL and SIGSTOP to busy processes: every promise is kept, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def test_an_emulator_told_to_end_goes_on_when_it_is_started_again(laptop: Stack,
 
 
 def test_a_worker_told_to_end_hands_back_nothing_that_another_one_has(stack: Stack):
-    """It neither asks for longer nor looks for lost leases, and so does not know that it has lost one of its own.
+    """The worker neither renews leases nor sweeps, so it does not know that it has lost one of its own.
 
-    All its slots are busy: it cannot take the lost one itself.
+    All its slots are busy: it cannot claim the lost task itself.
     """
     stale = stack.worker("stale", **NEVER)
     identity, *others = [stack.start("works", data={"gate": "gate"}) for _ in range(SLOTS)]
@@ -176,6 +176,6 @@ def test_a_worker_frozen_past_its_lease_is_fenced(stack: Stack):
 
 
 def is_reported(log: str, task_id: str) -> bool:
-    """The frozen worker has learnt that the result it holds is nobody's: by the answer, or by a heartbeat before it."""
+    """True if the frozen worker has logged that its attempt is no longer its own: at the result, or at a heartbeat."""
     words = (f"dropped a late result of task {task_id}, attempt 1", f"task {task_id}, attempt 1, is no longer ours")
     return any(one in log for one in words)
