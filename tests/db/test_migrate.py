@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the models describe, however often and by whomever they are run."""
+"""The migrations make exactly the tables of the models, however often and from wherever they are run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INDEXES = {
 
 
 def schema() -> dict[str, list[Any]]:
-    """Every column with its type and nullability, every index with its predicate, as the database tells it."""
+    """All columns with type and nullability, and all indexes with their predicates, from the database's catalog."""
     with database.connection_context():
         found = {name: database.execute_sql(sql[is_sqlite()]).fetchall() for name, sql in QUERIES}
     return {name: [row for row in rows if "schema_migration" not in row[0]] for name, rows in found.items()}

@@ -1,4 +1,4 @@
-"""No statement that workers repeat reads finished rows: PostgreSQL's own plans say so."""
+"""Statements repeated by workers read no finished rows, by PostgreSQL's own plans."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FILL = (
 
 @pytest.fixture
 def old_stage(postgres_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house with thousands of executions that have ended and timers that are far off."""
+    """A stage with thousands of ended executions and timers in the far future."""
     with staged(postgres_url, tmp_path / "home") as stage:
         with database.connection_context():
             for statement in FILL:
@@ -56,7 +56,7 @@ def old_stage(postgres_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 
 def plans_of(act: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> str:
-    """The plans of all that an act asks the database."""
+    """The plans of all statements of an act."""
     asked: list[tuple[str, Any]] = []
     execute = database.obj.execute_sql
 
@@ -136,7 +136,7 @@ def test_no_prepared_statement_scans_a_table(old_stage: Stage, mode: str):
             database.execute_sql(postgresql.PREPARE[name])
             plan = explained(f"EXECUTE {name}({', '.join(['%s'] * len(given))})", given)
             scans = [line for line in plan.splitlines() if "Seq Scan on" in line]
-            # The stored functions and the map runs are few or none here: one page is read rather than their index.
+            # Stored functions and Map Runs are few or none here: PostgreSQL reads their one page, not their index.
             assert "Index" in plan and all("stored_function" in line or "map_run" in line for line in scans), plan
 
 

@@ -1,4 +1,4 @@
-"""The house as it is put together, with the genuine sandbox."""
+"""The assembled runtime, with the genuine sandbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def settings_at(url: str, home: Path) -> Settings:
 
 
 def threads() -> set[threading.Thread]:
-    """Those of this process, but for the one that watches its connections and belongs to no house."""
+    """The threads of this process, without the connections' watchdog, which belongs to no runtime."""
     return {one for one in threading.enumerate() if one.name != "stepwell-watchdog"}
 
 

@@ -1,4 +1,4 @@
-"""A long wait is a few rows and nothing else: another runtime on the same database goes on with it."""
+"""A long wait is only a few rows: another runtime on the same database can continue it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NewRuntime = Callable[[], AbstractContextManager[Stage]]
 
 @pytest.fixture
 def begun(empty_url: str, tmp_path: Path) -> NewRuntime:
-    """Starts a runtime on the test's database, with nothing left in memory from an earlier one."""
+    """Starts a new runtime on the test's database. It shares no memory with an earlier one."""
 
     @contextmanager
     def anew() -> Iterator[Stage]:

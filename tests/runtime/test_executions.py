@@ -354,7 +354,7 @@ def test_a_forged_token_is_refused(stage: Stage, token: str):
 
 
 def with_token(stage: Stage, **fields: object) -> str:
-    """An execution whose first state hands out a token."""
+    """Start an execution whose first state hands out a token."""
     parameters = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
     return stage.start(machine(ask=task(WITH_TOKEN, Parameters=parameters, **fields)))
 
@@ -395,7 +395,7 @@ def test_a_token_may_be_answered_in_the_moment_its_handler_returns(stage: Stage,
 
 
 def test_a_token_of_an_earlier_try_does_not_answer_the_next_one(stage: Stage, monkeypatch):
-    """The look for the token still finds it; then the try ends, and the next one begins with a token of its own."""
+    """The lookup still finds the token. Then the try ends, and the next try begins with a new token."""
     identity = with_token(stage, Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 0}])
     claim = stage.claim(identity)
     found = task_tokens.task_of
@@ -424,7 +424,7 @@ def test_a_token_may_be_answered_while_its_task_has_to_run_again(stage: Stage):
 
 
 def waiting_for_token(stage: Stage) -> tuple[str, str]:
-    """An execution whose handler has returned, and the token that it waits for."""
+    """Start an execution and run its handler. Returns its id and the token that it waits for."""
     parameters = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
     identity = stage.start(machine(ask=task(WITH_TOKEN, Parameters=parameters, TimeoutSeconds=60)))
     stage.run()

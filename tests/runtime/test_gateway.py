@@ -31,7 +31,7 @@ class Outcome:
 
 
 class FakeInvoker:
-    """Answers every invocation alike, and notes it."""
+    """Answers all invocations alike, and records them."""
 
     def __init__(self, outcome):
         self.outcome = outcome
@@ -43,7 +43,7 @@ class FakeInvoker:
 
 
 class Reply:
-    """A response with its JSON at hand."""
+    """A response with its parsed JSON."""
 
     def __init__(self, response):
         self.status, self.header, self.body = response.status, response.header, response.body
@@ -209,7 +209,7 @@ def test_a_wrong_statement_is_a_fault_of_ours_and_no_absence(caplog):
 
 
 def test_nobody_is_told_that_nothing_was_done_when_that_is_not_known():
-    """The cancel is committed, and the database goes away before the execution is read again."""
+    """The cancel is committed, and the database becomes unreachable before the execution is read again."""
     reply = ask("POST", "/executions/e1/cancel", executions=FakeApi(cancel=peewee.OperationalError("gone")))
     assert (reply.status, reply.code) == (503, "Unavailable")
     assert "may have been changed" in reply.json["error"]["message"]

@@ -1,4 +1,4 @@
-"""Waiting helps while the database is away, and not against our own faults."""
+"""Waiting helps while the database is unreachable, and not against our own faults."""
 
 from __future__ import annotations
 

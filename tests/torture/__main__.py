@@ -1,4 +1,4 @@
-"""``python -m tests.torture --minutes 3 --seed 1``: exit code 0 when nothing was lost, 1 when a promise was broken."""
+"""``python -m tests.torture --minutes 3 --seed 1``: exit code 0 if nothing was lost, 1 if a promise was broken."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def complaint(report: Report, place: Path) -> Iterator[str]:
-    """What is wrong, and how to look into it."""
+    """The lines that report all faults of a run, with the places to look."""
     yield f"\nBROKEN with seed {report.options.seed}; logs and faults.log are in {place}\n"
     yield from (f"{one.kind}: {one.execution_id}: {one.what}" for one in report.breaches[:MOST_SHOWN])
     yield from report.watcher.changes[:MOST_SHOWN]

@@ -1,4 +1,4 @@
-"""Each check lets a sound run pass, and goes red at the one thing that is wrong."""
+"""Each check passes a sound run, and reports a run with one fault."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_two_executions_of_one_start_are_told() -> None:
 
 
 def lost_thrice(**changes: Any) -> Record:
-    """Three workers were lost over the only task, which has failed of that."""
+    """An execution whose only task failed by the loss of three workers."""
     third = Attempt(3, "LOST", "States.TaskFailed", 3)
     lost = replace(TASK, status="FAILED", attempt=3, losses=3, attempts=[*attempts("LOST", "LOST"), third])
     history = lines("ExecutionStarted", "TaskScheduled", *["TaskStarted"] * 3, "TaskFailed", "ExecutionFailed")
@@ -155,7 +155,7 @@ PASSED_ON = ("TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded")
 
 
 def asked(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
-    """What is wrong with an execution whose only task was given a token."""
+    """The breaches of an execution whose only task has a token."""
     history = lines("ExecutionStarted", *types, "ExecutionSucceeded")
     attempt, losses = types.count("TaskStarted"), outcomes.count("LOST")
     task = replace(TASK, waits=True, attempt=attempt, losses=losses, attempts=attempts(*outcomes))

@@ -1,4 +1,4 @@
-"""What counts as standing still, and what is excused."""
+"""The longest standstill, with all its excuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reserved concurrency counts all living processes, and no dead one."""
+"""Reserved concurrency counts all live processes, and no dead one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ with ReservedConcurrency(600.0, 600.0).slot("mine", 1) as is_free:
 
 @pytest.fixture
 def url(empty_url: str) -> Iterator[str]:
-    """A database with the functions ``mine``, of which two invocations may run, and ``free``."""
+    """A database with the functions ``mine``, limited to two invocations, and ``free``."""
     connect(empty_url)
     migrate()
     for name, reserved in (("mine", 2), ("free", None)):

@@ -1,4 +1,4 @@
-"""Items of every kind of file can be read from any item on; a fault names its line or item."""
+"""Reading can begin at any item, in every kind of file; an error names its line or item."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of(key: str, **config: Json) -> Plan:
 
 
 def read(wanted: Plan, root: Path, at_once: int = 1_000_000) -> list[Item]:
-    """All items, read in pieces: each piece begins where the last one ended."""
+    """Read all items in pieces: each piece begins at the end of the last one."""
     item_reader.begin(wanted, root, RUN)
     found: list[Item] = []
     while True:

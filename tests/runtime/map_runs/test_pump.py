@@ -1,4 +1,4 @@
-"""Maps in distributed mode: no item is lost, counted twice or stuck."""
+"""Maps in distributed mode: every item ends, and counts once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How branches are loaded, joined and ended: what the database must get right that the pure core cannot show."""
+"""Branches are loaded, joined and ended correctly: the database's part, which tests of the pure core cannot show."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def both_branch(*names: str) -> Json:
     return machine(**{f"{'-'.join(names)}": both(*names)})
 
 
-# What is loaded
+# Loading
 
 
 @pytest.fixture

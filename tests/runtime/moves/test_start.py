@@ -1,4 +1,4 @@
-"""A start whose COMMIT did not answer is looked for, but its client does not wait for a server that is frozen."""
+"""After an unanswered COMMIT the start is looked up, but its client does not wait for a frozen server."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ NEVER = 3600
 
 @pytest.fixture
 def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose loops turn quickly, once the test has started them."""
+    """A stage with quick loops; the test starts them."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=0.02, sweep_seconds=0.02) as stage:
         yield stage
         stage.loops.stop()
@@ -32,7 +32,7 @@ def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def calm(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose loops never turn by themselves."""
+    """A stage whose loops never turn by themselves."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=NEVER, sweep_seconds=NEVER) as stage:
         yield stage
         stage.loops.stop()
@@ -104,7 +104,7 @@ def test_a_sweep_notifies_again_of_what_nobody_claims(busy: Stage):
 
 
 def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
-    """An event that is set after more than ``times`` sweeps from now on."""
+    """An event, set after more than ``times`` sweeps from now on."""
     made, swept, sweep = Event(), [], busy.tasks.sweep
 
     def count() -> None:
@@ -183,7 +183,7 @@ def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
     assert calm.status(identity) == "CANCELLED"
 
 
-# Whatever goes wrong
+# Faults in a loop
 
 
 @pytest.mark.parametrize("fault", [OperationalError("away"), RuntimeError("broken")])

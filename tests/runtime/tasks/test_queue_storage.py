@@ -91,7 +91,7 @@ def test_while_the_database_is_unreachable_too_a_worker_waits_and_goes_on(
 def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
     emptied_postgres: str, redis_url: str, tmp_path: Path
 ):
-    """No sweep notifies again here: the queue itself looks up all that is found."""
+    """No sweep notifies again here: the queue itself finds the tasks in the database."""
     with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url) as stage:
         started = [stage.start(steps("step1")) for _ in range(50)]
         assert stage.queue.depth() == 50

@@ -20,7 +20,7 @@ FIVE = steps(*["step1"] * 5)
 
 @pytest.fixture
 def long_slice(monkeypatch) -> None:
-    """A slice of time that does not end during the test, however slow the machine is."""
+    """Make a slice of time so long that it does not end during the test, however slow the machine is."""
     monkeypatch.setattr("stepwell.runtime.tasks.slot.SLICE_SECONDS", 3600)
 
 
@@ -191,7 +191,7 @@ def test_two_attempts_of_a_task_in_one_process_are_two_things_that_run(stage: St
 
 
 def test_a_task_nobody_works_on_any_more_is_left_to_its_lease(stage: Stage):
-    """A claim whose report failed for good must not be kept alive by the handlers beside it."""
+    """A claim whose report failed for good must lose its lease, although other handlers run beside it."""
     orphan = stage.start(FIVE)
     stage.claim(orphan)
     beside = stage.start(FIVE, workflow="other")
@@ -219,7 +219,7 @@ def test_a_result_is_reported_again_while_the_database_is_unreachable(stage: Sta
 
 @pytest.fixture
 def fail_once_at(monkeypatch) -> Iterator[Callable[[str], None]]:
-    """Fails a caller once at a point, although its commit was made."""
+    """Fails a caller once at a point, although its commit succeeded."""
     monkeypatch.setattr(outage, "PATIENCE", (0, 0, 0))
 
     def arm_fault(point: str) -> None:
@@ -250,7 +250,7 @@ def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(
 
 
 def test_what_follows_a_move_that_nobody_confirmed_is_notified_of(stage: Stage, fail_once_at):
-    """The general path claims no next task with the move, so workers must be notified of it."""
+    """The general path does not claim the next task with the move, so it must notify workers of it."""
     identity = stage.start(steps("step1", "step2"))
     waiting = stage.take_queued()
     fail_once_at("advance.after_commit")
