@@ -47,9 +47,9 @@ def is_quick(path: Path) -> bool:
 
 def refuse_servers(path: Path, fixtures: Iterable[str]) -> None:
     """Raises NotQuick if the file is quick and one of these fixtures starts a server."""
-    asked = SERVERS.intersection(fixtures)
-    if asked and is_quick(path):
-        raise NotQuick(f"a quick test asks for {', '.join(sorted(asked))}")
+    needed = SERVERS.intersection(fixtures)
+    if needed and is_quick(path):
+        raise NotQuick(f"a quick test asks for {', '.join(sorted(needed))}")
 
 
 @contextmanager

@@ -57,18 +57,18 @@ def old_stage(postgres_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 def plans_of(act: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> str:
     """The plans of all statements of an act."""
-    asked: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
     execute = database.obj.execute_sql
 
     def record(sql: str, params: Any = None, *args: Any) -> Any:
-        asked.append((sql, params))
+        statements.append((sql, params))
         return execute(sql, params, *args)
 
     with monkeypatch.context() as patch:
         patch.setattr(database.obj, "execute_sql", record)
         act()
-    assert asked
-    return "\n".join(explained(sql, params) for sql, params in asked if not sql.startswith(("BEGIN", "COMMIT")))
+    assert statements
+    return "\n".join(explained(sql, params) for sql, params in statements if not sql.startswith(("BEGIN", "COMMIT")))
 
 
 def explained(sql: str, params: Any = None) -> str:

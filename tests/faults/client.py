@@ -26,7 +26,7 @@ class Answer:
     headers: Mapping[str, str]
     body: Json
     seconds: float
-    asked: str
+    request: str
     at: float
     """The moment of its arrival, on this process's monotonic clock."""
 

@@ -198,7 +198,7 @@ class Stack:
     def keeps(self, load: Load) -> bool:
         """True if each start answered 201 is one execution, and all others come from starts without a clear answer."""
         promised = load.started()
-        unclear = sum(answer.asked.startswith("POST") and answer.status != 201 for answer in load.answers)
+        unclear = sum(answer.request.startswith("POST") and answer.status != 201 for answer in load.answers)
         with database.connection_context():
             kept = {str(row.id) for row in Execution.select(Execution.id)}
         return len(set(promised)) == len(promised) and set(promised) <= kept and len(kept) <= len(promised) + unclear

@@ -90,7 +90,7 @@ def fits(answer: Answer) -> bool:
     """True for an answer allowed during and after an outage: success, or 503 with Retry-After; and in time."""
     if answer.seconds > ANSWER_SECONDS:
         return False
-    if answer.asked == "GET /health":
+    if answer.request == "GET /health":
         return answer.status == 200
     return answer.status in (200, 201) or (answer.status == 503 and answer.headers.get("retry-after") == "1")
 

@@ -35,11 +35,11 @@ def test_waiting_helps_when_the_database_is_unreachable_and_not_when_we_are_wron
 
 def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch):
     monkeypatch.setattr(outage, "PATIENCE", (0, 0))
-    asked: list[str] = []
+    statements: list[str] = []
 
     def act(sql: str) -> Callable[[], object]:
         def run() -> object:
-            asked.append(sql)
+            statements.append(sql)
             with database.connection_context():
                 return database.execute_sql(sql)
 
@@ -47,4 +47,4 @@ def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch
 
     with pytest.raises((OperationalError, ProgrammingError)):
         retry_while_away(act("SELECT nothing FROM task"))
-    assert len(asked) == 1
+    assert len(statements) == 1

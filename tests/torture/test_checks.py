@@ -154,7 +154,7 @@ def test_a_life_that_no_task_may_have_is_told(kind: str, types: tuple[str, ...])
 PASSED_ON = ("TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded")
 
 
-def asked(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
+def with_a_token(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
     """The breaches of an execution whose only task has a token."""
     history = lines("ExecutionStarted", *types, "ExecutionSucceeded")
     attempt, losses = types.count("TaskStarted"), outcomes.count("LOST")
@@ -164,12 +164,14 @@ def asked(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
 
 
 def test_a_task_with_a_token_ends_with_its_answer_and_not_with_its_handler() -> None:
-    assert asked(*PASSED_ON, outcomes=["COMPLETED"]) == []
-    assert asked("TaskScheduled", "TaskStarted", "TaskFailed", *PASSED_ON, outcomes=["FAILED", "COMPLETED"]) == []
-    assert asked("TaskScheduled", "TaskStarted", "TaskSucceeded", outcomes=["LOST"]) == []
-    assert asked(*PASSED_ON, outcomes=["COMPLETED"], waits=False) == [WRONG]
-    assert asked(*PASSED_ON, "TaskSucceeded", outcomes=["COMPLETED"]) == [RECORDED_TWICE, WRONG]
-    assert RAN_AGAIN in asked(*PASSED_ON, "TaskStarted", outcomes=["COMPLETED", "COMPLETED"])
+    assert with_a_token(*PASSED_ON, outcomes=["COMPLETED"]) == []
+    assert (
+        with_a_token("TaskScheduled", "TaskStarted", "TaskFailed", *PASSED_ON, outcomes=["FAILED", "COMPLETED"]) == []
+    )
+    assert with_a_token("TaskScheduled", "TaskStarted", "TaskSucceeded", outcomes=["LOST"]) == []
+    assert with_a_token(*PASSED_ON, outcomes=["COMPLETED"], waits=False) == [WRONG]
+    assert with_a_token(*PASSED_ON, "TaskSucceeded", outcomes=["COMPLETED"]) == [RECORDED_TWICE, WRONG]
+    assert RAN_AGAIN in with_a_token(*PASSED_ON, "TaskStarted", outcomes=["COMPLETED", "COMPLETED"])
 
 
 @pytest.mark.parametrize("ends", [(), ("ExecutionFailed",), ("ExecutionSucceeded", "ExecutionSucceeded")])
