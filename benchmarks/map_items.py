@@ -138,7 +138,7 @@ def workflow(source: str, size: int, place: Path) -> tuple[Json, Json]:
 def work_off(stage: Stage) -> None:
     """Do the work of workers and timers until nothing is left."""
     while True:
-        for task_id in stage.rung():
+        for task_id in stage.take_queued():
             stage.work.run(task_id)
         with database.connection_context():
             due = queries.due_timers()

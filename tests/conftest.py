@@ -1,4 +1,4 @@
-"""What every test may ask for: an empty database, of either kind, and an empty Redis."""
+"""Fixtures for every test: an empty database, of either kind, and an empty Redis."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def redis_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_tables(postgres_server: str) -> Iterator[Emptied]:
-    """The session's PostgreSQL database that has its tables already."""
+    """The session's PostgreSQL database, with its tables."""
     with migrated_postgres(postgres_server) as made:
         yield made
 

@@ -1,10 +1,11 @@
-"""Starts processes of the house by forking one that has loaded everything: a start costs no imports.
+"""Starts Stepwell's processes by forking one process with everything loaded: a start costs no imports.
 
-``python -m tests.cradle`` loads what the house's programs import, and then forks a child for each command that it is
-told. It has no threads, no connections and no signal handlers, so a child begins as if the interpreter had just come
-so far; it leads a session of its own, runs the genuine entry point, and ends as any other process ends.
+``python -m tests.cradle`` loads the imports of Stepwell's programs, and then forks a child for each command it
+receives. It has no threads, no connections and no signal handlers. So a child begins like an interpreter after its
+imports; it leads a session of its own, runs the genuine entry point, and ends as any other process ends.
 
-``cradle()`` is this process's one. It ends with this process, however that dies, and takes its children with it.
+``cradle()`` returns this process's cradle. It ends with this process, however that dies, and takes its children with
+it.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ LOADED = (
     "stepwell.runtime.worker",
 )
 RUN_AS_MAIN = "emulator.__main__"
-"""What an entry point runs afresh, so that no child may find it loaded."""
+"""The module that an entry point runs as ``__main__``: no child may find it loaded already."""
 
 POLL_SECONDS = 0.005
 
 
 class Born:
-    """A child of the cradle's, with those members of ``subprocess.Popen`` that tests use."""
+    """A child of the cradle. It has the members of ``subprocess.Popen`` that tests use."""
 
     def __init__(self, cradle: Cradle, pid: int, command: Sequence[str]) -> None:
         self.pid = pid
@@ -58,7 +59,7 @@ class Born:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code. Raises subprocess.TimeoutExpired after so many seconds."""
+        """Wait for its end and return its exit code. Raises subprocess.TimeoutExpired after ``timeout`` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while (code := self.poll()) is None:
             if deadline is not None and time.monotonic() > deadline:
@@ -72,7 +73,7 @@ class Born:
 
 
 class Cradle:
-    """The process that forks, seen from the one that has started it. Any thread may ask it."""
+    """The parent's side of the forking process. Any thread may use it."""
 
     def __init__(self) -> None:
         self._asking = threading.Lock()
@@ -85,9 +86,9 @@ class Cradle:
         )
 
     def start(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> Born:
-        """A child that runs this command line: PROGRAM [ARGUMENT ...] or -m MODULE [ARGUMENT ...].
+        """Start a child with this command line: PROGRAM [ARGUMENT ...] or -m MODULE [ARGUMENT ...].
 
-        It stands in the project's directory and finds this environment; ``log`` takes what it prints.
+        It runs in the project's directory, with this environment; its output goes to ``log``.
         """
         words = [str(word) for word in command]
         return Born(self, self.ask({"command": words, "environment": dict(environment), "log": str(log)}), words)
@@ -102,7 +103,7 @@ class Cradle:
         return json.loads(answer)
 
     def close(self) -> None:
-        """End it, and whatever it has started."""
+        """End it and all its children."""
         self._process.communicate()
 
 
@@ -114,7 +115,7 @@ def cradle() -> Cradle:
 
 
 def run(program: str, *arguments: str) -> None:
-    """What the interpreter does with this command line."""
+    """Run this command line as the interpreter does."""
     if program == "-m":
         sys.argv[:] = arguments
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
@@ -127,12 +128,12 @@ def _load() -> None:
     for name in LOADED:
         import_module(name)
     del sys.modules[RUN_AS_MAIN]
-    Catalog.load()  # what is read of the house's own handlers is remembered
-    gc.freeze()  # a child's collections would else write to every page that it shares with us
+    Catalog.load()  # the catalog caches the built-in handlers
+    gc.freeze()  # else a child's garbage collections would write to every page shared with us
 
 
 def _serve() -> Sequence[str] | None:
-    """Answer questions until there are no more. In a child it returns what that one is to run."""
+    """Answer requests until the input ends. In a child it returns the command to run."""
     living: set[int] = set()
     for line in iter(sys.stdin.buffer.readline, b""):
         question = json.loads(line)
@@ -152,7 +153,7 @@ def _serve() -> Sequence[str] | None:
 
 
 def _fork(question: Mapping[str, Any]) -> int:
-    """The child's process id, once its session is its own; 0 in the child."""
+    """Fork. Returns the child's process id, once the child leads its own session; 0 in the child."""
     ready, is_ready = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -165,7 +166,7 @@ def _fork(question: Mapping[str, Any]) -> int:
 
 
 def _become(question: Mapping[str, Any]) -> None:
-    """Leave nothing of the cradle's in this process but what it has loaded."""
+    """Make the child independent: keep only the loaded modules of the cradle."""
     os.setsid()
     log = os.open(question["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Databases that have their tables already, since making those takes longer than most tests do."""
+"""Databases with their tables ready: making the tables takes longer than most tests."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ KNOWN = """
     SELECT relname FROM pg_class
     WHERE relname = ANY(%s) AND relkind = 'r' AND (reltuples >= 0 OR pg_relation_size(oid) > 10 * 8192)
 """
-"""Tables that were vacuumed or analyzed, or are larger than what PostgreSQL plans for when it knows nothing of one."""
+"""Finds tables that were vacuumed or analyzed, or are larger than PostgreSQL's default guess for an unknown table."""
 
 
 class Emptied:
-    """A PostgreSQL database with its tables, to be emptied again and again."""
+    """A PostgreSQL database with its tables. It can be emptied again and again."""
 
     def __init__(self, url: str, connection: psycopg2.extensions.connection) -> None:
         self.url = url
         self._connection = connection
 
     def empty(self) -> None:
-        """Leave the tables, and nothing in them: no row, and nothing that the planner could have learnt of them.
+        """Remove all rows, and the planner's statistics about them; the tables stay.
 
-        For a small table a DELETE is a hundred times as quick as a TRUNCATE.
+        For a small table a DELETE is a hundred times as quick as a TRUNCATE, but it leaves the statistics.
         """
         with self._connection.cursor() as cursor:
             cursor.execute(KNOWN, (NAMES,))
@@ -44,7 +44,7 @@ class Emptied:
 
 @contextmanager
 def migrated_postgres(server_url: str) -> Iterator[Emptied]:
-    """A database of this server's, dropped at the end."""
+    """A database on this server, with its tables; it is dropped at the end."""
     with services.fresh_database(server_url) as url:
         _migrate(url)
         with closing(psycopg2.connect(url, options=SESSION)) as connection:
@@ -53,7 +53,7 @@ def migrated_postgres(server_url: str) -> Iterator[Emptied]:
 
 
 def put_migrated_sqlite(path: Path) -> str:
-    """The URL of a new SQLite database with its tables, in this file."""
+    """Write a new SQLite database with its tables into this file. Returns its URL."""
     path.write_bytes(_sqlite_file())
     return f"sqlite:///{path}"
 

@@ -1,4 +1,4 @@
-"""The rules of the house: each takes the folder it stands in and yields the breaches, naming file, line and rule."""
+"""The rules of the code base. Each rule takes the root folder and yields the breaches: file, line and rule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IMPURE = {
     *("random", "secrets", "time", "uuid", "zoneinfo"),
     *("flask", "huey", "peewee", "playhouse", "psycopg", "psycopg2", "redis", "werkzeug"),
 }
-PURE_ALL_THE_SAME = {"random.Random", "uuid.UUID"}  # with a seed, and from given bits, they are arithmetic
+PURE_ALL_THE_SAME = {"random.Random", "uuid.UUID"}  # with a seed, or from given bits, they only calculate
 IMPURE_CALLS = {"eval", "exec", "input", "open", "print"}
 CLOCKS = {"now", "utcnow", "today"}
 
@@ -52,7 +52,7 @@ SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 @dataclass(frozen=True)
 class Source:
-    """One file of the house: ``path`` is seen from the house's folder, ``module`` is what an import calls it."""
+    """One file of the code base: its ``path`` relative to the root, and its ``module`` name in imports."""
 
     path: str
     module: str
@@ -69,36 +69,36 @@ class Source:
 
 
 @cache
-def sources(house: Path) -> tuple[Source, ...]:
+def sources(root: Path) -> tuple[Source, ...]:
     """Every file of the rooms, read once."""
-    return tuple(_source(house, file) for folder in sorted(FOLDERS) for file in sorted((house / folder).rglob("*.py")))
+    return tuple(_source(root, file) for folder in sorted(FOLDERS) for file in sorted((root / folder).rglob("*.py")))
 
 
-def each_room_imports_only_what_lies_below_it(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def each_room_imports_only_what_lies_below_it(root: Path) -> Iterator[str]:
+    for source in sources(root):
         for line, name in imports(source):
             there = room_of(name.replace(".", "/"))
             if there and there != source.room and there not in TABLE.get(source.room, ()):
                 yield f"{source.path}:{line}: {source.room} may not import {name}"
 
 
-def every_module_lies_in_a_room(house: Path) -> Iterator[str]:
+def every_module_lies_in_a_room(root: Path) -> Iterator[str]:
     """A new folder or a new flat module needs a line in ``tests/rooms.py``."""
-    for source in sources(house):
+    for source in sources(root):
         if source.room not in TABLE and not source.path.endswith("__init__.py"):
             yield f"{source.path}: no room of tests/rooms.py holds it"
 
 
-def a_folder_holds_at_most_14_modules(house: Path) -> Iterator[str]:
-    """Folders of handlers excepted: there a file is an endpoint."""
-    folders = Counter(source.path.rpartition("/")[0] for source in sources(house) if "__init__" not in source.path)
+def a_folder_holds_at_most_14_modules(root: Path) -> Iterator[str]:
+    """Folders of handlers are an exception: there a file is an endpoint."""
+    folders = Counter(source.path.rpartition("/")[0] for source in sources(root) if "__init__" not in source.path)
     for folder, count in folders.items():
         if count > FOLDER_MODULES and not folder.startswith("functions/") and not folder.endswith("/migrations"):
             yield f"{folder}: {count} modules, at most {FOLDER_MODULES}"
 
 
-def a_function_imports_contract_errors_and_its_own_folder(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def a_function_imports_contract_errors_and_its_own_folder(root: Path) -> Iterator[str]:
+    for source in sources(root):
         folder = source.path.rpartition("/")[0].replace("/", ".")
         own = re.compile(rf"functions\.(contract|errors)\b|{re.escape(folder)}\._[a-z]")
         for line, name in imports(source):
@@ -106,9 +106,9 @@ def a_function_imports_contract_errors_and_its_own_folder(house: Path) -> Iterat
                 yield f"{source.path}:{line}: may import functions.contract, functions.errors, {folder}._x; not {name}"
 
 
-def private_files_stay_in_their_folder(house: Path) -> Iterator[str]:
-    """``_x.py`` is for its own folder; a test of that folder, at the same path below ``tests``, may import it too."""
-    for source in (*sources(house), *_tests(house)):
+def private_files_stay_in_their_folder(root: Path) -> Iterator[str]:
+    """Only its own folder may import ``_x.py``, and the tests of that folder, at the same path below ``tests``."""
+    for source in (*sources(root), *_tests(root)):
         path = source.path.removeprefix("tests/")
         own = {path.rpartition("/")[0], path.removesuffix(".py").replace("/test_", "/")}
         for line, name in imports(source):
@@ -117,30 +117,30 @@ def private_files_stay_in_their_folder(house: Path) -> Iterator[str]:
                 yield f"{source.path}:{line}: {found[2]} is private to {owner}"
 
 
-def the_engine_is_pure(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def the_engine_is_pure(root: Path) -> Iterator[str]:
+    for source in sources(root):
         if source.path.startswith(f"{ENGINE}/"):
             yield from (f"{source.path}:{line}: the engine is pure: no {what}" for line, what in _impurities(source))
 
 
-def imports_are_written_from_the_top(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def imports_are_written_from_the_top(root: Path) -> Iterator[str]:
+    for source in sources(root):
         for node in ast.walk(source.tree):
             if isinstance(node, ast.ImportFrom) and node.level:
                 yield f"{source.path}:{node.lineno}: write the import from the top, not {'.' * node.level}"
 
 
-def imports_of_ours_say_stepwell(house: Path) -> Iterator[str]:
-    """Who installs Stepwell may have a ``db`` or ``functions`` of their own; a second name makes a second module."""
-    for source in sources(house):
+def imports_of_ours_say_stepwell(root: Path) -> Iterator[str]:
+    """A user of Stepwell may have a ``db`` or ``functions`` package too. And a second name makes a second module."""
+    for source in sources(root):
         for line, name in _written_imports(source):
             if name.split(".")[0] in FOLDERS:
                 yield f"{source.path}:{line}: import {PACKAGE}{name}, not {name}"
 
 
-def no_import_leads_back(house: Path) -> Iterator[str]:
+def no_import_leads_back(root: Path) -> Iterator[str]:
     """Counts every import, also those inside functions and for type checkers: a hidden cycle is a cycle."""
-    modules = {source.module: source for source in sources(house)}
+    modules = {source.module: source for source in sources(root)}
     graph = {name: {_target(there, modules) for _, there in imports(modules[name])} - {"", name} for name in modules}
     try:
         TopologicalSorter(graph).prepare()
@@ -148,39 +148,39 @@ def no_import_leads_back(house: Path) -> Iterator[str]:
         yield f"import cycle: {' -> '.join(reversed(fault.args[1]))}"
 
 
-def a_file_is_no_longer_than_450_lines(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def a_file_is_no_longer_than_450_lines(root: Path) -> Iterator[str]:
+    for source in sources(root):
         if source.lines > FILE_LINES:
             yield f"{source.path}: {source.lines} lines, at most {FILE_LINES}"
 
 
-def a_function_is_no_longer_than_50_lines(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def a_function_is_no_longer_than_50_lines(root: Path) -> Iterator[str]:
+    for source in sources(root):
         for function in source.functions:
             if (lines := length(function)) > FUNCTION_LINES:
                 yield f"{source.path}:{function.lineno}: {function.name} has {lines} lines, at most {FUNCTION_LINES}"
 
 
-def functions_are_short(house: Path) -> Iterator[str]:
-    lengths = sorted(length(function) for source in sources(house) for function in source.functions)
+def functions_are_short(root: Path) -> Iterator[str]:
+    lengths = sorted(length(function) for source in sources(root) for function in source.functions)
     if not lengths:
         return
     if (median := statistics.median(lengths)) > FUNCTION_MEDIAN:
-        yield f"the house: the median function has {median:g} lines, at most {FUNCTION_MEDIAN}"
+        yield f"the code base: the median function has {median:g} lines, at most {FUNCTION_MEDIAN}"
     if (p90 := lengths[len(lengths) * 9 // 10]) > FUNCTION_P90:
-        yield f"the house: one function in ten has {p90} lines or more, at most {FUNCTION_P90}"
+        yield f"the code base: one function in ten has {p90} lines or more, at most {FUNCTION_P90}"
 
 
-def blocks_stand_no_deeper_than_3(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def blocks_stand_no_deeper_than_3(root: Path) -> Iterator[str]:
+    for source in sources(root):
         for function in source.functions:
             if (depth := nesting(function)) > NESTING:
                 yield f"{source.path}:{function.lineno}: {function.name} nests {depth} deep, at most {NESTING}"
 
 
-def names_say_something(house: Path) -> Iterator[str]:
-    """Any word of a module's name counts; of a class only the last, which says what it is."""
-    for source in sources(house):
+def names_say_something(root: Path) -> Iterator[str]:
+    """Every word of a module's name counts; of a class name only the last, its noun."""
+    for source in sources(root):
         for word in NAMES_THAT_SAY_NOTHING & set(words(source.module)):
             yield f"{source.path}: the name says nothing: {word}"
         for node in ast.walk(source.tree):
@@ -188,23 +188,23 @@ def names_say_something(house: Path) -> Iterator[str]:
                 yield f"{source.path}:{node.lineno}: the name says nothing: class {node.name}"
 
 
-def module_names_are_words_that_readers_know(house: Path) -> Iterator[str]:
-    """A word is plain English, a word of the field, or one that the glossary explains; letters and digits are none."""
-    glossary = house / "docs" / "glossary.md"
+def module_names_are_words_that_readers_know(root: Path) -> Iterator[str]:
+    """A word is plain English, a word of the field, or explained in the glossary. Single letters and digits pass."""
+    glossary = root / "docs" / "glossary.md"
     rows = re.findall(r"^\| ([\w -]+) \|", glossary.read_text(), re.MULTILINE) if glossary.is_file() else []
     known = PLAIN | FIELD | {word for row in rows for word in words(row.replace(" ", "_"))}
-    for source in sources(house):
+    for source in sources(root):
         strange = set(words(source.module.rpartition(".")[2])) - known if "/migrations/" not in source.path else ()
         for word in sorted(strange):
             if word.isalpha() and len(word) > 1:
                 yield f"{source.path}: {word!r} stands neither in docs/glossary.md nor in tests/words.py"
 
 
-def every_handler_has_a_test_of_its_own(house: Path) -> Iterator[str]:
-    for source in sources(house):
+def every_handler_has_a_test_of_its_own(root: Path) -> Iterator[str]:
+    for source in sources(root):
         folder, _, file = source.path.rpartition("/")
         test = f"tests/{folder}/test_{file}"
-        if folder in HANDLER_FOLDERS and not file.startswith("_") and not (house / test).is_file():
+        if folder in HANDLER_FOLDERS and not file.startswith("_") and not (root / test).is_file():
             yield f"{source.path}: its test {test} is missing"
 
 
@@ -229,13 +229,13 @@ RULES: tuple[Rule, ...] = (
 
 
 def room_of(path: str) -> str | None:
-    """The innermost room that a path lies in, or None for what is not ours."""
+    """The innermost room around this path, or None if the path is not ours."""
     path = path.removesuffix(".py")
     return max((room for room in ROOMS if path == room or path.startswith(f"{room}/")), key=len, default=None)
 
 
 def imports(source: Source) -> Iterator[tuple[int, str]]:
-    """Every dotted name that a file imports, wherever it does so, with the line; ours without ``stepwell.``."""
+    """All imports of a file, also those inside functions: line and dotted name. Our names lose their ``stepwell.``."""
     return ((line, name.removeprefix(PACKAGE)) for line, name in _written_imports(source))
 
 
@@ -247,7 +247,7 @@ def length(function: Function) -> int:
 
 
 def nesting(node: ast.AST, parent: ast.AST | None = None) -> int:
-    """How many blocks stand inside each other. An elif is no deeper than its if; a function inside starts anew."""
+    """The depth of nested blocks. An elif is no deeper than its if; an inner function starts at 0 again."""
     inside = (child for child in ast.iter_child_nodes(node) if not isinstance(child, SCOPES))
     follows = isinstance(parent, ast.If) and isinstance(node, ast.If) and parent.orelse == [node]
     own = int(isinstance(node, BLOCKS) and not follows)
@@ -260,14 +260,14 @@ def words(name: str) -> list[str]:
 
 
 @cache
-def _tests(house: Path) -> tuple[Source, ...]:
-    """The files of the tests, read once; the rules of size do not concern them."""
-    return tuple(_source(house, file) for file in sorted((house / "tests").rglob("*.py")))
+def _tests(root: Path) -> tuple[Source, ...]:
+    """The files of the tests, read once. The rules of size do not apply to them."""
+    return tuple(_source(root, file) for file in sorted((root / "tests").rglob("*.py")))
 
 
-def _source(house: Path, file: Path) -> Source:
+def _source(root: Path, file: Path) -> Source:
     text = file.read_text(encoding="utf-8")
-    path = file.relative_to(house).as_posix()
+    path = file.relative_to(root).as_posix()
     module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     return Source(path, module, len(text.splitlines()), ast.parse(text, path, feature_version=(3, 11)))
 
@@ -294,13 +294,13 @@ def _written_imports(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def _is_impure(call: ast.Call) -> bool:
-    """A Random that is given no seed takes one from the machine."""
+    """True for a call with side effects. ``Random()`` without a seed counts: it takes one from the machine."""
     name = _last_name(call.func)
     return (name in IMPURE_CALLS and isinstance(call.func, ast.Name)) or (name == "Random" and not call.args)
 
 
 def _target(name: str, modules: dict[str, Source]) -> str:
-    """The module of ours that an import of this name runs, or "" when it is not ours."""
+    """The module of ours behind this import, or "" if there is none."""
     while name and name not in modules:
         name = name.rpartition(".")[0]
     return name

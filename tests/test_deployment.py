@@ -1,4 +1,4 @@
-"""The ways to run: Procfile, image and compose file say the same; what they say runs, and ends when it is told to."""
+"""The ways to run: Procfile, image and compose file agree; their commands run, and end at SIGTERM."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def image_environment() -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S+)", " ".join(instructions("ENV"))))
 
 
-# What the files say
+# The files' contents
 
 
 @pytest.mark.parametrize(("service", "process"), [("web", "web"), ("worker", "worker"), ("migrate", "release")])
@@ -96,11 +96,11 @@ def test_the_environments_are_understood() -> None:
 
 
 def given(value: str) -> str:
-    """A value of the compose file, with what it wants to be told."""
+    """A value of the compose file, with its required variable filled in."""
     return re.sub(r"\$\{STEPWELL_ACCESS_KEYS:\?[^}]+\}", "me:a-secret-of-sixteen", value)
 
 
-def test_a_house_that_others_reach_is_not_started_without_keys() -> None:
+def test_a_server_that_others_reach_is_not_started_without_keys() -> None:
     assert image_environment()["BIND"] == "0.0.0.0"
     assert all("${STEPWELL_ACCESS_KEYS:?" in one["environment"]["STEPWELL_ACCESS_KEYS"] for one in OURS.values())
 
@@ -157,7 +157,7 @@ def test_every_volume_is_declared_and_every_server_says_whether_it_is_well() -> 
     assert all("test" in SERVICES[name]["healthcheck"] for name in ("postgres", "redis"))
 
 
-# What they start
+# The started processes
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def environment(postgres_url: str, redis_url: str, tmp_path: Path) -> dict[str, 
 
 @contextmanager
 def started(process: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the Procfile; whatever the test does, it is gone afterwards."""
+    """A process of the Procfile. It is gone at the end, whatever the test does."""
     log = Path(environment["STEPWELL_HOME"]) / f"{process}.log"
     with log.open("wb") as output:
         child = subprocess.Popen(procfile()[process], cwd=ROOT, env=environment, stdout=output, stderr=output)
@@ -200,13 +200,13 @@ def is_up(ask: Callable[..., Any]) -> bool:
     return False
 
 
-def told_to_end(child: subprocess.Popen[bytes]) -> int:
+def ends_on_sigterm(child: subprocess.Popen[bytes]) -> int:
     child.send_signal(signal.SIGTERM)
     return child.wait(60)
 
 
 def begin(ask: Callable[..., Any], name: str, seconds: float) -> str:
-    """Start an execution that sleeps; its task's id once it runs."""
+    """Start an execution of a sleeping step. Returns its task's id once it runs."""
     ask("/workflows", {"name": name, "definition": {"steps": [{"taskName": "sleep", "data": {"seconds": seconds}}]}})
     execution = ask(f"/workflows/{name}/execute", {})["executionId"]
     until(lambda: ask(f"/executions/{execution}")["tasks"][0]["status"] != "QUEUED", f"{name} is claimed")
@@ -219,19 +219,19 @@ def test_sigterm_lets_short_work_finish_and_hands_long_work_back(environment: di
     with started("web", environment) as web, started("worker", environment) as worker:
         until(lambda: is_up(ask), "the web process is ready")
         long, short = begin(ask, "long", 900), begin(ask, "short", 0.5)
-        assert told_to_end(worker) == 0
+        assert ends_on_sigterm(worker) == 0
         handed_back, finished = ask(f"/tasks/{long}"), ask(f"/tasks/{short}")
         assert (handed_back["status"], handed_back["losses"]) == ("QUEUED", 0)
         assert [attempt["outcome"] for attempt in handed_back["attempts"]] == ["RETURNED"]
         assert finished["status"] == "COMPLETED"
-        assert told_to_end(web) == 0
+        assert ends_on_sigterm(web) == 0
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "[::]"])
 @pytest.mark.parametrize("how", ["BIND", "GUNICORN_CMD_ARGS"])
 def test_nobody_listens_for_others_without_keys(environment: dict[str, str], bind: str, how: str) -> None:
-    told = {"BIND": bind} if how == "BIND" else {how: f"--bind {bind}:{environment['PORT']}"}
-    ended = subprocess.run(procfile()["web"], cwd=ROOT, env=environment | told, capture_output=True, timeout=60)
+    bound = {"BIND": bind} if how == "BIND" else {how: f"--bind {bind}:{environment['PORT']}"}
+    ended = subprocess.run(procfile()["web"], cwd=ROOT, env=environment | bound, capture_output=True, timeout=60)
     assert ended.returncode == 1
     said = ended.stderr.decode()
     assert f"does not listen on {bind.strip('[]')} without access keys" in said and "Traceback" not in said
@@ -256,7 +256,7 @@ def test_with_keys_it_listens_for_others_and_answers_who_has_one(environment: di
         keyed = Request(f"{address}/ready", headers={"authorization": "Bearer me:a-secret-of-sixteen"})
         with urlopen(keyed, timeout=30) as answer:
             assert json.load(answer)["database"] == "ok"
-        assert told_to_end(web) == 0
+        assert ends_on_sigterm(web) == 0
 
 
 MALFORMED = {
@@ -273,7 +273,7 @@ def test_what_gunicorn_itself_refuses_is_refused_in_our_form(environment: dict[s
     with started("web", environment) as web:
         until(lambda: is_up(ask), "the web process is ready")
         answers = {name: answer_to(sent, environment) for name, (sent, _, _) in MALFORMED.items()}
-        assert told_to_end(web) == 0
+        assert ends_on_sigterm(web) == 0
     assert answers == {name: (status, "application/json", code) for name, (_, status, code) in MALFORMED.items()}
     assert "HTML" not in (Path(environment["STEPWELL_HOME"]) / "web.log").read_text()
 
@@ -291,7 +291,7 @@ def test_a_fault_of_ours_that_gunicorn_answers_says_nothing_of_itself() -> None:
 
 
 def answer_to(sent: bytes, environment: dict[str, str]) -> tuple[int, str, str]:
-    """The status, the media type and the error's code that these bytes are answered with."""
+    """Send these bytes. Returns the answer's status, media type and error code."""
     with closing(socket.create_connection(("127.0.0.1", int(environment["PORT"])), timeout=30)) as client:
         client.sendall(sent)
         with client.makefile("rb") as file:

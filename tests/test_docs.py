@@ -1,4 +1,4 @@
-"""The documentation is true: its examples run, its tables are whole, its links lead somewhere."""
+"""The documentation is true: its examples run, its tables are complete, its links have targets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def rows(path: Path) -> dict[str, str]:
-    """The tables whose first cells are code: that cell, and the one that follows."""
+    """First and second cell of each table row that begins with code."""
     return dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", path.read_text(), re.MULTILINE))
 
 
@@ -54,14 +54,14 @@ def prose(path: Path) -> str:
 
 @dataclass
 class Emulator:
-    """A house of its own, and a client that does what curl would."""
+    """A running emulator, and a client that understands curl commands."""
 
     home: Path
     port: int = field(default_factory=free_port)
     started: list[str] = field(default_factory=list)
 
     def run(self, command: str) -> tuple[int, Any]:
-        """The status and the body that a curl command of a page is answered with; ``<uuid>`` is the last execution."""
+        """Run a page's curl command. Returns status and body. ``<uuid>`` stands for the last started execution."""
         request = curl(command.replace("<uuid>", self.started[-1] if self.started else "<uuid>"))
         request.full_url = request.full_url.replace("localhost:3000", f"127.0.0.1:{self.port}")
         with urlopen(request, timeout=60) as answer:
@@ -85,7 +85,7 @@ class Emulator:
 
 
 def curl(command: str) -> Request:
-    """The request that a curl command sends; one that we do not know the options of fails the test."""
+    """The request of a curl command. An unknown option fails the test."""
     parser = argparse.ArgumentParser("curl")
     parser.add_argument("-X", dest="method")
     parser.add_argument("-H", dest="headers", action="append", default=[])
@@ -101,13 +101,13 @@ def commands(path: Path) -> list[str]:
 
 
 def expected_status(command: str) -> int:
-    """What is stored or started is 201; what is read, or run on the spot, is 200."""
+    """201 for a command that stores or starts something; 200 for one that reads, or that runs at once."""
     return 201 if "-X POST" in command and not re.search(r"/invoke\b", command) else 200
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """The emulator with the README's own step, as the README starts it."""
+    """The emulator with the README's example step, started as the README says."""
     folder = tmp_path_factory.mktemp("readme")
     greet = folder / "mine" / "steps" / "greet.py"
     greet.parent.mkdir(parents=True)
@@ -127,7 +127,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 def executions_of(page: Path, emulator: Emulator) -> dict[str, dict[str, Any]]:
-    """How the executions ended that a page's commands have started, by those commands."""
+    """Run a page's commands. Returns each started execution, after its end, by its command."""
     started: dict[str, str] = {}
     for command in commands(page):
         before = len(emulator.started)
@@ -247,7 +247,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """What a page's headings can be linked by, as code hosts make it of them."""
+    """The link anchors of a page's headings, as code hosts make them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""The wheel holds one package, and in it every file that the product reads."""
+"""The wheel holds one package, with all files of the product."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print(len(json_protocol.MODEL.table()["operations"]), len(rest_protocol.MODEL.ta
 
 
 def files(root: Path) -> Iterator[str]:
-    """Every file of the product by its path in the wheel: all but what is written for readers of the repository."""
+    """The wheel paths of all the product's files. Pages for readers of the repository are left out."""
     for folder in PACKED:
         for file in (root / folder).rglob("*"):
             if file.is_file() and file.suffix not in (".md", ".pyc"):
@@ -39,7 +39,7 @@ def files(root: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy of this checkout, built without the network."""
+    """The wheel, built from a copy of this checkout without the network."""
     copy, out = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("wheel")
     for name in BUILT_FROM:
         shutil.copy(ROOT / name, copy)

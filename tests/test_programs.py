@@ -1,4 +1,4 @@
-"""The programs of the servers are found in their order, or their lack says what to do."""
+"""The servers' programs are found in the documented order; if one is missing, the error says what to do."""
 
 from __future__ import annotations
 

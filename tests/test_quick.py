@@ -1,4 +1,4 @@
-"""The quick tests are held to be quick."""
+"""A quick test cannot do anything slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The servers of the tests are real, are found, come back after every fault, and never outlive their owner."""
+"""The tests' servers are real, come back after every fault, and never outlive their owner."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``python -m tests.typed`` checks the types of the whole house.
+"""``python -m tests.typed`` checks the types of the whole code base.
 
-mypy does not follow a package's ``__path__``, so the folders are laid out below ``build/`` as an installed Stepwell has
-them: links, by which every message names the file that was written.
+mypy does not follow a package's ``__path__``. So links below ``build/`` lay the folders out as in an installed
+Stepwell. Through the links, every message names the file in the repository.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FOLDERS = ("functions", "runtime", "db", "emulator")
 
 
 def lay_out() -> None:
-    """Make ``.venv/typed/stepwell`` show the folders as one package."""
+    """Make ``build/typed/stepwell`` show the folders as one package."""
     package = LAID_OUT / "stepwell"
     package.mkdir(parents=True, exist_ok=True)
     for name, target in {"__init__.py": "stepwell/__init__.py", **{folder: folder for folder in FOLDERS}}.items():

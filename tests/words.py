@@ -1,4 +1,4 @@
-"""The words that a module's name may be made of without an explanation: plain English, and names of the field."""
+"""The words allowed in a module's name without an explanation: plain English, and names of the field."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ FIELD = frozenset(
     steplist steps storage sync task tasks templates timers tokens transition validate versions worker workflows
     """.split()
 )
-"""Words that a reader of AWS's documents, of Temporal's or of a Python web framework's knows."""
+"""Words known from the documents of AWS, of Temporal or of a Python web framework."""

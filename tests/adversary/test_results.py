@@ -200,7 +200,7 @@ def test_it_is_caught_by_its_name(stage: Stage, what: str) -> None:
 
 @pytest.mark.parametrize("what", [*REFUSED, *RAISED])
 def test_it_is_caught_by_states_all(stage: Stage, what: str) -> None:
-    """Also a result that is too large: so AWS was recorded to do, see ``runtime/engine/retry.py``."""
+    """Also a result that is too large: so AWS was recorded to do, see ``runtime/engine/core/retry.py``."""
     assert caught(stage, what, "States.ALL").status == "COMPLETED"
 
 

@@ -54,7 +54,7 @@ def play(stage: Stage, case: Json) -> None:
     """Let everything run; when all wait, the next answer comes from outside, or else time goes on. All are needed."""
     answers = list(case.get("tokens", ()))
     while True:
-        while ready := stage.rung():
+        while ready := stage.take_queued():
             for task_id in ready:
                 stage.work.run(task_id)
         waiting = waiting_tasks() if answers else []

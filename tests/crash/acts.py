@@ -1,6 +1,6 @@
-"""What moves an execution, inside this process: each act brings one from its start to its end, and gives its id.
+"""Acts: each runs one execution from start to end inside this process, and returns its id.
 
-An act asks again what was answered 503, and begins the rounds again that have failed, as clients and workers do.
+An act repeats a request after a 503, and repeats a worker's turn after a fault, as clients and workers do.
 """
 
 from __future__ import annotations
@@ -106,13 +106,13 @@ ACTS: dict[str, tuple[Act, ...]] = {
     "lose": (lose, lose_for_the_last_time),
     "pause": (pause_and_resume,),
 }
-"""The acts that each move of the house is part of, by the name of its crash points."""
+"""For each move, by the name of its crash points, the acts with that move."""
 
 
 def go_on(stage: Stage) -> None:
-    """What workers and their rounds do, until nothing waits; whatever was rung for, or not."""
+    """Do the work of workers and their loops until nothing waits, whether workers were notified or not."""
     while True:
-        stage.rung()
+        stage.take_queued()
         with database.connection_context():
             waiting = queries.queued_tasks(0, 100)
         for task_id in waiting:
@@ -145,7 +145,7 @@ def _lost_after(stage: Stage, losses: int) -> str:
 
 
 def _insist(stage: Stage, path: str, body: Json = None, headers: Mapping[str, str] = NOTHING) -> Json:
-    """The answer; when it is that nobody knows, the answer to the same request sent again."""
+    """The answer to this request; after a 503 (the outcome is unknown), the answer to its repetition."""
     client = create_app(stage.runtime.settings, stage.runtime).test_client()
     answer = client.post(path, json=body, headers=dict(headers))
     if answer.status_code == 503:

@@ -1,6 +1,6 @@
-"""Who dies where, in which play: a table for each kind of process.
+"""The tables of deaths: for each kind of process the plays, and the crash points at which it dies.
 
-A number is the reach of the point at which the process dies: ("retry", 2) is the second one of a play that retries.
+A number counts the passes of the point: with ("retry", 2) the process dies at the second pass in the play "retry".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stepwell.db import sqlite
 
 @dataclass(frozen=True)
 class Fault:
-    """A process dies at its reach of this point with this number, or behind a statement that begins so."""
+    """A process dies when it passes ``point`` for the ``times``-th time. ``point`` may begin a statement instead."""
 
     point: str
     times: int = 1
@@ -30,7 +30,7 @@ BESIDE = ("before", "after")
 
 
 def around(move: str, *plays: tuple[str, int], sides: Sequence[str] = COMMIT) -> list[Any]:
-    """Cases of (play, fault): for each play and number a death on each side of this move."""
+    """Cases of (play, fault): a death on each side of this move, for each play and number."""
     return [
         pytest.param(play, fault, id=f"{play}-{fault}")
         for play, times in plays
@@ -39,7 +39,7 @@ def around(move: str, *plays: tuple[str, int], sides: Sequence[str] = COMMIT) ->
 
 
 def behind(*deaths: tuple[str, str]) -> list[Any]:
-    """Cases of (play, fault): a death behind the first such statement."""
+    """Cases of (play, fault): a death right after the first statement with these words."""
     return [pytest.param(play, Fault(words), id=f"{play}-{words}") for play, words in deaths]
 
 
@@ -48,7 +48,7 @@ MAP_RUNS = [
     *around("run", ("map", 1), ("map", 2), ("map", 5), sides=("begun",)),
     *around("run", ("files", 1), sides=("written",)),
 ]
-"""Where whoever looks after a map run may die."""
+"""The deaths of a process that works on a Map Run."""
 
 WORKER = [
     *around("claim", ("three", 1), ("retry", 2), ("fan", 2), ("cancel", 1)),
@@ -88,7 +88,7 @@ EMULATOR_LOST = around("lose", ("gate", 1))
 ALL = [*WORKER, *HANDED_BACK, *LOST, *WEB, *EMULATOR, *EMULATOR_HANDED_BACK, *EMULATOR_LOST]
 
 LOST_THRICE = [Fault(f"{move}.{side}") for move in ("lose", "advance") for side in COMMIT]
-"""Where the process dies that finds the third worker lost."""
+"""The deaths of the process that detects the third loss of a task's worker."""
 
 WORKER_MIDWAY = behind(
     ("retry", "INSERT INTO attempt"),
@@ -111,4 +111,4 @@ EMULATOR_MIDWAY = behind(
     ("map", "DELETE FROM timer"),
     ("map", "UPDATE map_run"),
 )
-"""Deaths in the middle of a transaction: behind some of its statements, before others, and before its commit."""
+"""Deaths in the middle of a transaction: between its statements, or between the last one and the commit."""

@@ -1,4 +1,4 @@
-"""Who asks the house, over HTTP or without: what is not answered is asked again."""
+"""Clients, over HTTP or inside this process. The caller repeats an unanswered request."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PATIENCE = 10.0
 
 class Client(Protocol):
     def send(self, method: str, path: str, body: Json = None, headers: Mapping[str, str] = {}) -> Answer | None:
-        """One request: its status and body, or None when it was not answered."""
+        """Send one request. Returns status and body, or None without an answer."""
         ...
 
 
 class Inside:
-    """A web process that is this process. It lives, so it always answers."""
+    """This process as the web process. It never dies, so it always answers."""
 
     def __init__(self, app: flask.Flask) -> None:
         self._client = app.test_client()
@@ -34,7 +34,7 @@ class Inside:
 
 
 class Http:
-    """A connection of its own for each request."""
+    """A client over HTTP. Each request has a connection of its own."""
 
     def __init__(self, port: int) -> None:
         self._port = port

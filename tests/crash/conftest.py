@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests import services
+from tests.crash.normal_form import NormalForm
 from tests.crash.plays import PLAYS
 from tests.crash.stand import HANDLERS, WORKER, Stand
-from tests.crash.told import Told
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres, stage
 from tests.runtime.stage import staged
 
@@ -19,8 +19,8 @@ __all__ = ["emptied_postgres", "empty_url", "migrated_postgres", "stage"]
 
 @contextmanager
 def on_servers(postgres_url: str, redis_url: str, place: Path, **chosen: Any) -> Iterator[Stand]:
-    """A stand on PostgreSQL and Redis. This process is its web process, with the settings chosen, unless the test
-    begins another."""
+    """A stand on PostgreSQL and Redis. This process serves as its web process, with the chosen settings, unless the
+    test starts another."""
     environment = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
     settings = {"redis_url": redis_url, "function_paths": (HANDLERS,), **chosen}
     with staged(postgres_url, place, **settings) as stage, ExitStack() as opened:
@@ -28,8 +28,10 @@ def on_servers(postgres_url: str, redis_url: str, place: Path, **chosen: Any) ->
 
 
 @pytest.fixture(scope="session")
-def undisturbed(migrated_postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
-    """What is told of each play when nothing dies."""
+def undisturbed(
+    migrated_postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, NormalForm]:
+    """The normal form of each play's execution when nothing dies."""
     place = tmp_path_factory.mktemp("undisturbed")
     with services.fresh_redis(redis_server) as redis_url, on_servers(migrated_postgres, redis_url, place) as stand:
         stand.begin(WORKER)
@@ -37,7 +39,7 @@ def undisturbed(migrated_postgres: str, redis_server: str, tmp_path_factory: pyt
 
 
 @pytest.fixture
-def stand(undisturbed: dict[str, Told], emptied_postgres: str, redis_url: str, tmp_path: Path) -> Iterator[Stand]:
+def stand(undisturbed: dict[str, NormalForm], emptied_postgres: str, redis_url: str, tmp_path: Path) -> Iterator[Stand]:
     """A stand on an empty PostgreSQL and an empty Redis."""
     with on_servers(emptied_postgres, redis_url, tmp_path) as made:
         yield made

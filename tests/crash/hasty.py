@@ -1,4 +1,4 @@
-"""The emulator with less patience for the handlers that run when it ends: ``python -m tests.crash.hasty``."""
+"""The emulator with a short grace time for running handlers at its end: ``python -m tests.crash.hasty``."""
 
 from __future__ import annotations
 

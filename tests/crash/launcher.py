@@ -1,12 +1,13 @@
-"""Runs a genuine entry point in a process that dies when it has reached a crash point so many times.
+"""Runs a genuine entry point in a process that dies when it passes POINT, a crash point, for the COUNT-th time.
 
-In place of a point there may be the first words of a statement: then it dies right behind that one, inside the
-transaction that the statement is part of. NOBODY in place of a point lets the process live.
+POINT may be the first words of a statement instead: then the process dies right after that statement, inside its
+transaction. With NOBODY as POINT the process lives.
 
     python -m tests.crash.launcher MARK POINT COUNT PROGRAM [ARGUMENT ...]
     python -m tests.crash.launcher MARK POINT COUNT -m MODULE
 
-It dies once: MARK is made then, and where MARK is, nobody dies. So what gunicorn forks in its place lives on.
+It dies once: it creates the file MARK then, and no process dies while MARK exists. So the process that gunicorn forks
+as a replacement lives on.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ EXIT_CODE = 42
 NOBODY = "nobody"
 
 LOOK_SECONDS = 0.2
-"""How late a timer may be that another process has set: as quick as the other rounds of a stand."""
+"""How late this process may notice another process's timer: as soon as the other loops of a stand."""
 
 
 def arm(mark: Path, point: str, times: int) -> None:
-    """Have this process, or a fork of it, end without another word at its reach of the point with this number."""
+    """Make this process, or a fork of it, exit at once when it passes this point for the ``times``-th time."""
     reached = count(1)
 
     def die() -> None:
@@ -47,7 +48,7 @@ def arm(mark: Path, point: str, times: int) -> None:
 
 
 def _arm_statement(words: str, act: Callable[[], None]) -> None:
-    """Have ``act`` done right behind each statement of a transaction that begins with these words."""
+    """Call ``act`` right after each statement in a transaction that begins with these words."""
     execute = Database.execute_sql
 
     def executed(self: Any, sql: str, params: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""The workflows that a crash disturbs, and what somebody outside does while each of them runs."""
+"""The plays: workflows for the crash tests, and the steering of each from outside."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Json = Any
 
 
 class Scene(Protocol):
-    """One execution, as whoever steers it sees it."""
+    """One execution, seen from outside, to be steered."""
 
     def until(self, holds: Callable[[], object], what: str) -> None: ...
 
     def is_seen(self) -> bool:
-        """Whether a gated handler runs or has run."""
+        """True once a gated handler has begun."""
         ...
 
     def open_gate(self) -> None: ...
@@ -27,7 +27,7 @@ class Scene(Protocol):
         ...
 
     def is_submitted(self) -> bool:
-        """Whether the handler that was given a task token has returned."""
+        """True once the handler with the task token has returned."""
         ...
 
     def answer(self, output: Json) -> None:

@@ -1,4 +1,4 @@
-"""The processes of one test. One of them dies where it is told to; whoever has died is replaced by one that lives."""
+"""The processes of one test. One of them dies at its armed point; a live one replaces every dead one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.cradle import Born, cradle
 from tests.crash.cases import Fault
 from tests.crash.clients import Answer, Client, Http, Inside
 from tests.crash.launcher import EXIT_CODE, NOBODY
+from tests.crash.normal_form import NormalForm, lines_of, normal_form
 from tests.crash.plays import PLAYS
-from tests.crash.told import Told, lines_of, told
 from tests.runtime.stage import LONG_AGO, Stage
 
 Json = Any
@@ -53,10 +53,10 @@ HASTY = ("-m", "tests.crash.hasty")
 
 
 class Stand:
-    """The processes, the rows that they share, and who asks them.
+    """The processes, their shared rows, and a client.
 
-    Leases are long, so that none runs out while its worker lives, however slow the machine is; and those of a worker
-    that has died end with it, so that nobody waits.
+    Leases are long, so that none runs out while its worker lives, however slow the machine is. The stand ends a dead
+    worker's leases at once, so that no test waits for them.
     """
 
     def __init__(self, stage: Stage, place: Path, environment: Mapping[str, str], opened: ExitStack) -> None:
@@ -71,7 +71,7 @@ class Stand:
         self._dead: set[str] = set()
 
     def begin(self, command: Sequence[str], fault: Fault | None = None) -> Process:
-        """One more process of the house; it is ended with the test."""
+        """Start one more of Stepwell's processes. It ends with the test."""
         point, times = (fault.point, fault.times) if fault else (NOBODY, 0)
         launcher = ("-m", "tests.crash.launcher", str(self._mark), point, str(times))
         process = self._opened.enter_context(self._process([*launcher, *command]))
@@ -79,13 +79,13 @@ class Stand:
         return process
 
     def kill(self, process: Process) -> None:
-        """End a process as a crash would; nobody replaces it."""
+        """End a process like a crash; it is not replaced."""
         command = self._running.pop(process)
         _end(process)
-        self._mourn(command)
+        self._note_death(command)
 
     def ask(self, method: str, path: str, body: Json = None, key: str | None = None) -> Json:
-        """The answer's body. What is not answered is asked again, and may turn out to be done already."""
+        """Send a request until it is answered. Returns the body. A repetition may be refused as done already."""
         answers: list[Answer | None] = []
 
         def is_answered() -> bool:
@@ -98,13 +98,13 @@ class Stand:
         return said
 
     def start(self, name: str) -> Acted:
-        """A fresh execution of this play."""
+        """Start a new execution of this play."""
         self.ask("POST", "/workflows", {"name": name, "definition": PLAYS[name].definition})
         key = secrets.token_hex(8)
         return Acted(self, name, self.ask("POST", f"/workflows/{name}/execute", key=key)["executionId"])
 
     def serve(self, command: Sequence[str], fault: Fault | None = None) -> Process:
-        """Begin a process that serves HTTP, and ask that one from now on."""
+        """Start a process with an HTTP server. From now on the client sends to it."""
         port = services.free_port()
         self._environment["PORT"] = str(port)
         self.client = Http(port)
@@ -112,16 +112,16 @@ class Stand:
         self.ask("GET", "/health")
         return process
 
-    def perform(self, name: str) -> Told:
-        """What is told of an execution of this play when it has ended."""
+    def perform(self, name: str) -> NormalForm:
+        """Run an execution of this play. Returns its normal form after its end."""
         return self.start(name).to_the_end()
 
     def dies(self) -> None:
-        """Await the death that was ordered."""
+        """Await the death of the armed process."""
         self.until(self._mark.exists, "a process dies where it was told to")
 
     def until(self, holds: Callable[[], object], what: str) -> None:
-        """Await it, and replace who dies meanwhile."""
+        """Await the condition, and replace dead processes meanwhile."""
         try:
             services.until(lambda: self._replace_the_dead() or self._end_leases() or holds(), what)
         except AssertionError as fault:
@@ -134,18 +134,18 @@ class Stand:
         for process in [one for one in self._running if one.poll() is not None]:
             assert process.returncode == EXIT_CODE, f"it ended with {process.returncode}: {self.said()}"
             command = self._running.pop(process)
-            self._mourn(command)
+            self._note_death(command)
             self.begin(command)
 
-    def _mourn(self, command: Sequence[str]) -> None:
-        """Note whom a worker that has died was to the others: no other one lives in that moment."""
+    def _note_death(self, command: Sequence[str]) -> None:
+        """Note a dead worker's owner names. It takes all names: no other worker lives at that moment."""
         if command != WEB:
             with database.connection_context():
                 owners = [*Worker.select(Worker.owner), *Task.select(Task.owner).where(Task.owner.is_null(False))]
             self._dead |= {row.owner for row in owners}
 
     def _end_leases(self) -> None:
-        """What the dead hold is lost now, also what the database has only just let them claim."""
+        """End all leases of dead workers now, also those of a claim that was committed after the death."""
         if self._dead:
             with database.connection_context():
                 Task.update(lease_until=LONG_AGO).where(Task.owner.in_(self._dead)).execute()
@@ -168,11 +168,11 @@ class Stand:
 
 
 DONE_ALREADY = (400, 409)
-"""How a request is refused whose first sending, never answered, was obeyed."""
+"""The statuses of a repeated request whose unanswered first copy was executed."""
 
 
 class Acted:
-    """One execution of a play, as whoever steers it sees it."""
+    """One execution of a play, seen from outside, to be steered."""
 
     def __init__(self, stand: Stand, name: str, identity: str) -> None:
         self.identity = identity
@@ -180,11 +180,11 @@ class Acted:
         self._stage = stand.stage
         self._name = name
 
-    def to_the_end(self) -> Told:
-        """Do what the play asks of somebody outside; what is told when the execution has ended."""
+    def to_the_end(self) -> NormalForm:
+        """Steer the execution as the play says. Returns its normal form after its end."""
         PLAYS[self._name].steer(self)
         self.until(lambda: self._stage.status(self.identity) != "IN_PROGRESS", "the execution ends")
-        return told(self._stage, self.identity)
+        return normal_form(self._stage, self.identity)
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         self._stand.until(holds, what)
@@ -193,7 +193,7 @@ class Acted:
         return any(self._seen())
 
     def are_all_seen(self) -> bool:
-        """Whether every task that can run is with its handler."""
+        """True once the handler of every task that can run has begun."""
         running = [one for one in self.statuses() if one != "PENDING"]
         return len(list(self._seen())) == len(running)
 
@@ -204,12 +204,12 @@ class Acted:
         (self._stand.place / f"{self.identity}.gate").touch()
 
     def is_held(self, attempt: int) -> bool:
-        """Whether somebody has made this attempt of its first task, and holds it."""
+        """True while a worker holds its first task in this attempt."""
         task = self._stage.task(self.identity)
         return task.attempt == attempt and task.status == "IN_PROGRESS"
 
     def ends_after_three_losses(self) -> None:
-        """Await its end, which the loss of three workers has brought about; it is told as such, and once."""
+        """Await its failure by the loss of three workers, and check its rows and its history: one failure."""
         self.until(lambda: self._stage.status(self.identity) != "IN_PROGRESS", "the execution ends")
         row = self._stage.execution(self.identity)
         assert (row.status, row.error) == ("FAILED", "States.TaskFailed") and row.cause.startswith("WorkerLost: 3")
@@ -235,7 +235,7 @@ class Acted:
 
 
 def _end(process: Process) -> None:
-    """Kill a process with what it has forked: gunicorn's workers would go on for a while without it."""
+    """Kill a process with its forks: gunicorn's workers would outlive it for a while."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

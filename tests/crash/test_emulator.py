@@ -1,4 +1,4 @@
-"""The emulator, one process on SQLite, dies at every point: the next one goes on where it stood."""
+"""The emulator, one process on SQLite, dies at every point: the next emulator continues from there."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 
 from tests.crash import cases
 from tests.crash.cases import Fault
+from tests.crash.normal_form import NormalForm
 from tests.crash.stand import EMULATOR, HASTY, Stand
-from tests.crash.told import Told
 from tests.runtime.stage import staged
 
 
 @pytest.fixture
-def laptop(undisturbed: dict[str, Told], tmp_path: Path) -> Iterator[Stand]:
-    """A stand on SQLite, in a directory in which one emulator runs after another."""
+def laptop(undisturbed: dict[str, NormalForm], tmp_path: Path) -> Iterator[Stand]:
+    """A stand on SQLite. One emulator runs after another in its directory."""
     with staged(f"sqlite:///{tmp_path / 'stepwell.db'}", tmp_path) as stage, ExitStack() as opened:
         yield Stand(stage, tmp_path, {}, opened)
 
 
 @pytest.mark.parametrize(("play", "fault"), [*cases.EMULATOR, *cases.EMULATOR_MIDWAY])
 def test_what_the_emulator_dies_of_changes_nothing(
-    laptop: Stand, undisturbed: dict[str, Told], play: str, fault: Fault
+    laptop: Stand, undisturbed: dict[str, NormalForm], play: str, fault: Fault
 ):
     laptop.serve(EMULATOR, fault)
     assert laptop.perform(play) == undisturbed[play]
@@ -34,7 +34,7 @@ def test_what_the_emulator_dies_of_changes_nothing(
 
 @pytest.mark.parametrize(("play", "fault"), cases.EMULATOR_HANDED_BACK)
 def test_an_emulator_that_dies_while_it_hands_back(
-    laptop: Stand, undisturbed: dict[str, Told], play: str, fault: Fault
+    laptop: Stand, undisturbed: dict[str, NormalForm], play: str, fault: Fault
 ):
     emulator = laptop.serve(HASTY, fault)
     acted = laptop.start(play)
@@ -46,7 +46,7 @@ def test_an_emulator_that_dies_while_it_hands_back(
 
 @pytest.mark.parametrize(("play", "fault"), cases.EMULATOR_LOST)
 def test_an_emulator_that_dies_over_the_loss_of_the_one_before(
-    laptop: Stand, undisturbed: dict[str, Told], play: str, fault: Fault
+    laptop: Stand, undisturbed: dict[str, NormalForm], play: str, fault: Fault
 ):
     killed = laptop.serve(EMULATOR)
     acted = laptop.start(play)

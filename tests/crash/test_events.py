@@ -1,4 +1,4 @@
-"""A worker, or the emulator, dies in the middle of an asynchronous invocation: it runs again, and ends once."""
+"""A worker or the emulator dies during an asynchronous invocation: the invocation runs again, and ends once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def laptop(tmp_path: Path) -> Iterator[Stand]:
 
 
 def sent(stand: Stand, function: str, event: Json) -> None:
-    """An event for a function, whose end ``noted`` is to be told of."""
+    """Send an event to a function. ``noted`` is its destination, and so receives its outcome."""
     rules = {name: {"Destination": f"{ARN}noted"} for name in ("OnSuccess", "OnFailure")}
     stand.ask("PUT", f"/2019-09-25/functions/{function}/event-invoke-config", {"DestinationConfig": rules})
     answer = stand.client.send(
@@ -48,12 +48,12 @@ def sent(stand: Stand, function: str, event: Json) -> None:
 
 
 def gated(key: str) -> Json:
-    """An event that ``gated`` understands."""
+    """An event for the handler ``gated``."""
     return {"step": {"idempotencyKey": f"{key}/x", "name": "x"}}
 
 
 def record(stand: Stand) -> Json:
-    """The one record that is made of the one event, once it has ended."""
+    """Await the event's end. Returns the one record sent to its destination."""
 
     def has_ended() -> bool:
         with database.connection_context():
@@ -67,7 +67,7 @@ def record(stand: Stand) -> Json:
 
 
 def attempts() -> list[tuple[str, str]]:
-    """How each attempt of each of the event's tasks ended."""
+    """The step and the outcome of each ended attempt, in their order."""
     with database.connection_context():
         steps = {task.id: task.step for task in Task.select()}
         return [(steps[one.task_id], one.outcome) for one in Attempt.select().order_by(Attempt.finished_at)]
@@ -114,7 +114,7 @@ def test_the_emulator_is_killed(laptop: Stand, death: Callable[..., None]) -> No
     ],
 )
 def test_a_worker_dies_at_a_point_on_the_way(stand: Stand, point: str) -> None:
-    """``advance`` is the failure that the event begins with."""
+    """For the points of ``advance`` the event's function fails first."""
     stand.begin(WORKER, Fault(point))
     (stand.place / "k.gate").touch()
     sent(stand, "fails_once" if point.startswith("advance") else "gated", gated("k"))

@@ -1,4 +1,4 @@
-"""The rules of the points: each is passed by the house, died at by a test, and described."""
+"""The rules of the crash points: the code passes each, a test dies at each, and the docs describe each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stepwell.runtime.settings import ROOT
 from tests.crash import cases
 
 
-def test_the_points_are_those_that_the_house_passes():
+def test_the_points_are_those_that_the_code_passes():
     files = [path for room in ("db", "emulator", "functions", "runtime") for path in (ROOT / room).rglob("*.py")]
     passed = [point for path in files for point in re.findall(r'\breach\("(.*?)"\)', path.read_text())]
     assert sorted(passed) == sorted(POINTS)

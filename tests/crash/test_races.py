@@ -1,4 +1,4 @@
-"""What must be decided once is decided once, though two decide it in the same moment, again and again."""
+"""Decisions that must be made once are made once, although several threads race for them, again and again."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
 from stepwell.functions.errors import TaskClosed
 from stepwell.runtime.moves.guards import TokenAnswer
 from stepwell.runtime.moves.start import Wanted
+from tests.crash.normal_form import normal_form
 from tests.crash.plays import ASK
-from tests.crash.told import told
 from tests.runtime.stage import LONG_AGO, Stage, at_once, machine, parallel, steps, task
 
 JOINS = 1000
@@ -110,7 +110,7 @@ def test_a_result_and_a_stop_leave_a_whole_execution(stage: Stage, verb: str):
         claim = stage.claim(identity)
         at_once(partial(stage.succeed, claim, 1), partial(getattr(stage.executions, verb), identity))
         if verb == "cancel":
-            assert told(stage, identity).status == "CANCELLED"
+            assert normal_form(stage, identity).status == "CANCELLED"
         else:
             assert stage.statuses(identity) == ["COMPLETED", "QUEUED"]
             assert stage.task(identity, 2).queued_at is None

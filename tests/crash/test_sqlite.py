@@ -1,4 +1,4 @@
-"""SQLite has one writer at a time: many threads wait for it, all of them get it, and none is told that it is locked."""
+"""SQLite has one writer at a time: many threads wait their turn, all get it, and none sees "database is locked"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def laptop(tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_sixteen_threads_write_and_none_starves(laptop: Stage):
-    """Together they work on so many executions, and the most served does at most twice what the least one does."""
+    """They share EXECUTIONS executions, and no thread does more than twice the work of another."""
     laptop.workflows.create("w", steps("step1", "step2"))
     latest = laptop.workflows.latest("w")
     numbers = count()

@@ -1,4 +1,4 @@
-"""A worker dies at every point it passes: another one brings the execution to the end it would have had."""
+"""A worker dies at every point it passes: another one brings the execution to the same end."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import pytest
 
 from tests.crash import cases
 from tests.crash.cases import Fault
+from tests.crash.normal_form import NormalForm
 from tests.crash.stand import WORKER, Stand
-from tests.crash.told import Told
 
 
 @pytest.mark.parametrize(("play", "fault"), [*cases.WORKER, *cases.WORKER_MIDWAY])
-def test_what_a_worker_dies_of_changes_nothing(stand: Stand, undisturbed: dict[str, Told], play: str, fault: Fault):
+def test_what_a_worker_dies_of_changes_nothing(
+    stand: Stand, undisturbed: dict[str, NormalForm], play: str, fault: Fault
+):
     stand.begin(WORKER, fault)
     assert stand.perform(play) == undisturbed[play]
     stand.dies()
 
 
 @pytest.mark.parametrize(("play", "fault"), cases.HANDED_BACK)
-def test_a_worker_that_dies_while_it_hands_back(stand: Stand, undisturbed: dict[str, Told], play: str, fault: Fault):
+def test_a_worker_that_dies_while_it_hands_back(
+    stand: Stand, undisturbed: dict[str, NormalForm], play: str, fault: Fault
+):
     worker = stand.begin((*WORKER, "-t", "0.1"), fault)
     acted = stand.start(play)
     acted.until(acted.are_all_seen, "the handlers run")
@@ -31,7 +35,7 @@ def test_a_worker_that_dies_while_it_hands_back(stand: Stand, undisturbed: dict[
 
 @pytest.mark.parametrize(("play", "fault"), cases.LOST)
 def test_a_worker_that_dies_over_the_loss_of_another(
-    stand: Stand, undisturbed: dict[str, Told], play: str, fault: Fault
+    stand: Stand, undisturbed: dict[str, NormalForm], play: str, fault: Fault
 ):
     lost = stand.begin(WORKER)
     acted = stand.start(play)

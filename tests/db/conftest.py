@@ -10,7 +10,7 @@ from stepwell.db.database import connect, database
 
 @pytest.fixture
 def bound(database_url: str) -> Iterator[Database]:
-    """This process, bound to an empty database of each kind in turn."""
+    """Binds this process to an empty database, of each kind in turn."""
     made = connect(database_url)
     yield made
     database.close_all()

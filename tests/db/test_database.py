@@ -21,7 +21,7 @@ def backend() -> int:
 
 
 def fill(connections: int) -> None:
-    """Let so many connections rest in the pool, used a moment ago."""
+    """Leave this number of recently used connections idle in the pool."""
     barrier = Barrier(connections)
 
     def use() -> None:

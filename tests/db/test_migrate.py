@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the models describe, however often and by whomever they are run."""
+"""The migrations make exactly the tables of the models, however often and from wherever they are run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INDEXES = {
 
 
 def schema() -> dict[str, list[Any]]:
-    """Every column with its type and nullability, every index with its predicate, as the database tells it."""
+    """All columns with type and nullability, and all indexes with their predicates, from the database's catalog."""
     with database.connection_context():
         found = {name: database.execute_sql(sql[is_sqlite()]).fetchall() for name, sql in QUERIES}
     return {name: [row for row in rows if "schema_migration" not in row[0]] for name, rows in found.items()}
@@ -67,10 +67,10 @@ def test_a_partial_index_keeps_its_predicate(bound: Database):
 
 def test_the_columns_that_may_be_null_are_those_of_the_models(bound: Database):
     migrate()
-    told = {(table, column): nullable for table, column, _, nullable, _ in schema()["columns"]}
+    found = {(table, column): nullable for table, column, _, nullable, _ in schema()["columns"]}
     for model in models.TABLES:
         for field in model._meta.sorted_fields:
-            nullable = told[model._meta.table_name, field.column_name]
+            nullable = found[model._meta.table_name, field.column_name]
             assert nullable == ((0 if field.null else 1) if is_sqlite() else "YES" if field.null else "NO"), field
 
 
@@ -123,10 +123,10 @@ def test_parallel_states_that_run_are_told_their_branches(bound: Database):
         Runner(bound, str(DIRECTORY)).down("0002_scopes")
         Runner(bound, str(DIRECTORY)).up()
         root = models.Execution.get_by_id(EXECUTION)
-        told = {one.path: (one.children, one.begun, one.variables) for one in models.Frame.select()}
+        found = {one.path: (one.children, one.begun, one.variables) for one in models.Frame.select()}
     assert (root.children, root.begun, root.variables) == (3, 3, "{}")
     children = {"5.1": 2, "5.1/11.0": 1}
-    assert told == {path: (children.get(path, 0), children.get(path, 0), "{}") for path, *_ in RUNNING_FRAMES}
+    assert found == {path: (children.get(path, 0), children.get(path, 0), "{}") for path, *_ in RUNNING_FRAMES}
 
 
 EXECUTION = "01911111-1111-7111-8111-111111111111"

@@ -1,4 +1,4 @@
-"""The column ``execution.parent``: what is written is read again, and SQL takes it apart at the same places."""
+"""The column ``execution.parent``: decoding inverts encoding, and SQL splits it at the same positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No statement that workers repeat reads finished rows: PostgreSQL's own plans say so."""
+"""Statements repeated by workers read no finished rows, by PostgreSQL's own plans."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ FILL = (
 
 
 @pytest.fixture
-def old_house(postgres_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house with thousands of executions that have ended and timers that are far off."""
+def old_stage(postgres_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """A stage with thousands of ended executions and timers in the far future."""
     with staged(postgres_url, tmp_path / "home") as stage:
         with database.connection_context():
             for statement in FILL:
@@ -56,19 +56,19 @@ def old_house(postgres_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 
 def plans_of(act: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> str:
-    """The plans of all that an act asks the database."""
-    asked: list[tuple[str, Any]] = []
+    """The plans of all statements of an act."""
+    statements: list[tuple[str, Any]] = []
     execute = database.obj.execute_sql
 
     def record(sql: str, params: Any = None, *args: Any) -> Any:
-        asked.append((sql, params))
+        statements.append((sql, params))
         return execute(sql, params, *args)
 
     with monkeypatch.context() as patch:
         patch.setattr(database.obj, "execute_sql", record)
         act()
-    assert asked
-    return "\n".join(explained(sql, params) for sql, params in asked if not sql.startswith(("BEGIN", "COMMIT")))
+    assert statements
+    return "\n".join(explained(sql, params) for sql, params in statements if not sql.startswith(("BEGIN", "COMMIT")))
 
 
 def explained(sql: str, params: Any = None) -> str:
@@ -90,21 +90,21 @@ REPEATED: dict[str, Callable[[Stage], Any]] = {
 
 
 @pytest.mark.parametrize("name", REPEATED)
-def test_what_every_round_asks_scans_no_table(old_house: Stage, monkeypatch, name: str):
-    old_house.claim(old_house.start(steps("step1")))
+def test_what_every_loop_asks_scans_no_table(old_stage: Stage, monkeypatch, name: str):
+    old_stage.claim(old_stage.start(steps("step1")))
     with database.connection_context():
-        plans = plans_of(lambda: REPEATED[name](old_house), monkeypatch)
+        plans = plans_of(lambda: REPEATED[name](old_stage), monkeypatch)
     assert "Index" in plans and "Seq Scan" not in plans, plans
 
 
-def test_a_move_by_the_general_path_scans_no_table(old_house: Stage, monkeypatch):
+def test_a_move_by_the_general_path_scans_no_table(old_stage: Stage, monkeypatch):
     def play() -> None:
-        identity = old_house.start(steps("step1", "step2"))
-        old_house.succeed_slowly(old_house.claim(identity))
-        old_house.executions.pause(identity)
-        old_house.executions.resume(identity)
-        old_house.tasks.give_back(old_house.claim(identity))
-        old_house.executions.cancel(identity)
+        identity = old_stage.start(steps("step1", "step2"))
+        old_stage.succeed_slowly(old_stage.claim(identity))
+        old_stage.executions.pause(identity)
+        old_stage.executions.resume(identity)
+        old_stage.tasks.give_back(old_stage.claim(identity))
+        old_stage.executions.cancel(identity)
 
     plans = plans_of(play, monkeypatch)
     tables = [line for line in plans.splitlines() if "Seq Scan on" in line]
@@ -112,16 +112,16 @@ def test_a_move_by_the_general_path_scans_no_table(old_house: Stage, monkeypatch
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
-    identity = old_house.start(steps("step1", "step2"))
-    waiting = old_house.task(identity).id
-    claim = old_house.claim(identity)
+def test_no_prepared_statement_scans_a_table(old_stage: Stage, mode: str):
+    identity = old_stage.start(steps("step1", "step2"))
+    waiting = old_stage.task(identity).id
+    claim = old_stage.claim(identity)
     move = hot_path.decide(
         claim,
         1,
-        old_house.workflows.machine(claim.version_id),
+        old_stage.workflows.machine(claim.version_id),
         hot_path.Moment(claim.now, 0),
-        old_house.executions.limits,
+        old_stage.executions.limits,
     )
     finish = hot_path.finish(move, "1", "", lambda following: True, 1000)
     values = {
@@ -136,19 +136,19 @@ def test_no_prepared_statement_scans_a_table(old_house: Stage, mode: str):
             database.execute_sql(postgresql.PREPARE[name])
             plan = explained(f"EXECUTE {name}({', '.join(['%s'] * len(given))})", given)
             scans = [line for line in plan.splitlines() if "Seq Scan on" in line]
-            # The stored functions and the map runs are few or none here: one page is read rather than their index.
+            # Stored functions and Map Runs are few or none here: PostgreSQL reads their one page, not their index.
             assert "Index" in plan and all("stored_function" in line or "map_run" in line for line in scans), plan
 
 
-def test_a_page_of_a_listing_scans_no_table(old_house: Stage, monkeypatch):
-    api = ExecutionsApi(old_house.executions, old_house.workflows)
-    identity = old_house.start(steps("step1"))
+def test_a_page_of_a_listing_scans_no_table(old_stage: Stage, monkeypatch):
+    api = ExecutionsApi(old_stage.executions, old_stage.workflows)
+    identity = old_stage.start(steps("step1"))
     for act in (
         lambda: api.list(workflow=None, status=None, limit=20, cursor=None),
         lambda: api.list(workflow=None, status="IN_PROGRESS", limit=20, cursor=None),
         lambda: api.history(identity, after=0, limit=20),
         lambda: api.get(identity),
-        lambda: TasksApi(old_house.executions).list(status=None, limit=20, cursor=None),
+        lambda: TasksApi(old_stage.executions).list(status=None, limit=20, cursor=None),
     ):
         plans = plans_of(act, monkeypatch)
         assert "Seq Scan on execution" not in plans and "Seq Scan on task" not in plans, plans

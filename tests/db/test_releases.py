@@ -1,4 +1,4 @@
-"""A database of any release is brought up to date, and the statements of a release run on its own schema."""
+"""Migrations bring a database of any release up to date, and a release's statements run on its own schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def dialect() -> str:
 
 
 def made(release: str) -> None:
-    """Make the schema of a release in the empty database."""
+    """Create the schema of a release in the empty database."""
     text = read.schema(release, dialect())
     with database.connection_context():
         connection = database.connection()
@@ -62,6 +62,6 @@ def test_the_statements_of_a_release_run_on_its_schema(release: str) -> None:
 
 
 def nulls(sql: str) -> list[None]:
-    """A value for each place of an SQLite statement."""
+    """A NULL for each placeholder of an SQLite statement."""
     numbered = [int(number) for number in re.findall(r"\?(\d+)", sql)]
     return [None] * (max(numbered) if numbered else sql.count("?"))

@@ -1,4 +1,4 @@
-"""The text of the hot statements follows the fields of the rows, and those are columns of the tables."""
+"""The hot statements list the fields of the row classes, and these fields are columns of the tables."""
 
 from __future__ import annotations
 

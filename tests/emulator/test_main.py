@@ -45,7 +45,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Its URL, once it answers."""
+        """Wait until it answers. Returns its URL."""
         until(lambda: self._url() or self.process.poll() is not None, "the emulator is up")
         found = self._url()
         assert found, self.said()
@@ -79,7 +79,7 @@ class Emulator:
 
 
 class Place:
-    """A directory in which one emulator runs after another."""
+    """A directory for one emulator after another."""
 
     def __init__(self, directory: Path, opened: ExitStack) -> None:
         self.directory = directory
@@ -170,7 +170,7 @@ def taken_port() -> Iterator[int]:
 
 
 def refusal(place: Place, **environment: str) -> str:
-    """Its message when it does not start."""
+    """The message of an emulator that refuses to start."""
     emulator = place.begin(**environment)
     assert emulator.process.wait(60) == 2, emulator.said()
     assert "Traceback" not in emulator.said()

@@ -1,4 +1,4 @@
-"""Who asks the house while it is being hurt: every answer is kept, with how long it took."""
+"""The client during a fault. It keeps every answer with its duration."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ BETWEEN = 0.05
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; ``status`` is None when the connection was refused or broke, 0 when nothing came in time."""
+    """The answer. ``status`` is None after a refused or broken connection, and 0 after a time-out."""
 
     status: int | None
     headers: Mapping[str, str]
     body: Json
     seconds: float
-    asked: str
+    request: str
     at: float
-    """When it came, on this process's monotonic clock."""
+    """The moment of its arrival, on this process's monotonic clock."""
 
 
 def ask(url: str, method: str, path: str, body: Json = None, **headers: str) -> Answer:
-    """One request on a connection of its own. Never raises for what the network does."""
+    """Send one request on a connection of its own. Never raises for a network fault."""
     began = time.monotonic()
     status: int | None = None
     given: Mapping[str, str] = {}
@@ -56,7 +56,7 @@ def ask(url: str, method: str, path: str, body: Json = None, **headers: str) -> 
 
 @dataclass
 class Load:
-    """Clients that each repeat one question, with a breath between, from entering the block to leaving it."""
+    """Clients inside a ``with`` block: each repeats one request until the block ends, pausing BETWEEN seconds."""
 
     asks: Sequence[Callable[[], Answer]]
     answers: list[Answer] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Load:
             thread.join()
 
     def started(self) -> list[str]:
-        """The executions that were promised."""
+        """The ids of the acknowledged executions."""
         return [one.body["executionId"] for one in list(self.answers) if one.status == 201]
 
     def statuses(self) -> set[int | None]:

@@ -1,4 +1,4 @@
-"""What the fault tests share: a stack to hurt, and figures to be told when all is over."""
+"""Fixtures of the fault tests: a stack, and figures printed at the end of the run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.stack import Stack, standing
+from tests.faults.stack import Stack, stack_on
 
 OTHERS = "tests elsewhere"
 ORDER = (
@@ -31,10 +31,10 @@ ORDER = (
 """The quickest first."""
 
 BUSY = ("test_scale", "test_queue")
-"""What computes while others wait."""
+"""The tests that use the processor all the time; the others mostly wait."""
 
 SHARED = (*(name for name in reversed(ORDER) if name not in (*BUSY, OTHERS)), *BUSY, OTHERS)
-"""The order among several sessions: the slowest first, so that nobody waits for it alone, and what waits beside it."""
+"""The order among several sessions: the slowest first, so that no session waits for it alone; the busy ones last."""
 
 FIGURE = "measured"
 
@@ -48,13 +48,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Three sessions for two cores: about a third of a session's time it waits for a lease or a time-out to end."""
+    """Three sessions for two cores: a session spends a third of its time waiting for a lease or a time-out."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Test by test, in our order; those that stand on one big database stay in one session, which fills it once."""
+    """Distribute test by test, in our order. Tests on one big database stay in one session, which fills it once."""
     from xdist.scheduler import LoadScopeScheduling
 
     class TestByTest(LoadScopeScheduling):
@@ -76,7 +76,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Measured:
-    """Write a figure down; all are told at the end of the run."""
+    """Record a figure; all figures are printed at the end of the run."""
 
     def write(what: str, value: object) -> None:
         shown = f"{value:.3g}" if isinstance(value, float) else value
@@ -88,5 +88,5 @@ def measured(request: pytest.FixtureRequest) -> Measured:
 @pytest.fixture
 def stack(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
     """A stack on PostgreSQL and Redis."""
-    with standing(postgres_url, redis_url, tmp_path, forked=True) as stack:
+    with stack_on(postgres_url, redis_url, tmp_path, forked=True) as stack:
         yield stack

@@ -1,4 +1,4 @@
-"""Many executions at once: copies of one that is there already, made by the database itself."""
+"""Many executions at once: the database itself copies an existing one."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ IDS = {
     ),
     "sqlite": "printf('%08x-%04x-7000-8000-%012x', n / 65536, n % 65536, {number})",
 }
-"""The id of a copy: older than every real one, its tasks' numbers added as in ``stepwell.runtime.ids``."""
+"""The id of a copy. It is older than every real id, and adds a task's number as ``stepwell.runtime.ids`` does."""
 
 
 def multiply(execution_id: str, numbers: range, *, ledger: bool = True) -> None:
-    """Copy an execution without branches once a number: its tasks, and with the ledger its attempts and history."""
+    """Copy an execution without branches, once for each number, with its tasks.
+
+    ``ledger``: copy its attempts and its history too.
+    """
     own, of_task = _id("0"), _id("number")
     mine = f"execution_id = '{execution_id}'"
     with database.connection_context():
@@ -61,17 +64,17 @@ def _copy(model: Any, where: str, numbers: range, **changed: str) -> None:
 
 
 def queue(stack: Stack, size: int) -> None:
-    """Queue so many executions of one step each, and notify the workers of each."""
+    """Queue ``size`` executions of one step each, and notify the workers of each."""
     multiply(stack.start("step1"), range(1, size))
     with database.connection_context():
         queued = [str(task.id) for task in Task.select(Task.id).where(Task.status == TaskStatus.QUEUED)]
-    stack.stage.rung()
+    stack.stage.take_queued()
     stack.stage.executions.notifier.notify(queued)
     assert stack.stage.queue.depth() == len(queued) == size
 
 
 def drain(stack: Stack, size: int) -> None:
-    """Let two workers run until all of them have ended well."""
+    """Run two workers until all ``size`` executions are COMPLETED."""
     workers = [stack.worker(f"worker-{number}") for number in (1, 2)]
     stack.all_end(size, seconds=300)
     for worker in workers:

@@ -1,4 +1,4 @@
-"""A Redis of the test's own, to be hurt: what a test file takes in that hurts it."""
+"""Fixtures for a test file that hurts Redis: a Redis of the test's own."""
 
 from __future__ import annotations
 

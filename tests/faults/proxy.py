@@ -1,4 +1,4 @@
-"""A wire to PostgreSQL that breaks on purpose: behind a chosen statement, before anybody hears what became of it."""
+"""A proxy before PostgreSQL that breaks on purpose: after a chosen statement, before its answer arrives."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 CHUNK = 1 << 16
 REFUSAL = b"E"
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
-"""The message by which a client asks for a COMMIT."""
+"""A client's message for COMMIT."""
 
 
 def executes(name: str) -> bytes:
-    """The words by which a client asks for one of our prepared statements."""
+    """The words in a client's message that execute this prepared statement."""
     return f"EXECUTE {name}(".encode()
 
 
 class Proxy:
-    """Passes bytes on, until a statement comes that it is to break at.
+    """Passes bytes on, and breaks the connection at chosen statements.
 
-    That one is passed on and done; when the server answers, the connection ends on both sides, the answer unheard. A
-    statement that the server refuses is none: its answer is passed on, and the break is still to come.
+    It passes the chosen statement on, and the server executes it. When the server answers, both sides of the connection
+    end and the answer is lost. If the server refuses the statement, its answer is passed on and the break stays armed.
     """
 
     def __init__(self, url: str) -> None:
@@ -36,17 +36,17 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where the database is to be had through this wire."""
+        """The database's URL through this proxy."""
         user = self._target.netloc.rpartition("@")[0]
         return self._target._replace(netloc=f"{user}@127.0.0.1:{self._listening.getsockname()[1]}").geturl()
 
     @property
     def left(self) -> int:
-        """How many breaks are still to come."""
+        """The number of breaks still to come."""
         return len(self._breaks)
 
     def break_at(self, statements: list[bytes]) -> None:
-        """Break a connection behind each of these: the next one that says those words."""
+        """Arm one break for each entry: the next statement with those words breaks its connection."""
         with self._lock:
             self._breaks += statements
 

@@ -1,4 +1,4 @@
-"""The house as real processes on 127.0.0.1: web, workers, emulator. Each keeps its log where the test can read it."""
+"""Stepwell as real processes on 127.0.0.1: web, workers, emulator. The test can read each one's log."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ PROGRAMS = Path(sys.executable).parent
 OURS = ("STEPWELL_", "DATABASE_URL", "REDIS_URL")
 
 QUICK = {"STEPWELL_LEASE_SECONDS": "1.5", "STEPWELL_HEARTBEAT_SECONDS": "0.4", "STEPWELL_SWEEP_SECONDS": "0.4"}
-"""A lease for tests that wait for its end, whatever its length is."""
+"""A short lease, for tests that wait for its end."""
 
 STEADY = {**QUICK, "STEPWELL_LEASE_SECONDS": "6"}
-"""As quick, but for the lease of a worker that must not lose it, however slow the machine is."""
+"""Like QUICK, with a longer lease, for a worker that must not lose it however slow the machine is."""
 
 SLOTS = 4
-"""How many tasks a worker runs at once."""
+"""The number of tasks that a worker runs at once."""
 
 GRACE = 4
 """The workers' own grace time, as in the Procfile."""
 
 
 class Member(Server):
-    """A process of ours. It ends with the test at the latest, and may be started again at the same address."""
+    """One of Stepwell's processes. It ends with the test at the latest; a restart keeps its address."""
 
     stop_signal = "TERM"
 
@@ -66,16 +66,16 @@ class Member(Server):
         return self._log.read_text()
 
     def says(self, words: str) -> None:
-        """Awaits a word in its log."""
+        """Await these words in its log."""
         until(lambda: words in self.said(), f"{self.kind} says {words!r}; {self.said()[-2000:]}")
 
     def send(self, number: signal.Signals) -> None:
-        """A signal for this one process; its children get none."""
+        """Send a signal to this process alone, not to its children."""
         assert self.pid is not None
         os.kill(self.pid, number)
 
     def ends(self, seconds: float = 60) -> int:
-        """Awaits its end by itself; the exit code."""
+        """Await its own end. Returns the exit code."""
         assert self._process is not None
         code = self._process.wait(seconds)
         self._let_go()
@@ -92,7 +92,7 @@ class Member(Server):
         return self._place / f"{self.kind}.log"
 
     def _prepare(self) -> None:
-        """There is nothing to prepare."""
+        """Nothing to prepare."""
 
     def _command(self) -> list[str | Path]:
         program, *arguments = self._own_command
@@ -106,14 +106,14 @@ class Member(Server):
         return cradle().start(command, self._surroundings()["env"], self._log)
 
     def _ping(self) -> None:
-        """A worker has no address to ask at."""
+        """A worker has no address to ping."""
 
     def _surroundings(self) -> dict[str, Any]:
         return {"cwd": ROOT, "env": {**self._environment, "PORT": str(self.port)}}
 
 
 class Web(Member):
-    """A process that answers HTTP: gunicorn, or the emulator."""
+    """A process with an HTTP server: gunicorn or the emulator."""
 
     def ask(self, method: str, path: str, body: Json = None, **headers: str) -> Answer:
         return ask(self.url, method, path, body, **headers)
@@ -126,7 +126,7 @@ class Web(Member):
 
 
 class Stack:
-    """A database, perhaps a Redis, and the processes that a test begins on them."""
+    """A database, perhaps a Redis, and the test's processes on them."""
 
     def __init__(
         self, stage: Stage, place: Path, environment: dict[str, str], opened: ExitStack, *, forked: bool = False
@@ -138,7 +138,7 @@ class Stack:
         self._forked = forked
 
     def web(self, name: str = "web", **environment: str) -> Web:
-        """gunicorn as it is deployed: its own file, two processes."""
+        """Start gunicorn as deployed: with its own configuration file and two processes."""
         return self._begin(Web, name, ["gunicorn", "stepwell.runtime.app:create_app()"], environment)
 
     def worker(self, name: str = "worker", app: str = "stepwell.runtime.worker.huey", **environment: str) -> Member:
@@ -149,25 +149,25 @@ class Stack:
         return self._begin(Web, "emulator", ["-m", "emulator"], environment)
 
     def start(self, *steps: str, workflow: str = "play", data: Json = None, **fields: Json) -> str:
-        """A fresh execution of these step types, started in this process."""
+        """Start a new execution of these step types, in this process. Returns its id."""
         definition = {"steps": [{"taskName": name, "data": data or {}, **fields} for name in steps]}
         return self.stage.start(definition, workflow=workflow)
 
     def open(self, gate: str) -> None:
-        """Let handlers that wait for this gate go on."""
+        """Open a gate: handlers waiting for it go on."""
         (self.place / gate).touch()
 
     def notes(self) -> list[list[str]]:
-        """What handlers noted: word, idempotency key, process."""
+        """The handlers' notes: word, idempotency key, process id."""
         file = self.place / _notes.FILE
         return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
 
     def noted(self, word: str) -> Counter[str]:
-        """How often each step noted this word."""
+        """For each step, by its idempotency key, how often it noted this word."""
         return Counter(key for found, key, _ in self.notes() if found == word)
 
     def handler_of(self, execution_id: str) -> psutil.Process:
-        """Awaits the process in which a step of this execution runs; the newest, where there were several."""
+        """Await a running step of this execution. Returns its process, the newest if there were several."""
         until(lambda: any(execution_id in key for key in self.noted("began")), f"{execution_id} runs; {self.said()}")
         return psutil.Process(int([pid for _, key, pid in self.notes() if execution_id in key][-1]))
 
@@ -180,31 +180,31 @@ class Stack:
             return int(Execution.select().where(Execution.status == status).count())
 
     def executions(self) -> int:
-        """How many there are, in one look: one that ends between two looks would be counted in both."""
+        """The number of all executions. One query: with two, an execution ending in between would count twice."""
         with database.connection_context():
             return int(Execution.select().count())
 
     def all_end(self, count: int, seconds: float = 120) -> None:
-        """Awaits that so many executions, and no more, are COMPLETED."""
+        """Await the end of all executions. ``count`` of them must be COMPLETED, and no other may exist."""
         until(lambda: self.count("IN_PROGRESS") == 0, f"all end; {self.said()}", seconds)
         assert self.count("COMPLETED") == count, self.said()
 
     def drains(self, count: int, seconds: float) -> None:
-        """Awaits that so many executions, and no more, are COMPLETED: within each so many seconds another one."""
+        """Like ``all_end``, but the time limit holds for each single end: another one within ``seconds``."""
         while left := self.count("IN_PROGRESS"):
             until(lambda left=left: self.count("IN_PROGRESS") < left, f"another one ends; {self.said()}", seconds)
         assert self.count("COMPLETED") == count, self.said()
 
     def keeps(self, load: Load) -> bool:
-        """Each start that was answered 201 is one execution; there are others only where nobody could be told."""
+        """True if each start answered 201 is one execution, and all others come from starts without a clear answer."""
         promised = load.started()
-        unclear = sum(answer.asked.startswith("POST") and answer.status != 201 for answer in load.answers)
+        unclear = sum(answer.request.startswith("POST") and answer.status != 201 for answer in load.answers)
         with database.connection_context():
             kept = {str(row.id) for row in Execution.select(Execution.id)}
         return len(set(promised)) == len(promised) and set(promised) <= kept and len(kept) <= len(promised) + unclear
 
     def outcomes(self) -> Counter[str]:
-        """How the attempts of all tasks ended."""
+        """The number of attempts for each outcome, over all tasks."""
         with database.connection_context():
             found = Attempt.select(Attempt.outcome, fn.COUNT(1)).group_by(Attempt.outcome).tuples()
             return Counter(dict(found))
@@ -224,10 +224,10 @@ class Stack:
 
 
 @contextmanager
-def standing(database_url: str, redis_url: str | None, place: Path, *, forked: bool = False) -> Iterator[Stack]:
-    """A stack without processes as yet. Those that begin end with the block, and no log may hold a traceback.
+def stack_on(database_url: str, redis_url: str | None, place: Path, *, forked: bool = False) -> Iterator[Stack]:
+    """A stack, at first without processes. All its processes end with the block. A traceback in a log is an error.
 
-    Forked ones come from the cradle, and are there sooner.
+    ``forked``: fork the processes from the cradle, which is quicker.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment = {
@@ -246,7 +246,7 @@ def standing(database_url: str, redis_url: str | None, place: Path, *, forked: b
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Whether it has ended; one that nobody has waited for yet has, too."""
+    """True if the process has ended; a zombie has."""
     with suppress(psutil.NoSuchProcess):
         return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
     return True

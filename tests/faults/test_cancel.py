@@ -1,4 +1,4 @@
-"""Cancel and pause, seen from the workers: what waits is not started, what runs is killed or let finish."""
+"""Cancel and pause, seen from the workers: waiting tasks do not start; running ones are killed, or finish."""
 
 from __future__ import annotations
 

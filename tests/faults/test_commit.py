@@ -1,4 +1,4 @@
-"""A connection that breaks just behind a COMMIT: nobody says what became of it, and so it is read back."""
+"""The connection breaks right after a COMMIT: its outcome is unknown, so the process reads it back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
 
 
 def all_is_done_once(stack: Stack, worker: Member, executions: list[str], tasks: int) -> None:
-    """No lease had to run out, no handler ran again, and no result was taken for a late one."""
+    """Check that no lease ran out, no handler ran again, and no result was dropped as late."""
     stack.all_end(len(executions))
     assert "dropped a late result" not in worker.said()
     assert stack.losses() == 0 and stack.outcomes() == {"COMPLETED": tasks * len(executions)}

@@ -1,4 +1,4 @@
-"""A lease is kept while its worker lives, whatever the handler does, and ends soon after the worker has."""
+"""A worker keeps its lease while it lives, whatever the handler does; the lease ends soon after the worker."""
 
 from __future__ import annotations
 

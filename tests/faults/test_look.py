@@ -1,4 +1,4 @@
-"""A queue that has forgotten or is gone, and no sweep that rings again: workers look into the database themselves."""
+"""The queue lost its messages or is down, and no sweep notifies again: workers query the database themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.own_redis import empty, redis, redis_url
-from tests.faults.stack import Stack, standing
+from tests.faults.stack import Stack, stack_on
 from tests.services import Redis
 
 __all__ = ["redis", "redis_url"]
@@ -31,8 +31,8 @@ def test_a_worker_finds_what_redis_does_not_tell(stack: Stack, redis: Redis, how
     assert stack.outcomes() == {"COMPLETED": 2 * STARTS}
 
 
-def test_an_emulator_finds_what_nobody_has_rung_for(tmp_path: Path):
-    with standing(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path, forked=True) as laptop:
+def test_an_emulator_finds_what_nobody_has_notified_of(tmp_path: Path):
+    with stack_on(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path, forked=True) as laptop:
         laptop.emulator(**NO_SWEEP)
         for _ in range(STARTS):
             laptop.start("works", "works")

@@ -1,4 +1,4 @@
-"""A rolling deploy: a worker that does not know a task's function leaves it to one that does."""
+"""A rolling deploy: a worker without a task's function leaves the task to a worker with it."""
 
 from __future__ import annotations
 

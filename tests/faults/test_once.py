@@ -1,4 +1,4 @@
-"""One request sent many times at once is one execution, whichever web processes it reaches."""
+"""Many copies of one request start one execution, whichever web processes they reach."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def webs(stack: Stack) -> Iterator[tuple[Web, Web]]:
 
 
 def sixteen(webs: tuple[Web, Web], body: Json, **headers: str) -> list[Answer]:
-    """The same start sent at once, half of it to each web process."""
+    """Send the same start sixteen times at once, half of them to each web process."""
     post = [partial(web.ask, "POST", "/workflows/w/execute", body, **headers) for web in webs]
     return at_once(*post * (AT_ONCE // 2))
 

@@ -1,4 +1,4 @@
-"""A task that takes its worker down with it, and a handler that takes itself down: who pays, and how much."""
+"""A task that kills its worker, and a handler that kills its own process: the cost for each task beside it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_handler_that_takes_itself_down_costs_its_own_attempt(stack: Stack, ho
 
 
 def keep_running(worker: Member, stack: Stack, poisoned: str) -> bool:
-    """Start the worker again whenever it has died; whether the poisoned execution has ended."""
+    """Restart the worker if it has died. Returns True once the poisoned execution has ended."""
     if not worker.is_running():
         worker.ends()
         worker.start()
@@ -37,7 +37,7 @@ def keep_running(worker: Member, stack: Stack, poisoned: str) -> bool:
 
 
 def healthy_worker(stack: Stack, tmp_path: Path) -> Member:
-    """A worker that does not know the poison."""
+    """A worker without the function ``poison``."""
     shutil.copytree(HANDLERS, tmp_path / "healthy", ignore=shutil.ignore_patterns("poison.py", "__pycache__"))
     return stack.worker("healthy", FUNCTIONS_PATH=str(tmp_path / "healthy"), **QUICK)
 

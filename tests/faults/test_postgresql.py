@@ -1,4 +1,4 @@
-"""PostgreSQL stopped, restarted, away, its connections killed: 503 meanwhile, and then all goes on."""
+"""PostgreSQL stopped, restarted, frozen, its connections killed: requests get 503 meanwhile, then work goes on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANSWER_SECONDS = 20.0
 BACK_SECONDS = 10.0
 CALM = 50
 PATIENT = {"STEPWELL_LEASE_SECONDS": "60"}
-"""Longer than PostgreSQL is ever away here: a lease that ran out meanwhile may be taken for a loss."""
+"""Longer than any outage here: a lease that runs out during an outage may count as a loss."""
 LEASES = 3
 
 
@@ -46,7 +46,7 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
 
 
 def restart_fast(postgres: Postgres) -> None:
-    """What ``pg_ctl -m fast restart`` does: transactions are rolled back, sessions ended, all is written."""
+    """Restart like ``pg_ctl -m fast restart``: it rolls transactions back, ends sessions and writes everything."""
     assert postgres.pid is not None
     process = psutil.Process(postgres.pid)
     os.kill(process.pid, signal.SIGINT)
@@ -63,10 +63,10 @@ def end_connections(postgres: Postgres) -> None:
 class Hurt:
     act: Callable[[Postgres], None]
     seconds: float = 0.0
-    """How long PostgreSQL is to be away at least."""
+    """The shortest length of the outage."""
     mend: Callable[[Postgres], None] = Postgres.start
     refuses: bool = False
-    """Whether requests are refused while it stands; else they wait, or what hurt is over at once."""
+    """True if requests are refused during the outage. Otherwise they wait, or the outage ends at once."""
 
 
 HURTS = {
@@ -87,16 +87,16 @@ def questions(web: Web) -> list[Callable[[], Answer]]:
 
 
 def fits(answer: Answer) -> bool:
-    """What a client may be told while the database is away, and after: done, or come again; and soon."""
+    """True for an answer allowed during and after an outage: success, or 503 with Retry-After; and in time."""
     if answer.seconds > ANSWER_SECONDS:
         return False
-    if answer.asked == "GET /health":
+    if answer.request == "GET /health":
         return answer.status == 200
     return answer.status in (200, 201) or (answer.status == 503 and answer.headers.get("retry-after") == "1")
 
 
 def is_calm(load: Load, since: int) -> bool:
-    """Whether the latest of the answers since then are all what they should be."""
+    """True if the last CALM answers since then are all successes."""
     latest = load.answers[since:][-CALM:]
     return len(latest) == CALM and all(answer.status in (200, 201) for answer in latest)
 
@@ -125,7 +125,7 @@ def test_requests_are_put_off_and_work_goes_on(stack: Stack, postgres: Postgres,
     assert [answer for answer in load.answers if not fits(answer)] == []
     assert last < BACK_SECONDS
     assert not hurt.refuses or min(answer.at for answer in refused) < back
-    database.close_all()  # this process's own connections were hurt as well
+    database.close_all()  # the outage broke this process's own connections, too
     assert stack.keeps(load)
     ended = time.monotonic()
     stack.drains(stack.executions(), BACK_SECONDS)
@@ -135,7 +135,7 @@ def test_requests_are_put_off_and_work_goes_on(stack: Stack, postgres: Postgres,
 
 
 def test_what_runs_while_postgresql_is_frozen_for_longer_than_a_lease_ends_once(stack: Stack, postgres: Postgres):
-    """The handlers end meanwhile, and nobody takes their results; by then all leases have run out."""
+    """The handlers end during the outage. No worker can report their results before all leases have run out."""
     stack.worker(**QUICK)
     running = [stack.start("works", "works", data={"gate": "gate"}) for _ in range(3)]
     for identity in running:

@@ -1,6 +1,6 @@
-"""A long queue of which Redis forgets every message: it is worked off all the same.
+"""Redis loses every message of a long queue: the workers finish its tasks all the same.
 
-How long it takes is measured by ``python -m benchmarks.forgotten``.
+``python -m benchmarks.forgotten`` measures the time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Redis emptied, killed, frozen, gone: a start is answered at once all the same, and the work goes on."""
+"""Redis emptied, killed, frozen, stopped: a start is answered at once all the same, and the work goes on."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ STARTS = 50
 START_SECONDS = 1.0
 SLOW_MACHINE = 10.0
 BACK_SECONDS = 10.0
-AWAY_SECONDS = 20.0
+OUTAGE_SECONDS = 20.0
 
 
 def nothing(redis: Redis) -> None:
-    """There is nothing to be mended."""
+    """Nothing to repair."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,19 @@ class Hurt:
     act: Callable[[Redis], None]
     mend: Callable[[Redis], None]
     seconds: float = 0.0
-    """How long Redis is to be away at least."""
+    """The shortest length of the outage."""
 
 
 HURTS = {
     "emptied": Hurt(empty, nothing),
     "killed": Hurt(Redis.kill, Redis.start),
     "frozen": Hurt(Redis.pause, Redis.resume),
-    "gone for 20 s": Hurt(Redis.stop, Redis.start, AWAY_SECONDS),
+    "gone for 20 s": Hurt(Redis.stop, Redis.start, OUTAGE_SECONDS),
 }
 
 
 def listeners(redis: Redis) -> int:
-    """How many connections wait for a message."""
+    """The number of connections waiting for a message."""
     with suppress(RedisError), client.Redis.from_url(redis.url, socket_timeout=1) as connection:
         return sum(one["cmd"] == "brpop" for one in connection.client_list())
     return 0

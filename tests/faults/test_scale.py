@@ -1,4 +1,4 @@
-"""A house in which much has been done: what is hot stays quick, and no statement scans what is finished."""
+"""A database full of finished executions: the frequent statements stay quick, and none scans finished rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATEMENT_MS = 50.0
 PAGE_MS = 300.0
 
 SCANS = {f"SCAN {name}" for name in ("execution", "e", "task", "t", "attempt", "history", "timer")}
-"""How SQLite says that it goes through one of our tables, by whichever name a statement calls it."""
+"""SQLite's words for a full scan of one of our tables, under any name or alias in our statements."""
 
 OPEN_TASKS = ("QUEUED", "IN_PROGRESS", "FAILED")
 PAGES = (
@@ -45,12 +45,12 @@ PAGES = (
 BY_BOTH = tuple(
     f"/executions?workflow={name}&status={status}" for name in ("done", "rare") for status in EXECUTION_STATUSES
 )
-"""Asked of PostgreSQL alone: SQLite knows only averages, and may take the wrong one of two indexes."""
+"""For PostgreSQL alone: SQLite knows only averages, and may choose the wrong one of two indexes."""
 
 
 @pytest.fixture(scope="module", params=FINISHED)
 def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A house in which much has been done, and in which something waits for a worker, runs, and waits for its time."""
+    """A stage with many finished executions. Some tasks are queued, some run, and some timers wait."""
     home = tmp_path_factory.mktemp("full")
     count = FINISHED[request.param]
     if request.param == "sqlite":
@@ -70,14 +70,13 @@ def filled(url: str, home: Path, count: int) -> Iterator[Stage]:
         stage.workflows.create("waits", machine(Rest={"Type": "Wait", "Seconds": 3000}, Work=task("step1")))
         for name in ["done"] * LIVE + ["waits"] * LIVE:
             stage.executions.start(stage.workflows.latest(name), Wanted({}))
-        for task_id in stage.rung()[:HELD]:
+        for task_id in stage.take_queued()[:HELD]:
             assert stage.tasks.claim(task_id)
         with database.connection_context():
             far = queries.now() + FAR_MS
             Task.update(lease_until=far, deadline_at=far).where(Task.status == TaskStatus.IN_PROGRESS).execute()
-        multiply(
-            first, range(1, count + 1), ledger=False
-        )  # nothing is ever looked for in the ledger but by its execution
+        # No statement searches the history or the attempts of more than one execution: no copies needed.
+        multiply(first, range(1, count + 1), ledger=False)
         yield stage
 
 
@@ -88,7 +87,7 @@ def milliseconds(act: Callable[[], object]) -> float:
 
 
 def hot(stage: Stage) -> dict[str, Callable[[], object]]:
-    """What workers do all the time; each may be done again and again."""
+    """The actions that workers repeat all the time, by name. Each may be called again and again."""
     tasks = stage.tasks
     with database.connection_context():
         held = [
@@ -128,7 +127,7 @@ def test_nothing_that_is_finished_is_scanned(full: Stage):
 
 
 def scans_of_sqlite(stage: Stage, acts: list[Callable[[], object]]) -> list[str]:
-    """The plans, of all statements that these acts execute, that go through a table from end to end."""
+    """Run these acts. Returns the plan and the text of each statement that scans a whole table."""
     said: list[str] = []
     with database.connection_context():
         connection = database.connection()
@@ -143,7 +142,7 @@ def scans_of_sqlite(stage: Stage, acts: list[Callable[[], object]]) -> list[str]
 
 
 def scans_of_postgresql(stage: Stage, acts: list[Callable[[], object]]) -> list[str]:
-    """The tables that these acts have gone through from end to end, as PostgreSQL counts it."""
+    """Run these acts. Returns the tables that were scanned as a whole, by PostgreSQL's own counters."""
     url = stage.runtime.settings.database_url
     database.close_all()
     before = counted(url)
@@ -157,7 +156,7 @@ def scans_of_postgresql(stage: Stage, acts: list[Callable[[], object]]) -> list[
 
 
 def counted(url: str) -> dict[str, tuple[int, int]]:
-    """Of each big table: how often it was scanned, how often one of its indexes."""
+    """For each big table: the number of its scans and of scans of its indexes."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname, seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname IN ('execution', 'task')"

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGKILL and SIGSTOP to processes that are busy: what was promised is kept, and nothing is done twice."""
+"""SIGTERM, SIGKILL and SIGSTOP to busy processes: every promise is kept, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stepwell.db.models import Task
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from tests.faults.client import Load
 from tests.faults.conftest import Measured
-from tests.faults.stack import GRACE, QUICK, SLOTS, STEADY, Stack, is_gone, standing
+from tests.faults.stack import GRACE, QUICK, SLOTS, STEADY, Stack, is_gone, stack_on
 from tests.runtime.stage import LONG_AGO, steps
 from tests.services import until
 
@@ -30,7 +30,7 @@ NEVER = {
 @pytest.fixture
 def laptop(tmp_path: Path) -> Iterator[Stack]:
     """A stack for the emulator: SQLite, and no Redis."""
-    with standing(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path, forked=True) as stack:
+    with stack_on(f"sqlite:///{tmp_path / 'stepwell.db'}", None, tmp_path, forked=True) as stack:
         yield stack
 
 
@@ -94,9 +94,9 @@ def test_an_emulator_told_to_end_goes_on_when_it_is_started_again(laptop: Stack,
 
 
 def test_a_worker_told_to_end_hands_back_nothing_that_another_one_has(stack: Stack):
-    """It neither asks for longer nor looks for lost leases, and so does not know that it has lost one of its own.
+    """The worker neither renews leases nor sweeps, so it does not know that it has lost one of its own.
 
-    All its slots are busy: it cannot take the lost one itself.
+    All its slots are busy: it cannot claim the lost task itself.
     """
     stale = stack.worker("stale", **NEVER)
     identity, *others = [stack.start("works", data={"gate": "gate"}) for _ in range(SLOTS)]
@@ -167,7 +167,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced(stack: Stack):
     frozen.send(signal.SIGCONT)
     until(lambda: is_gone(late[running]), "the handler that still ran is stopped")
     frozen.says(f"task {stack.stage.task(running).id}, attempt 1, is no longer ours: its handler is stopped")
-    until(lambda: is_told(frozen.said(), stack.stage.task(ended).id), f"the late result is told; {frozen.said()}")
+    until(lambda: is_reported(frozen.said(), stack.stage.task(ended).id), f"the late result is told; {frozen.said()}")
     stack.open("second")
     stack.ends(running)
     assert stack.stage.everything(ended) == before
@@ -175,7 +175,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced(stack: Stack):
         assert stack.stage.attempts(identity) == [(1, 1, "LOST"), (1, 2, "COMPLETED")]
 
 
-def is_told(log: str, task_id: str) -> bool:
-    """The frozen worker has learnt that the result it holds is nobody's: by the answer, or by a heartbeat before it."""
+def is_reported(log: str, task_id: str) -> bool:
+    """True if the frozen worker has logged that its attempt is no longer its own: at the result, or at a heartbeat."""
     words = (f"dropped a late result of task {task_id}, attempt 1", f"task {task_id}, attempt 1, is no longer ours")
     return any(one in log for one in words)

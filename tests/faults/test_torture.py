@@ -1,4 +1,4 @@
-"""A short run: every kind of fault, a minute in all. ``make torture`` is the long one."""
+"""A short torture run: every kind of fault within a minute. ``make torture`` is the long run."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def migrated_postgres(postgres_tables: Emptied) -> str:
 
 @pytest.fixture
 def emptied_postgres(postgres_tables: Emptied) -> str:
-    """The database with its tables, and nothing in them."""
+    """The database with its tables, without rows."""
     postgres_tables.empty()
     return postgres_tables.url
 
@@ -32,6 +32,6 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def stage(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house on a database without rows, of each kind in turn, whose handlers do what the test says."""
+    """A stage on a database without rows, of each kind in turn. Its handlers follow the test's script."""
     with staged(empty_url, tmp_path / "home") as stage:
         yield stage

@@ -1,4 +1,4 @@
-"""A house for one test: a real database, the queue inside the process, and handlers that do what the test says."""
+"""A stage for one test: a runtime on a real database, with a queue inside the process and scripted handlers."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def raises(error: str, cause: str | None = None) -> Outcome:
 
 
 def steps(*names: str, **fields: Json) -> Json:
-    """A step list of these step types; the fields are every step's."""
+    """A step list of these step types; each step gets the fields."""
     return {"steps": [{"taskName": name, **fields} for name in names]}
 
 
 def machine(**states: Json) -> Json:
-    """A state machine that begins with the first state and goes through them in their order."""
+    """A state machine that passes through these states in their order."""
     names = list(states)
     chained = {
         name: states[name] | ({} if _is_exit(states[name]) else {"Next": following} if following else {"End": True})
@@ -63,7 +63,7 @@ def parallel(*branches: Json, **fields: Json) -> Json:
 
 
 class Script:
-    """An invoker whose handlers are told what to do; each returns its own name unless told otherwise."""
+    """An invoker with scripted handlers. By default each returns its own name."""
 
     def __init__(self) -> None:
         self.parts: dict[str, Callable[[Json], Outcome]] = {}
@@ -71,7 +71,7 @@ class Script:
         self.killed: list[str] = []
 
     def let(self, function: str, *outcomes: Outcome | Callable[[Json], Outcome]) -> None:
-        """What a function does at its first call, its second, ..., and from its last one on."""
+        """Script a function: its outcomes at the first call, the second, and so on; the last one repeats."""
         waiting = list(outcomes)
 
         def part(event: Json) -> Outcome:
@@ -91,10 +91,10 @@ class Script:
         return True
 
     def keep_warm(self, children: int) -> None:
-        """Nothing is kept here."""
+        """Nothing to keep."""
 
     def close(self) -> None:
-        """Nor is anything here to be ended."""
+        """Nothing to end."""
 
 
 class Stage:
@@ -108,7 +108,7 @@ class Stage:
         self.tasks: Claims = self.work.claims
 
     def another_worker(self) -> Work:
-        """The work of one more process, under an owner name of its own."""
+        """The work of another process, under its own owner name."""
         return self.runtime.worker()[0]
 
     def start(
@@ -120,37 +120,37 @@ class Stage:
         name: str | None = None,
         key: str | None = None,
     ) -> str:
-        """The id of a fresh execution of this definition."""
+        """Start a new execution of this definition. Returns its id."""
         self.workflows.create(workflow, definition)
         given = input or {}
         wanted = Wanted(given, name, key_of(key, [workflow, given, name]))
         return self.executions.start(self.workflows.latest(workflow), wanted).id
 
-    def rung(self) -> list[str]:
-        """The tasks in the queue, which is empty afterwards."""
+    def take_queued(self) -> list[str]:
+        """Empty the queue. Returns the ids of its tasks."""
         return [json.loads(self.queue.dequeue())["task"] for _ in range(self.queue.depth())]
 
     def run(self, work: Work | None = None) -> None:
-        """Let a worker run all tasks in the queue, and fire timers as if their time had come, until nothing is left."""
+        """Run all queued tasks, and fire all timers as if they were due, until nothing is left."""
         while True:
-            for task_id in self.rung():
+            for task_id in self.take_queued():
                 (work or self.work).run(task_id)
             if not self.queue.depth() and not self.fire_timers():
                 return
 
     def fire_timers(self) -> int:
-        """Fire every timer there is, due or not; how many there were."""
+        """Fire all timers, due or not. Returns their number."""
         with database.connection_context():
             Timer.update(due_at=LONG_AGO).execute()
             due = queries.due_timers()
         return sum(self.executions.fire(timer) for timer in due)
 
     def claim(self, execution_id: str, work: Work | None = None) -> Claimed:
-        """A claim of an execution's first queued task."""
+        """Claim an execution's first queued task."""
         return self.claim_all(execution_id, work)[0]
 
     def claim_all(self, execution_id: str, work: Work | None = None) -> list[Claimed]:
-        """A claim of each queued task, in the order of the tasks' numbers."""
+        """Claim each queued task, in the order of the tasks' numbers."""
         queued = [one.id for one in self.rows(execution_id) if one.status == "QUEUED"]
         claims = [(work or self.work).claims.claim(one) for one in queued]
         assert claims and None not in claims, f"of {execution_id} cannot be claimed: {queued}"
@@ -160,7 +160,7 @@ class Stage:
         return self.executions.succeed(claim, jsontext.write(result), "", lambda following: goes_on)
 
     def succeed_slowly(self, claim: Claimed, result: Json = None) -> None:
-        """Take a result by the general path, as if the hot one did not suit."""
+        """Report a result by the general path, as if the hot path refused it."""
         with self.general_path():
             self.succeed(claim, result)
 
@@ -173,7 +173,7 @@ class Stage:
         finally:
             queries.finish = finish
 
-    # What the rows say
+    # Rows
 
     def execution(self, execution_id: str) -> Execution:
         with database.connection_context():
@@ -186,7 +186,7 @@ class Stage:
         return json.loads(self.execution(execution_id).output)
 
     def task(self, execution_id: str, place: int = 1) -> Task:
-        """The task in this place, from 1: of a step list that is its number."""
+        """The task at this place, from 1. In a step list the place is the task's number."""
         return self.rows(execution_id)[place - 1]
 
     def rows(self, execution_id: str) -> list[Task]:
@@ -204,7 +204,7 @@ class Stage:
         return sorted((places[one.task_id], one.attempt, one.outcome) for one in found)
 
     def history(self, execution_id: str) -> list[str]:
-        """The types of the ledger's lines. They are numbered from 1 without a gap, and the execution counts them."""
+        """The types of the history's lines. Checks that they are numbered from 1 without a gap, as the row counts."""
         with database.connection_context():
             lines = list(History.select().where(History.execution_id == execution_id).order_by(History.id))
         assert [line.id for line in lines] == list(range(1, len(lines) + 1))
@@ -212,7 +212,7 @@ class Stage:
         return [line.type for line in lines]
 
     def left_open(self, execution_id: str) -> list[Any]:
-        """Rows that an ended execution must not have: open tasks, timers, and frames if it has ended well."""
+        """Rows that an ended execution must not have: open tasks, timers and, after a success, frames."""
         with database.connection_context():
             tasks = Task.select().where(Task.execution_id == execution_id, Task.status.in_(OPEN))
             has_failed = Execution.get_by_id(execution_id).status != "COMPLETED"
@@ -220,7 +220,7 @@ class Stage:
             return [*tasks, *(row for one in kept for row in one.select() if row.execution_id == execution_id)]
 
     def everything(self, execution_id: str) -> Json:
-        """Every row of an execution, to be compared with itself later."""
+        """All rows of an execution, for a later comparison."""
         with database.connection_context():
             mine = Task.select(Task.id).where(Task.execution_id == execution_id)
             return {
@@ -233,7 +233,7 @@ class Stage:
             }
 
     def set(self, row: Task, **columns: Any) -> None:
-        """Change a task's row behind everybody's back."""
+        """Change a task's row directly in the database."""
         with database.connection_context():
             Task.update(**columns).where(Task.id == row.id).execute()
 
@@ -255,7 +255,7 @@ def staged(url: str, home: Path, **settings: Any) -> Iterator[Stage]:
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What these return when threads of their own begin them in the same moment."""
+    """Run each act in its own thread, all from the same moment on. Returns their results."""
     gate = Barrier(len(acts))
 
     def run(act: Callable[[], Any]) -> Any:

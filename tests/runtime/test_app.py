@@ -109,7 +109,7 @@ def test_the_runtime_is_at_hand(app, runtime):
     assert app.extensions["stepwell"] is runtime
 
 
-# Over a real socket: what no client library would send
+# Over a real socket: bytes that no client library would send
 
 
 class Silent(WSGIRequestHandler):
@@ -129,7 +129,7 @@ def server(app):
 
 
 def exchange(address, raw):
-    """The status and the JSON that a server answers to raw bytes, after which the client says no more."""
+    """Send raw bytes and close the sending side. Returns the status and the JSON of the answer."""
     with closing(socket.create_connection(address, timeout=30)) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)

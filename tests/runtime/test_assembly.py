@@ -1,4 +1,4 @@
-"""The house as it is put together, with the genuine sandbox."""
+"""The assembled runtime, with the genuine sandbox."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def settings_at(url: str, home: Path) -> Settings:
 
 
 def threads() -> set[threading.Thread]:
-    """Those of this process, but for the one that watches its connections and belongs to no house."""
+    """The threads of this process, without the connections' watchdog, which belongs to no runtime."""
     return {one for one in threading.enumerate() if one.name != "stepwell-watchdog"}
 
 
-def test_a_house_is_built_used_and_leaves_nothing_running(database_url: str, tmp_path: Path):
+def test_a_runtime_is_built_used_and_leaves_nothing_running(database_url: str, tmp_path: Path):
     before = threads()
     connect(database_url)
     migrate()
@@ -42,7 +42,7 @@ def test_a_house_is_built_used_and_leaves_nothing_running(database_url: str, tmp
     assert threads() == before
 
 
-def test_a_house_without_tables_is_built_and_says_what_is_missing(database_url: str, tmp_path: Path, caplog):
+def test_a_runtime_without_tables_is_built_and_says_what_is_missing(database_url: str, tmp_path: Path, caplog):
     runtime = build(settings_at(database_url, tmp_path))
     assert "the sample workflow was not stored" in caplog.text
     runtime.close()

@@ -1,4 +1,4 @@
-"""A long wait is a few rows and nothing else: another runtime on the same database goes on with it."""
+"""A long wait is only a few rows: another runtime on the same database can continue it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ASK = "arn:aws:states:eu-west-1:000000000000:activity:ask"
 CALL = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
 YEAR = 365 * 24 * 3600
 
-House = Callable[[], AbstractContextManager[Stage]]
+NewRuntime = Callable[[], AbstractContextManager[Stage]]
 
 
 @pytest.fixture
-def begun(empty_url: str, tmp_path: Path) -> House:
-    """Starts a runtime on the test's database, with nothing left in memory from an earlier one."""
+def begun(empty_url: str, tmp_path: Path) -> NewRuntime:
+    """Starts a new runtime on the test's database. It shares no memory with an earlier one."""
 
     @contextmanager
     def anew() -> Iterator[Stage]:
@@ -39,7 +39,7 @@ def rows() -> dict[str, int]:
         return {table.__name__: table.select().count() for table in TABLES}
 
 
-def test_a_wait_of_a_year_costs_one_row(begun: House):
+def test_a_wait_of_a_year_costs_one_row(begun: NewRuntime):
     waiting = machine(w={"Type": "Wait", "Seconds": YEAR})
     with begun() as stage:
         stage.workflows.create("play", waiting)
@@ -58,7 +58,7 @@ def test_a_wait_of_a_year_costs_one_row(begun: House):
         assert stage.status(identity) == "COMPLETED" and stage.left_open(identity) == []
 
 
-def test_a_task_token_is_answered_in_another_house(begun: House):
+def test_a_task_token_is_answered_in_another_runtime(begun: NewRuntime):
     with begun() as stage:
         identity = stage.start(machine(a=task(WITH_TOKEN, Parameters=CALL)))
         stage.run()
@@ -72,7 +72,7 @@ def test_a_task_token_is_answered_in_another_house(begun: House):
         assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", {"ok": True})
 
 
-def test_an_activitys_task_is_asked_for_and_answered_in_other_houses(begun: House):
+def test_an_activitys_task_is_asked_for_and_answered_in_other_runtimes(begun: NewRuntime):
     with begun() as stage:
         identity = stage.start(machine(a=task(ASK), b=task("step1")))
     with begun() as stage:

@@ -64,7 +64,7 @@ def test_a_start_writes_the_planned_tasks_and_queues_the_first(stage: Stage):
     assert first.queued_at is not None and json.loads(first.input)["input"] == {"a": [1]}
     assert (second.status, second.input, second.queued_at) == ("PENDING", None, None)
     assert stage.history(identity) == ["ExecutionStarted", "TaskStateEntered", "TaskScheduled"]
-    assert stage.rung() == [first.id]
+    assert stage.take_queued() == [first.id]
 
 
 def test_a_start_writes_branches_and_timers(stage: Stage):
@@ -113,7 +113,7 @@ def test_many_threads_with_one_key_start_one_execution(stage: Stage):
     assert len({started.id for started in at_once(*[start] * 16)}) == 1
     with database.connection_context():
         assert (Execution.select().count(), Task.select().count()) == (1, 2)
-    assert len(stage.rung()) == 1
+    assert len(stage.take_queued()) == 1
 
 
 def test_a_key_whose_name_is_taken_is_not_kept(stage: Stage):
@@ -139,7 +139,7 @@ def test_a_machine_that_ends_at_once_has_ended_at_its_start(stage: Stage, defini
     row = stage.execution(identity)
     assert (row.status, row.error, row.output and json.loads(row.output)) == (status, error, output)
     assert row.finished_at is not None
-    assert stage.left_open(identity) == [] and stage.rung() == []
+    assert stage.left_open(identity) == [] and stage.take_queued() == []
     assert stage.history(identity)[-1] in ("ExecutionSucceeded", "ExecutionFailed")
 
 
@@ -181,15 +181,15 @@ def test_a_door_that_knows_no_version_yet_loads_it_inside_the_move(stage: Stage)
 def test_a_retry_holds_the_task_until_its_timer_fires(stage: Stage):
     stage.script.let("step1", raises("Once"), returns("at last"))
     identity = stage.start(steps("step1", retry=RETRY))
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     held = stage.task(identity, 1)
     assert (held.status, held.retries, held.error, held.owner, held.attempt) == ("PENDING", 1, "Once", None, 1)
     with database.connection_context():
         timer = Timer.get()
     assert (timer.kind, timer.number) == (commands.RETRY, 1) and timer.due_at >= held.created_at + 5 * SECOND
-    assert stage.rung() == [] and stage.tasks.claim(held.id) is None
+    assert stage.take_queued() == [] and stage.tasks.claim(held.id) is None
     assert stage.fire_timers() == 1
-    assert stage.task(identity, 1).status == "QUEUED" and stage.rung() == [held.id]
+    assert stage.task(identity, 1).status == "QUEUED" and stage.take_queued() == [held.id]
     stage.work.run(held.id)
     done = stage.task(identity, 1)
     assert (done.status, done.attempt, done.retries, done.error) == ("COMPLETED", 2, 1, None)
@@ -213,19 +213,19 @@ def test_a_timer_fires_once_for_many(stage: Stage):
     with stage.general_path():
         for claim in map(stage.claim, started):
             stage.executions.fail(claim, "Once", None, "")
-    stage.rung()
+    stage.take_queued()
     with database.connection_context():
         Timer.update(due_at=LONG_AGO).execute()
         due = queries.due_timers()
     fired = at_once(*[lambda: sum(stage.executions.fire(timer) for timer in due)] * 4)
     assert len(due) == 20 == sum(fired)
-    assert sorted(stage.rung()) == sorted(task_id(one, 1) for one in started)
+    assert sorted(stage.take_queued()) == sorted(task_id(one, 1) for one in started)
     assert all(stage.history(one).count("TaskScheduled") == 2 for one in started)
 
 
 def test_a_wait_holds_nothing_but_a_timer(stage: Stage):
     identity = stage.start(machine(w={"Type": "Wait", "Seconds": 60}, a=task("step1")))
-    assert stage.rows(identity) == [] and stage.rung() == []
+    assert stage.rows(identity) == [] and stage.take_queued() == []
     stage.run()
     assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", "step1")
     assert stage.left_open(identity) == []
@@ -244,7 +244,7 @@ def test_an_execution_times_out(stage: Stage):
 
 def test_an_execution_that_ends_in_time_leaves_no_timer(stage: Stage):
     identity = stage.start({**machine(a=task("step1"), b=task("step2")), "TimeoutSeconds": 60})
-    for waiting in stage.rung():
+    for waiting in stage.take_queued():
         stage.work.run(waiting)
     assert stage.status(identity) == "COMPLETED" and stage.left_open(identity) == []
 
@@ -255,15 +255,15 @@ def test_an_execution_that_ends_in_time_leaves_no_timer(stage: Stage):
 def test_a_pause_lets_what_runs_finish_and_nothing_new_begin(stage: Stage):
     identity = stage.start(TWO)
     claim = stage.claim(identity)
-    stage.rung()
+    stage.take_queued()
     stage.executions.pause(identity)
     assert stage.execution(identity).revision == claim.revision + 1
     assert stage.succeed(claim, 1, goes_on=True) is None
     assert stage.statuses(identity) == ["COMPLETED", "QUEUED"]
-    assert stage.task(identity, 2).queued_at is None and stage.rung() == []
+    assert stage.task(identity, 2).queued_at is None and stage.take_queued() == []
     assert stage.tasks.claim(stage.task(identity, 2).id) is None
     stage.executions.resume(identity)
-    assert stage.rung() == [stage.task(identity, 2).id]
+    assert stage.take_queued() == [stage.task(identity, 2).id]
     stage.work.run(stage.task(identity, 2).id)
     assert stage.status(identity) == "COMPLETED"
 
@@ -283,7 +283,7 @@ def test_a_timer_of_a_paused_execution_fires_and_queues_nothing(stage: Stage):
     identity = stage.start(machine(w={"Type": "Wait", "Seconds": 60}, a=task("step1")))
     stage.executions.pause(identity)
     stage.fire_timers()
-    assert stage.statuses(identity) == ["QUEUED"] and stage.rung() == []
+    assert stage.statuses(identity) == ["QUEUED"] and stage.take_queued() == []
     stage.executions.resume(identity)
     stage.run()
     assert stage.status(identity) == "COMPLETED"
@@ -354,7 +354,7 @@ def test_a_forged_token_is_refused(stage: Stage, token: str):
 
 
 def with_token(stage: Stage, **fields: object) -> str:
-    """An execution whose first state hands out a token."""
+    """Start an execution whose first state hands out a token."""
     parameters = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
     return stage.start(machine(ask=task(WITH_TOKEN, Parameters=parameters, **fields)))
 
@@ -395,7 +395,7 @@ def test_a_token_may_be_answered_in_the_moment_its_handler_returns(stage: Stage,
 
 
 def test_a_token_of_an_earlier_try_does_not_answer_the_next_one(stage: Stage, monkeypatch):
-    """The look for the token still finds it; then the try ends, and the next one begins with a token of its own."""
+    """The lookup still finds the token. Then the try ends, and the next try begins with a new token."""
     identity = with_token(stage, Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 0}])
     claim = stage.claim(identity)
     found = task_tokens.task_of
@@ -424,7 +424,7 @@ def test_a_token_may_be_answered_while_its_task_has_to_run_again(stage: Stage):
 
 
 def waiting_for_token(stage: Stage) -> tuple[str, str]:
-    """An execution whose handler has returned, and the token that it waits for."""
+    """Start an execution and run its handler. Returns its id and the token that it waits for."""
     parameters = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
     identity = stage.start(machine(ask=task(WITH_TOKEN, Parameters=parameters, TimeoutSeconds=60)))
     stage.run()

@@ -32,7 +32,7 @@ class Outcome:
 
 
 class FakeInvoker:
-    """Answers every invocation alike, and notes it."""
+    """Answers all invocations alike, and records them."""
 
     def __init__(self, outcome):
         self.outcome = outcome
@@ -44,7 +44,7 @@ class FakeInvoker:
 
 
 class Reply:
-    """A response with its JSON at hand."""
+    """A response with its parsed JSON."""
 
     def __init__(self, response):
         self.status, self.header, self.body = response.status, response.header, response.body
@@ -208,7 +208,7 @@ def test_a_get_with_a_content_type_and_no_body_is_fine():
         MaxConnectionsExceeded("Max connections exceeded"),
     ],
 )
-def test_while_the_database_is_away_the_caller_may_try_again(fault):
+def test_while_the_database_is_unreachable_the_caller_may_try_again(fault):
     reply = ask("GET", "/workflows/a", workflows=FakeApi(get=fault))
     assert (reply.status, reply.code, reply.header("retry-after")) == (503, "Unavailable", "1")
 
@@ -220,7 +220,7 @@ def test_a_wrong_statement_is_a_fault_of_ours_and_no_absence(caplog):
 
 
 def test_nobody_is_told_that_nothing_was_done_when_that_is_not_known():
-    """The cancel is committed, and the database goes away before the execution is read again."""
+    """The cancel is committed, and the database becomes unreachable before the execution is read again."""
     reply = ask("POST", "/executions/e1/cancel", executions=FakeApi(cancel=peewee.OperationalError("gone")))
     assert (reply.status, reply.code) == (503, "Unavailable")
     assert "may have been changed" in reply.json["error"]["message"]
@@ -372,7 +372,7 @@ def test_a_users_endpoint_answers_to_any_name(users):
     assert reply.status == 200
 
 
-def test_the_settings_say_what_the_house_is_called():
+def test_the_settings_say_what_the_server_is_called():
     settings = Settings(url="https://well.example", hosts=("web",))
     gateway = Gateway(BUILT_IN, lambda request_id: FakeContext(), FakeInvoker(None), settings)
     for host, status in (("well.example", 200), ("web:3000", 200), ("evil.example", 421)):

@@ -1,4 +1,4 @@
-"""Maps and variables on a real database: the order of items, the rows that are loaded, and no item stuck."""
+"""Maps and variables on a real database: the order of items, the loaded rows, and the end of every item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.runtime.stage import Json, Stage, at_once, machine, parallel, raises,
 
 ECHO = machine(item=task("step1"))
 MANY = 30_000
-"""Items that fit an input, but have more history lines than an execution may."""
+"""A number of items that fits an input, but needs more history lines than an execution may have."""
 
 
 def each(processor: Json, **fields: Json) -> Json:
@@ -35,7 +35,7 @@ def only_if_odd(state: Json) -> Json:
 
 
 def begun(stage: Stage, identity: str) -> list[int]:
-    """The items that have begun, in the order of the history."""
+    """The numbers of the begun items, in the order of the history."""
     with database.connection_context():
         lines = History.select().where(History.execution_id == identity, History.type == "MapIterationStarted")
         return [json.loads(line.details)["index"] for line in lines.order_by(History.id)]
@@ -55,7 +55,7 @@ def test_the_outputs_come_in_the_order_of_the_items(stage: Stage, count: int, at
 
 @pytest.mark.parametrize("items", [[1, 0, 0, 0], [0, 0, 1], [1] + [0] * 60 + [1], [0] * 90, [1] + [0] * 1200])
 def test_items_that_end_at_once_make_way_for_all_that_follow(stage: Stage, items: list[int]):
-    """The end of one task may begin and end many items that were not loaded for it."""
+    """The end of one task may begin and end many items that were not loaded with it."""
     identity = stage.start(machine(all=each(only_if_odd(task("step1")), MaxConcurrency=1)), {"items": items})
     stage.run()
     assert stage.output(identity) == ["step1" if item else 0 for item in items]
@@ -139,9 +139,9 @@ def test_pausing_lets_items_end_and_begins_none_that_may_be_claimed(stage: Stage
     identity = stage.start(machine(all=each(ECHO, MaxConcurrency=1)), {"items": [1, 2]})
     claim = stage.claim(identity)
     stage.executions.pause(identity)
-    stage.rung()
+    stage.take_queued()
     stage.succeed(claim, 1)
-    assert stage.rung() == [] and begun(stage, identity) == [0, 1]
+    assert stage.take_queued() == [] and begun(stage, identity) == [0, 1]
     stage.executions.resume(identity)
     stage.run()
     assert stage.output(identity) == [1, "step1"]
@@ -170,8 +170,8 @@ def test_the_item_and_its_place_are_known_in_every_state_inside(stage: Stage):
     stage.start(machine(all=each(processor, ItemSelector={"given.$": "$$.Map.Item.Value"})), {"items": ["a", None]})
     stage.run()
     assert [event for name, event in stage.script.events if name == "step1"] == [{"given": "a"}, {"given": None}]
-    told = [event for name, event in stage.script.events if name == "step2"]
-    assert sorted(told, key=str) == [{"i": 0, "v": "a"}, {"i": 1, "v": None}]
+    seen = [event for name, event in stage.script.events if name == "step2"]
+    assert sorted(seen, key=str) == [{"i": 0, "v": "a"}, {"i": 1, "v": None}]
 
 
 # Variables

@@ -143,5 +143,5 @@ def test_a_prefix_that_cannot_be_written_fails_the_state(stage: Stage, prefix: s
 
 def test_what_is_written_is_told_of_executions_in_their_order(stage: Stage):
     identity = failing(stage, **writer(Transformation="NONE"))
-    told = json.loads(files(stage, identity)["SUCCEEDED"])
-    assert [one["Name"] for one in told] == [one.id for one in children(stage)]
+    entries = json.loads(files(stage, identity)["SUCCEEDED"])
+    assert [one["Name"] for one in entries] == [one.id for one in children(stage)]

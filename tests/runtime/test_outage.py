@@ -1,4 +1,4 @@
-"""Waiting helps while the database is away, and not against our own faults."""
+"""Waiting helps while the database is unreachable, and not against our own faults."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from tests.runtime.stage import Stage
         (ValueError("anything"), False),
     ],
 )
-def test_waiting_helps_when_the_database_is_away_and_not_when_we_are_wrong(fault: Exception, helps: bool):
+def test_waiting_helps_when_the_database_is_unreachable_and_not_when_we_are_wrong(fault: Exception, helps: bool):
     assert is_away(fault) is helps
 
 
 def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch):
     monkeypatch.setattr(outage, "PATIENCE", (0, 0))
-    asked: list[str] = []
+    statements: list[str] = []
 
     def act(sql: str) -> Callable[[], object]:
         def run() -> object:
-            asked.append(sql)
+            statements.append(sql)
             with database.connection_context():
                 return database.execute_sql(sql)
 
@@ -47,4 +47,4 @@ def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch
 
     with pytest.raises((OperationalError, ProgrammingError)):
         retry_while_away(act("SELECT nothing FROM task"))
-    assert len(asked) == 1
+    assert len(statements) == 1

@@ -1,4 +1,4 @@
-"""A user's own ``functions`` package stands beside ours, which has the name ``stepwell.functions`` alone."""
+"""A user may have a ``functions`` package: ours has only the name ``stepwell.functions``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stage(project: Path, tmp_path: Path) -> Iterator[Stage]:
-    """A worker with one child of the real sandbox, which every step runs in."""
+    """A worker with the real sandbox and one child: every step runs in it."""
     url = f"sqlite:///{tmp_path / 'stepwell.db'}"
     connect(url)
     migrate()

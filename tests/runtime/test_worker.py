@@ -37,7 +37,7 @@ COMMAND = [
 QUICK = {"STEPWELL_HEARTBEAT_SECONDS": "0.3", "STEPWELL_SWEEP_SECONDS": "0.3"}
 
 HANDLERS = {
-    # Writes its process id, and waits for the gate. With "once", any later call passes.
+    # Writes its process id, and waits for the gate. With "once", later calls do not wait.
     "gated": """
         seen = Path(data["place"], "seen")
         if seen.exists() and data.get("once"):
@@ -89,7 +89,7 @@ class Workers:
         assert self.stage.status(identity) == status, self.said()
 
     def handler(self) -> psutil.Process:
-        """The process in which the gated handler runs."""
+        """The process of the gated handler."""
         until(lambda: self._seen.exists() and self._seen.read_text(), f"the handler runs; {self.said()}")
         return psutil.Process(int(self._seen.read_text()))
 

@@ -1,4 +1,4 @@
-"""Names of workflows that nobody has made: no name that a user may give equals one."""
+"""Names of internal workflows: no valid user's name equals one."""
 
 from __future__ import annotations
 

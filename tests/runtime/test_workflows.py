@@ -60,15 +60,15 @@ def test_an_execution_keeps_the_version_it_began_with(stage: Stage):
 def test_all_that_is_wrong_is_told_at_once_and_where(stage: Stage):
     with pytest.raises(InvalidDefinition) as caught:
         stage.workflows.create("w", {"steps": [{"taskNmae": "step1"}, {"taskName": "step1", "name": "a/b"}]})
-    told = caught.value.to_dict()["error"]
-    assert told["message"].endswith("(and 2 more)") and told["path"] == "$.definition.steps[0].taskNmae"
-    places = [(one["code"], one["path"], one["pointer"]) for one in told["faults"]]
+    error = caught.value.to_dict()["error"]
+    assert error["message"].endswith("(and 2 more)") and error["path"] == "$.definition.steps[0].taskNmae"
+    places = [(one["code"], one["path"], one["pointer"]) for one in error["faults"]]
     assert places == [
         ("SCHEMA_VALIDATION_FAILED", "$.definition.steps[0].taskNmae", "/definition/steps/0/taskNmae"),
         ("SCHEMA_VALIDATION_FAILED", "$.definition.steps[0]", "/definition/steps/0"),
         ("SCHEMA_VALIDATION_FAILED", "$.definition.steps[1].name", "/definition/steps/1/name"),
     ]
-    assert told["faults"][0]["hint"] == "did you mean 'taskName'?" == told["hint"]
+    assert error["faults"][0]["hint"] == "did you mean 'taskName'?" == error["hint"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``python -m tests.torture --minutes 3 --seed 1``: exit code 0 when nothing was lost, 1 when a promise was broken."""
+"""``python -m tests.torture --minutes 3 --seed 1``: exit code 0 if nothing was lost, 1 if a promise was broken."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.torture import table
 from tests.torture.run import Report, torture
 from tests.torture.stack import Options
 
-MOST_TOLD = 20
+MOST_SHOWN = 20
 
 
 def main() -> int:
@@ -33,12 +33,12 @@ def main() -> int:
 
 
 def complaint(report: Report, place: Path) -> Iterator[str]:
-    """What is wrong, and how to look into it."""
+    """The lines that report all faults of a run, with the places to look."""
     yield f"\nBROKEN with seed {report.options.seed}; logs and faults.log are in {place}\n"
-    yield from (f"{one.kind}: {one.execution_id}: {one.what}" for one in report.breaches[:MOST_TOLD])
-    yield from report.watcher.changes[:MOST_TOLD]
-    yield from report.client.faults[:MOST_TOLD]
-    yield from report.faults.problems[:MOST_TOLD]
+    yield from (f"{one.kind}: {one.execution_id}: {one.what}" for one in report.breaches[:MOST_SHOWN])
+    yield from report.watcher.changes[:MOST_SHOWN]
+    yield from report.client.faults[:MOST_SHOWN]
+    yield from report.faults.problems[:MOST_SHOWN]
     yield (place / "histories").read_text()
 
 

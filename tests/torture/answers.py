@@ -1,4 +1,4 @@
-"""Who answers the task tokens that handlers pass on: each as often as it was passed on, until the house hears it."""
+"""Answers the task tokens from the handlers' file, once for each line, repeating each answer until it arrives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERY_SECONDS = 0.1
 AT_ONCE = 8
 TAKEN = 204
 CLOSED = (400, 409)
-"""What is said of a token that is good for nothing any more: answered before, cancelled, or replaced by a later try."""
+"""The statuses for a closed token: answered before, cancelled, or replaced by a later try."""
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Answerer:
     client: Client
     file: Path
     taken: int = 0
-    """How many answers were taken."""
+    """The number of accepted answers."""
 
     def __post_init__(self) -> None:
         self._read = 0
@@ -34,7 +34,7 @@ class Answerer:
         self._thread.start()
 
     def end(self) -> None:
-        """Answer nothing more."""
+        """Stop answering."""
         self._ended.set()
         self._thread.join()
         self._pool.shutdown(wait=True)
@@ -52,7 +52,7 @@ class Answerer:
 
     def _answer(self, token: str, word: str, number: int) -> None:
         body = {"output": number} if word == "success" else {"error": "Refused", "cause": "it was asked for"}
-        answer = self.client.tell(f"/tasks/{token}/{word}", body)
+        answer = self.client.post(f"/tasks/{token}/{word}", body)
         if answer is not None and answer.status == TAKEN:
             self.taken += 1
         elif answer is None or answer.status not in CLOSED:

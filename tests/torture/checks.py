@@ -1,4 +1,4 @@
-"""What must be true of what a run has left behind. Each check is pure: it takes values and yields the breaches."""
+"""The checks on the rows and notes of a run. Each check is pure: it takes values and yields the breaches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORDED_TWICE = "recorded twice"
 RAN_AGAIN = "ran again after its result"
 
 MOST_LOSSES = 3
-"""So many lost workers fail a task, whatever its handler would have given."""
+"""The number of lost workers that fails a task, whatever its handler would have returned."""
 
 LAST_LINES = {
     "COMPLETED": "ExecutionSucceeded",
@@ -40,15 +40,15 @@ LIVES = {
     "FAILED": re.compile(r"(sb*p?f)*sb*p?f"),
     "CANCELLED": re.compile(r"(sb*p?f)*(sb*p?)?"),
 }
-"""How a task may have lived, by its last status: scheduled, begun any number of times, and failed or succeeded.
+"""The allowed lives of a task, by its last status: scheduled, begun any number of times, then failed or succeeded.
 
-One that waits for its token's answer has passed the token on (p) before, unless it was answered sooner.
+A task that waits for a token's answer has passed the token on (p) before, unless the answer came sooner.
 """
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A promise that was not kept. ``execution_id`` is None when there is no execution."""
+    """A broken promise. ``execution_id`` is None if there is no execution."""
 
     kind: str
     execution_id: str | None
@@ -56,7 +56,7 @@ class Breach:
 
 
 def all_breaches(stories: Sequence[Story], records: Sequence[Record], effects: Counter[str]) -> Iterator[Breach]:
-    """Everything that is wrong with a run, as far as the database and the handlers' file tell."""
+    """All breaches of a run that the database and the handlers' file show."""
     of_plan = defaultdict(list)
     for record in records:
         of_plan[record.plan].append(record)
@@ -68,11 +68,11 @@ def all_breaches(stories: Sequence[Story], records: Sequence[Record], effects: C
         yield from (Breach(WRONG, one.id, f"nobody has planned it (plan {number})") for one in strangers)
 
 
-# What was promised
+# Promises
 
 
 def story_breaches(story: Story, records: Sequence[Record]) -> Iterator[Breach]:
-    """An acknowledged start is there, once, and ended as it must; what was not acknowledged may be missing."""
+    """An acknowledged start exists once and ended as expected. An unacknowledged start may be missing."""
     if len(records) > 1:
         yield Breach(WRONG, records[1].id, f"plan {story.plan.number} was started {len(records)} times")
     if story.execution_id and story.execution_id not in {record.id for record in records}:
@@ -85,21 +85,21 @@ def story_breaches(story: Story, records: Sequence[Record]) -> Iterator[Breach]:
 
 
 def lost_tries(record: Record) -> dict[int, list[int]]:
-    """The tries, from 0, that three lost workers have failed, by the node of their task."""
+    """By the node of a task, the numbers (from 0) of its tries that failed by the loss of three workers."""
     found: dict[int, list[int]] = {}
     for task in record.tasks:
         failures = [line.details for line in record.lines_of(task) if LETTERS.get(line.type) == "f"]
-        lost = [place for place, told in enumerate(failures) if str(told.get("cause")).startswith("WorkerLost")]
+        lost = [place for place, details in enumerate(failures) if str(details.get("cause")).startswith("WorkerLost")]
         if lost:
             found[task.node] = lost
     return found
 
 
 def expected_ending(plan: Plan, record: Record) -> Ending | None:
-    """How it must have ended, when those tries fail that three lost workers have failed.
+    """The expected end, if exactly the tries of ``lost_tries`` failed by lost workers.
 
-    None where such a node has several tasks, for the items of a Map or after a Retry around it: which of them was lost
-    the simulator, who knows no time, cannot tell.
+    None if one of these nodes has several tasks, for the items of a Map or after a Retry around it: the simulator
+    knows no time, so it cannot know which of the tasks was lost.
     """
     lost = lost_tries(record)
     nodes = Counter(task.node for task in record.tasks)
@@ -119,20 +119,20 @@ def _unexpected(story: Story, record: Record, expected: Ending) -> Iterator[str]
 
 
 def answer_breaches(record: Record, answer: Answer) -> Iterator[Breach]:
-    """What the REST API tells of an execution is what the database holds."""
+    """The REST API shows an execution as the database holds it."""
     if answer.status == 404:
         yield Breach(LOST, record.id, "the API does not know it")
         return
-    told = answer.status, *(answer.body.get(name) for name in ("status", "output", "error", "cause"))
-    if told != (200, record.status, record.output, record.error, record.cause):
-        yield Breach(WRONG, record.id, f"the API tells {told!r:.300}")
+    answered = answer.status, *(answer.body.get(name) for name in ("status", "output", "error", "cause"))
+    if answered != (200, record.status, record.output, record.error, record.cause):
+        yield Breach(WRONG, record.id, f"the API tells {answered!r:.300}")
 
 
-# What was written
+# Rows
 
 
 def record_breaches(record: Record) -> Iterator[Breach]:
-    """An execution's rows agree with each other, and nothing of it is left over."""
+    """An execution's rows agree with each other, and none is left over."""
     if record.status == "IN_PROGRESS":
         return
     yield from (Breach(WRONG, record.id, what) for what in _ledger_faults(record))
@@ -167,7 +167,7 @@ def _task_breaches(record: Record, task: Task) -> Iterator[Breach]:
 
 
 def _attempt_faults(task: Task, life: str) -> Iterator[str]:
-    """The attempts' rows, the task's own row and the history count the same."""
+    """The attempts' rows, the task's own row and the history agree in number."""
     outcomes = [one.outcome for one in task.attempts]
     numbers = [one.attempt for one in task.attempts]
     if numbers != list(range(1, task.attempt + 1)) or life.count("b") != task.attempt:
@@ -175,7 +175,7 @@ def _attempt_faults(task: Task, life: str) -> Iterator[str]:
     if outcomes.count("LOST") != task.losses:
         yield f"{task.losses} losses with {outcomes}"
     if task.waits:
-        return  # its attempts end with its handlers, and it ends with an answer
+        return  # each attempt ends with its handler, but the task ends with an answer
     if "p" in life:
         yield f"it has passed on a token that it was not given: {life}"
     if outcomes.count("COMPLETED") != (task.status == "COMPLETED") or "COMPLETED" in outcomes[:-1]:
@@ -185,11 +185,11 @@ def _attempt_faults(task: Task, life: str) -> Iterator[str]:
         yield f"{life.count('f')} failures with {outcomes}"
 
 
-# What was done
+# Calls of handlers
 
 
 def effect_breaches(record: Record, effects: Mapping[str, int]) -> Iterator[Breach]:
-    """No handler ran without a claim, and none that is recorded did not run."""
+    """No handler ran without a claim, and every recorded result has a handler that ran."""
     for step, (claims, results) in _claims(record).items():
         lines = effects.get(f"{record.id}/{step}", 0)
         if lines > claims:
@@ -199,7 +199,7 @@ def effect_breaches(record: Record, effects: Mapping[str, int]) -> Iterator[Brea
 
 
 def duplicates(record: Record, effects: Mapping[str, int]) -> int:
-    """How often a handler of this execution came to its end more often than its result was recorded: at least once."""
+    """The number of finished handler calls beyond the recorded results. One call per step is never a duplicate."""
     return sum(
         max(effects.get(f"{record.id}/{step}", 0) - max(results, 1), 0)
         for step, (_, results) in _claims(record).items()
@@ -207,7 +207,7 @@ def duplicates(record: Record, effects: Mapping[str, int]) -> int:
 
 
 def _claims(record: Record) -> dict[str, tuple[int, int]]:
-    """How often each step was claimed, and how often it has a result."""
+    """For each step the number of its claims and of its results."""
     found: dict[str, tuple[int, int]] = {}
     for task in record.tasks:
         claims, results = found.get(task.step, (0, 0))

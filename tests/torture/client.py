@@ -1,6 +1,6 @@
-"""Who uses the house: starts executions at a steady rate, sends again what was not answered, steers some of them.
+"""The client: it starts executions at a steady rate, repeats unanswered requests, and steers some executions.
 
-What it writes down is what it was promised: an execution is *acknowledged* when a start was answered 2xx.
+It records every promise: an execution is *acknowledged* when its start was answered 2xx.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.torture.stack import Web, pause
 Json = Any
 
 TIMEOUT = 4.0
-"""Seconds after which a request counts as not answered."""
+"""Seconds after which a request counts as unanswered."""
 
 AGAIN_AFTER = 0.2
 PATIENCE = 180.0
@@ -35,14 +35,14 @@ AT_ONCE = 32
 
 @dataclass
 class Story:
-    """What the client knows of one plan. Times are of the machine's clock, which is the database's too."""
+    """The client's knowledge of one plan. Times are of the machine's clock, which is the database's too."""
 
     plan: Plan
     execution_id: str | None = None
     is_cancelled: bool = False
-    """Whether a cancel was acknowledged. It is asked for again until it is, or is refused: it had ended otherwise."""
+    """True if a cancel was acknowledged. The client repeats it until then, or until it is refused after another end."""
     paused: tuple[float, float] | None = None
-    """From before the pause was asked for until its resume was acknowledged."""
+    """The time from before the first pause request until the resume was acknowledged."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Client:
     plans: Iterator[Plan]
     stories: list[Story] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
-    """How requests ended: "201", "503", "ConnectionRefusedError"..."""
+    """The number of requests by their end: "201", "503", "ConnectionRefusedError"..."""
     faults: list[str] = field(default_factory=list)
-    """What no client should ever see: an answer that is neither what was asked for nor a 503."""
+    """Answers that no client should ever see: neither the expected one nor a 503."""
 
     def __post_init__(self) -> None:
         self._turns = cycle(self.webs)
@@ -70,7 +70,7 @@ class Client:
         self._ticker = threading.Thread(target=self._tick, name="client-ticker", daemon=True)
 
     def store(self, seed: int) -> None:
-        """Store the workflows that the plans start."""
+        """Store the workflows of the plans."""
         for name, definition in workflows(seed).items():
             answer = self._send("POST", "/workflows", {"name": name, "definition": definition}, {})
             assert answer is not None and answer.status == 201, answer
@@ -79,21 +79,21 @@ class Client:
         self._ticker.start()
 
     def burst(self, count: int) -> None:
-        """Start so many at once, besides the steady ones."""
+        """Start ``count`` executions at once, besides the steady ones."""
         self._hurry.release(count)
 
     def end(self) -> None:
-        """Start nothing more; what is under way is brought to its answer."""
+        """Start nothing more, and wait for the answers to all open requests."""
         self._ended.set()
         self._ticker.join()
         self._pool.shutdown(wait=True)
 
-    def tell(self, path: str, body: Json) -> Answer | None:
-        """The answer to a request that is sent until there is one; None when there never is."""
+    def post(self, path: str, body: Json) -> Answer | None:
+        """Send a POST until it is answered. Returns the answer, or None after PATIENCE seconds."""
         return self._insist("POST", path, body, {})
 
     def get(self, path: str) -> Answer:
-        """An answer that is sure to come: the stack is whole."""
+        """Send a GET until it is answered. The answer is sure to come: the stack is whole at this time."""
         answer = self._insist("GET", path, None, {})
         assert answer is not None, f"GET {path} is never answered"
         return answer
@@ -108,7 +108,7 @@ class Client:
             self._pool.submit(self._watched, story)
 
     def _watched(self, story: Story) -> None:
-        """A plan from its start to its end, as far as the client has a part in it; a bug of ours is a fault told."""
+        """Carry out the client's part of a plan. An exception here is a fault to report."""
         try:
             self._start(story)
             if story.execution_id and story.plan.steering:
@@ -130,7 +130,7 @@ class Client:
             self._start_again(story, headers)
 
     def _start_again(self, story: Story, headers: dict[str, str]) -> None:
-        """The same request under the same key has the same answer, also when the first one was clear."""
+        """Check that the same request under the same key gets the same answer, even after a clear first answer."""
         again = self._insist("POST", story.plan.path, story.plan.body, headers)
         if again is None or again.body.get("executionId") != story.execution_id:
             self.faults.append(f"plan {story.plan.number}: {story.execution_id}, and then {again}")
@@ -152,7 +152,7 @@ class Client:
             self.faults.append(f"plan {story.plan.number}: {story.plan.steering} was answered {answer}")
 
     def _insist(self, method: str, path: str, body: Json, headers: dict[str, str]) -> Answer | None:
-        """The answer to the same request, repeated until there is one; None when there never is."""
+        """Repeat a request until it has a clear answer. Returns it, or None after PATIENCE seconds."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             answer = self._send(method, path, body, headers)
@@ -162,7 +162,7 @@ class Client:
         return None
 
     def _send(self, method: str, path: str, body: Json, headers: dict[str, str]) -> Answer | None:
-        """One try, through either web process; None when the connection broke or nothing came in time."""
+        """Send a request once, to the next web process. Returns None after a broken connection or a time-out."""
         host = urlsplit(next(self._turns).url).netloc
         sent = None if body is None else json.dumps(body).encode()
         kind = {"content-type": "application/json"} if sent else {}

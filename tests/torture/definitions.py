@@ -1,7 +1,7 @@
-"""What a seed makes up to be run: step lists, state machines and flows' trees of the handlers beside this file.
+"""Makes random definitions from a seed: step lists, state machines and flows' trees of the handlers beside this file.
 
-They are such that the end is certain whatever is lost and repeated meanwhile: results depend on data and input alone,
-and no Cause, which tells of processes, reaches an output. Nothing waits long on purpose.
+Each has a certain end, whatever is lost and repeated meanwhile: results depend on data and input alone, and no Cause,
+which may name processes, reaches an output. Nothing waits long on purpose.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ LONGEST_PAUSE = 1.5
 """Seconds: the longest Wait, delay and back-off, and the longest nap of most handlers."""
 
 LONG_NAP = 7.0
-"""What a few handlers take: longer than the lease that a run has unless told, so that they live by their heartbeat."""
+"""Seconds of a few naps: longer than the default lease of a run, so that these handlers need their heartbeat."""
 
 FUNCTIONS = {"append": 50, "nap": 14, "fails": 12, "exits": 5, "big": 4, "breaks": 1}
-"""How often each is drawn."""
+"""The weight of each in a draw."""
 
 WITH_TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
-"""The resource of a state that waits until somebody answers the token which its handler was given."""
+"""The resource of a state that passes a task token to its handler and waits for the token's answer."""
 
 BLOCKS = {"task": 12, "ask": 3, "pass": 2, "wait": 3, "choice": 3, "parallel": 4, "map": 2}
-"""How often each is drawn; the last three hold others, and so not at the bottom."""
+"""The weight of each in a draw. The last three contain other blocks, so the deepest level cannot have them."""
 
 NUMBER = {"Variable": "$.last", "IsNumeric": True}
 
 
 class Maker:
-    """Makes definitions up, the same ones from the same dice."""
+    """Makes random definitions: equal ones from equal dice."""
 
     def __init__(self, dice: Random) -> None:
         self.dice = dice
@@ -42,7 +42,7 @@ class Maker:
         self.names = self.nodes = self.big = 0
 
     def definition(self) -> Json:
-        """A step list or a state machine."""
+        """Make a step list or a state machine."""
         self._begin()
         make = self.dice.choices((self.step_list, self.machine, self.overdue_machine), (10, 9, 1))[0]
         return make()
@@ -94,7 +94,7 @@ class Maker:
         return _chained([begin, *self._blocks(2), {"Done": fails if self._likely(0.05) else {"Type": "Succeed"}}])
 
     def overdue_machine(self) -> Json:
-        """One that its own time-out ends."""
+        """A machine that ends by its own time-out."""
         begin = {"Begin": {"Type": "Pass", "Parameters": {"last.$": "$.value"}}}
         states = [
             begin,
@@ -108,7 +108,7 @@ class Maker:
         return [self._block(depth) for _ in range(self.dice.randint(1, 5 if depth == 2 else 2))]
 
     def _block(self, depth: int) -> Json:
-        """A few states: the first is where the block begins; where it goes on is left open."""
+        """A few states. The block begins with the first one; its exits are left open."""
         kinds = list(BLOCKS) if depth else list(BLOCKS)[:4]
         match self.dice.choices(kinds, [BLOCKS[kind] for kind in kinds])[0]:
             case "ask":
@@ -151,7 +151,7 @@ class Maker:
         return {self._name(): state, rescue: {"Type": "Pass", "Parameters": saved}}
 
     def _choice(self) -> Json:
-        """A fork in the way: each way is a block, and all of them lead on to what follows."""
+        """A Choice between blocks. All of them lead on to the next block."""
         ways = [self._block(0) for _ in range(self.dice.randint(2, 3))]
         entries = [next(iter(way)) for way in ways]
         state = {"Type": "Choice", "Choices": [{**self._rule(), "Next": entry} for entry in entries]}
@@ -165,7 +165,7 @@ class Maker:
         return self.dice.choice((is_small, is_none, {"Or": [is_none, is_small]}, {"Not": is_small}))
 
     def _map(self, depth: int) -> Json:
-        """Two states: one that gives the items, and one that has a branch run for each of them."""
+        """Two states: the first gives the items, the second is a Map over them."""
         items = [self.dice.randrange(1000) for _ in range(self.dice.randint(0, 4))]
         give = {"Type": "Pass", "Result": items, "ResultPath": "$.items"}
         state = {
@@ -179,7 +179,7 @@ class Maker:
         return {name: {**give, "Next": next(iter(forked))}} | forked
 
     def _forked(self, state: Json) -> Json:
-        """A state that runs others, perhaps with a Retry, and perhaps with a Catch and the state that it leads to."""
+        """Give a state with branches perhaps a Retry, and perhaps a Catch with its target state."""
         state = {**state, "ResultPath": "$.last"}
         if self._likely(0.3):
             state["Retry"] = [self._retrier(["States.ALL"], most=1)]
@@ -205,7 +205,7 @@ class Maker:
         return "append" if name == "big" and self.big > 2 else name  # more would break the limit of a payload
 
     def _data(self, function: str) -> Json:
-        """A step's own data; ``node`` tells which step of the definition it is."""
+        """A step's own data; ``node`` is the number of the step in its definition."""
         self.nodes += 1
         data: Json = {"value": self.dice.randrange(1000), "node": self.nodes}
         if function == "nap":
@@ -225,7 +225,7 @@ class Maker:
 
 
 def _chained(blocks: Sequence[Json]) -> Json:
-    """One machine of these blocks: each way out of one leads to the first state of the next."""
+    """Join blocks into one machine: each exit of a block leads to the first state of the next."""
     for block, following in pairwise(blocks):
         for state in block.values():
             if state["Type"] != "Choice":

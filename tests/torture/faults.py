@@ -1,7 +1,7 @@
-"""What goes wrong: two lanes of faults, one of processes and one of stores, each one after another, both at once.
+"""The faults: two lanes at once, one for processes and one for stores. A lane causes one fault after another.
 
-A lane deals its kinds like cards, all of them before any again, so that a short run sees each. The seed says which,
-when and to whom; what the machine makes of it is not repeated.
+A lane deals its kinds like cards, all of them before any repeats, so that a short run has each. The seed decides kind,
+time and target of each fault, but not the timing of the machine.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ GARBAGE = (
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that went wrong, and from when to when: until what was hurt is whole again."""
+    """A fault, with its begin and its end: the moment when its target was whole again."""
 
     kind: str
     began: float
@@ -55,7 +55,7 @@ class Fault:
 
 @dataclass
 class Scene:
-    """What a fault may hurt, and the dice that say whom and for how long."""
+    """The possible targets of a fault, and the dice that choose target and duration."""
 
     stack: Stack
     client: Client
@@ -64,11 +64,11 @@ class Scene:
     deaths: list[str]
 
     def one_of(self, members: tuple[Member, ...]) -> Member:
-        """A process to be hurt."""
+        """Choose a live process as the target."""
         return self.alive(self.dice.choice(members))
 
     def alive(self, member: Member) -> Member:
-        """A process that lives: one that has ended by itself is noted, and started."""
+        """Make sure that a process lives. If it has ended by itself, note that and start it."""
         if not member.is_alive():
             self.deaths.append(f"{member.name} had ended by itself")
             member.stop()
@@ -82,9 +82,9 @@ class Scene:
         self.a_moment(self.options.lease + 0.5, self.options.lease + 3)
 
     def running(self, wanted: str, attempt: int) -> tuple[str, int] | None:
-        """A task with this id (``%`` is any), beyond this attempt, whose handler is asleep, and its attempt.
+        """Find a task with this id (``%`` is any) and a sleeping handler, in a later attempt than this one.
 
-        None when there is none, or nobody tells.
+        Returns its id and attempt, or None if there is none or the database does not answer.
         """
         with suppress(psycopg2.OperationalError):
             return next(((str(row[0]), row[1]) for row in self.statement(ASLEEP.format(wanted, attempt))), None)
@@ -98,7 +98,7 @@ class Scene:
                 return list(cursor.fetchall())
 
 
-# Of processes
+# Faults of processes
 
 
 def kill_worker(scene: Scene) -> None:
@@ -116,7 +116,7 @@ def kill_worker_and_handlers(scene: Scene) -> None:
 
 
 def lose_thrice(scene: Scene) -> None:
-    """Kill all workers whenever one and the same task runs, three times: a task over which so many are lost fails."""
+    """Kill all workers while the same task runs, three times: a task fails after the loss of MOST_LOSSES workers."""
     deadline = time.monotonic() + THRICE_SECONDS + MOST_LOSSES * scene.options.lease
     wanted, attempt, kills = "%", 0, 0
     while kills < MOST_LOSSES and time.monotonic() < deadline:
@@ -158,7 +158,7 @@ def kill_web_in_a_burst(scene: Scene) -> None:
     web.start()
 
 
-# Of stores
+# Faults of stores
 
 
 def flush_redis(scene: Scene) -> None:
@@ -199,7 +199,7 @@ def end_connections(scene: Scene) -> None:
 
 
 def forge_messages(scene: Scene) -> None:
-    """Each waiting task's message twice more, those of tasks that run or have ended, ids of nothing, and no ids."""
+    """Queue wrong messages: each queued task twice more, running and ended tasks, unknown ids, and garbage."""
     waiting = scene.statement("SELECT id FROM task WHERE status = 'QUEUED' LIMIT 100")
     others = scene.statement("SELECT id FROM task WHERE status <> 'QUEUED' ORDER BY id DESC LIMIT 50")
     executions = scene.statement("SELECT id FROM execution ORDER BY id DESC LIMIT 10")
@@ -231,12 +231,12 @@ STORES: Mapping[str, Kind] = {
     "connections ended": end_connections,
     "messages forged": forge_messages,
 }
-DATABASE_AWAY = ("PostgreSQL restarted", "PostgreSQL crashed", "PostgreSQL frozen")
+DATABASE_OUTAGES = ("PostgreSQL restarted", "PostgreSQL crashed", "PostgreSQL frozen")
 
 
 @dataclass
 class Faults:
-    """The two lanes. ``done`` is what they did; ``problems`` what they could not do, or found dead."""
+    """The two lanes. ``done`` lists their faults; ``problems`` lists failed faults and processes found dead."""
 
     stack: Stack
     client: Client
@@ -257,7 +257,7 @@ class Faults:
             lane.start()
 
     def end(self) -> None:
-        """No new fault; when this returns, all that was hurt is whole."""
+        """Cause no new fault. When this returns, every target is whole again."""
         self._ended.set()
         for lane in self._lanes:
             lane.join()

@@ -1,4 +1,4 @@
-"""What a run has left behind, read from the database with statements of our own and from the handlers' file."""
+"""Reads the records of a run: from the database, with statements of its own, and from the handlers' file."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class Task:
     attempt: int
     losses: int
     seconds: float
-    """How long its handler sleeps on purpose."""
+    """Seconds that its handler sleeps on purpose."""
     node: int
-    """Which step of the definition it is a task of."""
+    """The number of its step in the definition."""
     waits: bool
-    """Whether its handler was given a token, whose answer is the result."""
+    """True if its handler received a token: the answer to the token is the result."""
     attempts: Sequence[Attempt]
 
 
 @dataclass(frozen=True)
 class Record:
-    """An execution with all that belongs to it. ``left`` counts rows that nothing needs once it has ended."""
+    """An execution with its tasks and history. ``left`` counts rows that must be gone after its end."""
 
     id: str
     plan: int | None
@@ -86,7 +86,7 @@ ATTEMPTS = "SELECT task_id, attempt, outcome, error, finished_at FROM attempt OR
 
 
 def read(url: str) -> list[Record]:
-    """Every execution there is."""
+    """Read all executions."""
     with closing(psycopg2.connect(url)) as connection:
         history = _by_first(_rows(connection, HISTORY), _line)
         attempts = _by_first(_rows(connection, ATTEMPTS), _attempt)
@@ -95,7 +95,7 @@ def read(url: str) -> list[Record]:
 
 
 def read_effects(file: Path) -> Counter[str]:
-    """How often each handler has come to its end, by its idempotency key."""
+    """The number of finished handler calls, by idempotency key."""
     lines = file.read_text().splitlines() if file.exists() else []
     return Counter(line.split(" ")[0] for line in lines)
 
@@ -143,6 +143,6 @@ def _record(row: Any, lines: Sequence[Line], tasks: Sequence[Task]) -> Record:
 
 
 def _plan(given: Json, definition: Json) -> int | None:
-    """Whose start an execution is: its input says, and of a flow, which has none, the tree."""
+    """The number of an execution's plan: from its input or, for a flow, which has none, from its tree."""
     number = given.get("plan") or definition.get("data", {}).get("plan")
     return number if isinstance(number, int) else None

@@ -1,4 +1,4 @@
-"""What a run of the torture test is going to do: the workflows, and one start after another, all from the seed."""
+"""The plans of a torture run, all from the seed: the workflows, and one start after another."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LONG_TEXT = 20_000
 
 @dataclass(frozen=True)
 class Plan:
-    """One start. ``number`` travels in its input (a flow: in its root's data) and so tells whose an execution is.
+    """One start. ``number`` is part of its input (for a flow: of its root's data) and so identifies its execution.
 
-    ``repeats``: the same request is sent until it is answered, under one Idempotency-Key; else it is sent once.
-    ``steering``: what is done to the execution once it is acknowledged, ``after`` so many seconds.
+    ``repeats``: the client repeats the request until it is answered, under one Idempotency-Key; else it sends it once.
+    ``steering``: the verb for the execution, sent ``after`` seconds once the start is acknowledged.
     """
 
     number: int
@@ -39,18 +39,18 @@ class Plan:
 
     @property
     def expected(self) -> Ending:
-        """How it ends when no task loses its worker again and again."""
+        """Its end if no task loses its worker again and again."""
         return ending(self.definition, self.given)
 
 
 def workflows(seed: int) -> Mapping[str, Json]:
-    """The definitions that are stored before anything starts, by name."""
+    """The definitions by name. The client stores them before the first start."""
     maker = Maker(Random(f"{seed}/workflows"))
     return {f"torture-{number}": maker.definition() for number in range(WORKFLOWS)}
 
 
 def plans(seed: int) -> Iterator[Plan]:
-    """The starts, without end."""
+    """An endless sequence of starts."""
     dice = Random(f"{seed}/plans")
     known = workflows(seed)
     maker = Maker(Random(f"{seed}/trees"))

@@ -1,9 +1,9 @@
-"""How long executions stood still: the longest time in which one that had something to do made no progress.
+"""Finds the longest standstill: the longest time without progress of an execution with something to do.
 
-Progress is a line of history or the end of an attempt, of the execution and of each of its tasks for itself. All time
-between two of them counts, delays and Waits that were asked for, too (``definitions.py``: 1.5 s at most); but not the
-time in which a handler slept on purpose, in which the client had the execution paused, or in which the database was
-away. That workers or Redis are away is no excuse.
+Progress is a line of history or the end of an attempt. It counts for the execution and for each of its tasks alone. All
+time between two signs of progress counts, also planned delays and Waits (``definitions.py``: 1.5 s at most). Three
+things are excused: a handler's planned sleep, a pause by the client, and an outage of the database. An outage of
+workers or of Redis is no excuse.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ class Standstill:
     ended: float
 
 
-def longest(records: Sequence[Record], away: Sequence[Interval], paused: Mapping[str, Interval]) -> Standstill | None:
-    """The longest standstill of all."""
-    found = (one for record in records for one in _standstills(record, [*away, *_pause_of(record, paused)]))
+def longest(
+    records: Sequence[Record], outages: Sequence[Interval], paused: Mapping[str, Interval]
+) -> Standstill | None:
+    """The longest standstill of all executions, or None without any."""
+    found = (one for record in records for one in _standstills(record, [*outages, *_pause_of(record, paused)]))
     return max(found, default=None)
 
 
 def _standstills(record: Record, excused: Sequence[Interval]) -> Iterator[Standstill]:
-    """From each sign of progress to the next: of the execution as a whole, and of each of its tasks."""
+    """The gaps between signs of progress: of the execution as a whole, and of each of its tasks."""
     yield from _gaps(record, [line.at for line in record.lines], record.tasks, excused)
     for task in record.tasks:
         yield from _gaps(record, [line.at for line in record.lines_of(task)], [task], excused)
@@ -48,7 +50,7 @@ def _gaps(
 
 
 def _naps(record: Record, task: Task) -> Iterator[Interval]:
-    """When the handler of a task slept, whatever became of it then."""
+    """The planned sleeps of a task's handler, whether it lived through them or not."""
     starts = [line.at for line in record.lines_of(task) if line.type == "TaskStarted"]
     return ((at, at + task.seconds) for at in starts if task.seconds)
 
@@ -58,7 +60,7 @@ def _pause_of(record: Record, paused: Mapping[str, Interval]) -> Sequence[Interv
 
 
 def _left(began: float, ended: float, excused: Sequence[Interval]) -> float:
-    """The length of a gap without what is excused; excuses that overlap count once."""
+    """The length of a gap minus the excused times; overlapping excuses count once."""
     left, reached = ended - began, began
     for start, end in sorted(excused):
         start, end = max(start, reached), min(end, ended)

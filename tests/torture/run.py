@@ -1,4 +1,4 @@
-"""One run: bring a stack up, use it and hurt it for so many minutes, let it come to rest, and judge what it did."""
+"""One run: start a stack, use and hurt it for some minutes, let it come to rest, and judge the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.torture import checks, ledger, recovery
 from tests.torture.answers import Answerer
 from tests.torture.checks import Breach
 from tests.torture.client import Client
-from tests.torture.faults import DATABASE_AWAY, Faults
+from tests.torture.faults import DATABASE_OUTAGES, Faults
 from tests.torture.ledger import Record
 from tests.torture.plans import plans
 from tests.torture.recovery import Standstill
@@ -19,15 +19,15 @@ from tests.torture.stack import Options, Stack, pause, running
 from tests.torture.watcher import Watcher
 
 REST_SECONDS = 60
-"""How long executions may take to end after the last fault, besides the leases that then run out."""
+"""Seconds in which executions may end after the last fault, besides the leases that must run out first."""
 
 SLACK_SECONDS = 10
-"""What recovery may take beyond lease and sweep: among others the 5 s that a task waits after its second loss."""
+"""Seconds that recovery may take beyond lease and sweep, among them the 5 s wait of a task after its second loss."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did and what is wrong with it."""
+    """The result of a run, with all breaches."""
 
     options: Options
     client: Client
@@ -48,9 +48,9 @@ class Report:
 
 
 def torture(options: Options, place: Path, *, forked: bool = False) -> Report:
-    """Do one run. ``place`` is an empty folder, for logs and for what handlers leave behind.
+    """Do one run. ``place`` is an empty folder for logs and for the handlers' files.
 
-    Forked processes come from the cradle: a machine that does much else besides has them back as soon.
+    ``forked``: fork the processes from the cradle, so that a busy machine restarts them as quickly.
     """
     with running(place, options, forked=forked) as stack:
         client = Client(stack.webs, options.rate, plans(options.seed))
@@ -84,7 +84,7 @@ def _judged(
     breaches = list(checks.all_breaches(client.stories, records, effects))
     for record in records:
         breaches += checks.answer_breaches(record, client.get(f"/executions/{record.id}"))
-    standstill = recovery.longest(records, _away(faults), _paused(client))
+    standstill = recovery.longest(records, _outages(faults), _paused(client))
     _keep_histories(stack.place, records, breaches, standstill)
     return Report(
         options=options,
@@ -99,8 +99,8 @@ def _judged(
     )
 
 
-def _away(faults: Faults) -> list[recovery.Interval]:
-    return [(one.began, one.ended) for one in faults.done if one.kind in DATABASE_AWAY]
+def _outages(faults: Faults) -> list[recovery.Interval]:
+    return [(one.began, one.ended) for one in faults.done if one.kind in DATABASE_OUTAGES]
 
 
 def _paused(client: Client) -> dict[str, recovery.Interval]:
@@ -110,7 +110,7 @@ def _paused(client: Client) -> dict[str, recovery.Interval]:
 def _keep_histories(
     place: Path, records: Sequence[Record], breaches: Sequence[Breach], standstill: Standstill | None
 ) -> None:
-    """Write what the database holds of the executions with which something is wrong, and of the slowest to recover."""
+    """Write the histories of all executions with a breach, and of the one with the longest standstill."""
     wanted = {breach.execution_id for breach in breaches}
     with (place / "histories").open("w") as file:
         if standstill is not None:
@@ -120,7 +120,7 @@ def _keep_histories(
 
 
 def history_of(record: Record) -> str:
-    """An execution's history and its tasks, to be read by people."""
+    """An execution's history and tasks as text for people."""
     head = f"{record.id} {record.status} {record.error or ''} (plan {record.plan})"
     lines = [
         f"  {line.id:4} {line.at:.3f} {line.type} {line.step or ''} {_short(line.details)}" for line in record.lines

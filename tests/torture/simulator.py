@@ -1,7 +1,7 @@
-"""How an execution must end: a second opinion that shares nothing with the engine but the definition it reads.
+"""Computes the expected end of an execution: a second opinion that shares only the definition with the engine.
 
-There is no time, no queue and no fault here: handlers are numbers, branches run one after another. It knows what
-``plans.py`` makes and no more of the language than that.
+It has no time, no queue and no faults: handlers are numbers, branches run one after another. It knows only the part of
+the language used by ``plans.py``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from tests.torture.handlers.steps._effects import total
 Json = Any
 
 ATTEMPTS = {"fails": 3}
-"""How often a function is tried whose step does not say: what its file says in RETRY."""
+"""The tries of a function without a retry in its step: as RETRY in its file says."""
 
 ENDLESS_SECONDS = 60
-"""A Wait of this length or more is there to be cut short by the machine's own time-out."""
+"""A Wait of this length or more ends by the machine's own time-out."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an execution ends. ``errors``: where branches fail side by side, the error may be any of several."""
+    """The end of an execution. ``errors`` holds all possible errors: parallel branches may fail in any order."""
 
     status: str
     output: Json = None
@@ -33,7 +33,7 @@ class Ending:
 
 
 class Raised(Exception):
-    """A step has failed for good, with one of these errors."""
+    """A step failed for good, with one of these errors."""
 
     def __init__(self, *errors: str) -> None:
         self.errors = frozenset(errors)
@@ -41,11 +41,11 @@ class Raised(Exception):
 
 
 class TimedOut(Exception):
-    """The machine's own time-out has passed."""
+    """The machine's own time-out passed."""
 
 
 def ending(definition: Json, given: Json) -> Ending:
-    """How an execution of this definition with this input ends: of a step list, a state machine or a flow's tree."""
+    """The end of an execution with this input. The definition is a step list, a state machine or a flow's tree."""
     run = steps_output if "steps" in definition else machine_output if "States" in definition else tree_output
     try:
         return Ending("COMPLETED", run(definition, given))
@@ -56,7 +56,7 @@ def ending(definition: Json, given: Json) -> Ending:
 
 
 def with_losses(definition: Json, lost: Mapping[int, Sequence[int]]) -> Json:
-    """The same definition, in which three lost workers fail these tries of these nodes."""
+    """The same definition, with these tries of these nodes failed by three lost workers each."""
     if isinstance(definition, list):
         return [with_losses(one, lost) for one in definition]
     if not isinstance(definition, dict):
@@ -69,7 +69,7 @@ def with_losses(definition: Json, lost: Mapping[int, Sequence[int]]) -> Json:
 
 
 def perform(function: str, event: Mapping[str, Json], retry: int) -> Json:
-    """What a handler gives back at its n-th retry. Raises Raised."""
+    """A handler's result at its n-th retry. Raises Raised."""
     if retry in event["data"].get("lost", ()):
         raise Raised("States.TaskFailed")
     match function:
@@ -89,7 +89,7 @@ def perform(function: str, event: Mapping[str, Json], retry: int) -> Json:
 
 
 def tried(function: str, event: Mapping[str, Json], attempts: int) -> Json:
-    """What a handler gives back when any failure is tried again, so many attempts in all."""
+    """A handler's result if each failure is tried again, up to ``attempts`` tries in all. Raises Raised."""
     for retry in range(attempts - 1):
         try:
             return perform(function, event, retry)
@@ -111,7 +111,7 @@ def steps_output(definition: Json, given: Json) -> Json:
 
 
 def _item(item: Json, given: Json, results: dict[str, Json]) -> tuple[Json, dict[str, Json]]:
-    """What a step or a group gives, and its results by step name; all members of a group see the same before them."""
+    """The result of a step or a group, and its results by step name. A group's members all see the same results."""
     if "parallel" in item:
         done = side_by_side(lambda one: _item(one, given, results), item["parallel"])
         return [output for output, _ in done], {name: value for _, found in done for name, value in found.items()}
@@ -122,7 +122,7 @@ def _item(item: Json, given: Json, results: dict[str, Json]) -> tuple[Json, dict
 
 
 def side_by_side(run: Callable[[Json], Json], branches: Sequence[Json]) -> list[Json]:
-    """What the branches give, in their order. When some fail, it may be with the error of any of them."""
+    """The results of the branches, in their order. If some fail, the error may be any of theirs. Raises Raised."""
     outputs: list[Json] = []
     errors: set[str] = set()
     for branch in branches:
@@ -150,7 +150,7 @@ def tree_output(tree: Json, given: Json = None) -> Json:
 
 
 def machine_output(machine: Json, given: Json, data: Json = None) -> Json:
-    """What a machine, or with ``data`` a branch of it, gives."""
+    """The output of a machine or, with ``data``, of one of its branches."""
     name, data = machine["StartAt"], given if data is None else data
     while True:
         state = machine["States"][name]
@@ -169,7 +169,7 @@ def machine_output(machine: Json, given: Json, data: Json = None) -> Json:
 
 
 def _next(state: Json, data: Json) -> str | None:
-    """The state that follows; None at an end. Raises Raised."""
+    """The next state, or None at an end. Raises Raised."""
     if state["Type"] != "Choice":
         return state.get("Next")
     ways = [rule["Next"] for rule in state["Choices"] if _holds(rule, data)] + [state.get("Default")]
@@ -203,13 +203,13 @@ def _with_retry(state: Json, data: Json, given: Json) -> Json:
 
 
 def _retrier(retriers: Sequence[Json], errors: frozenset[str]) -> int | None:
-    """Which retrier takes these errors. TaskFailed leaves out time-outs, but no state machine here has such a task."""
+    """The retrier for these errors. TaskFailed does not match time-outs, but no state machine here has such a task."""
     taken = errors | {"States.ALL", "States.TaskFailed"}
     return next((place for place, retrier in enumerate(retriers) if taken & set(retrier["ErrorEquals"])), None)
 
 
 def _entered(state: Json, data: Json, given: Json, retry: int) -> Json:
-    """What a state hands on when nothing goes wrong in it. Raises Raised."""
+    """The output of a state if it succeeds. Raises Raised."""
     match state["Type"]:
         case "Fail":
             raise Raised(state["Error"])
@@ -236,7 +236,7 @@ def _called(state: Json) -> tuple[str, Json]:
 
 
 def _rendered(template: Json, data: Json, given: Json) -> Json:
-    """A payload template filled in. What hangs on chance or on time (``step`` and the token) is left out."""
+    """A payload template with its values. It leaves out values that depend on time (``step`` and the token)."""
     if not isinstance(template, dict):
         return template
     known = {"$$.Execution.Input": given}
@@ -256,7 +256,7 @@ def _at(path: str, data: Json) -> Json:
 
 
 def _placed(path: str | None, data: Json, value: Json) -> Json:
-    """``value`` put into ``data`` at ``$.name``; in its place for ``$``; not at all for null."""
+    """Put ``value`` into ``data`` at ``$.name``. ``$`` replaces ``data``; null drops the value."""
     if path is None:
         return data
     return value if path == "$" else {**data, path.removeprefix("$."): value}

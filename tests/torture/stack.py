@@ -1,4 +1,4 @@
-"""A whole house as real processes on 127.0.0.1: PostgreSQL, Redis, two web processes and three workers."""
+"""A whole installation as real processes on 127.0.0.1: PostgreSQL, Redis, two web processes and three workers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SLOTS = 4
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is told: ``rate`` starts in a second, at most ``calm`` seconds between two faults of a lane."""
+    """The options of a run: ``rate`` starts in a second, at most ``calm`` seconds between two faults of a lane."""
 
     minutes: float = 3
     seed: int = 1
@@ -44,7 +44,7 @@ class Options:
 
 
 class KeptLog:
-    """A server whose log outlives it, in the folder of the run."""
+    """Keeps a server's log in the folder of the run, beyond the server's end."""
 
     place: Path
     name: str
@@ -62,7 +62,7 @@ class LoggedPostgres(KeptLog, Postgres):
         self.place, self.name = place, "postgresql"
 
     def restart_fast(self) -> None:
-        """Stop as an operator does: transactions are rolled back, sessions are ended, all is written. Then start."""
+        """Stop like an operator, then start: PostgreSQL rolls transactions back, ends sessions, writes everything."""
         pid = self.pid
         assert pid is not None
         os.kill(pid, signal.SIGINT)
@@ -71,7 +71,7 @@ class LoggedPostgres(KeptLog, Postgres):
 
 
 class LoggedRedis(KeptLog, Redis):
-    """The bell."""
+    """The queue."""
 
     def __init__(self, place: Path) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class LoggedRedis(KeptLog, Redis):
 
 
 class Member(KeptLog, Server):
-    """A process of ours, restarted at the same address."""
+    """One of Stepwell's processes. A restart keeps its address."""
 
     stop_signal = "TERM"
 
@@ -95,13 +95,13 @@ class Member(KeptLog, Server):
         return pid is not None and not _is_gone(pid)
 
     def kill_alone(self) -> None:
-        """End this one process as a crash would; its children have to notice."""
+        """End this one process like a crash; its children have to notice."""
         assert self.pid is not None
         os.kill(self.pid, signal.SIGKILL)
         self.kill()
 
     def freeze_alone(self) -> None:
-        """Stop this one process; its children go on, and so may finish what nobody takes."""
+        """Stop this one process. Its children go on, and may finish results that it cannot report."""
         assert self.pid is not None
         os.kill(self.pid, signal.SIGSTOP)
 
@@ -111,7 +111,7 @@ class Member(KeptLog, Server):
         return cradle().start(command, self._surroundings()["env"], self._log)
 
     def _prepare(self) -> None:
-        """There is nothing to prepare."""
+        """Nothing to prepare."""
 
     def _surroundings(self) -> dict[str, Any]:
         return {"cwd": ROOT, "env": {**self._environment, "PORT": str(self.port)}}
@@ -136,16 +136,16 @@ class Web(Member):
 
 class Worker(Member):
     def _command(self) -> list[str | Path]:
-        options = ["-k", "thread", "-w", str(SLOTS), "-g", "TERM", "-t", "1", "-n"]  # less than the longest nap takes
+        options = ["-k", "thread", "-w", str(SLOTS), "-g", "TERM", "-t", "1", "-n"]  # less than the longest nap
         return [PROGRAMS / "huey_consumer", "stepwell.runtime.worker.huey", *options]
 
     def _ping(self) -> None:
-        """A worker has no address to ask at."""
+        """A worker has no address to ping."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The processes of one run. ``place`` holds their logs and what handlers leave behind."""
+    """The processes of one run. ``place`` holds their logs and the handlers' files."""
 
     place: Path
     postgres: LoggedPostgres
@@ -155,12 +155,12 @@ class Stack:
 
     @property
     def effects(self) -> Path:
-        """The file in which every handler that comes to its end leaves a line."""
+        """The file with a line for each finished handler call."""
         return self.place / "artifacts" / _effects.FILE
 
     @property
     def tokens(self) -> Path:
-        """The file in which handlers leave the task tokens that they were given, each with the answer that is due."""
+        """The file with the handlers' task tokens, each with its due answer."""
         return self.place / "artifacts" / _effects.TOKENS
 
     @property
@@ -170,7 +170,7 @@ class Stack:
 
 @contextmanager
 def running(place: Path, options: Options, *, forked: bool = False) -> Iterator[Stack]:
-    """A stack that is up, and is ended whatever happens."""
+    """A running stack. It ends with the block, whatever happens."""
     with ExitStack() as opened:
         postgres = opened.enter_context(LoggedPostgres(place))
         redis = opened.enter_context(LoggedRedis(place))
@@ -205,12 +205,12 @@ def _environment(place: Path, options: Options, database_url: str, redis_url: st
 
 
 def _is_gone(pid: int) -> bool:
-    """Whether a process has ended; one that nobody has waited for yet has, too."""
+    """True if a process has ended; a zombie has."""
     with suppress(psutil.NoSuchProcess):
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     return True
 
 
 def pause(seconds: float) -> None:
-    """Let time pass: here the faults and the load are what is timed, and nothing is awaited."""
+    """Let time pass. This is no wait for a condition: it spaces out the faults and the load."""
     time.sleep(seconds)

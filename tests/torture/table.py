@@ -1,4 +1,4 @@
-"""The table at the end of a run: what it did, what it found, and what was required."""
+"""The table at the end of a run: its work, its findings, and the requirements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = tuple[str, str, str]
 
 
 def rows(report: Report) -> Iterator[Row]:
-    """Name, figure, and what is required of it, if anything is."""
+    """The rows: name, figure, and its requirement, if it has one."""
     statuses = Counter(record.status for record in report.records)
     acknowledged = [story for story in report.client.stories if story.execution_id]
     ends = "as expected" if not report.count(checks.WRONG) else "see wrong"
@@ -28,17 +28,17 @@ def rows(report: Report) -> Iterator[Row]:
 
 
 def is_kept(report: Report) -> bool:
-    """Whether no promise was broken. How long recovery took is told apart: that is the machine's affair, too."""
+    """True if no promise was broken. The recovery time is judged apart, as it also depends on the machine."""
     return all(figure == "0" for _, figure, required in _required(report) if required == "0")
 
 
 def is_quick(report: Report) -> bool:
-    """Whether nothing stood still for longer than it may."""
+    """True if no standstill was longer than allowed."""
     return report.standstill is None or report.standstill.seconds <= report.recovery_limit
 
 
 def text(report: Report) -> str:
-    """The table as Markdown, which reads well on a terminal too."""
+    """The table as Markdown; it reads well on a terminal, too."""
     found = [("", "figure", "required"), *rows(report)]
     widths = [max(len(row[column]) for row in found) for column in range(3)]
     lines = [

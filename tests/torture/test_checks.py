@@ -1,4 +1,4 @@
-"""Each check lets a sound run pass, and goes red at the one thing that is wrong."""
+"""Each check passes a sound run, and reports a run with one fault."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_two_executions_of_one_start_are_told() -> None:
 
 
 def lost_thrice(**changes: Any) -> Record:
-    """Three workers were lost over the only task, which has failed of that."""
+    """An execution whose only task failed by the loss of three workers."""
     third = Attempt(3, "LOST", "States.TaskFailed", 3)
     lost = replace(TASK, status="FAILED", attempt=3, losses=3, attempts=[*attempts("LOST", "LOST"), third])
     history = lines("ExecutionStarted", "TaskScheduled", *["TaskStarted"] * 3, "TaskFailed", "ExecutionFailed")
@@ -154,8 +154,8 @@ def test_a_life_that_no_task_may_have_is_told(kind: str, types: tuple[str, ...])
 PASSED_ON = ("TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded")
 
 
-def asked(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
-    """What is wrong with an execution whose only task was given a token."""
+def with_a_token(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
+    """The breaches of an execution whose only task has a token."""
     history = lines("ExecutionStarted", *types, "ExecutionSucceeded")
     attempt, losses = types.count("TaskStarted"), outcomes.count("LOST")
     task = replace(TASK, waits=True, attempt=attempt, losses=losses, attempts=attempts(*outcomes))
@@ -164,12 +164,14 @@ def asked(*types: str, outcomes: Sequence[str], **changes: Any) -> list[str]:
 
 
 def test_a_task_with_a_token_ends_with_its_answer_and_not_with_its_handler() -> None:
-    assert asked(*PASSED_ON, outcomes=["COMPLETED"]) == []
-    assert asked("TaskScheduled", "TaskStarted", "TaskFailed", *PASSED_ON, outcomes=["FAILED", "COMPLETED"]) == []
-    assert asked("TaskScheduled", "TaskStarted", "TaskSucceeded", outcomes=["LOST"]) == []
-    assert asked(*PASSED_ON, outcomes=["COMPLETED"], waits=False) == [WRONG]
-    assert asked(*PASSED_ON, "TaskSucceeded", outcomes=["COMPLETED"]) == [RECORDED_TWICE, WRONG]
-    assert RAN_AGAIN in asked(*PASSED_ON, "TaskStarted", outcomes=["COMPLETED", "COMPLETED"])
+    assert with_a_token(*PASSED_ON, outcomes=["COMPLETED"]) == []
+    assert (
+        with_a_token("TaskScheduled", "TaskStarted", "TaskFailed", *PASSED_ON, outcomes=["FAILED", "COMPLETED"]) == []
+    )
+    assert with_a_token("TaskScheduled", "TaskStarted", "TaskSucceeded", outcomes=["LOST"]) == []
+    assert with_a_token(*PASSED_ON, outcomes=["COMPLETED"], waits=False) == [WRONG]
+    assert with_a_token(*PASSED_ON, "TaskSucceeded", outcomes=["COMPLETED"]) == [RECORDED_TWICE, WRONG]
+    assert RAN_AGAIN in with_a_token(*PASSED_ON, "TaskStarted", outcomes=["COMPLETED", "COMPLETED"])
 
 
 @pytest.mark.parametrize("ends", [(), ("ExecutionFailed",), ("ExecutionSucceeded", "ExecutionSucceeded")])
@@ -202,6 +204,6 @@ def test_a_handler_that_ran_without_a_claim_or_not_at_all_is_told() -> None:
 
 def test_an_api_that_tells_something_else_is_told() -> None:
     body = {"status": "COMPLETED", "output": 7, "error": None, "cause": None}
-    told = [Answer(200, body), Answer(200, {**body, "output": 8}), Answer(503, {}), Answer(404, {})]
-    breaches = [[breach.kind for breach in checks.answer_breaches(RECORD, answer)] for answer in told]
+    answers = [Answer(200, body), Answer(200, {**body, "output": 8}), Answer(503, {}), Answer(404, {})]
+    breaches = [[breach.kind for breach in checks.answer_breaches(RECORD, answer)] for answer in answers]
     assert breaches == [[], [WRONG], [WRONG], [LOST]]

@@ -1,4 +1,4 @@
-"""What counts as standing still, and what is excused."""
+"""The longest standstill, with all its excuses."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NOBODY: Mapping[str, Interval] = {}
 RECORD = Record("e-1", 1, "COMPLETED", 7, None, None, 6, LINES, [TASK], 0)
 
 
-def seconds(record: Record, away: Sequence[Interval] = (), paused: Mapping[str, Interval] = NOBODY) -> float:
-    found = longest([record], away, paused)
+def seconds(record: Record, outages: Sequence[Interval] = (), paused: Mapping[str, Interval] = NOBODY) -> float:
+    found = longest([record], outages, paused)
     assert found is not None
     return found.seconds
 
@@ -42,7 +42,7 @@ def test_a_task_stands_still_though_another_one_moves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("away", "left"),
+    ("outages", "left"),
     [
         ([(102, 104)], 4),
         ([(90, 103)], 4),
@@ -53,8 +53,8 @@ def test_a_task_stands_still_though_another_one_moves() -> None:
         ([(90, 200)], 0),
     ],
 )
-def test_the_time_without_a_database_is_excused_once(away: list[Interval], left: float) -> None:
-    assert seconds(RECORD, away) == left
+def test_the_time_without_a_database_is_excused_once(outages: list[Interval], left: float) -> None:
+    assert seconds(RECORD, outages) == left
 
 
 def test_a_pause_excuses_the_execution_that_was_paused() -> None:

@@ -1,4 +1,4 @@
-"""The second opinion agrees with the engine while nothing fails, and can tell when an end is another one."""
+"""The simulator agrees with the engine while nothing fails, and gives different ends to different executions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATES = ("Task", "Pass", "Wait", "Choice", "Parallel", "Map", "Succeed", "Fail"
 
 
 def compiled(definition: Json) -> StateMachine:
-    """The machine that the house would make of a definition. It has to be a valid one."""
+    """Compile a definition as Stepwell does. It must be valid."""
     if "name" in definition:
         assert validate.flow(definition, DEFAULTS, 1000) == []
         made = flow.compile(definition, DEFAULTS)
@@ -50,7 +50,7 @@ def answer(task: DispatchTask) -> Answer:
 
 
 def assert_agreed(definition: Json, given: Json) -> None:
-    """The engine brings an execution to the end that the simulator expects."""
+    """Check that the engine ends an execution as the simulator expects."""
     ended, expected = Driver(compiled(definition), given, answer).run().execution, ending(definition, given)
     assert (ended.status, ended.output) == (expected.status, expected.output), definition
     assert ended.error in expected.errors or (ended.error is None and not expected.errors), definition

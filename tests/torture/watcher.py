@@ -1,4 +1,4 @@
-"""Looks at the database from outside, with statements of its own: what has ended, and whether it stays so."""
+"""Watches the database with statements of its own: an ended execution must not change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPEN = "SELECT count(*) FROM execution WHERE status = 'IN_PROGRESS'"
 class Watcher:
     url: str
     changes: list[str] = field(default_factory=list)
-    """Executions that had ended, and were found to be different later."""
+    """Ended executions that changed later, one line each."""
     samples: int = 0
 
     def __post_init__(self) -> None:
@@ -36,13 +36,13 @@ class Watcher:
         self._thread.start()
 
     def end(self) -> None:
-        """Look one last time, and no more."""
+        """Take a last sample and stop."""
         self._ended.set()
         self._thread.join()
         self._sample()
 
     def await_nothing_open(self, seconds: float) -> bool:
-        """Whether every execution has ended within so long."""
+        """Wait until every execution has ended. Returns False if one is still open after ``seconds``."""
         deadline = time.monotonic() + seconds
         while self._rows(OPEN)[0][0]:
             if time.monotonic() > deadline:
@@ -55,7 +55,7 @@ class Watcher:
             try:
                 self._sample()
             except psycopg2.OperationalError:
-                continue  # the database is what is being hurt
+                continue  # a fault of the run has hit the database
 
     def _sample(self) -> None:
         found = {str(row[0]): row[1:] for row in self._rows(ENDED)}

@@ -160,7 +160,7 @@ def test_the_time_of_a_task_runs_while_it_waits_for_a_worker(dig: Wire):
 
 def test_no_worker_of_ours_is_rung_for_it(dig: Wire):
     begun(dig)
-    assert dig.stage.rung() == []
+    assert dig.stage.take_queued() == []
     dig.stage.tasks.sweep()
     assert dig.stage.tasks.unclaimed(0) == []
 

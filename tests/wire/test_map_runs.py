@@ -93,7 +93,7 @@ def test_without_bounds_it_says_none(wire: Wire):
 def test_a_run_that_fails_aborts_what_goes_on(wire: Wire):
     execution, run = begun(wire, [1, 2, 3], MaxConcurrency=2)
     wire.stage.script.let("step1", raises("No"))
-    wire.stage.work.run(wire.stage.rung()[0])
+    wire.stage.work.run(wire.stage.take_queued()[0])
     wire.stage.fire_timers()
     wire.stage.work.nested.sweep()
     found = wire.client.describe_map_run(mapRunArn=run)
@@ -214,7 +214,7 @@ def test_more_go_on_at_a_time_when_that_is_wanted(wire: Wire):
 def test_fewer_go_on_at_a_time_when_that_is_wanted(wire: Wire):
     _, run = begun(wire, [1, 2, 3, 4], MaxConcurrency=2)
     wire.client.update_map_run(mapRunArn=run, maxConcurrency=1)
-    [wire.stage.work.run(one) for one in wire.stage.rung()[:1]]
+    [wire.stage.work.run(one) for one in wire.stage.take_queued()[:1]]
     wire.stage.fire_timers()
     assert counted(wire, run) == {"pending": 2, "running": 1, "succeeded": 1, "total": 4}
 
@@ -232,7 +232,7 @@ def test_more_may_fail_when_that_is_wanted(wire: Wire, changed: Json):
 def test_less_may_fail_when_that_is_wanted(wire: Wire):
     execution, run = begun(wire, [1, 2, 3], MaxConcurrency=1, ToleratedFailureCount=2)
     wire.stage.script.let("step1", raises("No"))
-    wire.stage.work.run(wire.stage.rung()[0])
+    wire.stage.work.run(wire.stage.take_queued()[0])
     wire.stage.fire_timers()
     assert wire.client.describe_map_run(mapRunArn=run)["status"] == "RUNNING"
     wire.client.update_map_run(mapRunArn=run, toleratedFailureCount=0)

@@ -132,7 +132,7 @@ def test_one_that_timed_out_has_its_time_anew(wire: Wire):
     definition = machine(A=task("step1"), W={"Type": "Wait", "Seconds": 60}, B=task("step2")) | {"TimeoutSeconds": 9}
     run = wire.client.start_execution(stateMachineArn=wire.made(definition))["executionArn"]
     identity = run.rpartition(":")[2]
-    wire.stage.work.run(wire.stage.rung()[0])
+    wire.stage.work.run(wire.stage.take_queued()[0])
     wire.stage.executions.fire(DueTimer(identity, "", 0, 0, "execution"))
     assert wire.client.describe_execution(executionArn=run)["status"] == "TIMED_OUT"
     wire.client.redrive_execution(executionArn=run)
@@ -150,10 +150,10 @@ def test_a_retry_that_was_waited_for_is_not_waited_for_again(wire: Wire):
     run = wire.client.start_execution(stateMachineArn=wire.made(machine(A=task("flaky", Retry=RETRIED))))[
         "executionArn"
     ]
-    wire.stage.work.run(wire.stage.rung()[0])
+    wire.stage.work.run(wire.stage.take_queued()[0])
     wire.client.stop_execution(executionArn=run)
     wire.client.redrive_execution(executionArn=run)
-    assert len(wire.stage.rung()) == 1
+    assert len(wire.stage.take_queued()) == 1
     assert wire.stage.statuses(run.rpartition(":")[2]) == ["CANCELLED", "QUEUED"]
 
 
@@ -175,9 +175,9 @@ def test_one_that_is_paused_is_not_rung_for(wire: Wire):
     identity = run.rpartition(":")[2]
     wire.stage.executions.pause(identity)
     wire.client.stop_execution(executionArn=run)
-    wire.stage.rung()
+    wire.stage.take_queued()
     wire.client.redrive_execution(executionArn=run)
-    assert wire.stage.rung() == []
+    assert wire.stage.take_queued() == []
     wire.stage.executions.resume(identity)
     wire.stage.run()
     assert wire.client.describe_execution(executionArn=run)["status"] == "SUCCEEDED"

@@ -1,4 +1,4 @@
-"""The schema and the hot statements that a release of Stepwell was made of, as ``write.py`` kept them."""
+"""Reads the schema and the hot statements of a release, as stored by ``write.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RELEASES = sorted(path.name for path in HERE.iterdir() if path.name[0].isdigit()
 
 
 def schema(release: str, dialect: str) -> str:
-    """The statements that make the tables of a release and note its migrations. ``dialect``: sqlite, postgresql."""
+    """The statements that create a release's tables and record its migrations. ``dialect``: sqlite, postgresql."""
     return (HERE / release / f"schema.{dialect}.sql").read_text(encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
-"""``python -m tests.db.releases.write 0.2.0``: keeps today's schema and hot statements as those of a release.
+"""``python -m tests.db.releases.write 0.2.0``: stores the current schema and hot statements as those of a release.
 
-A process of a release may run beside a newer schema, and a database of a release is migrated by newer code. Tests read
-the files to try both; a file that was released is never changed.
+A process of a release may run beside a newer schema, and newer code migrates a release's database. Tests read the files
+to try both. A released file never changes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.services import any_postgres, fresh_database
 HERE = Path(__file__).parent
 STATEMENT = re.compile(r"(?:SELECT|INSERT|UPDATE|DELETE|PREPARE|WITH)\b")
 VOLATILE = re.compile(r"^(?:--|\\|SET |SELECT pg_catalog\.set_config).*\n", re.MULTILINE)
-"""Lines of pg_dump that name its version, its session or a random key."""
+"""Lines of pg_dump with its version, its session settings or a random key."""
 APPLIED = "INSERT INTO schema_migration (name, applied) VALUES ('{}', '2026-11-24 00:00:00')"
 
 
@@ -42,19 +42,19 @@ def main(release: str) -> None:
 
 
 def named(statements: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> str:
-    """Statements as one text, each below its name; ``tests.db.releases.read`` takes it apart."""
+    """Join statements into one text, each below its name. ``tests.db.releases.read`` splits it again."""
     return "\n\n".join(f"-- {name} --\n{sql.strip()}" for name, sql in statements) + "\n"
 
 
 def sqlite_statements() -> Iterator[tuple[str, str]]:
-    """Every statement that stands as a constant in SQLite's half of the hot path."""
+    """All statements that are constants in SQLite's half of the hot path."""
     for name, value in vars(sqlite).items():
         if name.isupper() and isinstance(value, str) and STATEMENT.match(value.strip()):
             yield name, value
 
 
 def sqlite_schema() -> str:
-    """The schema as a new SQLite file has it after every migration, with the migrations that were applied."""
+    """The schema of a new SQLite file after all migrations, with the list of applied migrations."""
     with tempfile.TemporaryDirectory() as folder:
         connect(f"sqlite:///{folder}/stepwell.db")
         migrate()
@@ -66,7 +66,7 @@ def sqlite_schema() -> str:
 
 
 def postgresql_schema() -> str:
-    """The same of PostgreSQL, by pg_dump."""
+    """The same for PostgreSQL, by pg_dump."""
     with any_postgres() as server, fresh_database(server) as url:
         connect(url)
         migrate()

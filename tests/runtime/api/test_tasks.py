@@ -20,7 +20,7 @@ from tests.runtime.stage import WITH_TOKEN, Stage, machine, raises, steps, task
 def test_a_task_is_told_with_its_attempts_and_what_they_printed(stage: Stage, api: ApiContext):
     stage.script.let("step1", raises("Once", "why"), Outcome(result="1", logs="said\n"))
     identity = stage.start(steps("step1", retry={"maxAttempts": 2}))
-    first = stage.rung()[0]
+    first = stage.take_queued()[0]
     stage.work.run(first)
     stage.fire_timers()
     claim = stage.claim(identity)

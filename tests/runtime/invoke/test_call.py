@@ -13,7 +13,7 @@ UNKNOWN = Outcome(error="Lambda.ResourceNotFoundException")
 
 
 class Noting:
-    """An invoker that notes what it runs and stops."""
+    """An invoker that records its calls and its kills."""
 
     def __init__(self) -> None:
         self.run_: list[Invocation] = []

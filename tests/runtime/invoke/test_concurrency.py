@@ -1,4 +1,4 @@
-"""Reserved concurrency counts all living processes, and no dead one."""
+"""Reserved concurrency counts all live processes, and no dead one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ with ReservedConcurrency(600.0, 600.0).slot("mine", 1) as is_free:
 
 @pytest.fixture
 def url(empty_url: str) -> Iterator[str]:
-    """A database with the functions ``mine``, of which two invocations may run, and ``free``."""
+    """A database with the functions ``mine``, limited to two invocations, and ``free``."""
     connect(empty_url)
     migrate()
     for name, reserved in (("mine", 2), ("free", None)):
@@ -122,20 +122,20 @@ def test_a_slot_is_asked_for_longer_as_long_as_it_is_held(url: str) -> None:
 
 
 def test_a_slot_that_cannot_be_given_back_is_left_to_its_lease(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away() -> None:
+    def unreachable() -> None:
         raise OperationalError("connection refused")
 
     with closing(ReservedConcurrency(FOREVER, FOREVER)) as mine:
         with monkeypatch.context() as patch, mine.slot("mine", 2) as found:
             assert found
-            patch.setattr(concurrency, "transaction", away)
+            patch.setattr(concurrency, "transaction", unreachable)
         assert mine._held == set() and len(rows()) == 1
 
 
-def test_while_the_database_is_away_nobody_can_tell(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_: object) -> bool:
+def test_while_the_database_is_unreachable_nobody_can_tell(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> bool:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(concurrency, "_take", away)
+    monkeypatch.setattr(concurrency, "_take", unreachable)
     with closing(ReservedConcurrency(FOREVER, FOREVER)) as mine, pytest.raises(SlotsUnknown):
         is_free(mine)

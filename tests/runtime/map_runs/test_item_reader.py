@@ -1,4 +1,4 @@
-"""Items of every kind of file can be read from any item on; a fault names its line or item."""
+"""Reading can begin at any item, in every kind of file; an error names its line or item."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of(key: str, **config: Json) -> Plan:
 
 
 def read(wanted: Plan, root: Path, at_once: int = 1_000_000) -> list[Item]:
-    """All items, read in pieces: each piece begins where the last one ended."""
+    """Read all items in pieces: each piece begins at the end of the last one."""
     item_reader.begin(wanted, root, RUN)
     found: list[Item] = []
     while True:
@@ -115,9 +115,9 @@ def test_what_cannot_be_read_says_where(tmp_path: Path, name: str):
     content, config, why = WRONG[name]
     if content is not None:
         (tmp_path / "x").write_bytes(content)
-    with pytest.raises(ReaderFault) as told:
+    with pytest.raises(ReaderFault) as caught:
         read(of("x", **config), tmp_path)
-    assert why in str(told.value)
+    assert why in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"no zip", gzip.compress(b"[1, 2, 3]" * 99, mtime=0)[:-9]])

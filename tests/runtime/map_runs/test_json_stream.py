@@ -1,4 +1,4 @@
-"""A JSON text read piece by piece gives the same values as the whole text."""
+"""Reading a JSON text piece by piece gives the same values as reading it at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hot path: one statement that does what the general path does, or nothing."""
+"""The hot path: one statement with the same effect as the general path, or none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refused(monkeypatch) -> list[bool]:
 
 
 def play(stage: Stage, definition: Json, goes_on: bool) -> str:
-    """An execution whose tasks are finished one by one."""
+    """Run an execution, and finish its tasks one by one."""
     identity = stage.start(definition, {"in": [1, "ü"]})
     while stage.status(identity) == "IN_PROGRESS":
         claim = stage.claim(identity)
@@ -48,7 +48,7 @@ def play(stage: Stage, definition: Json, goes_on: bool) -> str:
 
 
 def without_times(held: Json, identity: str) -> Json:
-    """The rows without what must differ between two executions: which moment, and whose id."""
+    """The rows without times and ids, which differ between any two executions."""
     text = json.dumps({name: [_shorn(row) for row in rows] for name, rows in held.items()}, sort_keys=True)
     return json.loads(text.replace(identity[:-5], "EXECUTION"))
 
@@ -132,20 +132,20 @@ def test_a_timer_of_a_map_run_whose_execution_has_ended_is_forgotten(stage: Stag
     assert stage.left_open(identity) == []
 
 
-def test_a_task_that_the_worker_does_not_take_is_queued_and_rung(stage: Stage, refused):
+def test_a_task_that_the_worker_does_not_take_is_queued_and_notified_of(stage: Stage, refused):
     for definition in (THREE, ASL):
         identity = stage.start(definition)
-        stage.rung()
+        stage.take_queued()
         assert stage.succeed(stage.claim(identity), 1, goes_on=False) is None
         following = stage.task(identity, 2)
         assert (following.status, following.attempt, following.owner, following.started_at) == ("QUEUED", 0, None, None)
-        assert stage.rung() == [following.id]
+        assert stage.take_queued() == [following.id]
         assert stage.claim(identity).attempt == 1
     assert refused == [False, False]
 
 
 def changed(**columns: object) -> Callable[[Stage, Claimed], object]:
-    """The execution's row is changed meanwhile."""
+    """Change the execution's row meanwhile."""
 
     def change(stage: Stage, claim: Claimed) -> None:
         with database.connection_context():

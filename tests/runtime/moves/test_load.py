@@ -1,4 +1,4 @@
-"""How branches are loaded, joined and ended: what the database must get right that the pure core cannot show."""
+"""Branches are loaded, joined and ended correctly: the database's part, which tests of the pure core cannot show."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def both_branch(*names: str) -> Json:
     return machine(**{f"{'-'.join(names)}": both(*names)})
 
 
-# What is loaded
+# Loading
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_a_nested_branch_is_loaded_with_its_ancestors(stage: Stage):
 def test_many_lines_of_history_are_written_in_their_order(stage: Stage):
     chain = {f"s{n}": {"Type": "Pass"} for n in range(300)}
     identity = stage.start(machine(a=task("step1"), **chain))
-    stage.rung()
+    stage.take_queued()
     stage.succeed_slowly(stage.claim(identity), 1)
     with database.connection_context():
         entered = History.select(History.step).where(

@@ -22,7 +22,7 @@ def start(stage: Stage, **fields: Json) -> str:
 def test_who_asks_gets_the_task_and_answers_it(stage: Stage):
     assert polled_tasks.poll("ask") is None
     identity = start(stage)
-    assert stage.rung() == []
+    assert stage.take_queued() == []
     assert polled_tasks.poll("other") is None
     given = polled_tasks.poll("ask", "me")
     assert given is not None and given.input == '{"x":1}'
@@ -51,7 +51,7 @@ def test_a_paused_execution_gives_nothing_until_it_is_resumed(stage: Stage):
     stage.executions.pause(identity)
     assert polled_tasks.poll("ask") is None
     stage.executions.resume(identity)
-    assert stage.rung() == [] and polled_tasks.poll("ask") is not None
+    assert stage.take_queued() == [] and polled_tasks.poll("ask") is not None
 
 
 def test_an_activity_that_nobody_asks_for_times_out(stage: Stage):
@@ -87,11 +87,11 @@ def test_cancelling_takes_the_task_away(stage: Stage):
 
 
 @pytest.mark.parametrize("resource", [ASK, WITH_TOKEN])
-def test_who_is_silent_for_too_long_loses_the_task(stage: Stage, resource: str):
+def test_who_sends_nothing_for_too_long_loses_the_task(stage: Stage, resource: str):
     fields = {"Parameters": CALL} if resource == WITH_TOKEN else {}
     catch = [{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "b"}]
-    silent = task(resource, HeartbeatSeconds=20, TimeoutSeconds=60, Catch=catch, **fields)
-    identity = stage.start(machine(a=silent, b={"Type": "Pass"}))
+    watched = task(resource, HeartbeatSeconds=20, TimeoutSeconds=60, Catch=catch, **fields)
+    identity = stage.start(machine(a=watched, b={"Type": "Pass"}))
     given = polled_tasks.poll("ask")
     stage.run()
     row = stage.task(identity)

@@ -1,4 +1,4 @@
-"""A start whose COMMIT did not answer is looked for, but its client does not wait for a server that is frozen."""
+"""After an unanswered COMMIT the start is looked up, but its client does not wait for a frozen server."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_it_is_looked_for_until_too_long_has_passed(
     tried: list[int] = []
 
     @contextmanager
-    def away() -> Iterator[None]:
+    def unreachable() -> Iterator[None]:
         tried.append(1)
         raise OperationalError("frozen")
         yield
 
     def broken(begin: Start) -> str | None:
-        monkeypatch.setattr(start, "database", SimpleNamespace(connection_context=away))
+        monkeypatch.setattr(start, "database", SimpleNamespace(connection_context=unreachable))
         raise OperationalError("the connection broke at COMMIT")
 
     monkeypatch.setattr(queries, "start", broken)

@@ -1,4 +1,4 @@
-"""A task that came free, in whichever way, keeps none of its holder's columns."""
+"""A task without a holder has none of the holder's columns, whichever way it was freed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handlers written by a test, called through a real pool; and waiting for a condition."""
+"""A bench: handlers written by a test, called through a real pool. Also waits for conditions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import psutil
 from stepwell.runtime.sandbox.pool import Call, Ending, Pool
 
 ENOUGH_SECONDS = 30.0
-"""Far more than anything here takes; only a fault waits so long."""
+"""Far longer than anything here; only a fault waits this long."""
 
 CONTEXT = {
     "aws_request_id": "7f1c9d1e",
@@ -57,7 +57,7 @@ class Bench:
 
 @contextmanager
 def open_bench(root: Path, *more_roots: Path, **options: Any) -> Iterator[Bench]:
-    """A bench over one root, in a pool of its own that may know more."""
+    """A bench over one root, with a pool of its own; the pool may have more roots."""
     pool = Pool({"PATH": "/usr/bin:/bin", "GIVEN": "yes"}, [root, *more_roots], 1 << 16, **options)
     try:
         yield Bench(root, pool)
@@ -66,13 +66,13 @@ def open_bench(root: Path, *more_roots: Path, **options: Any) -> Iterator[Bench]
 
 
 def answer(ending: Ending) -> dict[str, Any]:
-    """The answer of a call that has one."""
+    """The answer of a call. It must have one."""
     assert ending.answer is not None, ending
     return dict(ending.answer)
 
 
 def wait_until(condition: Callable[[], Any]) -> Any:
-    """The first true value of a condition. Fails when there is none for far too long."""
+    """Wait for the first true value of a condition, and return it. Fails after ENOUGH_SECONDS."""
     end = time.monotonic() + ENOUGH_SECONDS
     while time.monotonic() < end:
         if value := condition():
@@ -82,7 +82,7 @@ def wait_until(condition: Callable[[], Any]) -> Any:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended; a zombie that nobody reaps has."""
+    """True if a process has ended; a zombie has."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""The child as a handler meets it: what it sees, what it may do to itself, what of it reaches the next."""
+"""The child as seen by a handler: its surroundings, its faults, and its effects on the next call."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_function_sees_its_own_environment_and_directory_and_no_others(bench: 
 
 def test_what_a_handler_starts_inherits_no_pipe_of_ours(bench: Bench):
     logs = bench.run("import os; os.system('ls /dev/fd')").logs
-    assert set(logs.split()) <= {"0", "1", "2", "3"}  # 3: the directory that is being listed
+    assert set(logs.split()) <= {"0", "1", "2", "3"}  # 3: the listed directory itself
 
 
 def test_a_fork_that_returns_does_not_answer(bench: Bench):

@@ -1,4 +1,4 @@
-"""Which code a child runs: of which root, and never of yesterday."""
+"""A child runs code from the right root, and never an old version."""
 
 from __future__ import annotations
 

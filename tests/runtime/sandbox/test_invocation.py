@@ -33,7 +33,7 @@ LAMBDAS_ORDER = ["errorMessage", "errorType", "requestId", "stackTrace"]
 
 @pytest.fixture
 def error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The error that a module of this source ends in."""
+    """The error of a module with this source."""
 
     def run(source: str | bytes, module: str = "sandboxed_app") -> dict[str, Any]:
         path = tmp_path / "app.py"

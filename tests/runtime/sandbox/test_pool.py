@@ -23,7 +23,7 @@ STARTED = "import os, subprocess, time; print(os.getpid(), flush=True); open(eve
 
 
 def start(bench: Bench, workers: ThreadPoolExecutor, mark: Path, key: str, body: str = BUSY["python"]):
-    """A call that is running when this returns."""
+    """Begin a call. It runs when this returns."""
     bench.write(mark.name, "def handler(event, context):\n    " + (STARTED + body).replace("\n", "\n    "))
     call = workers.submit(bench.call, mark.name, str(mark), key=key)
     wait_until(mark.exists)
@@ -37,7 +37,7 @@ def workers():
 
 
 def warm(bench: Bench, first: str, then: str) -> int:
-    """What ``first`` returns in a child whose next call runs ``then``."""
+    """Run ``first`` and then ``then``. Returns the result of ``first`` from the same child."""
     branches = textwrap.indent(first, "        ") + "\n    " + then.replace("\n", "\n    ")
     bench.write("busy", "import os, subprocess, time\ndef handler(event, context):\n    if event:\n" + branches)
     return bench.result("busy", True)

@@ -83,14 +83,14 @@ def test_an_id_spelt_otherwise_claims_nothing(stage: Stage):
 
 
 def overtaken(stage: Stage, identity: str) -> None:
-    """The lease ran out, and another worker has the task."""
+    """Let the lease run out, and another worker claim the task."""
     stage.set(stage.task(identity), lease_until=LONG_AGO)
     stage.another_worker().claims.sweep()
     stage.claim(identity, stage.another_worker())
 
 
 def overtaken_by_itself(stage: Stage, identity: str) -> None:
-    """The lease ran out, and this very worker has claimed the task anew."""
+    """Let the lease run out, and the same worker claim the task again."""
     stage.set(stage.task(identity), lease_until=LONG_AGO)
     stage.tasks.sweep()
     stage.claim(identity)
@@ -131,9 +131,9 @@ TRY = {
 
 
 def stale_claim(stage: Stage, why: str) -> tuple[Claimed, Callable[[], Json]]:
-    """A claim that no longer holds, and all rows, which it must not change.
+    """A stale claim, and a function that reads all rows: the claim must not change them.
 
-    Beside it the same worker holds a task of another execution, in the same attempt: but for its id, all fits that one.
+    The same worker also holds a task of another execution, in the same attempt. Only the id tells the two apart.
     """
     identity, beside = stage.start(TWO), stage.start(TWO, workflow="beside")
     claim, other = stage.claim(identity), stage.claim(beside)
@@ -167,12 +167,12 @@ def test_a_stale_worker_is_told_no(stage: Stage, why: str, act: str):
 def test_a_task_given_back_is_anybodys(stage: Stage):
     identity = stage.start(TWO)
     claim = stage.claim(identity)
-    stage.rung()
+    stage.take_queued()
     assert stage.tasks.give_back(claim, "so far")
     back = stage.task(identity)
     assert (back.status, back.attempt, back.losses, back.retries) == ("QUEUED", 1, 0, 0)
     assert (back.owner, back.lease_until, back.deadline_at) == (None, None, None)
-    assert stage.attempts(identity) == [(1, 1, "RETURNED")] and stage.rung() == [claim.id]
+    assert stage.attempts(identity) == [(1, 1, "RETURNED")] and stage.take_queued() == [claim.id]
     stage.run()
     stage.work.run(claim.id)
     assert stage.status(identity) == "COMPLETED"
@@ -180,7 +180,7 @@ def test_a_task_given_back_is_anybodys(stage: Stage):
 
 
 def lose(stage: Stage, identity: str) -> None:
-    """A worker claims the task, and is lost."""
+    """Let a worker claim the task and be lost."""
     stage.claim(identity, stage.another_worker())
     stage.set(stage.task(identity), lease_until=LONG_AGO)
     stage.tasks.sweep()
@@ -188,13 +188,13 @@ def lose(stage: Stage, identity: str) -> None:
 
 def test_a_lost_task_is_queued_again(stage: Stage):
     identity = stage.start(TWO)
-    stage.rung()
+    stage.take_queued()
     lose(stage, identity)
     lost = stage.task(identity)
     assert (lost.status, lost.losses, lost.retries, lost.owner, lost.attempt) == ("QUEUED", 1, 0, None, 1)
-    assert stage.attempts(identity) == [(1, 1, "LOST")] and stage.rung() == [lost.id]
+    assert stage.attempts(identity) == [(1, 1, "LOST")] and stage.take_queued() == [lost.id]
     lose(stage, identity)
-    assert stage.task(identity).losses == 2 and stage.rung() == [lost.id]
+    assert stage.task(identity).losses == 2 and stage.take_queued() == [lost.id]
     stage.work.run(lost.id)
     assert stage.status(identity) == "COMPLETED"
 
@@ -221,14 +221,14 @@ def test_a_task_of_a_paused_execution_waits_unseen_until_it_is_resumed(stage: St
     identity = stage.start(TWO)
     claim = stage.claim(identity)
     stage.executions.pause(identity)
-    stage.rung()
+    stage.take_queued()
     if how == "lost":
         stage.set(stage.task(identity), lease_until=LONG_AGO)
         stage.tasks.sweep()
     else:
         stage.tasks.give_back(claim)
     assert (stage.task(identity).status, stage.task(identity).queued_at) == ("QUEUED", None)
-    stage.rung()
+    stage.take_queued()
     stage.executions.resume(identity)
     stage.run()
     assert stage.status(identity) == "COMPLETED"
@@ -298,7 +298,7 @@ def test_an_overdue_task_times_out(stage: Stage):
     assert stage.tasks.heartbeat([claim]) == set()
 
 
-# A function that this worker does not have
+# A function missing in this worker
 
 
 @pytest.mark.parametrize("claimed_before", [False, True])
@@ -360,7 +360,7 @@ def test_a_paused_task_is_not_missed(stage: Stage):
     assert (stage.task(identity).queued_at, stage.task(identity).missing_since) == (None, None)
 
 
-# Nobody has claimed it
+# Unclaimed tasks
 
 
 def test_behind_an_empty_queue_what_waits_too_long_is_found(stage: Stage):

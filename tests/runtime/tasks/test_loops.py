@@ -24,7 +24,7 @@ NEVER = 3600
 
 @pytest.fixture
 def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose loops turn quickly, once the test has started them."""
+    """A stage with quick loops; the test starts them."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=0.02, sweep_seconds=0.02) as stage:
         yield stage
         stage.loops.stop()
@@ -32,7 +32,7 @@ def busy(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def calm(empty_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """A house whose loops never turn by themselves."""
+    """A stage whose loops never turn by themselves."""
     with staged(empty_url, tmp_path / "home", heartbeat_seconds=NEVER, sweep_seconds=NEVER) as stage:
         yield stage
         stage.loops.stop()
@@ -96,15 +96,15 @@ def test_a_sweep_takes_back_what_was_lost(busy: Stage):
 
 def test_a_sweep_notifies_again_of_what_nobody_claims(busy: Stage):
     lost, fresh = busy.start(steps("step1")), busy.start(steps("step1"))
-    busy.rung()
+    busy.take_queued()
     busy.set(busy.task(lost), queued_at=LONG_AGO)
     busy.loops.start()
     until(busy.queue.depth, "a message is sent")
-    assert set(busy.rung()) == {busy.task(lost).id} != {busy.task(fresh).id}
+    assert set(busy.take_queued()) == {busy.task(lost).id} != {busy.task(fresh).id}
 
 
 def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
-    """An event that is set after more than ``times`` sweeps from now on."""
+    """An event, set after more than ``times`` sweeps from now on."""
     made, swept, sweep = Event(), [], busy.tasks.sweep
 
     def count() -> None:
@@ -119,7 +119,7 @@ def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
 
 def test_behind_others_a_sweep_notifies_once_and_first_of_what_the_queue_forgot(busy: Stage, monkeypatch):
     waiting, lost = busy.start(steps("step1")), busy.start(steps("step1"))
-    busy.rung()
+    busy.take_queued()
     busy.queue.push([encode(busy.task(waiting).id)])
     with database.connection_context():
         now = queries.now()
@@ -128,12 +128,12 @@ def test_behind_others_a_sweep_notifies_once_and_first_of_what_the_queue_forgot(
     made = sweeps(busy, monkeypatch, 4)
     busy.loops.start()
     assert made.wait(30)
-    assert busy.rung() == [busy.task(lost).id, busy.task(waiting).id]
+    assert busy.take_queued() == [busy.task(lost).id, busy.task(waiting).id]
 
 
 def test_a_worker_that_drains_notifies_of_nothing(busy: Stage, monkeypatch):
     busy.set(busy.task(busy.start(steps("step1"))), queued_at=LONG_AGO)
-    busy.rung()
+    busy.take_queued()
     busy.work.draining.set()
     made = sweeps(busy, monkeypatch, 3)
     busy.loops.start()
@@ -179,11 +179,11 @@ def test_a_cancel_in_this_process_stops_the_handler_at_once(calm: Stage):
 
     calm.script.let("step1", handler)
     calm.loops.start()
-    calm.work.run(*calm.rung())
+    calm.work.run(*calm.take_queued())
     assert calm.status(identity) == "CANCELLED"
 
 
-# Whatever goes wrong
+# Faults in a loop
 
 
 @pytest.mark.parametrize("fault", [OperationalError("away"), RuntimeError("broken")])

@@ -46,21 +46,21 @@ def test_a_message_wakes_who_waits_for_one(storage: RedisQueue | MemoryQueue):
 
 
 def test_an_empty_queue_asks_the_database(storage: RedisQueue | MemoryQueue):
-    asked: list[int] = []
-    storage.found.waiting = lambda older_ms: asked.append(older_ms) or [ID]
+    looks: list[int] = []
+    storage.found.waiting = lambda older_ms: looks.append(older_ms) or [ID]
     assert storage.dequeue() == encode(ID)
-    assert asked == [1000]
+    assert looks == [1000]
 
 
 # The database behind them
 
 
 def test_without_redis_the_database_is_asked_at_once(redis: Redis):
-    asked: list[int] = []
-    storage = RedisQueue("stepwell", redis.url, lambda older_ms: asked.append(older_ms) or [ID])
+    looks: list[int] = []
+    storage = RedisQueue("stepwell", redis.url, lambda older_ms: looks.append(older_ms) or [ID])
     redis.kill()
     assert storage.dequeue() == encode(ID)
-    assert asked == [0] and storage.depth() is storage.head() is None
+    assert looks == [0] and storage.depth() is storage.head() is None
     redis.start()
     Queue(storage, Signals()).notify([ID])
     assert storage.depth() == 1
@@ -76,20 +76,22 @@ def test_with_neither_a_worker_waits_and_goes_on(redis: Redis, monkeypatch):
     storage.close()
 
 
-def test_while_the_database_is_away_too_a_worker_waits_and_goes_on(storage: RedisQueue | MemoryQueue, monkeypatch):
-    def away(older_ms: int) -> list[str]:
+def test_while_the_database_is_unreachable_too_a_worker_waits_and_goes_on(
+    storage: RedisQueue | MemoryQueue, monkeypatch
+):
+    def unreachable(older_ms: int) -> list[str]:
         raise OperationalError("away")
 
     paused: list[float] = []
     monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.time.sleep", paused.append)
-    storage.found.waiting = away
+    storage.found.waiting = unreachable
     assert storage.dequeue() is None and paused
 
 
 def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
     emptied_postgres: str, redis_url: str, tmp_path: Path
 ):
-    """No sweep notifies again here: the queue itself looks up all that is found."""
+    """No sweep notifies again here: the queue itself finds the tasks in the database."""
     with staged(emptied_postgres, tmp_path / "home", redis_url=redis_url) as stage:
         started = [stage.start(steps("step1")) for _ in range(50)]
         assert stage.queue.depth() == 50
@@ -108,24 +110,24 @@ def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
 
 
 def test_what_the_database_knows_is_fetched_in_batches_and_handed_out_one_by_one(storage: RedisQueue | MemoryQueue):
-    asked: list[int] = []
+    looks: list[int] = []
     ids = [new_id() for _ in range(REFILL + 8)]
-    storage.found.waiting = lambda older_ms: asked.append(older_ms) or ids
+    storage.found.waiting = lambda older_ms: looks.append(older_ms) or ids
     handed = {json.loads(storage.dequeue() or b"{}")["task"] for _ in range(REFILL)}
     assert len(handed) == REFILL and handed < set(ids)
-    assert asked == [1000]
+    assert looks == [1000]
 
 
 def test_an_empty_queue_asks_the_database_at_once_and_then_once_in_a_while(
     storage: RedisQueue | MemoryQueue, monkeypatch
 ):
     monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.LOOK_SECONDS", 3600)
-    asked: list[int] = []
-    storage.found.waiting = lambda older_ms: asked.append(older_ms) or []
-    assert [storage.dequeue(), storage.dequeue()] == [None, None] and len(asked) == 1
+    looks: list[int] = []
+    storage.found.waiting = lambda older_ms: looks.append(older_ms) or []
+    assert [storage.dequeue(), storage.dequeue()] == [None, None] and len(looks) == 1
     monkeypatch.setattr(storage.found, "_next_look", 0.0)
     Queue(storage, Signals()).notify([ID])
-    assert storage.dequeue() == encode(ID) and len(asked) == 1
+    assert storage.dequeue() == encode(ID) and len(looks) == 1
 
 
 def test_while_the_database_knows_of_more_it_is_asked_all_the_time(storage: RedisQueue | MemoryQueue, monkeypatch):

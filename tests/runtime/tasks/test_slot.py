@@ -20,39 +20,39 @@ FIVE = steps(*["step1"] * 5)
 
 @pytest.fixture
 def long_slice(monkeypatch) -> None:
-    """A slice of time that does not end during the test, however slow the machine is."""
+    """Make a slice of time so long that it does not end during the test, however slow the machine is."""
     monkeypatch.setattr("stepwell.runtime.tasks.slot.SLICE_SECONDS", 3600)
 
 
 def test_a_worker_goes_on_with_what_follows(stage: Stage, long_slice: None):
     identity = stage.start(FIVE)
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", "step1")
-    assert stage.rung() == []
+    assert stage.take_queued() == []
 
 
 def test_a_slice_that_is_over_leaves_the_next_task_to_others(stage: Stage, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.slot.SLICE_SECONDS", 0)
     identity = stage.start(FIVE)
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     assert stage.statuses(identity) == ["COMPLETED", "QUEUED", "PENDING", "PENDING", "PENDING"]
-    assert stage.rung() == [stage.task(identity, 2).id]
+    assert stage.take_queued() == [stage.task(identity, 2).id]
 
 
 def test_a_drained_worker_claims_nothing_and_passes_the_message_on(stage: Stage):
     identity = stage.start(FIVE)
-    (waiting,) = stage.rung()
+    (waiting,) = stage.take_queued()
     stage.work.draining.set()
     stage.work.run(waiting)
-    assert stage.rung() == [waiting] and stage.statuses(identity)[0] == "QUEUED"
+    assert stage.take_queued() == [waiting] and stage.statuses(identity)[0] == "QUEUED"
 
 
 def test_a_worker_that_drains_while_a_handler_runs_does_not_go_on(stage: Stage):
     stage.script.let("step1", lambda event: stage.work.draining.set() or returns(1))
     identity = stage.start(FIVE)
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     assert stage.statuses(identity)[:2] == ["COMPLETED", "QUEUED"]
-    assert stage.rung() == [stage.task(identity, 2).id]
+    assert stage.take_queued() == [stage.task(identity, 2).id]
 
 
 def test_what_was_lost_often_runs_beside_no_other_such(stage: Stage):
@@ -98,12 +98,12 @@ def test_what_runs_is_handed_back_and_stopped(stage: Stage):
         return Outcome(killed=True)
 
     stage.script.let("step1", handler)
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     assert stage.script.killed == [f"{task.id}/1"]
     assert stage.attempts(identity) == [(1, 1, "RETURNED")]
     back = stage.task(identity, 1)
     assert (back.status, back.owner, back.losses, back.retries) == ("QUEUED", None, 0, 0)
-    assert stage.rung() == [task.id]
+    assert stage.take_queued() == [task.id]
 
 
 def test_a_heartbeat_asks_for_longer_for_what_runs(stage: Stage):
@@ -117,7 +117,7 @@ def test_a_heartbeat_asks_for_longer_for_what_runs(stage: Stage):
         return returns(1)
 
     stage.script.let("step1", handler)
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     assert stage.status(identity) == "COMPLETED" and stage.script.killed == []
 
 
@@ -136,7 +136,7 @@ def test_a_heartbeat_stops_the_handler_of_a_task_that_is_gone(stage: Stage, take
         return Outcome(killed=True)
 
     stage.script.let("step1", handler)
-    stage.work.run(*stage.rung()[:1])
+    stage.work.run(*stage.take_queued()[:1])
     assert stage.script.killed == [f"{task.id}/1"]
     assert stage.task(identity, 1).status == ("CANCELLED" if taken == "cancelled" else "QUEUED")
 
@@ -161,7 +161,7 @@ def test_a_claim_that_came_while_the_heartbeat_was_asking_is_not_judged_by_its_a
     monkeypatch.setattr(queries, "heartbeat", asks)
     stage.script.let("step1", lambda event: stage.work.heartbeat() or returns(1))
     stage.script.let("step2", runs_beside)
-    stage.work.run(stage.rung()[0])
+    stage.work.run(stage.take_queued()[0])
     judged.set()
     beside.join()
     assert stage.script.killed == []
@@ -191,7 +191,7 @@ def test_two_attempts_of_a_task_in_one_process_are_two_things_that_run(stage: St
 
 
 def test_a_task_nobody_works_on_any_more_is_left_to_its_lease(stage: Stage):
-    """A claim whose report failed for good must not be kept alive by the handlers beside it."""
+    """A claim whose report failed for good must lose its lease, although other handlers run beside it."""
     orphan = stage.start(FIVE)
     stage.claim(orphan)
     beside = stage.start(FIVE, workflow="other")
@@ -202,7 +202,7 @@ def test_a_task_nobody_works_on_any_more_is_left_to_its_lease(stage: Stage):
     assert stage.task(orphan, 1).lease_until == lease - 1
 
 
-def test_a_result_is_reported_again_while_the_database_is_away(stage: Stage, monkeypatch):
+def test_a_result_is_reported_again_while_the_database_is_unreachable(stage: Stage, monkeypatch):
     monkeypatch.setattr(outage, "PATIENCE", (0, 0, 0))
     finish, failures = queries.finish, [OperationalError("away"), OperationalError("away")]
 
@@ -213,16 +213,16 @@ def test_a_result_is_reported_again_while_the_database_is_away(stage: Stage, mon
 
     monkeypatch.setattr(queries, "finish", shaky)
     identity = stage.start(steps("step1"))
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     assert stage.status(identity) == "COMPLETED"
 
 
 @pytest.fixture
-def deaf(monkeypatch) -> Iterator[Callable[[str], None]]:
-    """Fails a caller once at a point, although its commit was made."""
+def fail_once_at(monkeypatch) -> Iterator[Callable[[str], None]]:
+    """Fails a caller once at a point, although its commit succeeded."""
     monkeypatch.setattr(outage, "PATIENCE", (0, 0, 0))
 
-    def deafen(point: str) -> None:
+    def arm_fault(point: str) -> None:
         left = [True]
 
         def break_once() -> None:
@@ -232,56 +232,56 @@ def deaf(monkeypatch) -> Iterator[Callable[[str], None]]:
 
         crashpoints.arm(point, break_once)
 
-    yield deafen
+    yield arm_fault
     crashpoints.disarm()
 
 
 @pytest.mark.parametrize("point", ["claim.after_commit", "finish.after_commit", "claim.before_commit"])
 def test_what_was_committed_though_nobody_said_so_is_read_back_and_gone_on_with(
-    stage: Stage, deaf, long_slice: None, point: str
+    stage: Stage, fail_once_at, long_slice: None, point: str
 ):
-    deaf(point)
+    fail_once_at(point)
     identity = stage.start(steps("step1", "step2", "step1"))
-    stage.work.run(*stage.rung())
+    stage.work.run(*stage.take_queued())
     assert stage.status(identity) == "COMPLETED"
     assert stage.attempts(identity) == [(1, 1, "COMPLETED"), (2, 1, "COMPLETED"), (3, 1, "COMPLETED")]
     assert stage.executions.counters["fenced_results"] == 0
     assert [name for name, _ in stage.script.events] == ["step1", "step2", "step1"]
 
 
-def test_what_follows_a_move_that_nobody_confirmed_is_notified_of(stage: Stage, deaf):
-    """The general path claims no next task with the move, so workers must be notified of it."""
+def test_what_follows_a_move_that_nobody_confirmed_is_notified_of(stage: Stage, fail_once_at):
+    """The general path does not claim the next task with the move, so it must notify workers of it."""
     identity = stage.start(steps("step1", "step2"))
-    waiting = stage.rung()
-    deaf("advance.after_commit")
+    waiting = stage.take_queued()
+    fail_once_at("advance.after_commit")
     with stage.general_path():
         stage.work.run(*waiting)
     assert stage.statuses(identity) == ["COMPLETED", "QUEUED"]
-    assert stage.rung() == [stage.task(identity, 2).id]
+    assert stage.take_queued() == [stage.task(identity, 2).id]
     assert stage.executions.counters["fenced_results"] == 0
 
 
 @pytest.mark.parametrize("point", ["advance.after_commit", "advance.before_commit"])
-def test_a_failure_that_was_committed_though_nobody_said_so_is_taken_once(stage: Stage, deaf, point: str):
+def test_a_failure_that_was_committed_though_nobody_said_so_is_taken_once(stage: Stage, fail_once_at, point: str):
     stage.script.let("flaky", raises("E"), returns(1))
     identity = stage.start({"steps": [{"taskName": "flaky", "retry": {"maxAttempts": 2, "intervalSeconds": 0}}]})
-    waiting = stage.rung()
-    deaf(point)
+    waiting = stage.take_queued()
+    fail_once_at(point)
     stage.work.run(*waiting)
     stage.run()
     assert stage.status(identity) == "COMPLETED"
     assert stage.attempts(identity) == [(1, 1, "FAILED"), (1, 2, "COMPLETED")]
 
 
-def test_a_start_that_was_committed_though_nobody_said_so_is_a_start(stage: Stage, deaf):
-    deaf("start.after_commit")
+def test_a_start_that_was_committed_though_nobody_said_so_is_a_start(stage: Stage, fail_once_at):
+    fail_once_at("start.after_commit")
     identity = stage.start(steps("step1"))
     stage.run()
     assert stage.status(identity) == "COMPLETED"
 
 
-def test_a_start_that_was_not_committed_is_refused(stage: Stage, deaf):
-    deaf("start.before_commit")
+def test_a_start_that_was_not_committed_is_refused(stage: Stage, fail_once_at):
+    fail_once_at("start.before_commit")
     with pytest.raises(OperationalError):
         stage.start(steps("step1"))
     with database.connection_context():
@@ -326,7 +326,7 @@ def test_a_handler_is_stopped_before_another_may_begin(stage: Stage):
 
     stage.script.let("step1", runs)
     stage.script.kill = kill  # type: ignore[method-assign]
-    slot = Thread(target=stage.work.run, args=stage.rung())
+    slot = Thread(target=stage.work.run, args=stage.take_queued())
     slot.start()
     assert began.wait(30)
     stage.work.hand_back()

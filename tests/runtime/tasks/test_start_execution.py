@@ -67,8 +67,8 @@ def test_a_failure_is_the_states(inner: Stage):
     inner.run()
     caught = inner.output(identity)
     assert caught["Error"] == "States.TaskFailed"
-    told = json.loads(caught["Cause"])
-    assert (told["Error"], told["Cause"], told["Status"]) == ("No", "why", "FAILED")
+    cause = json.loads(caught["Cause"])
+    assert (cause["Error"], cause["Cause"], cause["Status"]) == ("No", "why", "FAILED")
 
 
 def test_a_worker_that_is_lost_starts_no_second_one(inner: Stage):

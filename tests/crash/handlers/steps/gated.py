@@ -1,4 +1,4 @@
-"""Says that it runs, and waits until its execution's gate is open."""
+"""Leaves a mark that it runs, and waits until its execution's gate is open."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Notes the event of each call in a line of its own."""
+"""Writes the event of each call on a line of its own."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Ends its process, or does not end, at its first try; from the second on it behaves. ``data.how`` says how."""
+"""Ends its process, or hangs, at its first try; later tries succeed. ``data.how`` selects the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does no harm itself: a worker that was armed by a test dies when it is about to run it."""
+"""Harmless by itself: an armed worker (``tests/faults/armed.py``) dies when it is about to run it."""
 
 from __future__ import annotations
 

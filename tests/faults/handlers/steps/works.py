@@ -1,4 +1,4 @@
-"""Works until its gate is open: ``data.gate`` names a file; without one it is done at once. ``data.how`` is how."""
+"""Works until its gate, the file ``data.gate``, exists; without one it ends at once. ``data.how`` selects the work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the handlers of the torture test share: the number they give back, and the line that shows that they ran."""
+"""Shared by the torture test's handlers: their result, a number, and the line that shows their call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKENS = "tokens"
 
 
 def total(event: Mapping[str, Json]) -> int:
-    """A number that is another one when anything a handler is given is missing, wrong or at the wrong place."""
+    """A checksum of a handler's event: it changes if any part is missing, wrong or at the wrong place."""
     own = worth(event["data"]) + worth(event.get("input") or 0)
     if "children" in event:
         return (own + worth([child["result"] for child in event["children"]])) % MODULUS
@@ -25,28 +25,28 @@ def total(event: Mapping[str, Json]) -> int:
 
 
 def worth(value: Json) -> int:
-    """What a value counts: a number itself, a list by the places of its items, an object by its member ``value``."""
+    """The worth of a value: a number itself, a list weighted by position, an object by its member ``value``."""
     if isinstance(value, list):
         return sum(place * worth(item) for place, item in enumerate(value, start=1))
     return worth(value.get("value", 0)) if isinstance(value, dict) else int(value)
 
 
 def leave_a_line(event: Mapping[str, Json]) -> int:
-    """Show, for good, that this handler ran: one line in a file. Gives the number that is the handler's result."""
+    """Record for good that this handler ran: one line in a file. Returns the handler's result, a number."""
     step = event["step"]
     _append(FILE, f"{step['idempotencyKey']} {step['retry']} {time.time():.3f}\n")
     return total(event)
 
 
 def pass_on(event: Mapping[str, Json]) -> None:
-    """Leave the task token for whoever answers it, with the answer that is due: the number, or a refusal."""
+    """Leave the task token in a file, with its due answer: the number, or a refusal. ``answers.py`` reads it."""
     is_refused = event["step"]["retry"] < event["data"]["failures"]
     answer = f"failure {total(event)}" if is_refused else f"success {leave_a_line(event)}"
     _append(TOKENS, f"{event['token']} {answer}\n")
 
 
 def _append(name: str, line: str) -> None:
-    """Write a line, whole whatever happens."""
+    """Append a line in one write, so that it is whole whatever happens."""
     file = os.open(Path(os.environ["ARTIFACTS_DIR"], name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(file, line.encode())

@@ -1,4 +1,4 @@
-"""Leaves a line and gives back its number."""
+"""Leaves a line and returns its number."""
 
 from steps._effects import leave_a_line
 

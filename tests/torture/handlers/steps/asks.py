@@ -1,4 +1,4 @@
-"""Passes its task token on: somebody outside answers it, with an error at its first ``data.failures`` tries."""
+"""Passes its task token on. The answer comes from outside: an error at the first ``data.failures`` tries."""
 
 from steps._effects import pass_on
 

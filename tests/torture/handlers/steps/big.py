@@ -1,4 +1,4 @@
-"""Leaves a line and gives back some 50 kB."""
+"""Leaves a line and returns about 50 kB."""
 
 from steps._effects import leave_a_line
 

@@ -1,8 +1,8 @@
-"""Fails always."""
+"""Always fails."""
 
 
 class Broken(Exception):
-    """The failure that was asked for."""
+    """The planned failure."""
 
 
 def handler(event, context):

@@ -1,4 +1,4 @@
-"""Takes its process down at its first try, then leaves a line."""
+"""Ends its process at its first try; later tries leave a line."""
 
 import os
 

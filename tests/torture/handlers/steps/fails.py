@@ -1,4 +1,4 @@
-"""Fails at its first ``data.failures`` tries, then leaves a line."""
+"""Fails at its first ``data.failures`` tries; later tries leave a line."""
 
 from steps._effects import leave_a_line
 
@@ -6,7 +6,7 @@ RETRY = {"maxAttempts": 3, "intervalSeconds": 0.2, "backoffRate": 2}
 
 
 class NotYet(Exception):
-    """The failure that was asked for."""
+    """The planned failure."""
 
 
 def handler(event, context):

@@ -1,4 +1,4 @@
-"""Does not come back within any time limit that a workflow gives it."""
+"""Runs longer than any time limit of a workflow."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Sleeps for ``data.seconds``, then leaves a line: the time in which faults find a handler running."""
+"""Sleeps for ``data.seconds``, then leaves a line. The sleep lets faults meet a running handler."""
 
 import time
 

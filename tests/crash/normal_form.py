@@ -1,7 +1,7 @@
-"""What is told of an execution that has ended, in a form in which a disturbed run equals an undisturbed one.
+"""The normal form of an ended execution: a disturbed run has the same one as an undisturbed run.
 
-A crash may cost attempts. So LOST and RETURNED attempts do not count, and of the TaskStarted lines that follow each
-other in one step, the first stands for all. Nothing else may differ.
+A crash may cost attempts. So the form leaves out LOST and RETURNED attempts, and of consecutive TaskStarted lines of
+one step it keeps the first. Nothing else may differ.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ Line = tuple[str, str | None, str]
 
 
 @dataclass(frozen=True)
-class Told:
+class NormalForm:
     status: str
     output: str | None
     error: str | None
     cause: str | None
     lines: list[Line]
-    """Frame by frame, since branches have no order among each other: of an execution without branches, all in order."""
+    """Sorted by frame, since branches have no order among each other. Within a frame, in the order of the history."""
     tasks: list[tuple[str, str, str | None, int]]
     attempts: list[tuple[int, str]]
     runs: list[tuple[str, int, int, int, int, int]]
-    """Of its map runs: how each ended, and how many items and executions it counts."""
-    children: list[Told]
-    """What is told of the executions of its map runs, in the order of their items."""
+    """The status and the counts (items and executions) of each Map Run."""
+    children: list[NormalForm]
+    """The normal forms of the Map Runs' child executions, in the order of their items."""
     files: list[str]
-    """What is in the files of their results."""
+    """The contents of the Map Runs' result files."""
 
 
-def told(stage: Stage, identity: str) -> Told:
-    """The normal form of an execution that has ended. Its ledger and its attempts have no gap; nothing is left open."""
+def normal_form(stage: Stage, identity: str) -> NormalForm:
+    """The normal form of an ended execution. Checks that its history and attempts have no gap and nothing is open."""
     stage.history(identity)
     assert stage.left_open(identity) == []
     claims = [(place, n) for place, one in enumerate(stage.rows(identity), start=1) for n in range(1, one.attempt + 1)]
@@ -47,7 +47,7 @@ def told(stage: Stage, identity: str) -> Told:
     row = stage.execution(identity)
     with database.connection_context():
         runs = list(MapRun.select().where(MapRun.execution_id == identity).order_by(MapRun.id))
-    return Told(
+    return NormalForm(
         status=row.status,
         output=_without_ids(row.output, runs),
         error=row.error,
@@ -56,7 +56,7 @@ def told(stage: Stage, identity: str) -> Told:
         tasks=[(one.step, one.status, one.result, one.retries) for one in stage.rows(identity)],
         attempts=[(place, outcome) for place, _, outcome in stage.attempts(identity) if outcome not in EXTRA],
         runs=[(one.status, one.total, one.begun, one.open, one.succeeded, one.failed) for one in runs],
-        children=[told(stage, child) for run in runs for child in _children(run)],
+        children=[normal_form(stage, child) for run in runs for child in _children(run)],
         files=[path.read_text() for run in runs for path in _files(stage, run)],
     )
 
@@ -78,14 +78,14 @@ def _without_ids(text: str | None, runs: list[MapRun]) -> str | None:
 
 
 def lines_of(identity: str) -> list[Line]:
-    """The ledger as it stands, also while somebody writes it."""
+    """The history as it is now, also of a running execution."""
     with database.connection_context():
         found = History.select().where(History.execution_id == identity).order_by(History.id)
         return [(line.frame, line.step, line.type) for line in found]
 
 
 def _once_started(lines: Iterable[Line]) -> Iterator[Line]:
-    """Without the TaskStarted lines that follow another one of their step."""
+    """Drop each TaskStarted line that directly follows another of its step."""
     last: dict[tuple[str, str | None], str] = {}
     for frame, step, kind in lines:
         if kind != "TaskStarted" or last.get((frame, step)) != kind:

@@ -1,4 +1,4 @@
-"""The connection breaks at a COMMIT, and nobody says whether it took place: nothing is lost, and nothing done twice."""
+"""The connection breaks at a COMMIT, so its outcome is unknown: nothing is lost, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from peewee import OperationalError
 from stepwell.runtime import crashpoints, outage
 from stepwell.runtime.crashpoints import POINTS
 from tests.crash.acts import ACTS, Act
+from tests.crash.normal_form import normal_form
 from tests.crash.plays import PLAYS
-from tests.crash.told import told
 from tests.runtime.stage import Stage
 
 CASES = [
@@ -21,17 +21,17 @@ CASES = [
     for move, acts in ACTS.items()
     for act in acts
     for side in ("after", "before")
-    if (move, side) != ("start", "before")  # a start that was refused is refused: nobody begins it again
+    if (move, side) != ("start", "before")  # a refused start stays refused: no caller repeats it
 ]
 
 
 @pytest.fixture
-def deaf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], list[str]]]:
-    """Lets the caller at a point, at its reach with this number, believe that the database is gone; whom it struck."""
+def fail_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], list[str]]]:
+    """Breaks the connection at the ``times``-th pass of a point. Returns a list that then holds the point."""
     monkeypatch.setattr(outage, "PATIENCE", (0,) * len(outage.PATIENCE))
     monkeypatch.setattr(outage, "BREATH", 0)
 
-    def deafen(point: str, times: int) -> list[str]:
+    def arm_fault(point: str, times: int) -> list[str]:
         struck: list[str] = []
         reached = count(1)
 
@@ -43,27 +43,27 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], list[
         crashpoints.arm(point, break_once)
         return struck
 
-    yield deafen
+    yield arm_fault
     crashpoints.disarm()
 
 
 def seen(stage: Stage, act: Act) -> Any:
-    """All that an act leaves behind, and how often each handler was called."""
+    """Everything that an act leaves behind, and the names of the called handlers."""
     stage.script.events.clear()
     stage.executions.counters.clear()
     identity = act(stage)
     assert stage.work.running() == []
     calls = [name for name, _ in stage.script.events]
-    return told(stage, identity), stage.attempts(identity), stage.history(identity), calls
+    return normal_form(stage, identity), stage.attempts(identity), stage.history(identity), calls
 
 
 @pytest.mark.parametrize(("act", "point"), CASES)
-def test_an_act_that_is_told_it_failed_is_done_once(stage: Stage, deaf: Any, act: Act, point: str):
-    """At every reach of the point that there is, one after the other."""
+def test_an_act_that_is_told_it_failed_is_done_once(stage: Stage, fail_at: Any, act: Act, point: str):
+    """Repeats the act with a fault at the first pass of the point, the second, and so on, until there is no more."""
     stage.workflows.create("three", PLAYS["three"].definition)
     undisturbed, fenced = seen(stage, act), stage.executions.counters["fenced_results"]
     for times in count(1):
-        struck = deaf(point, times)
+        struck = fail_at(point, times)
         assert seen(stage, act) == undisturbed, f"at reach {times}"
         assert stage.executions.counters["fenced_results"] <= fenced
         if not struck:
