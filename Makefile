@@ -23,14 +23,17 @@ CAN_TEST := $(VENV)/can-test.stamp
 # As many processes as there are cores; each has servers of its own, so more than four would be in each other's way.
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: run quick test coverage test-faults torture long check format
+.PHONY: run quick quick-language quick-rest test coverage test-faults torture long check format
 .DELETE_ON_ERROR:
 
 run: $(CAN_RUN)
 	$(BIN)/python -m emulator $(ARGS)
 
 quick: $(CAN_TEST)
-	$(BIN)/python -m pytest $(SPREAD) $$($(BIN)/python -m tests.quick) $(ARGS)
+	@$(MAKE) --no-print-directory --jobs=2 quick-language quick-rest
+
+quick-language quick-rest: quick-%: $(CAN_TEST)
+	$(BIN)/python -m pytest --quiet $$($(BIN)/python -m tests.quick $*) $(ARGS)
 
 test: $(CAN_TEST)
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)

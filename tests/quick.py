@@ -1,7 +1,7 @@
 """The quick tests: the pure core, and all others without a database, without Redis and without a process.
 
 ``make quick`` runs them. A quick test must not ask for a server, open a database or start a process: it is an error
-then, whichever command runs it. ``python -m tests.quick`` prints their paths.
+then, whichever command runs it. ``python -m tests.quick PART`` prints the paths of a part.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PATHS = (
+LANGUAGE = ("tests/runtime/engine/definition", "tests/runtime/engine/language", "tests/runtime/engine/values")
+REST = (
     "tests/functions/api",
     "tests/functions/dashboard",
     "tests/functions/test_statuses.py",
@@ -30,6 +31,12 @@ PATHS = (
     "tests/wire/test_operations.py",
     "tests/torture/test_checks.py",
 )
+PATHS = (*LANGUAGE, *REST)
+PARTS = {"language": LANGUAGE, "rest": (*REST, *(f"--ignore={path}" for path in LANGUAGE))}
+"""pytest's arguments for two parts that take about equally long, so that two cores share them.
+
+pytest-xdist is slower here: the tests are so short that its messages take longer than they do.
+"""
 SERVERS = {"postgres_server", "redis_server"}
 """The fixtures that start a server. Every other fixture with a server depends on one of them."""
 REFUSED = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "sqlite3.connect", "subprocess.Popen"}
@@ -81,4 +88,4 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 if __name__ == "__main__":
-    print(*PATHS)
+    print(*PARTS[sys.argv[1]])
