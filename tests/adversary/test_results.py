@@ -1,4 +1,4 @@
-"""What a handler may return, through the genuine sandbox and worker: JSON within limits, or a failure with a name."""
+"""Results of handlers through the real sandbox and worker: JSON within the limits, or an error with a name."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ RAISED = {
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A worker with its real sandbox, and a step type that returns what it is told to."""
+    """A worker with its real sandbox, and a step type whose input chooses its result."""
     home: Path = tmp_path_factory.mktemp("results")
     (home / "mine" / "steps").mkdir(parents=True)
     (home / "mine" / "steps" / "hostile.py").write_text(ALONE_IN_ITS_FILE)
@@ -146,7 +146,7 @@ def hostile(what: str, **fields: Json) -> Json:
 
 
 def ran(stage: Stage, definition: Json, given: Json = None) -> Any:
-    """The row of an execution of this definition, after it has ended."""
+    """Runs an execution of this definition to its end; returns its row."""
     identity = stage.start(definition, given)
     stage.run()
     assert stage.left_open(identity) == []

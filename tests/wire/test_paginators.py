@@ -1,4 +1,4 @@
-"""boto3's own paginators, every one there is of Step Functions: all of it comes, each once, in pages of any size."""
+"""All of boto3's paginators for Step Functions: each item comes exactly once, with any page size."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def events(wire: Wire) -> Json:
 
 
 def map_runs(wire: Wire) -> Json:
-    """An execution of so many Maps, one behind the other."""
+    """Runs an execution with ``COUNT`` Maps in a row; returns the arguments for its listing."""
     each = fan()["States"]["all"] | {"ItemProcessor": {**PASS, "ProcessorConfig": {"Mode": "DISTRIBUTED"}}}
     del each["End"], each["Label"]
     named = {f"M{number}": json.loads(json.dumps(each).replace('"P"', f'"P{number}"')) for number in range(COUNT)}
