@@ -162,10 +162,10 @@ def test_what_may_not_be_returned_fails_the_execution(stage: Stage, what: str) -
     assert failed.cause == row.cause
     assert len(row.cause) <= 32_768
     if row.error == MARSHAL:
-        told = json.loads(row.cause)
-        assert told["errorType"] == MARSHAL
-        assert told["errorMessage"].startswith("Unable to marshal response: ")
-        assert len(told["errorMessage"]) < 500
+        cause = json.loads(row.cause)
+        assert cause["errorType"] == MARSHAL
+        assert cause["errorMessage"].startswith("Unable to marshal response: ")
+        assert len(cause["errorMessage"]) < 500
     else:
         assert "exceeding the maximum number of bytes" in row.cause
 

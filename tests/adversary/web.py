@@ -45,7 +45,7 @@ WAITS_FOR_TOKEN = {
 COUNTED = [table._meta.table_name for table in TABLES]
 COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {name})' for name in COUNTED)}"
 SLOWEST_SECONDS = 2.0
-"""Of the processor's time: a busy machine is no fault of the request."""
+"""CPU time, not wall time: a busy machine must not fail the test."""
 LONGEST_MESSAGE = 600
 MOST_FAULTS = 100
 

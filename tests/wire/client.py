@@ -31,9 +31,9 @@ COMMON = {
     "CrossSite": 403,
     "UnknownHost": 421,
 }
-"""Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
+"""The errors common to all operations, with their status. AWS's reference lists them apart; the last two are ours."""
 END_IS_SEEN_SECONDS = 0.01
-"""A server looks so often whether it is to end. Its own half a second would be most of what a test takes."""
+"""A server checks this often whether to stop. Its default of half a second would be most of a test's time."""
 SESSION = boto3.Session()
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 

@@ -127,7 +127,7 @@ COMMON = {
     "IncompleteSignatureException": 403,
     "UnknownHost": 421,
 }
-"""Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
+"""The errors common to all operations, with their status. AWS's reference lists them apart; the last two are ours."""
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ QUESTIONS: tuple[tuple[str, Json], ...] = (
     ("execution_redriven", {"stateMachineArn": PLAY, "redriveFilter": "REDRIVEN"}),
     ("execution_of_workflow", {"stateMachineArn": PLAY, "redriveFilter": "NOT_REDRIVEN"}),
 )
-"""What is asked, and the index that answers it."""
+"""The index for each listing, and the listing's arguments."""
 
 
 class Statements(logging.Handler):

@@ -61,12 +61,12 @@ PAGED: dict[str, tuple[Callable[[Wire], Json], str]] = {
     "get_execution_history": (events, "events"),
     "list_map_runs": (map_runs, "mapRuns"),
 }
-"""For each paginator what makes COUNT of what it lists, and where they are in its pages."""
+"""For each paginator a function that creates COUNT items, and the items' member in its pages."""
 BY_HAND = {
     "list_state_machine_versions": "stateMachineVersions",
     "list_state_machine_aliases": "stateMachineAliases",
 }
-"""What has pages, but no paginator."""
+"""The operations with pages but without a paginator, with the items' member."""
 
 
 def test_these_are_all_there_are(wire: Wire):
