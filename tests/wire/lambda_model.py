@@ -38,7 +38,7 @@ def file_of(operation: str) -> Path:
 
 
 def table() -> Json:
-    """The input, output and path of each operation, and every shape with its rules."""
+    """The input, output and member locations of each operation, and every shape with its rules."""
     shapes: dict[str, Json] = {}
     operations = {name: _operation(SERVICE.operation_model(name), shapes) for name in names()}
     return {"operations": operations, "shapes": dict(sorted(shapes.items()))}

@@ -1,4 +1,4 @@
-"""A server with access keys answers only requests with a key, from AWS's clients, with tokens, or from browsers."""
+"""With access keys every request but the health check needs one: a signature of AWS's, a token, or a login."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Provider:
         return self.read()
 
     def read(self) -> Json:
-        """The attributes of the resource. A member missing from an answer fails here, as in the provider."""
+        """The attributes of the resource. A missing member fails here if the provider does not check for it."""
         found = self.found()
         one = found["Configuration"]
         pages = self.act.get_paginator("list_versions_by_function").paginate(
