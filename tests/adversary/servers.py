@@ -1,4 +1,4 @@
-"""The two servers that stand before the house, as processes of their own, and a socket that sends what it is told."""
+"""Our two HTTP servers, each as a process of its own, and a socket for raw requests to them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Server:
     log: Path
 
     def say(self, sent: bytes) -> bytes:
-        """Everything that these bytes are answered with, when nothing more is sent after them."""
+        """Sends these bytes and closes the sending side; returns the whole answer."""
         with closing(socket.create_connection(("127.0.0.1", self.port), timeout=30)) as client:
             answer = b""
-            # A server may hang up on whoever goes on talking after he was refused.
+            # A server may close the connection on a client that still sends after a refusal.
             with suppress(OSError):
                 client.sendall(sent)
                 client.shutdown(socket.SHUT_WR)
@@ -56,7 +56,7 @@ class Server:
 
 @contextmanager
 def serving(name: str, command: Sequence[str], home: Path) -> Iterator[Server]:
-    """A server on a migrated SQLite database; whatever the test does, it is gone afterwards."""
+    """Starts a server on a migrated SQLite database, and kills it when the block ends, even on failure."""
     url = f"sqlite:///{home / 'stepwell.db'}"
     connect(url)
     migrate()
@@ -78,7 +78,7 @@ def serving(name: str, command: Sequence[str], home: Path) -> Iterator[Server]:
 
 
 def counts(home: Path) -> dict[str, int]:
-    """How many rows each table of a server's database has."""
+    """The number of rows in each table of a server's database."""
     connect(f"sqlite:///{home / 'stepwell.db'}")
     with database.connection_context():
         found = {table.__name__: table.select().count() for table in TABLES}

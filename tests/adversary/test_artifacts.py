@@ -1,4 +1,4 @@
-"""The artifact store gives out what is inside of it, under any name, and nothing else."""
+"""The artifact store serves any file inside it, under any name, and no file outside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adversary.doors import Ask, Web, breaches, split_headers, web_on
+from tests.adversary.web import Ask, Web, breaches, split_headers, web_on
 
 SECRET = b"a secret"
 NAMES = ("a.txt", "résumé.pdf", "a b.txt", "a\r\nX-Injected: yes.txt", "<b>.html", 'a"b;c.svg', "💩", "\u202etxt.exe")
@@ -48,7 +48,7 @@ WAYS_OUT = (
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """A store that lies beside a secret, with links and pipes in it."""
+    """A web process with a store beside a secret file. The store has links and a pipe in it."""
     home: Path = tmp_path_factory.mktemp("artifacts")
     store = home / "artifacts"
     (store / "in").mkdir(parents=True)

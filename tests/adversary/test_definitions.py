@@ -1,4 +1,4 @@
-"""Definitions and flows that nobody should be able to store: too large, too deep, too clever, or badly named."""
+"""Definitions and flows that must not be stored: too large, too deep, too expensive, or badly named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.adversary.doors import JSON, STEP, Ask, Web, breaches
+from tests.adversary.web import JSON, STEP, Ask, Web, breaches
 
 Json = Any
 
@@ -46,12 +46,12 @@ def branching(depth: int) -> Json:
 
 
 def lost(count: int) -> Json:
-    """A machine whose states all go on to a name that is nearly that of a state, and of none."""
+    """A machine in which every ``Next`` misspells a state's name."""
     return machine({f"state number {n}": {"Type": "Pass", "Next": f"state numbex {n}"} for n in range(count)})
 
 
 def padded(size: int) -> Json:
-    """A step list of exactly this many bytes, as it is stored."""
+    """A step list with exactly this many bytes in its stored form."""
     empty = steps({**STEP_1, "data": ""})
     return steps({**STEP_1, "data": "x" * (size - len(json.dumps(empty, separators=(",", ":"))))})
 
@@ -230,10 +230,10 @@ def test_a_definition_at_its_limits_is_stored(web: Web) -> None:
 
 
 def test_a_limit_s_message_names_the_limit(web: Web) -> None:
-    told = web.send("POST", "/workflows", {"name": "bad", "definition": steps(*[STEP_1] * 1_001)}).json["error"]
+    error = web.send("POST", "/workflows", {"name": "bad", "definition": steps(*[STEP_1] * 1_001)}).json["error"]
     limit = {"message": "has 1001 steps; the limit is 1000", "path": "$.definition.steps"}
     fault = {"code": "SCHEMA_VALIDATION_FAILED", **limit, "pointer": "/definition/steps"}
-    assert told == {"code": "InvalidDefinition", **limit, "faults": [fault]}
+    assert error == {"code": "InvalidDefinition", **limit, "faults": [fault]}
 
 
 FLOWS: Mapping[str, tuple[Json, str]] = {

@@ -1,4 +1,4 @@
-"""Each route of the catalog is asked everything in these tables; a new route is attacked from its first day."""
+"""Each route of the catalog gets every attack in these tables. A new route gets them without further work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.catalog.catalog import Catalog, Function
 from stepwell.runtime.http.body_schema import BodySchema
 from stepwell.runtime.http.routes import METHODS, Route
-from tests.adversary.doors import JSON, Ask, Web, breaches
+from tests.adversary.web import JSON, Ask, Web, breaches
 
 Json = Any
 
@@ -91,7 +91,7 @@ WRONG_VALUES: tuple[Json, ...] = (None, True, 0, -1, 1.5, 1 << 62, "", "x", "x" 
 
 
 def bad_bodies(ask: Ask, function: Function) -> Iterator[tuple[str, Ask, tuple[int, ...]]]:
-    """Whatever a route does with a body, this one is refused for what it is."""
+    """Malformed bodies. Every route refuses them."""
     for name, body in NOT_JSON.items():
         yield name, replace(ask.with_headers(JSON), body=body), (400,)
     for media_type in MEDIA_TYPES:
@@ -105,7 +105,7 @@ def bad_bodies(ask: Ask, function: Function) -> Iterator[tuple[str, Ask, tuple[i
 
 
 def wrong_types(ask: Ask, function: Function) -> Iterator[tuple[str, Ask, tuple[int, ...]]]:
-    """Each member of a body in turn holds each wrong value; members that nobody knows; members left out."""
+    """Bodies with each wrong value in each member in turn, with unknown members, and without one of the members."""
     if function.body is None:
         return
     schema = BodySchema(function.body, SCHEMAS)
@@ -306,7 +306,7 @@ def on_queries(web: Web, route: Route) -> Iterator[Attack]:
 
 def on_methods(web: Web, route: Route) -> Iterator[Attack]:
     answering = {one.method for one in web.catalog.routes if one.path == route.path}
-    aws = {"POST"} if route.path == "/" else set()  # that is Step Functions' own protocol, with a form of its own
+    aws = {"POST"} if route.path == "/" else set()  # Step Functions' own protocol, with its own errors
     yield from wrong_methods(web.valid(route), answering | aws | ({"HEAD"} if "GET" in answering else set()))
 
 

@@ -1,4 +1,4 @@
-"""What SQLite takes and PostgreSQL does not: ids, numbers and characters, sent to every route there too."""
+"""Ids, numbers and characters that SQLite takes but PostgreSQL refuses, sent to every route on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.adversary.doors import Web, breaches, web_on
 from tests.adversary.test_every_route import ROUTES, on_paths, on_queries
+from tests.adversary.web import Web, breaches, web_on
 
 TELLING = (
     *(

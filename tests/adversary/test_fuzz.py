@@ -1,6 +1,6 @@
-"""Requests that are nearly right, made by chance from those that are: never a 5xx, never slow, always in one form.
+"""Random mutations of valid requests: the answer is never a 5xx, never slow, always in one form.
 
-The dice are seeded: every run throws the same. For other throws, and more of them, change SEED and ROUNDS.
+The random generator has a fixed seed, so every run is the same. For other or more requests change SEED and TRIES.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import pytest
 
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.http.routes import METHODS, Route
-from tests.adversary.doors import JSON, SLOWEST_SECONDS, Ask, Web, faults_of, split_headers
 from tests.adversary.test_every_route import HEADERS, MEDIA_TYPES, QUERY_VALUES, SEGMENTS, WRONG_VALUES
 from tests.adversary.test_stored import CAUSES, HOSTILE
+from tests.adversary.web import JSON, SLOWEST_SECONDS, Ask, Web, faults_of, split_headers
 
 Json = Any
 Dice = random.Random
 Mutation = Callable[[Dice, Web, Route, Ask], Ask]
 
-SEED, ROUNDS = 20_261_124, 40
+SEED, TRIES = 20_261_124, 40
 ROUTES: Mapping[str, Route] = {route.key: route for route in Catalog.load().routes}
 TEXTS: Sequence[str] = (*HOSTILE.values(), *CAUSES.values(), "", "$", "$.a", "$$", "States.ALL", "x" * 300)
 VALUES: Sequence[Json] = (*WRONG_VALUES, *TEXTS, 1e308, -0.0, 1e-320, {"a.$": "$"}, [[[[]]]], {"parallel": []})
 
 
 def places(value: Json, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every value inside a value, its own first."""
+    """The path to every value inside a value; the empty path comes first."""
     yield path
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, one in members:
@@ -39,7 +39,7 @@ def places(value: Json, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def placed(value: Json, path: tuple[Any, ...], new: Json) -> Json:
-    """A value with something else at a path."""
+    """A copy of a value with a new value at this path."""
     if not path:
         return new
     step, rest = path[0], path[1:]
@@ -49,7 +49,7 @@ def placed(value: Json, path: tuple[Any, ...], new: Json) -> Json:
 
 
 def value_in_body(dice: Dice, web: Web, route: Route, ask: Ask) -> Ask:
-    """Something else stands somewhere in the body, or one member more."""
+    """Replaces a value somewhere in the body, or adds a member."""
     body = _json(ask.body)
     path = dice.choice(list(places(body)))
     if dice.random() < 0.3:
@@ -61,7 +61,7 @@ def value_in_body(dice: Dice, web: Web, route: Route, ask: Ask) -> Ask:
 
 
 def bytes_in_body(dice: Dice, web: Web, route: Route, ask: Ask) -> Ask:
-    """Bytes of the body are changed, taken away, doubled."""
+    """Changes, removes or doubles bytes of the body."""
     body = bytearray(ask.body or b'{"input": {"a": [1, "x", null]}}')
     for _ in range(dice.randint(1, 4)):
         at = dice.randrange(len(body) + 1)
@@ -76,7 +76,7 @@ def length_of_body(dice: Dice, web: Web, route: Route, ask: Ask) -> Ask:
 
 
 def path_of_request(dice: Dice, web: Web, route: Route, ask: Ask) -> Ask:
-    """A variable is something else, or bytes of the path are."""
+    """Replaces a variable in the path, or bytes of the path."""
     if route.variables and dice.random() < 0.7:
         variable = dice.choice(route.variables)
         text = dice.choice((*SEGMENTS.values(), *(quote(one, safe="") for one in TEXTS)))
@@ -114,7 +114,7 @@ MUTATIONS: Sequence[Mutation] = (
 def test_what_is_nearly_right_is_answered_all_the_same(web: Web, key: str) -> None:
     dice, route = Dice(f"{SEED} {key}"), ROUTES[key]
     web.furnish()
-    found = [fault for _ in range(ROUNDS) for fault in faults_in(web, mutated(dice, web, route))]
+    found = [fault for _ in range(TRIES) for fault in faults_in(web, mutated(dice, web, route))]
     assert not found, "\n" + "\n".join(found[:20])
 
 
@@ -127,18 +127,18 @@ def mutated(dice: Dice, web: Web, route: Route) -> Ask:
 
 def faults_in(web: Web, ask: Ask) -> Iterator[str]:
     answer = web.ask(ask)
-    told = f"{str(ask)[:600]} -> {answer.status}"
+    request = f"{str(ask)[:600]} -> {answer.status}"
     if answer.status >= 500:
-        yield f"{told}: {answer.body[:200]!r}"
+        yield f"{request}: {answer.body[:200]!r}"
     if answer.seconds > SLOWEST_SECONDS:
-        yield f"{told}: took {answer.seconds:.1f} s"
-    yield from (f"{told}: {fault}" for fault in split_headers(answer))
+        yield f"{request}: took {answer.seconds:.1f} s"
+    yield from (f"{request}: {fault}" for fault in split_headers(answer))
     if answer.status >= 400 and answer.header("content-type") != "text/html; charset=utf-8":
-        yield from (f"{told}: {fault}" for fault in faults_of(answer, is_head=ask.method == "HEAD"))
+        yield from (f"{request}: {fault}" for fault in faults_of(answer, is_head=ask.method == "HEAD"))
 
 
 def _json(text: bytes) -> Json:
-    """The JSON of a body; an earlier mutation may have left none."""
+    """The JSON of a body. After an earlier mutation the body may not be JSON."""
     try:
         return json.loads(text or b"{}")
     except ValueError:

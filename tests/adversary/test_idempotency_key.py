@@ -1,4 +1,4 @@
-"""The Idempotency-Key: bounded, kept as it came, and never good for two different requests."""
+"""The Idempotency-Key: bounded in length, stored unchanged, and never accepted for two different requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.adversary.doors import DEFINITION, JSON, STEP, WORKFLOW, Answer, Ask, Web, breaches
+from tests.adversary.web import DEFINITION, JSON, STEP, WORKFLOW, Answer, Ask, Web, breaches
 
 Json = Any
 

@@ -1,4 +1,4 @@
-"""The limits that hold while an execution runs: of payloads, of what steps have given together, of its history."""
+"""The limits on a running execution: its payloads, the sum of its results, the depth of its data, its history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HISTORY, DEPTH = 30, 12
 
 @pytest.fixture
 def short(stage: Stage) -> Stage:
-    """A house whose executions have a short history, and data of no great depth."""
+    """A stage with low limits on the history and on the depth of data."""
     stage.executions.limits = EngineLimits(history=HISTORY, depth=DEPTH)
     return stage
 
@@ -35,7 +35,7 @@ def text(size: int) -> str:
 
 
 def ended(stage: Stage, definition: Json, given: Json = None) -> Any:
-    """The row of an execution that has come to its end, and left nothing open."""
+    """Runs an execution to its end and checks that nothing is left open; returns its row."""
     identity = stage.start(definition, given)
     stage.run()
     assert stage.left_open(identity) == []

@@ -1,4 +1,4 @@
-"""What a handler may return, through the genuine sandbox and worker: JSON within limits, or a failure with a name."""
+"""Results of handlers through the real sandbox and worker: JSON within the limits, or an error with a name."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ RAISED = {
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A worker with its real sandbox, and a step type that returns what it is told to."""
+    """A worker with its real sandbox, and a step type whose input chooses its result."""
     home: Path = tmp_path_factory.mktemp("results")
     (home / "mine" / "steps").mkdir(parents=True)
     (home / "mine" / "steps" / "hostile.py").write_text(ALONE_IN_ITS_FILE)
@@ -146,7 +146,7 @@ def hostile(what: str, **fields: Json) -> Json:
 
 
 def ran(stage: Stage, definition: Json, given: Json = None) -> Any:
-    """The row of an execution of this definition, after it has ended."""
+    """Runs an execution of this definition to its end; returns its row."""
     identity = stage.start(definition, given)
     stage.run()
     assert stage.left_open(identity) == []
@@ -162,10 +162,10 @@ def test_what_may_not_be_returned_fails_the_execution(stage: Stage, what: str) -
     assert failed.cause == row.cause
     assert len(row.cause) <= 32_768
     if row.error == MARSHAL:
-        told = json.loads(row.cause)
-        assert told["errorType"] == MARSHAL
-        assert told["errorMessage"].startswith("Unable to marshal response: ")
-        assert len(told["errorMessage"]) < 500
+        cause = json.loads(row.cause)
+        assert cause["errorType"] == MARSHAL
+        assert cause["errorMessage"].startswith("Unable to marshal response: ")
+        assert len(cause["errorMessage"]) < 500
     else:
         assert "exceeding the maximum number of bytes" in row.cause
 

@@ -1,4 +1,4 @@
-"""What no client library would send, sent to both servers: gunicorn with our configuration, and the emulator's own."""
+"""Raw requests, as no client library sends them, to both servers: gunicorn with our configuration, and the emulator."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.adversary.doors import faults_of_error
 from tests.adversary.servers import EMULATOR, GUNICORN, Server, counts, serving
+from tests.adversary.web import faults_of_error
 
 Statuses = tuple[int, ...]
 
@@ -96,7 +96,7 @@ LINES: Mapping[str, tuple[bytes, Statuses]] = {
     "100,000 characters of a header": (get(b"/health", b"X: " + b"a" * 100_000), (431,)),
     "100,000 characters of a target": (get(b"/" + b"a" * 100_000), (414,)),
 }
-SILENCE: Mapping[str, bytes] = {"nothing": b"", "half a request": b"GET /hea", "TLS": b"\x16\x03\x01\x00\xc8" * 40}
+INCOMPLETE: Mapping[str, bytes] = {"nothing": b"", "half a request": b"GET /hea", "TLS": b"\x16\x03\x01\x00\xc8" * 40}
 
 
 @pytest.fixture(scope="module", params=["gunicorn", "emulator"])
@@ -107,7 +107,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def last_answer(said: bytes) -> tuple[int, str, bytes]:
-    """Status, media type and body of a server's only answer; permissions to go on are none."""
+    """Status, media type and body of the server's only answer. An interim 100 Continue does not count."""
     answers = said.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
     assert answers.count(b"HTTP/1.1 ") == 1, f"not answered once: {answers[:2000]!r}"
     head, _, body = answers.partition(b"\r\n\r\n")
@@ -116,7 +116,7 @@ def last_answer(said: bytes) -> tuple[int, str, bytes]:
 
 
 def holds(server: Server, sent: bytes, expected: Statuses) -> None:
-    """The server answers once, as it should, in our form; it stores nothing, logs no traceback, and goes on."""
+    """Fails unless the server answers once, as expected, in our form, stores nothing, logs no traceback, stays up."""
     before = counts(server.log.parent)
     status, media_type, body = last_answer(server.say(sent))
     assert status in expected, body[:300]
@@ -138,9 +138,9 @@ def test_what_no_handler_ever_sees_is_refused_in_our_form(server: Server, name: 
     holds(server, *LINES[name])
 
 
-@pytest.mark.parametrize("name", SILENCE)
+@pytest.mark.parametrize("name", INCOMPLETE)
 def test_who_says_nothing_to_the_point_harms_nobody(server: Server, name: str) -> None:
-    said = server.say(SILENCE[name])
+    said = server.say(INCOMPLETE[name])
     assert b"HTTP/1.1 5" not in said
     assert "Traceback" not in server.log.read_text(errors="replace")
     assert server.is_up()
@@ -154,7 +154,7 @@ def test_a_request_inside_a_refused_body_is_no_request(server: Server) -> None:
 
 @pytest.mark.parametrize(("path", "status"), [("/workflows", 413), ("/nowhere", 404)])
 def test_a_client_that_sends_10_mb_hears_why_not(server: Server, path: str, status: int) -> None:
-    """A client library gives up when the connection breaks under it, so a refused body is taken all the same."""
+    """The server reads a refused body to its end: client libraries fail if the connection breaks while they send."""
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=30)) as client:
         client.request("POST", path, b"x" * MIB_10, {"Content-Type": "application/json"})
         with client.getresponse() as answer:
@@ -162,7 +162,7 @@ def test_a_client_that_sends_10_mb_hears_why_not(server: Server, path: str, stat
 
 
 def test_two_keys_are_one_key_of_both(server: Server) -> None:
-    """As API Gateway joins repeated headers: the same two keys are the same request, one of them alone is not."""
+    """API Gateway joins repeated headers. So the same two keys are one request; either key alone is another."""
 
     def begun(*keys: bytes) -> str:
         headers = [b"Idempotency-Key: " + key for key in keys]

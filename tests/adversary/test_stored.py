@@ -1,4 +1,4 @@
-"""Hostile text that is allowed to be stored: it comes back as it came, and is nothing but text on every page."""
+"""Hostile text in stored values: the API returns it unchanged, and every page shows it as plain text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.adversary.doors import STEP, WAITS_FOR_TOKEN, Answer, Ask, Web, web_on
+from tests.adversary.web import STEP, WAITS_FOR_TOKEN, Answer, Ask, Web, web_on
 
 Json = Any
 
@@ -40,7 +40,7 @@ HOSTILE: Mapping[str, str] = {
     "long words of others": "ﷺ" * 5_000,
     "white space": " \t\n ",
 }
-# Lambda's error form, taken apart for the page: what if a stranger has filled it in?
+# The page parses causes in Lambda's error form. An attacker may write that form too.
 CAUSES: Mapping[str, str] = {
     "of other types": json.dumps({"errorType": [1], "errorMessage": {"a": None}, "stackTrace": [1, None, {}]}),
     "with a trace that is none": json.dumps({"errorType": "E", "errorMessage": "m", "stackTrace": 7}),
@@ -58,7 +58,7 @@ VOID = {"meta", "link", "input", "path", "img", "br", "hr"}
 
 
 class Page(HTMLParser):
-    """A page as a browser sees it: its elements with their attributes, and its text."""
+    """A page, parsed as in a browser: its elements with their attributes, and its text."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Page(HTMLParser):
 
     @property
     def skeleton(self) -> set[tuple[str, tuple[str, ...]]]:
-        """Which elements there are, with the names of their attributes."""
+        """The set of elements, each with the names of its attributes."""
         return {(tag, tuple(sorted(attributes))) for tag, attributes in self.elements}
 
     def faults(self) -> Iterator[str]:
@@ -109,7 +109,7 @@ def page(web: Web, *segments: str, query: str = "") -> Page:
 
 
 def pages_of(web: Web, execution: Json) -> list[Page]:
-    """Every page that speaks of an execution; each can be shown."""
+    """Loads every page about an execution; each must load."""
     return [
         page(web, "queues", "executions", execution["executionId"]),
         page(web, "queues", "workflows", execution["workflow"]),
@@ -122,7 +122,7 @@ def execution_of(web: Web, begun: Answer) -> Json:
 
 
 def a_waiting_task(web: Web) -> tuple[str, str]:
-    """A fresh execution that waits for its token to be answered, and the token."""
+    """Starts an execution with a task that waits for an answer to its token; returns its id and the token."""
     web.send("POST", "/workflows", {"name": "asks", "definition": WAITS_FOR_TOKEN})
     execution = execution_of(web, web.send("POST", "/workflows/asks/execute"))
     web.runtime.worker()[0].run(execution["tasks"][0]["id"])

@@ -1,4 +1,4 @@
-"""Plays one file of ``definitions/``: the stubs, the files, the other machines, the answers from outside."""
+"""Plays one file of ``definitions/``: its stubs, artifacts, other state machines, and answers to tokens."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tests.runtime.stage import LONG_AGO, Stage, raises, returns, staged
 Json = Any
 
 ANY = "<any>"
-SILENCE = "silence"
+NO_ANSWER = "silence"
 ACTIVITY = "activity:"
 STUB = '"""Says what the case says."""\n\n\ndef handler(event, context):\n    return event\n'
 
 
 def put_stubs(root: Path, cases: Iterable[Json]) -> None:
-    """Put a file for each function that any case names where a house finds its own functions."""
+    """Writes a file for each function in these cases into ``root``, a folder of user functions."""
     for name in {name for case in cases for name in case["functions"]}:
         put(root / "steps" / f"{name}.py", STUB)
 
 
 @contextmanager
 def stage_for(case: Json, url: str, home: Path, stubs: Path) -> Iterator[Stage]:
-    """A house with the stubs there, and with the aliases, the files and the other machines that a case names."""
+    """A stage with the stubs, and with the case's resource aliases, artifacts and other state machines."""
     with staged(url, home, function_paths=(stubs,), resource_aliases=case.get("aliases", {})) as stage:
         for name, answers in case["functions"].items():
             stage.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
@@ -51,32 +51,32 @@ def put(path: Path, text: Json) -> None:
 
 
 def play(stage: Stage, case: Json) -> None:
-    """Let everything run; when all wait, the next answer comes from outside, or else time goes on. All are needed."""
+    """Runs everything. When all tasks wait, sends the next answer, or lets time pass. Every answer must be used."""
     answers = list(case.get("tokens", ()))
     while True:
         while ready := stage.take_queued():
             for task_id in ready:
                 stage.work.run(task_id)
         waiting = waiting_tasks() if answers else []
-        said = answers.pop(0) if waiting else SILENCE
-        if said != SILENCE:
+        said = answers.pop(0) if waiting else NO_ANSWER
+        if said != NO_ANSWER:
             answer(stage, waiting[0], said)
         elif not let_time_pass(stage):
             break
     stage.work.nested.sweep()
-    assert not answers, "nobody asked for these"
+    assert not answers, "no task waited for these"
 
 
 def waiting_tasks() -> list[Task]:
-    """The tasks that wait for an answer from outside, in their order; not for the end of another execution."""
-    asked = Task.status == TaskStatus.IN_PROGRESS, Task.token.is_null(False), Task.function.not_in(SYNC)
+    """The open tasks with a token, oldest first, except those that wait for another execution."""
+    conditions = Task.status == TaskStatus.IN_PROGRESS, Task.token.is_null(False), Task.function.not_in(SYNC)
     with database.connection_context():
-        found = Task.select().where(*asked)
+        found = Task.select().where(*conditions)
         return list(found.order_by(Task.created_at, Task.execution_id, Task.number))
 
 
 def answer(stage: Stage, task: Task, said: Json) -> None:
-    """End a task as its worker would; an activity's is asked for first."""
+    """Ends a task as its worker would. For an activity it polls the task first."""
     if task.function.startswith(ACTIVITY):
         given = polled_tasks.poll(task.function.removeprefix(ACTIVITY))
         assert given is not None and given.token == task.token
@@ -85,9 +85,9 @@ def answer(stage: Stage, task: Task, said: Json) -> None:
 
 
 def let_time_pass(stage: Stage) -> bool:
-    """Let the next thing happen that time brings: a timer, a time-out, a silence. Says whether there is one.
+    """Makes the next timer, time-out or missed heartbeat happen; returns False if none is left.
 
-    All that is due later comes nearer by as much, so that everything keeps its order.
+    Every later one comes nearer by the same amount, so their order stays.
     """
     limits = {"beat_by": Task.beat_by, "deadline_at": Task.deadline_at}
     with database.connection_context():
@@ -113,7 +113,7 @@ def now_ms() -> int:
 
 
 def called(stage: Stage) -> dict[str, list[Json]]:
-    """Of each function what it got, call by call."""
+    """The events of each function, call by call."""
     found: dict[str, list[Json]] = {}
     for name, event in stage.script.events:
         found.setdefault(name, []).append(event)
@@ -121,7 +121,7 @@ def called(stage: Stage) -> dict[str, list[Json]]:
 
 
 def compare(wanted: Json, found: Json, place: str = "") -> None:
-    """Assert that they are the same; ``<any>`` stands for a value that differs from run to run, never for none."""
+    """Fails unless both are equal. ``<any>`` matches any value that is not empty, for values that differ per run."""
     if wanted == ANY:
         assert found not in (None, "", [], {}), place
     elif isinstance(wanted, dict) and isinstance(found, dict):
@@ -137,7 +137,7 @@ def compare(wanted: Json, found: Json, place: str = "") -> None:
 
 
 def started(stage: Stage) -> dict[str, dict[str, int]]:
-    """Of each other machine, and of each map (as ``play/LABEL``), how many executions ended how."""
+    """The number of executions by status, for each other machine and each Map (as ``play/LABEL``)."""
     with database.connection_context():
         rows = list(Execution.select().order_by(Execution.id))
     found: dict[str, Counter[str]] = {}

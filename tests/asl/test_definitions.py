@@ -1,4 +1,4 @@
-"""Every file of ``definitions/`` runs as it says, through the whole runtime on either database."""
+"""Every file of ``definitions/`` runs on each database, with the calls and results that it expects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stepwell.db.database import database
 from stepwell.runtime.aws.step_functions import history
 from stepwell.runtime.aws.step_functions.history import Span
 from tests.asl.play import called, compare, play, put_stubs, stage_for, started
-from tests.runtime.conftest import *  # noqa: F403 -- its databases
+from tests.runtime.conftest import *  # noqa: F403 -- the fixtures of its databases
 from tests.runtime.stage import Stage
 
 Json = Any
@@ -26,7 +26,7 @@ SAID = {"COMPLETED": {"status", "output"}, "FAILED": {"status", "error", "cause"
 
 @pytest.fixture(scope="module")
 def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the functions of all cases are."""
+    """The folder with the functions of all cases."""
     root = tmp_path_factory.mktemp("stubs")
     put_stubs(root, CASES.values())
     return root
@@ -57,12 +57,12 @@ def ended(stage: Stage, identity: str, expected: Json) -> None:
 
 
 def counted(calls: dict[str, list[Json]], wanted: Json) -> Json:
-    """The calls as the file tells of them: what each function got, or how often it was called."""
+    """The calls in the file's form: for each function its events, or only their number."""
     return {name: len(got) if isinstance(wanted.get(name), int) else got for name, got in calls.items()}
 
 
 def compare_files(stage: Stage, wanted: Json) -> None:
-    """Of each name the JSON in the one artifact that is called so."""
+    """Compares the JSON of artifacts with these file names. Each name must belong to exactly one artifact."""
     for name, content in wanted.items():
         (path,) = stage.runtime.settings.artifacts_dir.rglob(name)
         compare(content, json.loads(path.read_text()), name)

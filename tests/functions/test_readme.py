@@ -1,4 +1,4 @@
-"""The README's two files are what it says: found by their constants, and runnable as they stand."""
+"""The README's two files are found by their constants, and run unchanged."""
 
 import json
 import re
@@ -12,7 +12,7 @@ README = Path(__file__).resolve().parents[2] / "functions" / "README.md"
 
 
 def source_of(path):
-    """The code block that follows the mention of this path."""
+    """The first code block after this path's mention."""
     found = re.search(rf"`{re.escape(path)}`:\n\n```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert found, f"the README shows no {path}"
     return found[1]

@@ -1,4 +1,4 @@
-"""Handlers import nothing of the engine: the words that the contract repeats are the engine's."""
+"""Handlers import nothing from the engine, so the contract repeats its statuses. Both must stay equal."""
 
 from __future__ import annotations
 

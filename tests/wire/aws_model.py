@@ -1,4 +1,4 @@
-"""botocore's shapes of either service: a table of them as it is kept, and what of an answer is not as they say."""
+"""botocore's shapes of either service: the table made from them, and the check of an answer against them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS: dict[str, Any] = {
 
 
 def text(table: Json) -> str:
-    """A table as it is kept: a shape a line."""
+    """A table as the text of its file: one shape per line."""
     parts = [
         f"{json.dumps(part)}: {{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in table[part].items())
         for part in table
@@ -32,7 +32,7 @@ def text(table: Json) -> str:
 
 
 def added(shape: Shape, shapes: dict[str, Json]) -> str:
-    """The name of a shape, which is among ``shapes`` then, with all that it is made of."""
+    """Adds a shape and every shape inside it to ``shapes``; returns the shape's name."""
     if shape.name in shapes:
         return shape.name
     own: dict[str, Json] = {"type": shape.type_name}
@@ -49,7 +49,7 @@ def added(shape: Shape, shapes: dict[str, Json]) -> str:
 
 
 def faults(value: Json, shape: Shape, path: str) -> Iterator[str]:
-    """Where a value is not what its shape says; strict, where botocore's parser is not."""
+    """The places where a value differs from its shape. This check is strict; botocore's parser is not."""
     kind = shape.type_name
     if kind == "structure":
         yield from _structure_faults(value, shape, path)

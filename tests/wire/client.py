@@ -1,4 +1,4 @@
-"""A house served over HTTP, with genuine boto3 in front of it; no answer goes by that AWS's model does not know."""
+"""The runtime behind an HTTP server, called by genuine boto3. Every answer must fit AWS's model."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ COMMON = {
     "CrossSite": 403,
     "UnknownHost": 421,
 }
-"""Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
+"""The errors common to all operations, with their status. AWS's reference lists them apart; the last two are ours."""
 END_IS_SEEN_SECONDS = 0.01
-"""A server looks so often whether it is to end. Its own half a second would be most of what a test takes."""
+"""A server checks this often whether to stop. Its default of half a second would be most of a test's time."""
 SESSION = boto3.Session()
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 
@@ -46,7 +46,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 class Wire:
-    """``client`` is boto3's; ``house`` is the one that it asks."""
+    """``client`` is boto3's; ``stage`` holds the runtime behind the server."""
 
     def __init__(self, stage: Stage, url: str) -> None:
         self.stage = stage
@@ -55,12 +55,12 @@ class Wire:
         self.faults: list[str] = []
 
     def made(self, definition: Json, name: str = "play", **options: Any) -> str:
-        """The ARN of a state machine of this definition."""
+        """Creates a state machine with this definition; returns its ARN."""
         text = definition if isinstance(definition, str) else json.dumps(definition)
         return self.client.create_state_machine(name=name, definition=text, roleArn=ROLE, **options)["stateMachineArn"]
 
     def ran(self, definition: Json, input: Json = None, **options: Any) -> Json:
-        """The description of an execution of this definition, once all is silent."""
+        """Runs an execution of this definition until the queue and the timers are empty; returns its description."""
         arn = self.made(definition, **options)
         begun = self.client.start_execution(stateMachineArn=arn, input=json.dumps(input or {}))
         self.stage.run()
@@ -73,7 +73,7 @@ def client_of(url: str, **options: Any) -> Any:
 
 
 def refusal(act: Callable[..., Any], **given: Any) -> tuple[str, str]:
-    """The code and the message of the error that a call ends with."""
+    """The code and the message of a call's error. A call without an error fails the test."""
     try:
         answer = act(**given)
     except ClientError as fault:
@@ -83,7 +83,7 @@ def refusal(act: Callable[..., Any], **given: Any) -> tuple[str, str]:
 
 @contextmanager
 def served(stage: Stage) -> Iterator[Wire]:
-    """The house behind a server of its own; at the end there must have been no answer that the model does not know."""
+    """Serves the stage's runtime until the block ends; then fails if any answer did not fit AWS's model."""
     app = create_app(Settings(), stage.runtime)
     with listening(app) as url:
         wire = Wire(stage, url)
@@ -94,7 +94,7 @@ def served(stage: Stage) -> Iterator[Wire]:
 
 @contextmanager
 def listening(app: flask.Flask) -> Iterator[str]:
-    """The URL at which an application answers until the block ends."""
+    """Serves an application until the block ends; yields its URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     serving = threading.Thread(target=server.serve_forever, args=(END_IS_SEEN_SECONDS,), daemon=True)
     serving.start()
@@ -117,7 +117,7 @@ def _checked(response: Any, faults: list[str]) -> Any:
 
 
 def faults_of(operation: str, status: int, answer: Json) -> list[str]:
-    """Where an answer is not what AWS's model says of the operation's output and errors."""
+    """The places where an answer differs from AWS's model: the operation's output, or its errors."""
     if status == 200:
         return model.faults(operation, answer)
     known = dict.fromkeys(model.error_codes(operation), 400) | COMMON

@@ -14,6 +14,6 @@ __all__ = ["emptied_postgres", "empty_url", "migrated_postgres", "stage"]
 
 @pytest.fixture
 def wire(stage: Stage, tmp_path: Path) -> Iterator[Wire]:
-    """boto3 against a house on a database of each kind in turn; each answer is held against AWS's model."""
+    """boto3 against the runtime, on each kind of database in turn. Each answer is checked against AWS's model."""
     with served(stage) as wire:
         yield wire

@@ -1,4 +1,4 @@
-"""A house with real sandboxes served over HTTP, genuine boto3 in front of it; answers are held to AWS's model."""
+"""A runtime with real sandboxes behind an HTTP server, called by genuine boto3. Answers must fit AWS's model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SESSION = boto3.Session()
 
 
 class LambdaWire:
-    """``client`` is boto3's; ``runtime`` is the house that it asks."""
+    """``client`` and ``states`` are boto3's; ``runtime`` serves them."""
 
     def __init__(self, runtime: Runtime, url: str) -> None:
         self.runtime = runtime
@@ -41,13 +41,13 @@ class LambdaWire:
         self.faults: list[str] = []
 
     def called(self, name: str, event: Json = None, **options: Any) -> Json:
-        """The answer to an invocation, with its payload read."""
+        """Invokes a function; returns the answer with its payload parsed."""
         answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **options)
         return {**answer, "Payload": json.loads(answer["Payload"].read() or b"null")}
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
-        """A worker that has begun before what the test does next."""
+        """A worker that starts before the test's next step."""
         yield Worker(self.runtime)
 
 
@@ -57,7 +57,7 @@ def client_of(url: str, service: str = "lambda", keys: Json = None, **options: A
 
 
 def refused(act: Callable[..., Any], **given: Any) -> Json:
-    """The error that a call ends with: its code, message and status."""
+    """The code, message and status of a call's error. A call without an error fails the test."""
     try:
         answer = act(**given)
     except ClientError as fault:
@@ -68,7 +68,7 @@ def refused(act: Callable[..., Any], **given: Any) -> Json:
 
 @contextmanager
 def served(url: str, home: Path, **settings: Any) -> Iterator[LambdaWire]:
-    """A house behind a server of its own; at the end there must have been no answer that the model does not know."""
+    """Serves a new runtime until the block ends; then fails if any answer did not fit AWS's model."""
     connect(url)
     migrate()
     made = Settings(home=home, database_url=url, artifacts_dir=home / "artifacts", outbox_dir=home, **settings)
@@ -93,7 +93,7 @@ def _checked(response: Any, faults: list[str]) -> Any:
 
 
 def operation_at(method: str, path: str) -> str | None:
-    """The operation that a request is for, by AWS's model."""
+    """The operation with this method and path in AWS's model, or None."""
     for name in lambda_model.names():
         http = lambda_model.SERVICE.operation_model(name).http
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(http["requestUri"].partition("?")[0]))
@@ -103,30 +103,30 @@ def operation_at(method: str, path: str) -> str | None:
 
 
 class Worker:
-    """A worker's slot, run by hand."""
+    """One worker slot, run by hand."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._work, _ = runtime.worker()
 
     def run(self) -> None:
-        """Do what the bell rings for, and fire timers as if their time had come, until all is silent."""
+        """Runs every queued task, and fires timers as if they were due, until neither is left."""
         while self._runtime.storage.depth() or self.fire_timers():
             if self._runtime.storage.depth():
                 self.run_one()
 
     def run_one(self) -> None:
-        """Do what the bell rings for first, and fire no timer."""
+        """Runs the first queued task and fires no timer."""
         self._work.run(json.loads(self._runtime.storage.dequeue())["task"])
 
     def delays(self) -> list[int]:
-        """The seconds until each timer is due, rounded to tens."""
+        """The seconds until each timer is due, rounded to tens, in order."""
         with database.connection_context():
             timers = Timer.select().order_by(Timer.due_at)
             return [round((one.due_at - queries.now()) / 10_000) * 10 for one in timers]
 
     def fire_timers(self) -> int:
-        """Fire every timer there is, due or not; how many there were."""
+        """Fires every timer, due or not; returns their number."""
         with database.connection_context():
             Timer.update(due_at=1).execute()
             due = queries.due_timers()

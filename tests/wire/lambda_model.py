@@ -1,6 +1,6 @@
-"""AWS's own model of Lambda, out of botocore: what our table is made from, and what answers are held against.
+"""AWS's own model of Lambda, from botocore. Our table is made from it, and answers are checked against it.
 
-``python -m tests.wire.lambda_model`` writes the table anew; a test says when the installed botocore has another.
+``python -m tests.wire.lambda_model`` writes the table anew; a test fails if the installed botocore differs from it.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ LOCATIONS = ("uri", "querystring", "header")
 
 
 def names() -> list[str]:
-    """The operations that have a handler."""
+    """The names of the operations with a handler."""
     files = sorted(path for path in HANDLERS.glob("*.py") if not path.name.startswith("_"))
     return ["".join(word.capitalize() for word in path.stem.split("_")) for path in files]
 
 
 def file_of(operation: str) -> Path:
-    """The handler's file of an operation."""
+    """The file of an operation's handler."""
     text = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)
     return HANDLERS / f"{text.strip('_')}.py"
 
 
 def table() -> Json:
-    """What each operation takes and gives, and where it stands; every shape with its rules."""
+    """The input, output and member locations of each operation, and every shape with its rules."""
     shapes: dict[str, Json] = {}
     operations = {name: _operation(SERVICE.operation_model(name), shapes) for name in names()}
     return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
 
 
 def text() -> str:
-    """The table as it is kept."""
+    """The table as the text of its file."""
     return aws_model.text(table())
 
 
@@ -89,7 +89,7 @@ def _wire_name(name: str, shape: Shape) -> str:
 
 
 def answer_faults(operation: str, status: int, headers: dict[str, str], body: bytes) -> list[str]:
-    """Where an answer is not what the model says of the operation's output; strict, where botocore's parser is not."""
+    """The places where an answer differs from the operation's model. This check is strict; botocore's parser is not."""
     model = SERVICE.operation_model(operation)
     if status >= 300:
         return list(_error_faults(model, status, headers, body))
@@ -127,7 +127,7 @@ COMMON = {
     "IncompleteSignatureException": 403,
     "UnknownHost": 421,
 }
-"""Errors that any operation may answer with: AWS's reference lists them apart, and the last two are our own."""
+"""The errors common to all operations, with their status. AWS's reference lists them apart; the last two are ours."""
 
 
 def main() -> None:

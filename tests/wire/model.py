@@ -1,6 +1,6 @@
-"""AWS's own model, out of botocore: what our table of inputs is made from, and what answers are held against.
+"""AWS's own model, from botocore. Our table of inputs is made from it, and answers are checked against it.
 
-``python -m tests.wire.model`` writes the table anew; a test says when the installed botocore has another.
+``python -m tests.wire.model`` writes the table anew; a test fails if the installed botocore differs from it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ def operation(name: str) -> OperationModel:
 
 
 def error_codes(name: str) -> set[str]:
-    """The errors that an operation may answer with, as they stand on the wire."""
+    """The codes of an operation's errors, as the wire spells them."""
     return {shape.error_code or shape.name for shape in operation(name).error_shapes}
 
 
 def table() -> Json:
-    """What each operation takes: its input's shape by name, and every shape with its rules."""
+    """The name of each operation's input shape, and every shape with its rules."""
     shapes: dict[str, Json] = {}
     operations = {name: aws_model.added(operation(name).input_shape, shapes) for name in SERVICE.operation_names}
     return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
 
 
 def text() -> str:
-    """The table as it is kept."""
+    """The table as the text of its file."""
     return aws_model.text(table())
 
 
 def faults(name: str, answer: Json) -> list[str]:
-    """Where an answer is not what the operation's output shape says; strict, where botocore's parser is not."""
+    """The places where an answer differs from the output shape. This check is strict; botocore's parser is not."""
     shape = operation(name).output_shape
     return list(aws_model.faults(answer, shape, name)) if shape is not None else ["has no output"] * bool(answer)
 

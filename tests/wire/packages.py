@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def package(files: Mapping[str, str | bytes] | str) -> bytes:
-    """A zip of these files; a text alone is the body of ``app.handler``."""
+    """A zip of these files. A text in their place becomes the body of ``app.handler``."""
     if isinstance(files, str):
         files = {"app.py": f"def handler(event, context):\n    {files}\n"}
     made = io.BytesIO()

@@ -1,4 +1,4 @@
-"""With keys nothing is answered without one; with one, AWS's clients, tokens and browsers are."""
+"""With access keys every request but the health check needs one: a signature of AWS's, a token, or a login."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaWire]:
         yield wire
 
 
-def asked(wire: LambdaWire, path: str, headers: dict[str, str] | None = None, method: str = "GET") -> Json:
-    """The status, the body and the headers of an answer."""
+def send(wire: LambdaWire, path: str, headers: dict[str, str] | None = None, method: str = "GET") -> Json:
+    """Sends a request; returns the status, body and headers of its answer."""
     data = None if method in ("GET", "HEAD") else b"{}"
     request = Request(f"{wire.url}{path}", data, {"content-type": "application/json", **(headers or {})}, method=method)
     try:
@@ -79,12 +79,12 @@ def test_another_key_opens_nothing(wire: LambdaWire, keys: Json, code: str) -> N
 
 
 def test_nothing_is_answered_without_a_key_but_health(wire: LambdaWire) -> None:
-    assert asked(wire, "/health")[0] == 200
+    assert send(wire, "/health")[0] == 200
     for function in wire.runtime.catalog.functions:
         if function.route is None or function.name == "get_health":
             continue
         method, _, path = function.route.partition(" ")
-        status, body, headers = asked(wire, path.replace("{", "").replace("}", ""), method=method.replace("ANY", "PUT"))
+        status, body, headers = send(wire, path.replace("{", "").replace("}", ""), method=method.replace("ANY", "PUT"))
         is_aws = path.startswith("/20")
         assert status == (403 if is_aws else 401), function.route
         if is_aws:
@@ -96,10 +96,10 @@ def test_nothing_is_answered_without_a_key_but_health(wire: LambdaWire) -> None:
 
 @pytest.mark.parametrize("path", ["/nowhere", "/health/", "/HEALTH", "/workflows/../health", "/%68ealth"])
 def test_nobody_learns_what_there_is(wire: LambdaWire, path: str) -> None:
-    assert asked(wire, path)[0] == 401
-    assert asked(wire, "/", method="POST")[0] == 400
+    assert send(wire, path)[0] == 401
+    assert send(wire, "/", method="POST")[0] == 400
     target = {"x-amz-target": "AWSStepFunctions.ListStateMachines"}
-    said = json.loads(asked(wire, "/", target, "POST")[1])
+    said = json.loads(send(wire, "/", target, "POST")[1])
     assert said == {"__type": "MissingAuthenticationTokenException", "message": "Missing Authentication Token"}
 
 
@@ -109,7 +109,7 @@ def test_a_token_is_a_key_s_id_and_secret(wire: LambdaWire, key_id: str, secret:
     basic = base64.b64encode(pair.encode()).decode()
     for header in (f"Bearer {pair}", f"bearer {pair}", f"Basic {basic}"):
         for path in ("/ready", "/queues", "/hello/you", "/2015-03-31/functions"):
-            assert asked(wire, path, {"authorization": header})[0] == 200, (header, path)
+            assert send(wire, path, {"authorization": header})[0] == 200, (header, path)
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_a_token_is_a_key_s_id_and_secret(wire: LambdaWire, key_id: str, secret:
     ],
 )
 def test_what_is_no_key_of_ours_opens_nothing(wire: LambdaWire, given: str) -> None:
-    assert asked(wire, "/workflows", {"authorization": given})[0] == 401
+    assert send(wire, "/workflows", {"authorization": given})[0] == 401
 
 
 def test_rest_takes_a_signature_too(wire: LambdaWire) -> None:
     request = AWSRequest("POST", f"{wire.url}/workflows", {"content-type": "application/json"}, data=b"{}")
     SigV4Auth(Credentials(ID, SECRET), "execute-api", "us-east-1").add_auth(request)
-    assert asked(wire, "/workflows", dict(request.headers.items()), "POST")[0] == 400
-    assert asked(wire, "/functions/step1/invoke", dict(request.headers.items()), "POST")[0] == 401
+    assert send(wire, "/workflows", dict(request.headers.items()), "POST")[0] == 400
+    assert send(wire, "/functions/step1/invoke", dict(request.headers.items()), "POST")[0] == 401
 
 
 def test_a_presigned_url_is_enough(wire: LambdaWire) -> None:
@@ -137,20 +137,23 @@ def test_a_presigned_url_is_enough(wire: LambdaWire) -> None:
     with urlopen(url) as answer:
         assert json.load(answer)["Configuration"]["FunctionName"] == "step1"
     path = url.removeprefix(wire.url)
-    assert asked(wire, path.replace("step1", "step2"))[0] == 403
-    assert asked(wire, path.replace(quote(ID), "AKIDTHEIRS"))[0] == 403
+    assert send(wire, path.replace("step1", "step2"))[0] == 403
+    assert send(wire, path.replace(quote(ID), "AKIDTHEIRS"))[0] == 403
     functions.close()
 
 
 def signed_at(wire: LambdaWire, moment: datetime, service: str = "lambda", expires: int | None = None) -> Json:
-    """The answer to GetFunction, signed at this moment for this service, in the header or in the address."""
+    """Sends GetFunction, signed at this moment for this service; returns the status, the error's type and its message.
+
+    The signature is in a header; with ``expires`` (seconds) it is in the URL.
+    """
     request = AWSRequest("GET", f"{wire.url}/2015-03-31/functions/step1")
     signer = SigV4Auth if expires is None else partial(SigV4QueryAuth, expires=expires)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: moment.replace(tzinfo=None))
         signer(Credentials(ID, SECRET), service, "ap-southeast-2").add_auth(request)
     path = request.prepare().url.removeprefix(wire.url)
-    status, body, headers = asked(wire, path, dict(request.headers.items()))
+    status, body, headers = send(wire, path, dict(request.headers.items()))
     return status, headers["x-amzn-errortype"], json.loads(body).get("message", "")
 
 
@@ -182,7 +185,7 @@ def test_step_functions_wants_its_own_signature(wire: LambdaWire) -> None:
         head = {"content-type": "application/json", "x-amz-target": "AWSStepFunctions.ListStateMachines"}
         request = AWSRequest("POST", f"{wire.url}/", head, data=b"{}")
         SigV4Auth(Credentials(ID, SECRET), service, "us-east-1").add_auth(request)
-        assert asked(wire, "/", dict(request.headers.items()), "POST")[0] == status
+        assert send(wire, "/", dict(request.headers.items()), "POST")[0] == status
 
 
 def test_a_body_that_was_changed_on_its_way_is_refused(wire: LambdaWire) -> None:
@@ -190,8 +193,8 @@ def test_a_body_that_was_changed_on_its_way_is_refused(wire: LambdaWire) -> None
     request = AWSRequest("POST", f"{wire.url}{target}", {"content-type": "application/json"}, data=body)
     SigV4Auth(Credentials(ID, SECRET), "lambda", "us-east-1").add_auth(request)
     headers = dict(request.headers.items())
-    for told in ({}, {"x-amz-content-sha256": hashlib.sha256(b"{}").hexdigest()}):
-        status, _, said = asked(wire, target, {**headers, **told}, "POST")  # whose body is {}
+    for extra in ({}, {"x-amz-content-sha256": hashlib.sha256(b"{}").hexdigest()}):
+        status, _, said = send(wire, target, {**headers, **extra}, "POST")  # its body is {}, not the signed one
         assert status == 403 and said["x-amzn-errortype"] in (
             "InvalidSignatureException",
             "IncompleteSignatureException",
@@ -204,4 +207,4 @@ def test_a_refused_request_changes_nothing(wire: LambdaWire) -> None:
     assert refused(functions.put_function_concurrency, FunctionName="x", ReservedConcurrentExecutions=1)[2] == 403
     functions.close()
     body = {"authorization": f"Bearer {ID}:wrong-secret-of-mine"}
-    assert asked(wire, "/workflows", body, "POST")[0] == 401
+    assert send(wire, "/workflows", body, "POST")[0] == 401

@@ -19,21 +19,21 @@ DIG = machine(A=task(ARN, TimeoutSeconds=600), B={"Type": "Pass"})
 
 @pytest.fixture(autouse=True)
 def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A poll that finds nothing ends soon."""
+    """Ends an empty poll soon."""
     monkeypatch.setattr(activities, "POLL_SECONDS", 0.5)
     monkeypatch.setattr(activities, "SHORT_POLL_SECONDS", 0.2)
 
 
 @pytest.fixture
 def dig(wire: Wire) -> Wire:
-    """A house with an activity, and a state machine of one task of it."""
+    """An activity, and a state machine with one task for it."""
     wire.client.create_activity(name="dig")
     wire.made(DIG)
     return wire
 
 
 def begun(wire: Wire, input: Json = None) -> str:
-    """The ARN of an execution that waits for a worker."""
+    """Starts an execution and lets it wait for a worker; returns its ARN."""
     arn = ARN.replace("activity:dig", "stateMachine:play")
     return str(wire.client.start_execution(stateMachineArn=arn, input=json.dumps(input or {}))["executionArn"])
 
@@ -70,8 +70,8 @@ def test_what_is_no_activity(wire: Wire):
     assert refusal(wire.client.describe_activity, activityArn="x")[0] == "InvalidArn"
     wire.client.create_activity(name="dig")
     key = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k"}
-    told = refusal(wire.client.create_activity, name="dig", encryptionConfiguration=key)
-    assert told[0] == "ActivityAlreadyExists"
+    error = refusal(wire.client.create_activity, name="dig", encryptionConfiguration=key)
+    assert error[0] == "ActivityAlreadyExists"
 
 
 def test_a_worker_fetches_a_task_and_answers_it(dig: Wire):
@@ -158,7 +158,7 @@ def test_the_time_of_a_task_runs_while_it_waits_for_a_worker(dig: Wire):
     assert (found["status"], found["error"]) == ("FAILED", "States.Timeout")
 
 
-def test_no_worker_of_ours_is_rung_for_it(dig: Wire):
+def test_no_worker_of_ours_is_notified_of_it(dig: Wire):
     begun(dig)
     assert dig.stage.take_queued() == []
     dig.stage.tasks.sweep()
@@ -206,5 +206,5 @@ def test_a_deleted_activitys_tasks_go_on_waiting(dig: Wire):
 
 def test_an_express_one_has_no_activities(wire: Wire):
     given = {"name": "play", "definition": json.dumps(DIG), "roleArn": "arn:aws:iam::123456789012:role/r"}
-    told = refusal(wire.client.create_state_machine, **given, type="EXPRESS")
-    assert told[0] == "InvalidDefinition" and "does not support" in told[1]
+    error = refusal(wire.client.create_state_machine, **given, type="EXPRESS")
+    assert error[0] == "InvalidDefinition" and "does not support" in error[1]

@@ -1,4 +1,4 @@
-"""The context object names what AWS's wire knows: the same ARNs, role and counts that its answers give."""
+"""The context object holds the ARNs, role and counts that AWS's wire also answers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.wire.client import ROLE, Wire
 
 Json = Any
 
-TOLD = {"Type": "Pass", "Parameters": {"about.$": "$$"}}
+SHOW_CONTEXT = {"Type": "Pass", "Parameters": {"about.$": "$$"}}
 
 
 def test_the_execution_and_its_state_machine_are_named_by_their_arns(wire: Wire):
-    ended = wire.ran(machine(A=TOLD), {"x": 1})
+    ended = wire.ran(machine(A=SHOW_CONTEXT), {"x": 1})
     about = json.loads(ended["output"])["about"]
     assert about["StateMachine"] == {"Id": ended["stateMachineArn"], "Name": "play"}
     own = about["Execution"]
@@ -35,7 +35,7 @@ def test_a_redrive_is_counted_and_timed_from_its_first_state_to_its_last(wire: W
 
 
 def test_an_express_execution_is_named_by_its_own_arn(wire: Wire):
-    arn = wire.made(machine(A=TOLD), type="EXPRESS")
+    arn = wire.made(machine(A=SHOW_CONTEXT), type="EXPRESS")
     ended = wire.client.start_sync_execution(stateMachineArn=arn, name="one")
     own = json.loads(ended["output"])["about"]["Execution"]
     assert (own["Id"], own["Name"]) == (ended["executionArn"], "one")

@@ -185,12 +185,12 @@ def test_a_task_token_is_answered(wire: Wire):
     }
     arn = wire.made({"StartAt": "Ask", "States": {"Ask": asks}})
 
-    def asked() -> str:
+    def new_token() -> str:
         wire.client.start_execution(stateMachineArn=arn)
         wire.stage.run()
         return wire.stage.script.events[-1][1]["token"]
 
-    token = asked()
+    token = new_token()
     wire.client.send_task_heartbeat(taskToken=token)
     assert refusal(wire.client.send_task_success, taskToken=token, output="{")[0] == "InvalidOutput"
     wire.client.send_task_success(taskToken=token, output='{"yes":true}')
@@ -199,7 +199,7 @@ def test_a_task_token_is_answered(wire: Wire):
     assert (found["status"], found["output"]) == ("SUCCEEDED", '{"yes":true}')
     assert refusal(wire.client.send_task_heartbeat, taskToken=token)[0] == "TaskTimedOut"
     assert refusal(wire.client.send_task_success, taskToken=token, output="{}")[0] == "TaskTimedOut"
-    wire.client.send_task_failure(taskToken=asked(), error="No", cause="way")
+    wire.client.send_task_failure(taskToken=new_token(), error="No", cause="way")
     newest = wire.client.list_executions(stateMachineArn=arn)["executions"][0]
     found = wire.client.describe_execution(executionArn=newest["executionArn"])
     assert (found["status"], found["error"], found["cause"]) == ("FAILED", "No", "way")
@@ -220,9 +220,9 @@ def test_a_task_token_is_answered(wire: Wire):
 def test_history_is_told_in_awss_words(wire: Wire):
     wire.stage.script.let("step1", returns({"b": 2}))
     found = wire.ran(machine(A=task("step1", TimeoutSeconds=9), B={"Type": "Pass"}), {"a": 1}, name="play")
-    told = wire.client.get_execution_history(executionArn=found["executionArn"])["events"]
+    events = wire.client.get_execution_history(executionArn=found["executionArn"])["events"]
     whole = {"truncated": False}
-    assert [(one["id"], one["previousEventId"], one["type"]) for one in told] == [
+    assert [(one["id"], one["previousEventId"], one["type"]) for one in events] == [
         (1, 0, "ExecutionStarted"),
         (2, 0, "TaskStateEntered"),
         (3, 2, "LambdaFunctionScheduled"),
@@ -233,20 +233,20 @@ def test_history_is_told_in_awss_words(wire: Wire):
         (8, 7, "PassStateExited"),
         (9, 8, "ExecutionSucceeded"),
     ]
-    assert told[0]["executionStartedEventDetails"]["input"] == '{"a": 1}'
-    assert told[1]["stateEnteredEventDetails"] == {"name": "A", "input": '{"a":1}', "inputDetails": whole}
-    assert told[2]["lambdaFunctionScheduledEventDetails"] == {
+    assert events[0]["executionStartedEventDetails"]["input"] == '{"a": 1}'
+    assert events[1]["stateEnteredEventDetails"] == {"name": "A", "input": '{"a":1}', "inputDetails": whole}
+    assert events[2]["lambdaFunctionScheduledEventDetails"] == {
         "resource": "arn:aws:lambda:us-east-1:123456789012:function:step1",
         "input": '{"a":1}',
         "inputDetails": whole,
         "timeoutInSeconds": 9,
     }
-    assert told[4]["lambdaFunctionSucceededEventDetails"] == {"output": '{"b":2}', "outputDetails": whole}
-    assert told[5]["stateExitedEventDetails"] == {"name": "A", "output": '{"b":2}', "outputDetails": whole}
-    assert told[6]["stateEnteredEventDetails"] == {"name": "B", "input": '{"b":2}', "inputDetails": whole}
-    assert told[8]["executionSucceededEventDetails"] == {"output": '{"b":2}', "outputDetails": whole}
+    assert events[4]["lambdaFunctionSucceededEventDetails"] == {"output": '{"b":2}', "outputDetails": whole}
+    assert events[5]["stateExitedEventDetails"] == {"name": "A", "output": '{"b":2}', "outputDetails": whole}
+    assert events[6]["stateEnteredEventDetails"] == {"name": "B", "input": '{"b":2}', "inputDetails": whole}
+    assert events[8]["executionSucceededEventDetails"] == {"output": '{"b":2}', "outputDetails": whole}
     bare = wire.client.get_execution_history(executionArn=found["executionArn"], includeExecutionData=False)["events"]
-    assert '"b"' not in json.dumps(bare, default=str) and len(bare) == len(told)
+    assert '"b"' not in json.dumps(bare, default=str) and len(bare) == len(events)
 
 
 def test_history_tells_of_a_function_that_is_invoked_by_its_name(wire: Wire):
@@ -263,7 +263,7 @@ def test_history_tells_of_a_function_that_is_invoked_by_its_name(wire: Wire):
 
 
 def test_history_tells_of_maps_and_variables(wire: Wire):
-    """The previous event of an item's first state is the start of that item."""
+    """The event before an item's first state is that item's start."""
     each = {"StartAt": "Each", "States": {"Each": {"Type": "Pass", "Assign": {"n.$": "$"}, "End": True}}}
     for most in (0, 1):
         definition = machine(All={"Type": "Map", "ItemProcessor": each, "MaxConcurrency": most})

@@ -93,8 +93,8 @@ def test_what_cannot_be_started(wire: Wire, given: Json, code: str):
 
 
 def test_a_standard_one_is_not_started_so(wire: Wire):
-    told = refusal(wire.client.start_sync_execution, stateMachineArn=wire.made(BRANCHES))
-    assert told[0] == "StateMachineTypeNotSupported"
+    error = refusal(wire.client.start_sync_execution, stateMachineArn=wire.made(BRANCHES))
+    assert error[0] == "StateMachineTypeNotSupported"
 
 
 def test_only_so_many_at_once(wire: Wire):
@@ -106,11 +106,11 @@ def test_only_so_many_at_once(wire: Wire):
     for one in busy:
         one.start()
     until(lambda: len(wire.stage.script.events) == 6, "six run")
-    told = refusal(start, stateMachineArn=ARN)
+    error = refusal(start, stateMachineArn=ARN)
     gate.set()
     for one in busy:
         one.join()
-    assert told[0] == "ThrottlingException"
+    assert error[0] == "ThrottlingException"
 
 
 def test_one_that_nobody_waits_for_is_one_task(wire: Wire):
@@ -123,8 +123,8 @@ def test_one_that_nobody_waits_for_is_one_task(wire: Wire):
         assert wire.stage.status(identity) == "COMPLETED"
         assert wire.stage.output(identity) == ["step1", "step2"]
         assert [one.function for one in wire.stage.rows(identity)] == [":express"]
-    told = refusal(wire.client.describe_execution, executionArn=arns[0])
-    assert told == ("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'")
+    error = refusal(wire.client.describe_execution, executionArn=arns[0])
+    assert error == ("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'")
 
 
 def test_a_lost_worker_means_that_it_runs_again_from_its_beginning(wire: Wire):
@@ -160,8 +160,8 @@ def test_one_that_is_stopped_meanwhile_stops_its_handlers(wire: Wire):
 def test_it_may_wait_for_nobody_outside(wire: Wire, resource: str):
     definition = machine(A=task(resource, Parameters={"FunctionName": "step1", "Payload": {}}))
     given = {"name": "play", "definition": json.dumps(definition), "roleArn": "arn:aws:iam::123456789012:role/r"}
-    told = refusal(wire.client.create_state_machine, **given, type="EXPRESS")
-    assert told[0] == "InvalidDefinition" and "Express state machine does not support" in told[1]
+    error = refusal(wire.client.create_state_machine, **given, type="EXPRESS")
+    assert error[0] == "InvalidDefinition" and "Express state machine does not support" in error[1]
     assert wire.client.create_state_machine(**given)
 
 
@@ -174,11 +174,11 @@ STARTS = task(
 def test_it_may_start_another_and_wait_for_nothing(wire: Wire):
     wire.stage.workflows.create("inner", machine(Work=task("step1")))
     ended = ran(wire, machine(Start=STARTS), {"x": 1})
-    told = json.loads(ended["output"])
+    output = json.loads(ended["output"])
     wire.stage.run()
     with database.connection_context():
         (inner,) = Execution.select()
-    assert told["ExecutionArn"] == f"arn:aws:states:us-east-1:123456789012:execution:inner:{inner.id}"
+    assert output["ExecutionArn"] == f"arn:aws:states:us-east-1:123456789012:execution:inner:{inner.id}"
     assert (inner.status, json.loads(inner.input), inner.parent) == ("COMPLETED", {"x": 1}, None)
 
 
@@ -203,6 +203,6 @@ def test_a_definition_is_judged_without_being_stored(wire: Wire):
     hazy = json.dumps(machine(A={"Type": "Pass", "Parameters": {"a": "$.a"}, "End": True}))
     assert judge(definition=hazy)["diagnostics"] == []
     judged = judge(definition=hazy, severity="WARNING")
-    told = [(one["severity"], one["code"], one["location"]) for one in judged["diagnostics"]]
-    assert (judged["result"], told) == ("OK", [("WARNING", "NO_DOLLAR", "/States/A/Parameters/a")])
+    found = [(one["severity"], one["code"], one["location"]) for one in judged["diagnostics"]]
+    assert (judged["result"], found) == ("OK", [("WARNING", "NO_DOLLAR", "/States/A/Parameters/a")])
     assert wire.client.list_state_machines()["stateMachines"] == []

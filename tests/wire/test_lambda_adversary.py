@@ -1,5 +1,6 @@
-"""Functions that nobody would send in good faith, and what happens at once that should not: all of it is told in AWS's
-words, costs its own caller alone, and leaves the house as it was."""
+"""Hostile functions, and calls at the same time that conflict. Each failure has AWS's error, affects only its own
+caller, and leaves the server as it was.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaWire]:
-    """One house for all that does not depend on its database."""
+    """One server for all tests that do not depend on the database."""
     home = tmp_path_factory.mktemp("home")
     with served(f"sqlite:///{home}/stepwell.db", home / "home", code_dir=home / "code") as wire:
         yield wire
@@ -52,7 +53,7 @@ def made(wire: LambdaWire, code: Json, name: str = "mine", **options: Any) -> Js
 
 @pytest.fixture
 def called(one: LambdaWire, request: pytest.FixtureRequest) -> Any:
-    """What a new function answers; afterwards another one is answered as ever."""
+    """Calls a new function. After the test, a call of another function must still succeed."""
     name = f"f{hashlib.sha256(request.node.name.encode()).hexdigest()[:16]}"
 
     def call(code: Json, **options: Any) -> Json:
@@ -64,7 +65,7 @@ def called(one: LambdaWire, request: pytest.FixtureRequest) -> Any:
     assert one.called("step1", {"data": {}})["StatusCode"] == 200
 
 
-# What a package may do
+# Hostile packages
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_what_nobody_could_keep_is_refused(one: LambdaWire, given: Json, code: s
 
 
 def sent(wire: LambdaWire, method: str, path: str, body: bytes) -> tuple[int, str, Json]:
-    """The status, the error's name and the body of an answer."""
+    """Sends a request; returns the status, the error's name and the body of its answer."""
     connection = HTTPConnection(wire.url.removeprefix("http://"))
     connection.request(method, path, body)
     answer = connection.getresponse()
@@ -195,7 +196,7 @@ def test_an_upload_has_70_mb_with_its_base64(one: LambdaWire, more: int) -> None
         assert (status, kind) == (400, "SerializationException")
 
 
-# What happens at once
+# Concurrent calls
 
 
 def test_each_of_many_updates_at_once_is_a_version_of_its_own(wire: LambdaWire) -> None:

@@ -20,7 +20,7 @@ ROLE = "arn:aws:iam::123456789012:role/lambda"
 
 @pytest.fixture
 def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
-    """A house with a function of two versions, each of which returns its number."""
+    """A function with two versions. Each returns its own number."""
     with served(empty_url, tmp_path / "home", code_dir=tmp_path / "code") as wire:
         code = "return [context.function_version, context.invoked_function_arn]"
         wire.client.create_function(

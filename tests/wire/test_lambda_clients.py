@@ -1,6 +1,6 @@
-"""What clients do with Lambda besides single calls: boto3's waiters and paginators, and the Terraform provider's calls.
+"""Clients beyond single calls: boto3's waiters and paginators, and the Terraform provider's calls.
 
-The provider's calls are those of hashicorp/terraform-provider-aws, ``internal/service/lambda``, in its order:
+The provider's calls follow hashicorp/terraform-provider-aws, ``internal/service/lambda``, in its order:
 ``function.go`` (create, read, update, delete), ``permission.go``, ``alias.go``, ``function_event_invoke_config.go``.
 """
 
@@ -93,7 +93,7 @@ def test_a_paginator_finds_all_by_pages_of_one(wire: LambdaWire, operation: str)
 
 
 class Provider:
-    """The calls of ``aws_lambda_function``, with the arguments that the provider gives them."""
+    """The calls of ``aws_lambda_function``, with the provider's arguments."""
 
     def __init__(self, wire: LambdaWire, name: str) -> None:
         self.act = wire.client
@@ -109,7 +109,7 @@ class Provider:
         return self.read()
 
     def read(self) -> Json:
-        """What a resource's attributes are set from; nothing that the provider looks into may be missing."""
+        """The attributes of the resource. A missing member fails here if the provider does not check for it."""
         found = self.found()
         one = found["Configuration"]
         pages = self.act.get_paginator("list_versions_by_function").paginate(
@@ -149,7 +149,7 @@ class Provider:
         assert self.found()["Configuration"]["LastUpdateStatus"] == "Successful"
 
     def publish(self) -> None:
-        """The published version is waited for by its ARN, which ends with it, and by its number."""
+        """Publishes a version and waits for it twice, as the provider does: by its qualified ARN, and by its number."""
         made = self.act.publish_version(FunctionName=self.name)
         given = {"FunctionName": made["FunctionArn"], "Qualifier": made["Version"]}
         assert self.act.get_function_configuration(**given)["LastUpdateStatus"] == "Successful"

@@ -1,4 +1,4 @@
-"""Reserved concurrency: as many of a function's invocations run at a time, on whatever way and in whatever process."""
+"""Reserved concurrency: a limit on a function's invocations at a time, over every way to call it and every process."""
 
 from __future__ import annotations
 
@@ -103,17 +103,17 @@ def test_a_throttled_task_fails_as_on_aws(wire: LambdaWire) -> None:
 
 
 def test_under_load_no_more_run_than_are_reserved(wire: LambdaWire, tmp_path: Path) -> None:
-    """Two web processes' worth of sandboxes, eight callers that do not give up, two seats."""
+    """Two runtimes (as two web processes), eight callers that retry until they succeed, a reservation of two."""
     made(wire, {"app.py": COUNTS})
     (place := tmp_path / "running").mkdir()
     wire.client.put_function_concurrency(FunctionName="mine", ReservedConcurrentExecutions=2)
     with closing(Runtime(wire.runtime.settings)) as other:
-        rooms = [stage.api_context("1").lambdas for stage in (wire.runtime, other)]
+        apis = [runtime.api_context("1").lambdas for runtime in (wire.runtime, other)]
 
         def insist(number: int) -> int:
             while True:
                 try:
-                    ended = rooms[number % 2].invoke(Reference("mine"), Call(json.dumps(str(place)), str(number)))
+                    ended = apis[number % 2].invoke(Reference("mine"), Call(json.dumps(str(place)), str(number)))
                 except TooManyRequestsException:
                     continue
                 assert not ended.failed, ended.payload

@@ -1,4 +1,4 @@
-"""Asynchronous invocations: taken with a row, tried again, handed on to destinations."""
+"""Asynchronous invocations: stored as a row, retried, and reported to destinations."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def noted(path: Path) -> list[Json]:
 
 
 def send(wire: LambdaWire, name: str, event: Json) -> str:
-    """The id of a request that was taken."""
+    """Sends an event, which must be accepted; returns the request's id."""
     answer = wire.client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
     assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
     return str(answer["ResponseMetadata"]["RequestId"])
@@ -205,11 +205,11 @@ def test_the_machine_is_one_that_anybody_may_write(qualifier: str | None, to: st
     assert validate.workflow(document, ("mine", "mine::7", "sink")) == []
 
 
-# How large, how old
+# Limits of size and age
 
 
 def recorded(wire: LambdaWire, notes: Path, **rules: Any) -> None:
-    """A function ``sink`` notes what becomes of the events of ``mine``, which these rules hold for."""
+    """Sets these rules for events of ``mine``; a function ``sink`` writes down the record of each event's end."""
     make(wire, "sink", NOTES.format(path=str(notes)))
     to = {"Destination": f"{ARN}sink"}
     wire.client.put_function_event_invoke_config(
@@ -218,7 +218,7 @@ def recorded(wire: LambdaWire, notes: Path, **rules: Any) -> None:
 
 
 def ended(wire: LambdaWire, notes: Path) -> Json:
-    """The one record that was made, once all is silent."""
+    """Runs a worker until nothing is left; returns the only record."""
     with wire.worker() as worker:
         worker.run()
     ((record, _),) = noted(notes)
@@ -226,7 +226,7 @@ def ended(wire: LambdaWire, notes: Path) -> Json:
 
 
 def grow_old(seconds: int) -> None:
-    """Let every event have been sent so long ago."""
+    """Makes every event this many seconds older."""
     with database.connection_context():
         Execution.update(created_at=Execution.created_at - seconds * 1000).execute()
 

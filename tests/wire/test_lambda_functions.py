@@ -34,7 +34,7 @@ def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
 
 
 def made(wire: LambdaWire, code: Json = "return [event, 1]", name: str = "mine", **options: Any) -> Json:
-    """The configuration of a new function."""
+    """Creates a function; returns its configuration."""
     chosen = {"Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler", **options}
     return wire.client.create_function(FunctionName=name, Code={"ZipFile": package(code)}, **chosen)
 
@@ -276,7 +276,7 @@ def test_tags_are_kept_for_the_function(wire: LambdaWire) -> None:
 
 
 def run(wire: LambdaWire, worker: Worker, resource: str, input: Json) -> Json:
-    """The description of an execution of one Task, once all is silent."""
+    """Runs an execution of one Task until nothing is left; returns its description."""
     states = wire.states
     definition = {"StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": resource, "End": True}}}
     arn = states.create_state_machine(

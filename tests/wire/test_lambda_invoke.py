@@ -38,7 +38,7 @@ FUNCTIONS = {
 
 @pytest.fixture(scope="module")
 def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaWire]:
-    """One house for all: nothing here writes to its database."""
+    """One server for all tests: none of them writes to its database."""
     home = tmp_path_factory.mktemp("home")
     mine = home / "mine"
     (mine / "steps").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Every operation of AWS Lambda is served, or said here not to be and why; what is not is refused in AWS's form."""
+"""Every operation of AWS Lambda is served, or listed here with a reason; the others are refused in AWS's form."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NOT_SERVED = {
         *("PauseDurableExecution", "ResumeDurableExecution", "SendDurableExecutionCallbackFailure"),
         *("SendDurableExecutionCallbackHeartbeat", "SendDurableExecutionCallbackSuccess", "StopDurableExecution"),
     ),
-    "functions run on the Python of the house, which nobody changes from outside": (
+    "functions run on the server's own Python, which no client can change": (
         *("GetRuntimeManagementConfig", "PutRuntimeManagementConfig"),
     ),
     "loops through queues and topics cannot be: there are none": (
@@ -78,7 +78,7 @@ def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
 
 @pytest.fixture
 def mine(wire: LambdaWire) -> str:
-    """The name of a function that returns its event, published once."""
+    """Creates a function that returns its event, with one published version; returns its name."""
     wire.client.create_function(
         FunctionName="mine",
         Runtime="python3.12",
@@ -106,14 +106,14 @@ def test_what_is_not_served_is_refused_in_aws_s_form(wire: LambdaWire) -> None:
     for name in EXCEPTIONS:
         http = lambda_model.SERVICE.operation_model(name).http
         path = re.sub(r"\{\w+\}", "x", http["requestUri"])
-        status, kind, said = asked(wire, http["method"], path, b"{}")
+        status, kind, said = send(wire, http["method"], path, b"{}")
         assert status in (404, 405), name
         assert kind == ("UnknownOperationException" if status == 404 else "MethodNotAllowed"), name
         assert said["Type"] == "User" and said["message"], name
 
 
-def asked(wire: LambdaWire, method: str, path: str, body: bytes = b"") -> tuple[int, str, Json]:
-    """The status, the error's name and the body of an answer."""
+def send(wire: LambdaWire, method: str, path: str, body: bytes = b"") -> tuple[int, str, Json]:
+    """Sends a request; returns the status, the error's name and the body of its answer."""
     connection = HTTPConnection(wire.url.removeprefix("http://"))
     connection.request(method, path, body)
     answer = connection.getresponse()
@@ -131,7 +131,7 @@ def asked(wire: LambdaWire, method: str, path: str, body: bytes = b"") -> tuple[
     ],
 )
 def test_what_is_no_operation_is_refused_in_aws_s_form(wire: LambdaWire, method: str, path: str) -> None:
-    status, kind, said = asked(wire, method, path)
+    status, kind, said = send(wire, method, path)
     assert 400 <= status < 500 and kind and said["Type"] == "User" and said["message"]
 
 
@@ -233,7 +233,7 @@ def test_what_belongs_to_an_alias_or_a_version_goes_with_it(wire: LambdaWire, mi
     assert refusal[0] == "ResourceNotFoundException"
 
 
-# What is asked for by the way
+# Smaller operations
 
 
 def test_the_account_s_settings_count_what_is_there(wire: LambdaWire) -> None:

@@ -1,4 +1,4 @@
-"""The AWS CLI makes, calls, changes and deletes a function of the emulator: two programs, of which one is AWS's."""
+"""The AWS CLI creates, calls, changes and deletes a function of the emulator. Both run as programs of their own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from tests.services import until
 from tests.wire.packages import package
-from tests.wire.test_processes import AWS, House, stage
+from tests.wire.test_processes import AWS, Emulator, emulator
 
-__all__ = ["stage"]
+__all__ = ["emulator"]
 
 Json = Any
 
@@ -23,11 +23,11 @@ NOTED = "open({path!r}, 'w').write(str(event['n']))"
 
 
 @pytest.fixture
-def aws(stage: House) -> Any:
+def aws(emulator: Emulator) -> Any:
     def call(*arguments: str) -> Json:
-        """What ``aws lambda`` answers."""
+        """Runs ``aws lambda``; returns its parsed output."""
         command = [sys.executable, str(AWS), "lambda", *arguments, "--output", "json"]
-        done = subprocess.run(command, env=stage.environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=emulator.environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout or "null")
 
@@ -41,7 +41,7 @@ def test_a_function_s_life_on_the_command_line(aws: Any, tmp_path: Path) -> None
     made = aws("create-function", *mine, *code, "--runtime", "python3.12", "--role", ROLE, "--handler", "app.handler")
     assert made["State"] == "Active"
     aws("wait", "function-active-v2", *mine)
-    sent = ("--payload", '{"n": 7}')  # the second version of the CLI wants --cli-binary-format besides
+    sent = ("--payload", '{"n": 7}')  # version 2 of the CLI also needs --cli-binary-format
     assert aws("invoke", *mine, *sent, str(answer))["ExecutedVersion"] == "$LATEST"
     assert json.loads(answer.read_text()) == [{"n": 7}, 1]
     zipped.write_bytes(package(NOTED.format(path=str(note))))

@@ -1,9 +1,9 @@
-"""A public application runs unchanged: the stock trader that ``sam init`` makes, deployed as SAM and CloudFormation do.
+"""A public application runs unchanged: the stock trader from ``sam init``, deployed as SAM and CloudFormation do.
 
-Its definition is told in our own words, state by state, field by field, after
+Its definition is written anew in our own words, state by state, field by field, after
 aws/aws-sam-cli-app-templates, ``step-func/.../statemachine/stock_trader.asl.json`` (Apache-2.0): Lambda ARNs by
-DefinitionSubstitutions, a Choice over a number that a function returned, and DynamoDB's PutItem at the end, for which a
-step type of this house stands in by RESOURCE_ALIASES.
+DefinitionSubstitutions, a Choice over a number from a function's result, and DynamoDB's PutItem at the end. By
+RESOURCE_ALIASES a step type of ours takes the place of PutItem.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ STOCK_TRADER = {
 
 @pytest.fixture
 def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
-    """A house whose step type ``put_item`` returns what it was called with."""
+    """A server with a step type ``put_item`` that returns its event."""
     mine = tmp_path / "mine" / "steps"
     mine.mkdir(parents=True)
     (mine / "put_item.py").write_text("def handler(event, context):\n    return event\n")
@@ -87,7 +87,7 @@ def wire(empty_url: str, tmp_path: Path) -> Iterator[LambdaWire]:
 
 
 def deployed(wire: LambdaWire, definition: Json) -> str:
-    """The ARN of the state machine, deployed with its functions as a stack is: these first, their ARNs put in."""
+    """Deploys the functions first, then the state machine with their ARNs, as a stack does; returns its ARN."""
     arns = {}
     for name, code in FUNCTIONS.items():
         made = wire.client.create_function(
@@ -113,7 +113,7 @@ def deployed(wire: LambdaWire, definition: Json) -> str:
 
 
 def substituted(text: str, values: Mapping[str, str]) -> str:
-    """DefinitionSubstitutions: ``${Name}`` is a text that the template gives."""
+    """DefinitionSubstitutions: replaces each ``${Name}`` by the template's text."""
     return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text)
 
 
@@ -148,7 +148,7 @@ def test_its_retries_and_its_failure_are_those_of_the_definition(wire: LambdaWir
 
 
 def test_the_form_that_workflow_studio_and_cdk_write_runs_too(wire: LambdaWire) -> None:
-    """``lambda:invoke`` with the function's ARN and its version, the Payload of its answer, Retry for Lambda's own."""
+    """The form has ``lambda:invoke`` with ARN and version, the answer's Payload, and Retry for Lambda's own errors."""
     lambdas = [f"Lambda.{name}Exception" for name in ("Service", "AWSLambda", "SdkClient", "TooManyRequests")]
     again = {"ErrorEquals": lambdas, "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2, "JitterStrategy": "FULL"}
     states = STOCK_TRADER["States"]

@@ -1,4 +1,4 @@
-"""No page of executions is looked for among all that have ever run, nor sorted: an index gives it as it is."""
+"""A page of executions comes from an index in its order: the database neither scans all executions nor sorts."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ QUESTIONS: tuple[tuple[str, Json], ...] = (
     ("execution_redriven", {"stateMachineArn": PLAY, "redriveFilter": "REDRIVEN"}),
     ("execution_of_workflow", {"stateMachineArn": PLAY, "redriveFilter": "NOT_REDRIVEN"}),
 )
-"""What is asked, and the index that answers it."""
+"""The index for each listing, and the listing's arguments."""
 
 
 class Statements(logging.Handler):
-    """The statements on executions that were made while it listened."""
+    """Records the statements on executions. It must be added to Peewee's logger."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -47,7 +47,7 @@ class Statements(logging.Handler):
 
 
 @contextmanager
-def heard() -> Iterator[list[tuple[str, Json]]]:
+def recorded() -> Iterator[list[tuple[str, Json]]]:
     log, statements = logging.getLogger("peewee"), Statements()
     before = log.level
     log.setLevel(logging.DEBUG)
@@ -66,7 +66,7 @@ def plan_of(sql: str, values: Json) -> str:
 
 
 def fill(workflow: str, status: str, **columns: Any) -> None:
-    """Executions of a workflow, one in a hundred of which is somehow another."""
+    """Inserts executions of a workflow; one in a hundred differs from the others in one column."""
     with database.connection_context():
         own = Workflow.get(Workflow.name == workflow)
         version = Version.get(Version.workflow_id == own.id)
@@ -88,7 +88,7 @@ def analyse() -> None:
 
 
 def assert_is_indexed(index: str, plan: str) -> None:
-    """This index is gone through in its order: nothing is sorted, and little passed over, which PostgreSQL counts."""
+    """Fails unless the plan reads this index in order, sorts nothing and skips few rows (PostgreSQL counts them)."""
     assert f"{index} " in plan, plan
     for word in ("Seq Scan", "SCAN", "Sort", "TEMP B-TREE"):
         assert word not in plan, plan
@@ -105,7 +105,7 @@ def test_a_page_of_a_state_machines_executions(wire: Wire):
     fill("other", "TIMED_OUT")
     analyse()
     for index, question in QUESTIONS:
-        with heard() as statements:
+        with recorded() as statements:
             first = wire.client.list_executions(**question, maxResults=PAGE)
             if "nextToken" in first:
                 wire.client.list_executions(**question, maxResults=PAGE, nextToken=first["nextToken"])
@@ -118,7 +118,7 @@ def test_a_page_of_a_map_runs_executions(wire: Wire):
     _, run = begun(wire, [1])
     fill("play/each", "COMPLETED", parent=Parent(run=new_id(), place=7).encode())
     analyse()
-    with heard() as statements:
+    with recorded() as statements:
         listed = wire.client.list_executions(mapRunArn=run, maxResults=PAGE)["executions"]
         wire.client.describe_map_run(mapRunArn=run)
     assert len(listed) == 1

@@ -1,4 +1,4 @@
-"""A map run that is redriven with its execution: what had failed goes on, what had not begun begins, the rest stays."""
+"""Redrive of an execution with a Map Run: failed children continue, pending ones start, the others stay as they are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = Any
 
 
 def failing(*events: Json, times: int = 1) -> Callable[[Json], Outcome]:
-    """What gives an event back, but for these at first."""
+    """A step that returns its event, except that these events fail the first ``times`` times."""
     left = {json.dumps(event): times for event in events}
 
     def act(event: Json) -> Outcome:
@@ -34,7 +34,7 @@ def failing(*events: Json, times: int = 1) -> Callable[[Json], Outcome]:
 
 
 def ended(wire: Wire) -> None:
-    """Let all be silent, and what still goes on of a run that has ended be stopped."""
+    """Runs everything, then stops the children of ended Map Runs that are still open."""
     wire.stage.run()
     wire.stage.work.nested.sweep()
 
@@ -69,8 +69,8 @@ def test_what_failed_goes_on_and_what_had_not_begun_begins(wire: Wire, at_most: 
     names = kinds(wire, execution)
     at = names.index("MapRunRedriven")
     assert names[at - 2 : at] == ["ExecutionFailed", "ExecutionRedriven"]
-    told = wire.client.get_execution_history(executionArn=execution)["events"][at]["mapRunRedrivenEventDetails"]
-    assert told == {"mapRunArn": run, "redriveCount": 1}
+    details = wire.client.get_execution_history(executionArn=execution)["events"][at]["mapRunRedrivenEventDetails"]
+    assert details == {"mapRunArn": run, "redriveCount": 1}
     assert wire.stage.left_open(execution_id(execution)) == []
 
 

@@ -1,4 +1,4 @@
-"""Map runs on the wire: shown, listed and changed while they go on, with the executions that belong to them."""
+"""Map Runs on the wire: described, listed and updated while they run, with their child executions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fan(**fields: Json) -> Json:
 
 
 def begun(wire: Wire, items: Json, **fields: Json) -> tuple[str, str]:
-    """The ARN of an execution whose map run has begun, and the run's."""
+    """Starts an execution and its Map Run; returns the ARNs of both."""
     arn = wire.made(fan(**fields))
     given = json.dumps({"items": items})
     execution = wire.client.start_execution(stateMachineArn=arn, name="one", input=given)["executionArn"]
@@ -37,7 +37,7 @@ def begun(wire: Wire, items: Json, **fields: Json) -> tuple[str, str]:
 
 
 def counted(wire: Wire, run: str, kind: str = "itemCounts") -> Json:
-    """The counts that are not 0, without that of the results."""
+    """The counts of a Map Run, without zeros and without ``resultsWritten``."""
     counts = wire.client.describe_map_run(mapRunArn=run)[kind]
     return {name: count for name, count in counts.items() if count and name != "resultsWritten"}
 
@@ -103,7 +103,7 @@ def test_a_run_that_fails_aborts_what_goes_on(wire: Wire):
 
 
 def chained(wire: Wire, execution: str) -> list[tuple[str, int]]:
-    """Of each event of its history the type, and the id of the one that it comes of."""
+    """The type and the previous event's id of each event in the history."""
     events = wire.client.get_execution_history(executionArn=execution)["events"]
     return [(one["type"], one["previousEventId"]) for one in events]
 
@@ -111,7 +111,7 @@ def chained(wire: Wire, execution: str) -> list[tuple[str, int]]:
 def test_its_history_is_linked_as_awss(wire: Wire):
     """Source: localstack/localstack, tests/aws/services/stepfunctions/v2/scenarios/test_base_scenarios.snapshot.json,
 
-    test_map_state_config_distributed_item_selector; the link of MapStateExited as it is since November 2024, in
+    test_map_state_config_distributed_item_selector. The link of MapStateExited follows AWS since November 2024, see
     test_map_state_item_selector_parameters and in floci-io/floci#3167.
     """
     execution, run = begun(wire, [1, 2])
@@ -133,7 +133,7 @@ def test_its_history_is_linked_as_awss(wire: Wire):
 
 
 def test_the_history_of_one_that_fails_is_linked_as_awss(wire: Wire):
-    """Source: the same, the one of test_map_item_reader_csv_max_items_paths that fails."""
+    """Source: the same file, the failing case of test_map_item_reader_csv_max_items_paths."""
     execution, _ = begun(wire, [1])
     wire.stage.script.let("step1", raises("No"))
     wire.stage.run()

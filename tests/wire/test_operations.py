@@ -1,4 +1,4 @@
-"""Every operation of AWS's model is served; the table of inputs is the model's."""
+"""Every operation of AWS's model is served, and the table of inputs equals the model's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""boto3's own paginators, every one there is of Step Functions: all of it comes, each once, in pages of any size."""
+"""All of boto3's paginators for Step Functions: each item comes exactly once, with any page size."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def events(wire: Wire) -> Json:
 
 
 def map_runs(wire: Wire) -> Json:
-    """An execution of so many Maps, one behind the other."""
+    """Runs an execution with ``COUNT`` Maps in a row; returns the arguments for its listing."""
     each = fan()["States"]["all"] | {"ItemProcessor": {**PASS, "ProcessorConfig": {"Mode": "DISTRIBUTED"}}}
     del each["End"], each["Label"]
     named = {f"M{number}": json.loads(json.dumps(each).replace('"P"', f'"P{number}"')) for number in range(COUNT)}
@@ -61,12 +61,12 @@ PAGED: dict[str, tuple[Callable[[Wire], Json], str]] = {
     "get_execution_history": (events, "events"),
     "list_map_runs": (map_runs, "mapRuns"),
 }
-"""For each paginator what makes COUNT of what it lists, and where they are in its pages."""
+"""For each paginator a function that creates COUNT items, and the items' member in its pages."""
 BY_HAND = {
     "list_state_machine_versions": "stateMachineVersions",
     "list_state_machine_aliases": "stateMachineAliases",
 }
-"""What has pages, but no paginator."""
+"""The operations with pages but without a paginator, with the items' member."""
 
 
 def test_these_are_all_there_are(wire: Wire):

@@ -1,4 +1,4 @@
-"""The protocol below the operations, spoken by hand: what is no request, and what AWS's front door says to it."""
+"""The protocol below the operations, with requests written by hand: malformed ones get AWS's errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = Any
 
 
 def ask(wire: Wire, body: bytes, target: str | None = "AWSStepFunctions.ListStateMachines", **headers: str) -> Json:
-    """The status and the JSON that a request is answered with, after its headers were looked at."""
+    """Sends a request and checks the answer's headers; returns its status and JSON."""
     connection = http.client.HTTPConnection(urlsplit(wire.url).netloc, timeout=30)
     given = {"content-type": "application/x-amz-json-1.0", **headers}
     connection.request("POST", "/", body, given | ({} if target is None else {"x-amz-target": target}))

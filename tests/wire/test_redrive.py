@@ -170,7 +170,7 @@ def test_a_token_of_before_answers_nothing(wire: Wire):
     assert wire.client.describe_execution(executionArn=run)["output"] == "2"
 
 
-def test_one_that_is_paused_is_not_rung_for(wire: Wire):
+def test_one_that_is_paused_is_not_queued(wire: Wire):
     run = wire.client.start_execution(stateMachineArn=wire.made(THREE))["executionArn"]
     identity = run.rpartition(":")[2]
     wire.stage.executions.pause(identity)

@@ -68,8 +68,8 @@ def test_made_again_just_so_it_is_the_same(wire: Wire):
 def test_made_again_otherwise_it_is_refused(wire: Wire, other: dict[str, object]):
     wire.made(PASS)
     given = {"name": "play", "definition": json.dumps(PASS), "roleArn": ROLE, **other}
-    told = refusal(wire.client.create_state_machine, **given)
-    assert told == ("StateMachineAlreadyExists", f"State Machine Already Exists: '{ARN}'")
+    error = refusal(wire.client.create_state_machine, **given)
+    assert error == ("StateMachineAlreadyExists", f"State Machine Already Exists: '{ARN}'")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_made_again_otherwise_it_is_refused(wire: Wire, other: dict[str, object]
 )
 def test_what_cannot_be_made(wire: Wire, changed: dict[str, object], code: str, said: str):
     given = {"name": "play", "definition": json.dumps(PASS), "roleArn": ROLE, **changed}
-    told = refusal(wire.client.create_state_machine, **given)
-    assert told[0] == code and said in told[1]
+    error = refusal(wire.client.create_state_machine, **given)
+    assert error[0] == code and said in error[1]
     assert wire.client.list_state_machines()["stateMachines"] == []
 
 
@@ -164,8 +164,8 @@ def test_a_token_is_good_for_its_own_question_only(wire: Wire):
     arns = [wire.made(PASS, name) for name in ("a", "b")]
     token = wire.client.list_state_machines(maxResults=1)["nextToken"]
     assert [one["name"] for one in wire.client.list_state_machines(nextToken=token)["stateMachines"]] == ["b"]
-    told = refusal(wire.client.list_executions, stateMachineArn=arns[0], nextToken=token)
-    assert told == ("InvalidToken", f"Invalid Token: '{token}'")
+    error = refusal(wire.client.list_executions, stateMachineArn=arns[0], nextToken=token)
+    assert error == ("InvalidToken", f"Invalid Token: '{token}'")
     for garbled in ("x", token[:-8], token.swapcase()):
         assert refusal(wire.client.list_state_machines, nextToken=garbled)[0] == "InvalidToken"
 

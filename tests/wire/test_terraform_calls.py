@@ -1,8 +1,8 @@
-"""The calls of Terraform's AWS provider, in its order, with what it sends and what it reads.
+"""The calls of Terraform's AWS provider, in its order, with its arguments, and the members it reads.
 
 No provider can be fetched where the tests run, so this follows its public source: hashicorp/terraform-provider-aws,
 ``internal/service/sfn/state_machine.go``, ``activity.go``, ``alias.go``, ``tags_gen.go`` and the data sources beside
-them. What it sends it sends as the Go SDK does: an empty description is an empty text, a false ``publish`` is absent.
+them. Requests are as the Go SDK sends them: an empty description is an empty text, a false ``publish`` is absent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOGGED = {
 
 
 class StateMachine:
-    """``aws_sfn_state_machine``: ``id`` is what Terraform keeps, ``state`` what it knows of it."""
+    """``aws_sfn_state_machine``: ``id`` and ``state`` are the resource's id and attributes in Terraform's state."""
 
     def __init__(self, client: Any, name: str, **given: Json) -> None:
         self.client = client
@@ -40,7 +40,7 @@ class StateMachine:
         self.state = self.read()
 
     def plan(self, given: Json) -> None:
-        """What happens at ``terraform plan`` when the definition changes."""
+        """The call at ``terraform plan`` after a change of the definition; the definition must be valid."""
         checked = {name: given[name] for name in ("definition", "type") if name in given}
         answer = self.client.validate_state_machine_definition(**checked)
         assert answer["result"] == "OK", [
@@ -69,7 +69,7 @@ class StateMachine:
         }
 
     def update(self, definition: str, publish: bool = False, **changed: Json) -> None:
-        """It waits until what it reads is what it has written, and does not ask twice here."""
+        """Updates the state machine. The provider polls for the new values; here the first read must have them."""
         self.plan({"definition": definition, "type": self.given["type"]})
         published = {"publish": True, "versionDescription": ""} if publish else {}
         given = {"definition": definition, "roleArn": self.given["roleArn"], **published, **changed}
@@ -91,7 +91,7 @@ class StateMachine:
     def delete(self) -> None:
         self.client.delete_state_machine(stateMachineArn=self.id)
         gone = refusal(self.client.describe_state_machine, stateMachineArn=self.id)[0]
-        assert gone == "StateMachineDoesNotExist", "it would wait until this is told"
+        assert gone == "StateMachineDoesNotExist", "it would wait for this error"
 
 
 def test_a_state_machine_from_its_plan_to_its_end(wire: Wire):

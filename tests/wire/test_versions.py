@@ -16,7 +16,7 @@ ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:play"
 
 
 def changed(wire: Wire, comment: str) -> str:
-    """The id of a new revision of the state machine."""
+    """Updates the state machine; returns the id of the new revision."""
     definition = json.dumps({**PASS, "Comment": comment})
     return str(wire.client.update_state_machine(stateMachineArn=ARN, definition=definition)["revisionId"])
 
@@ -66,7 +66,7 @@ def test_a_version_is_deleted_unless_an_alias_leads_to_it(published: Wire):
     for _ in range(2):
         sfn.delete_state_machine_version(stateMachineVersionArn=f"{ARN}:2")
     assert refusal(sfn.start_execution, stateMachineArn=f"{ARN}:2")[0] == "StateMachineDoesNotExist"
-    # The revision stays, and a number is never given twice.
+    # The revision is still there, but the number of a deleted version is never used again.
     assert sfn.publish_state_machine_version(stateMachineArn=ARN)["stateMachineVersionArn"] == f"{ARN}:3"
     assert refusal(sfn.delete_state_machine_version, stateMachineVersionArn=ARN)[0] == "ValidationException"
 
@@ -109,7 +109,7 @@ def test_an_alias_deals_starts_by_weight(published: Wire):
         return Counter(one["stateMachineVersionArn"] for one in found)
 
     assert dealt("OLD") == {f"{ARN}:1": 40}
-    assert set(dealt("PROD")) == {f"{ARN}:1", f"{ARN}:2"}  # one would be missing once in 10^12 runs
+    assert set(dealt("PROD")) == {f"{ARN}:1", f"{ARN}:2"}  # by chance, one is missing once in 10^12 runs
 
 
 def test_an_alias_from_its_making_to_its_end(published: Wire):

@@ -1,4 +1,4 @@
-"""What the tests of the endpoints hand in, and what they hold every answer against."""
+"""Fake contexts and events for the tests of the endpoints, and the check of every answer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ FUNCTION = FunctionView("step1", "step", "functions/steps/step1.py", "Echo.", No
 
 
 class FakeApi:
-    """One object of the context. Each call is noted, and returns or raises the answer given for it."""
+    """One object of the context. It records each call, and returns or raises the answer for it."""
 
     def __init__(self, **answers: Any) -> None:
         self._answers = answers
@@ -86,7 +86,7 @@ class FakeApi:
 
 
 class FakeContext:
-    """An ApiContext with these objects; all others have no answers."""
+    """An ApiContext with these objects. The other objects have no answers."""
 
     def __init__(self, **apis: FakeApi) -> None:
         self.request_id = "r1"
@@ -101,7 +101,7 @@ def event(
     body: Any = ...,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """As much of an API Gateway event as a handler may ask for; what is empty is absent, as on the wire."""
+    """An API Gateway event with the members for handlers. Empty members are absent, as on the wire."""
     optional = {"pathParameters": path, "queryStringParameters": query}
     made = {"headers": headers or {}, "rawQueryString": urlencode(query or {}), "isBase64Encoded": False}
     made |= {name: value for name, value in optional.items() if value}
@@ -109,7 +109,7 @@ def event(
 
 
 def answer(module: ModuleType, given: dict[str, Any], context: FakeContext) -> Any:
-    """The JSON that an endpoint answers, after its status and body were held against its ANSWERS."""
+    """Calls an endpoint and checks its answer against its ANSWERS; returns the answer's JSON."""
     response = module.handler(given, context)
     schema = module.ANSWERS[response["statusCode"]]
     if schema is None:

@@ -27,8 +27,8 @@ def test_any_json_is_an_input(given):
 
 
 def test_passes_the_name_and_the_key_on():
-    asked = event(path=PATH, body={"name": "n1"}, headers={"idempotency-key": "k1"})
-    assert started_with(asked) == (("résumé", {}), {"name": "n1", "idempotency_key": "k1"})
+    given = event(path=PATH, body={"name": "n1"}, headers={"idempotency-key": "k1"})
+    assert started_with(given) == (("résumé", {}), {"name": "n1", "idempotency_key": "k1"})
 
 
 def test_tells_where_the_execution_is():

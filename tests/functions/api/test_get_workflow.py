@@ -16,8 +16,8 @@ def test_shows_the_definition_as_it_came():
 
 def test_shows_a_step_list_as_its_state_machine():
     workflows = FakeApi(get=WORKFLOW, machine={"StartAt": "step1"})
-    asked = event(path={"name": "résumé"}, query={"form": "asl"})
-    shown = answer(get_workflow, asked, FakeContext(workflows=workflows))
+    given = event(path={"name": "résumé"}, query={"form": "asl"})
+    shown = answer(get_workflow, given, FakeContext(workflows=workflows))
     assert (shown["name"], shown["definition"]) == ("résumé", {"StartAt": "step1"})
 
 

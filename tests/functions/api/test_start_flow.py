@@ -8,8 +8,8 @@ TREE = {"name": "step2", "children": [{"name": "step1"}, {"name": "step1", "opts
 
 def test_starts_the_tree_as_it_came():
     executions = FakeApi(start_flow=EXECUTION)
-    asked = event(body=TREE, headers={"idempotency-key": "k"})
-    assert answer(start_flow, asked, FakeContext(executions=executions)) == {
+    given = event(body=TREE, headers={"idempotency-key": "k"})
+    assert answer(start_flow, given, FakeContext(executions=executions)) == {
         "executionId": "e1",
         "status": "IN_PROGRESS",
     }

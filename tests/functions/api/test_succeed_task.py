@@ -10,12 +10,12 @@ from tests.functions.api.fakes import FakeApi, FakeContext, answer, event
 @pytest.mark.parametrize("output", [None, 0, {"a": [1]}])
 def test_hands_the_output_over(output):
     tasks = FakeApi(succeed=None)
-    asked = event(path={"token": "tok"}, body={"output": output})
-    assert answer(succeed_task, asked, FakeContext(tasks=tasks)) is None
+    given = event(path={"token": "tok"}, body={"output": output})
+    assert answer(succeed_task, given, FakeContext(tasks=tasks)) is None
     assert tasks.calls == [("succeed", ("tok", output), {})]
 
 
 def test_a_closed_task_is_a_conflict():
-    asked = event(path={"token": "tok"}, body={"output": 1})
+    given = event(path={"token": "tok"}, body={"output": 1})
     with pytest.raises(TaskClosed):
-        succeed_task.handler(asked, FakeContext(tasks=FakeApi(succeed=TaskClosed())))
+        succeed_task.handler(given, FakeContext(tasks=FakeApi(succeed=TaskClosed())))

@@ -1,4 +1,4 @@
-"""What the tests of the pages hand in, and how they read a page back: as a browser takes it apart, not as text."""
+"""Contexts and events for the tests of the pages, and a reader that parses a page as a browser does."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ EVIL_EVENT = HistoryView(4, HOSTILE, ENDED, {HOSTILE: HOSTILE, "step": HOSTILE, 
 
 
 class Reader(HTMLParser):
-    """A page taken apart: its elements, its text, and each ``(tag, attributes)``. Refuses what is not well nested."""
+    """A parsed page: ``(tag, attributes)`` per element, ``(tag, data)`` per text. Bad nesting fails the test."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -119,13 +119,13 @@ class Reader(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What a reader sees, with white space as one space."""
+        """The visible text, with each run of white space as one space."""
         seen = " ".join(data for tag, data in self.texts if tag not in ("script", "style"))
         return " ".join(seen.split())
 
     @property
     def links(self) -> list[str]:
-        """Everything that a browser would go to or load, but for the picture in the tab, which is part of the page."""
+        """Every URL for a browser to open or load, except the tab's picture: a data URL inside the page."""
         named = [
             attributes[name] or ""
             for tag, attributes in self.elements
@@ -138,7 +138,7 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
     def inside(self, tag: str) -> list[str]:
-        """The texts that stand directly in elements of that tag."""
+        """The texts directly in elements of that tag."""
         return [data for name, data in self.texts if name == tag]
 
 
@@ -157,9 +157,9 @@ def full_context(
     following: str | None = None,
     total: int | None = None,
 ) -> FakeContext:
-    """A context that holds one of each. Every page has one after it when ``following`` is its cursor.
+    """A context with one object of each kind. ``following`` is the cursor of the next page in every listing, if any.
 
-    The execution has the tasks that it comes with, or the one given; ``total`` when it has more.
+    ``task``, if given, replaces the execution's tasks. ``total`` is the number of tasks, if larger than the list.
     """
     shown = execution if task is None else replace(execution, tasks=(task,))
     completed = sum(one.status == "COMPLETED" for one in shown.tasks)
@@ -180,7 +180,7 @@ def hostile_context() -> FakeContext:
 
 
 def read(module: ModuleType, given: dict[str, Any], context: FakeContext, status: int = 200) -> Reader:
-    """The page that a handler answers, taken apart."""
+    """Calls a handler, checks status and content type, and parses the page."""
     response = module.handler(given, context)
     assert response["statusCode"] == status
     assert response["headers"]["content-type"] == "text/html; charset=utf-8"
@@ -194,7 +194,7 @@ def calls(context: FakeContext) -> list[tuple[str, dict[str, Any]]]:
 
 
 def assert_tame(page: Reader) -> None:
-    """Nothing in the page is markup but what its templates hold, and it leads nowhere but to this house."""
+    """Fails if the page has markup from outside its templates, or a link to another server."""
     assert page.inside("script") == [str(_page.SCRIPT)]
     assert page.inside("style") == [str(_page.STYLE)]
     assert not page.all("img")

@@ -37,10 +37,10 @@ def test_beginning_and_ending():
 
 
 def test_lambdas_form_is_taken_apart():
-    told = _excerpts.failure("Boom", json.dumps(CAUSE))
-    assert (told.error, told.message.text) == ("Boom", "it broke")
-    assert told.trace == Excerpt("one\n  two\nthree")
-    assert told.others == {"requestId": "r"}
+    failure = _excerpts.failure("Boom", json.dumps(CAUSE))
+    assert (failure.error, failure.message.text) == ("Boom", "it broke")
+    assert failure.trace == Excerpt("one\n  two\nthree")
+    assert failure.others == {"requestId": "r"}
 
 
 def test_lambdas_form_names_the_error_when_nothing_else_does():
@@ -61,8 +61,8 @@ def test_lambdas_form_names_the_error_when_nothing_else_does():
     ],
 )
 def test_any_other_cause_is_shown_as_it_came(cause):
-    told = _excerpts.failure("Boom", cause)
-    assert (told.error, told.message.text, told.trace) == ("Boom", cause[:SHOWN], None)
+    failure = _excerpts.failure("Boom", cause)
+    assert (failure.error, failure.message.text, failure.trace) == ("Boom", cause[:SHOWN], None)
 
 
 @pytest.mark.parametrize(("error", "cause"), [(None, None), ("", "")])
@@ -72,8 +72,8 @@ def test_an_error_that_says_nothing(error, cause):
 
 def test_a_trace_of_anything_is_shown():
     cause = {**CAUSE, "errorMessage": None, "stackTrace": [{"line": 1}, None]}
-    told = _excerpts.failure("Boom", json.dumps(cause))
-    assert (told.message.text, told.trace) == ("None", Excerpt("{'line': 1}\nNone"))
+    failure = _excerpts.failure("Boom", json.dumps(cause))
+    assert (failure.message.text, failure.trace) == ("None", Excerpt("{'line': 1}\nNone"))
 
 
 @pytest.mark.parametrize(

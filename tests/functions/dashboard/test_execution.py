@@ -184,7 +184,7 @@ def test_hostile_values_are_text():
     assert any("<script>" in data for data in page.inside("span"))
 
 
-def test_every_link_is_a_path_of_this_house():
+def test_every_link_is_a_path_of_this_server():
     page = read(execution, event(E1), full_context(FAILED, following="104"))
     assert_tame(page)
     assert {"/queues", "/queues/workflows/orders", "/executions/e1", "/executions/e1/history"} <= set(page.links)

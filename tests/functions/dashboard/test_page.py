@@ -98,7 +98,7 @@ def test_visible(value, seen):
         ({}, "http://localhost"),
     ],
 )
-def test_a_command_names_the_house_as_the_reader_has_found_it(headers, origin):
+def test_a_command_names_the_server_as_the_reader_has_found_it(headers, origin):
     assert _page.origin_of(headers) == origin
 
 

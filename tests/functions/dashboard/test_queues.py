@@ -33,7 +33,7 @@ def test_says_every_time_exactly_in_a_title():
     assert {one["title"] for one in times} == {one["datetime"] for one in times} == {"2026-11-24T11:57:00.000Z"}
 
 
-def test_asks_each_room_once():
+def test_asks_each_api_once():
     context = full_context()
     read(queues, event(), context)
     assert calls(context) == [
@@ -49,9 +49,9 @@ def test_passes_the_filters_on():
     context = full_context()
     query = {"workflow": "orders", "status": "FAILED", "cursor": "c1", "tasks": "QUEUED"}
     read(queues, event(query=query), context)
-    asked = dict(calls(context))
-    assert asked["executions.list"] == {"workflow": "orders", "status": "FAILED", "limit": 25, "cursor": "c1"}
-    assert asked["tasks.list"] == {"status": "QUEUED", "limit": 25, "cursor": None}
+    sent = dict(calls(context))
+    assert sent["executions.list"] == {"workflow": "orders", "status": "FAILED", "limit": 25, "cursor": "c1"}
+    assert sent["tasks.list"] == {"status": "QUEUED", "limit": 25, "cursor": None}
 
 
 def test_a_field_left_empty_is_no_filter():
@@ -125,7 +125,7 @@ def test_hostile_values_are_text():
     assert SHOWN in [one.get("value") for one in page.all("input")]
 
 
-def test_every_link_is_a_path_of_this_house():
+def test_every_link_is_a_path_of_this_server():
     page = read(queues, event(), full_context(following="c2"))
     assert_tame(page)
     assert {"/queues", "/queues/executions/e1", "/queues/executions/e1#step-t1", "/queues/workflows/orders"} <= set(

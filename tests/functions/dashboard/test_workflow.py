@@ -84,7 +84,7 @@ def test_hostile_values_are_text():
     assert SHOWN in page.inside("bdi")
 
 
-def test_every_link_is_a_path_of_this_house():
+def test_every_link_is_a_path_of_this_server():
     page = read(workflow, event(ORDERS), full_context(following="2"))
     assert_tame(page)
     assert {"/queues?workflow=orders", "/queues/executions/e1", "/workflows/orders?form=asl"} <= set(page.links)

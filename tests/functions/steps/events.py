@@ -1,4 +1,4 @@
-"""Step events as the engine makes them."""
+"""Step events in the engine's form."""
 
 from __future__ import annotations
 

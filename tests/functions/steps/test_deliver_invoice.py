@@ -20,7 +20,7 @@ PDF = b"%PDF-1.4 \x00\xff not quite"
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """An SMTP server that keeps what it is told: ``logins`` and (sender, recipient, message)."""
+    """An SMTP server that keeps ``logins`` and each (sender, recipient, message)."""
 
     daemon_threads = False
 

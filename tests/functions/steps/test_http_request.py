@@ -13,7 +13,7 @@ from tests.functions.steps.events import EXECUTION, step_event
 
 @dataclass
 class Stub:
-    """A web server of this machine: ``answers`` maps a path to bytes as they go over the wire."""
+    """A web server on this machine. ``answers`` maps a path to the raw bytes of its answer."""
 
     url: str = ""
     answers: dict = field(default_factory=dict)

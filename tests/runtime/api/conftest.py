@@ -1,4 +1,4 @@
-"""What an API handler is handed."""
+"""The context of an API handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of a listing, and the statements by which the database is asked for them."""
+"""Pages of a listing, and the SQL statements behind them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from stepwell.functions.contract import Page
 
 
 def pages(listing: Any, **given: Any) -> list[Page[Any]]:
-    """Every page of a listing, by its cursors."""
+    """Every page of a listing, read with its cursors."""
     found = [listing(cursor=None, **given)]
     while found[-1].next is not None:
         found.append(listing(cursor=found[-1].next, **given))
     return found
 
 
-def asked(act: Callable[[], Any]) -> list[tuple[str, Any]]:
-    """The statements that an act sends to the database."""
+def statements_of(act: Callable[[], Any]) -> list[tuple[str, Any]]:
+    """Runs ``act``; returns the SQL statements and parameters that it sends to the database."""
     sent: list[tuple[str, Any]] = []
     execute = database.obj.execute_sql
 
@@ -35,10 +35,10 @@ def asked(act: Callable[[], Any]) -> list[tuple[str, Any]]:
 
 
 def plan_of(act: Callable[[], Any]) -> str:
-    """How the database goes about the last statement of an act when it shuns reading whole tables."""
-    sql, given = asked(act)[-1]
+    """The query plan of the last statement of ``act``. PostgreSQL plans it without sequential scans."""
+    sql, given = statements_of(act)[-1]
     with database.connection_context():
-        if not is_sqlite():
+        if not is_sqlite():  # on small tables PostgreSQL would scan, with or without an index
             database.execute_sql("SET enable_seqscan = off")
         explain = "EXPLAIN QUERY PLAN" if is_sqlite() else "EXPLAIN"
         plan = database.execute_sql(f"{explain} {sql}", given).fetchall()

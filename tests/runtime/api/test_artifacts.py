@@ -18,11 +18,11 @@ def test_an_artifact_is_read_and_nothing_beside_it(tmp_path: Path):
     (tmp_path / "kept" / "a.pdf").write_bytes(b"%PDF")
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path / "kept" / "link").symlink_to(tmp_path / "secret.txt")
-    room = ArtifactsApi(tmp_path / "kept", 4)
-    assert room.read("a.pdf") == (b"%PDF", "application/pdf")
+    artifacts = ArtifactsApi(tmp_path / "kept", 4)
+    assert artifacts.read("a.pdf") == (b"%PDF", "application/pdf")
     for key in ("b.pdf", "", ".", "../secret.txt", str(tmp_path / "secret.txt"), "link", "a\0b", "x" * 5000):
         with pytest.raises(NotFound):
-            room.read(key)
+            artifacts.read(key)
 
 
 def test_an_artifact_that_is_too_large_to_be_held_is_refused_unread(tmp_path: Path):

@@ -13,7 +13,7 @@ from stepwell.functions.errors import (
     NotFound,
 )
 from stepwell.runtime.ids import new_execution_id
-from tests.runtime.api.statements import asked, pages
+from tests.runtime.api.statements import pages, statements_of
 from tests.runtime.stage import Stage, raises, steps
 
 
@@ -22,15 +22,15 @@ def test_an_execution_is_told_with_its_tasks_in_the_order_of_the_definition(stag
     begun = api.executions.start("w", {"in": 1}, name="n")
     assert (begun.status, begun.name, begun.workflow, begun.version) == ("IN_PROGRESS", "n", "w", 1)
     stage.run()
-    told = api.executions.get(begun.id)
-    assert (told.status, told.input, told.output, told.paused) == ("COMPLETED", {"in": 1}, "step1", False)
-    assert told.started_at <= told.finished_at and told.started_at.utcoffset().total_seconds() == 0
-    assert [(one.step, one.name, one.status, one.attempts) for one in told.tasks] == [
+    view = api.executions.get(begun.id)
+    assert (view.status, view.input, view.output, view.paused) == ("COMPLETED", {"in": 1}, "step1", False)
+    assert view.started_at <= view.finished_at and view.started_at.utcoffset().total_seconds() == 0
+    assert [(one.step, one.name, one.status, one.attempts) for one in view.tasks] == [
         ("step2", "step2", "COMPLETED", 1),
         ("step1", "step1", "COMPLETED", 1),
     ]
-    assert told.tasks[1].data == {"a": 1} and told.tasks[1].input["results"] == {"step2": "step2"}
-    assert told.tasks[1].result == "step1" and told.tasks[0].log == ()
+    assert view.tasks[1].data == {"a": 1} and view.tasks[1].input["results"] == {"step2": "step2"}
+    assert view.tasks[1].result == "step1" and view.tasks[0].log == ()
 
 
 @pytest.mark.parametrize("unknown", [pytest.param(new_execution_id(), id="nobody's"), "x", "", "x" * 1000])
@@ -63,8 +63,8 @@ def test_an_execution_is_told_in_parts_with_its_attempts_in_a_few_statements(sta
     logs = [[attempt.attempt for attempt in one.log] for one in part.execution.tasks]
     assert logs == [[1], [1], [1, 4, 5, 6]]
     assert part.execution.tasks[2].attempts == 6 and part.execution.tasks[0].result == "step2"
-    few = len(asked(lambda: api.executions.part(identity, skip=0, limit=1, attempts=3)))
-    assert len(asked(lambda: api.executions.part(identity, skip=0, limit=50, attempts=3))) == few <= 5
+    few = len(statements_of(lambda: api.executions.part(identity, skip=0, limit=1, attempts=3)))
+    assert len(statements_of(lambda: api.executions.part(identity, skip=0, limit=50, attempts=3))) == few <= 5
     beyond = api.executions.part(identity, skip=50, limit=50, attempts=3)
     assert (beyond.total, beyond.execution.tasks) == (13, [])
     with pytest.raises(NotFound):
@@ -88,11 +88,11 @@ def test_no_listing_reads_what_may_be_large(stage: Stage, api: ApiContext):
         lambda: api.workflows.list(limit=9, cursor=None),
         lambda: api.executions._summary(identity),
     ):
-        sent = " ".join(sql for sql, _ in asked(listing))
+        sent = " ".join(sql for sql, _ in statements_of(listing))
         assert "SELECT" in sent
         for column in ("input", "output", "data", "result", "cause", "definition", "compiled"):
             assert f'"{column}"' not in sent, sent
-    versions = asked(lambda: api.workflows.versions("a", limit=9, cursor=None))
+    versions = statements_of(lambda: api.workflows.versions("a", limit=9, cursor=None))
     assert '"compiled"' not in versions[-1][0]
 
 

@@ -31,7 +31,7 @@ def test_functions_are_listed_and_invoked(stage: Stage, api: ApiContext):
 
 
 class Waiting:
-    """An invoker whose invocations all wait until they are let go, and say when they have begun."""
+    """An invoker whose invocations wait for ``go``. Each releases ``begun`` at its start."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -47,17 +47,17 @@ class Waiting:
 
 def test_invocations_leave_threads_of_the_web_process_to_others():
     invoker = Waiting()
-    room = FunctionsApi(Catalog.load(), Functions({}, Path()), invoker)  # type: ignore[arg-type]
+    functions = FunctionsApi(Catalog.load(), Functions({}, Path()), invoker)  # type: ignore[arg-type]
     with ThreadPoolExecutor(INVOCATIONS) as pool:
-        running = [pool.submit(room.invoke, "step1", {}) for _ in range(INVOCATIONS)]
+        running = [pool.submit(functions.invoke, "step1", {}) for _ in range(INVOCATIONS)]
         for _ in running:
             assert invoker.begun.acquire(timeout=60)
         with pytest.raises(TooManyRequests) as refusal:
-            room.invoke("step1", {})
+            functions.invoke("step1", {})
         invoker.go.set()
     assert refusal.value.headers == {"retry-after": "1"}
     assert [one.result()["error"] for one in running] == ["States.Timeout"] * INVOCATIONS
-    assert room.invoke("step1", {})["error"] == "States.Timeout"
+    assert functions.invoke("step1", {})["error"] == "States.Timeout"
     assert set(invoker.limits) == {30.0}
 
 

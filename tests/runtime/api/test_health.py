@@ -20,7 +20,7 @@ def test_ready_means_that_the_tables_are_there(database_url: str):
     database.close_all()
 
 
-def test_without_its_queue_the_house_is_ready_and_says_so(stage: Stage):
+def test_without_its_queue_the_server_is_ready_and_says_so(stage: Stage):
     assert HealthApi(lambda: 3, dict).ready() == {"database": "ok", "queue": "ok"}
     assert HealthApi(lambda: None, dict).ready() == {"database": "ok", "queue": "away"}
 

@@ -24,9 +24,9 @@ def test_a_task_is_told_with_its_attempts_and_what_they_printed(stage: Stage, ap
     stage.work.run(first)
     stage.fire_timers()
     claim = stage.claim(identity)
-    told = api.tasks.get(first)
-    assert [(one.attempt, one.outcome, one.error) for one in told.log] == [(1, "FAILED", "Once"), (2, None, None)]
-    assert (told.workflow, told.execution_id, told.attempts, told.retries) == ("play", identity, 2, 1)
+    view = api.tasks.get(first)
+    assert [(one.attempt, one.outcome, one.error) for one in view.log] == [(1, "FAILED", "Once"), (2, None, None)]
+    assert (view.workflow, view.execution_id, view.attempts, view.retries) == ("play", identity, 2, 1)
     stage.tasks.give_back(claim)
     stage.run()
     stage.work.run(first)

@@ -12,8 +12,8 @@ STEP = "def handler(event, context): ...\n"
 
 
 @pytest.fixture
-def house(tmp_path):
-    """A directory of a user's own handlers, by path and text."""
+def user_folder(tmp_path):
+    """Writes files (text by path) into a folder of a user's own handlers; returns the folder."""
 
     def build(files, name="mine"):
         for inside, text in files.items():
@@ -27,8 +27,8 @@ def house(tmp_path):
 
 def test_finds_every_built_in_file():
     catalog = Catalog.load()
-    for room, kind in (("steps", "step"), ("api", "api"), ("dashboard", "dashboard"), ("sfn", "sfn")):
-        files = {path.stem for path in (ROOT / "functions" / room).glob("*.py") if not path.name.startswith("_")}
+    for folder, kind in (("steps", "step"), ("api", "api"), ("dashboard", "dashboard"), ("sfn", "sfn")):
+        files = {path.stem for path in (ROOT / "functions" / folder).glob("*.py") if not path.name.startswith("_")}
         assert {one.name for one in catalog.functions if one.kind == kind} == files
     assert "step1" in catalog.steps
     assert "POST /workflows/{name}/execute" in {route.key for route in catalog.routes}
@@ -41,8 +41,8 @@ def test_every_built_in_endpoint_says_what_it_does_and_answers():
             assert function.answers, function.path
 
 
-def test_finds_a_users_handlers_without_importing_them(house):
-    mine = house(
+def test_finds_a_users_handlers_without_importing_them(user_folder):
+    mine = user_folder(
         {
             "steps/charge.py": '"""Charge."""\nRETRY = {"maxAttempts": 2}\nTIMEOUT_SECONDS = 5\n' + STEP,
             "steps/_card.py": "raise SystemExit",
@@ -63,32 +63,32 @@ def test_finds_a_users_handlers_without_importing_them(house):
     assert len([one for one in catalog.functions if not one.builtin]) == 2
 
 
-def test_a_function_says_nothing_that_it_does_not_know(house):
-    assert Catalog.load([house({"steps/bare.py": STEP})]).defaults("bare") == FunctionDefaults()
+def test_a_function_says_nothing_that_it_does_not_know(user_folder):
+    assert Catalog.load([user_folder({"steps/bare.py": STEP})]).defaults("bare") == FunctionDefaults()
 
 
-def test_shows_where_a_function_comes_from(house):
-    catalog = Catalog.load([house({"steps/charge.py": STEP})])
+def test_shows_where_a_function_comes_from(user_folder):
+    catalog = Catalog.load([user_folder({"steps/charge.py": STEP})])
     assert catalog.steps["charge"].view().source == "mine/steps/charge.py"
     assert catalog.steps["step1"].view().source == "functions/steps/step1.py"
 
 
-def test_a_step_type_may_not_shadow_a_built_in_one(house):
+def test_a_step_type_may_not_shadow_a_built_in_one(user_folder):
     with pytest.raises(CatalogError) as refused:
-        Catalog.load([house({"steps/step1.py": STEP})])
+        Catalog.load([user_folder({"steps/step1.py": STEP})])
     assert "mine/steps/step1.py" in str(refused.value)
     assert str(ROOT / "functions/steps/step1.py") in str(refused.value)
 
 
-def test_two_users_may_not_have_the_same_step_type(house):
+def test_two_users_may_not_have_the_same_step_type(user_folder):
     with pytest.raises(CatalogError, match=r"two/steps/charge\.py:1: the step type 'charge' .*one/steps/charge\.py"):
-        Catalog.load([house({"steps/charge.py": STEP}, "one"), house({"steps/charge.py": STEP}, "two")])
+        Catalog.load([user_folder({"steps/charge.py": STEP}, "one"), user_folder({"steps/charge.py": STEP}, "two")])
 
 
 @pytest.mark.parametrize("route", ["GET /workflows", "GET /workflows/{other}"])
-def test_a_route_may_not_stand_twice(house, route):
+def test_a_route_may_not_stand_twice(user_folder, route):
     with pytest.raises(CatalogError, match=r"api/mine\.py:1: the route .*functions/api/.*workflow"):
-        Catalog.load([house({"api/mine.py": f"ROUTE = {route!r}\n{STEP}"})])
+        Catalog.load([user_folder({"api/mine.py": f"ROUTE = {route!r}\n{STEP}"})])
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,6 @@ def test_a_route_may_not_stand_twice(house, route):
         ("steps/a.b.py", "", "1: a function's name has no dot"),
     ],
 )
-def test_a_faulty_file_is_named_with_the_line(house, file, text, fault):
+def test_a_faulty_file_is_named_with_the_line(user_folder, file, text, fault):
     with pytest.raises(CatalogError, match=f"{file.split('/')[1]}:{fault}"):
-        Catalog.load([house({file: text + STEP})])
+        Catalog.load([user_folder({file: text + STEP})])

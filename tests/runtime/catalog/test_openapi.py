@@ -29,7 +29,7 @@ def operations(described):
 
 
 def schemas(value):
-    """Every schema of a document: of parameters, bodies, answers and components."""
+    """Every schema of a document: its parameters, bodies, answers and components."""
     if isinstance(value, dict):
         if "schema" in value:
             yield value["schema"]
@@ -41,13 +41,13 @@ def schemas(value):
 
 
 def test_every_endpoint_is_in_it(catalog, described):
-    asked = {
+    expected = {
         (route.path.replace("+}", "}"), route.method.lower())
         for route, function in catalog.routes.items()
         if function.kind == "api"
     }
-    assert {(path, method) for path, method, _ in operations(described)} == asked
-    assert ("/artifacts/{key}", "get") in asked
+    assert {(path, method) for path, method, _ in operations(described)} == expected
+    assert ("/artifacts/{key}", "get") in expected
 
 
 def test_has_the_structure_of_openapi_3_1(described):

@@ -10,7 +10,7 @@ from stepwell.runtime.http.request import Request
 
 
 class Dribble(io.BytesIO):
-    """A stream that gives three bytes at a time, as a socket may, and counts what was asked of it."""
+    """A stream that returns three bytes at a time, as a socket may, and counts the bytes it has returned."""
 
     taken = 0
 

@@ -1,4 +1,4 @@
-"""A caller learns of their own faults and of outages; ours go to the log."""
+"""The answer explains the caller's faults and outages. The log alone explains ours."""
 
 from __future__ import annotations
 

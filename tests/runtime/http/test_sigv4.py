@@ -1,4 +1,4 @@
-"""Signatures as botocore's own signer makes them are taken; whatever differs from what was signed is not."""
+"""Signatures from botocore's own signer are accepted. A request that differs from the signed one is refused."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def signed(
     service: str = "lambda",
     expires: int | None = None,
 ) -> Signed:
-    """A request as botocore signs it and a server sees it."""
-    asked = AWSRequest(method, f"http://127.0.0.1:3000{target}", headers or {}, data=body)
+    """A request, signed by botocore, in the form that a server gets."""
+    request = AWSRequest(method, f"http://127.0.0.1:3000{target}", headers or {}, data=body)
     assert expires is None or not body, "botocore presigns requests without a body"
     credentials = Credentials(ID, secret)
     signer = SigV4Auth if expires is None else lambda *given: SigV4QueryAuth(*given, expires=expires)
-    signer(credentials, service, "eu-central-1").add_auth(asked)
-    seen = {name.lower(): value for name, value in asked.headers.items()}
-    url = urlsplit(asked.url)
+    signer(credentials, service, "eu-central-1").add_auth(request)
+    seen = {name.lower(): value for name, value in request.headers.items()}
+    url = urlsplit(request.url)
     return Signed(method, url.path, url.query, {"host": "127.0.0.1:3000", **seen})
 
 
@@ -151,9 +151,9 @@ def test_a_presigned_request_lasts_a_week_at_most(expires: int) -> None:
     assert refusal(lambda: check(signed(body=b"", expires=expires), b"")) == "IncompleteSignatureException"
 
 
-@pytest.mark.parametrize("told", ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "0" * 64, ""])
-def test_a_body_that_is_not_signed_is_refused(told: str) -> None:
-    request = signed(headers={"X-Amz-Content-SHA256": told})
+@pytest.mark.parametrize("digest", ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "0" * 64, ""])
+def test_a_body_that_is_not_signed_is_refused(digest: str) -> None:
+    request = signed(headers={"X-Amz-Content-SHA256": digest})
     assert refusal(lambda: check(request)) == "InvalidSignatureException"
 
 

@@ -1,4 +1,4 @@
-"""A few requests hold a thread for long; one more is refused at once, and one that ends makes room."""
+"""A limited number of slow requests may run. One more is refused at once, until one of them ends."""
 
 from __future__ import annotations
 

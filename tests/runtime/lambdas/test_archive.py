@@ -89,7 +89,7 @@ def test_of_two_files_of_one_name_the_last_is_there(tmp_path: Path) -> None:
 
 
 def test_directories_are_bounded_as_files_are() -> None:
-    """However deep they lie, and before one of them is made."""
+    """The limit counts directories at any depth, and holds before any of them is created."""
     deep = {f"{number}/{'d/' * 400}app.py": "" for number in range(40)}
     with pytest.raises(BadArchive, match="may have 10000 directories"):
         archive.check(package(deep), most_files=10_000)

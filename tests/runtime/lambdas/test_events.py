@@ -1,4 +1,4 @@
-"""An event that a state machine hands to a function: taken once, and nobody waits for what becomes of it."""
+"""An asynchronous call of a function by a state machine: stored exactly once, and the state does not wait for it."""
 
 from __future__ import annotations
 

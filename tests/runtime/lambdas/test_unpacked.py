@@ -1,4 +1,4 @@
-"""What lies unpacked is found, and goes when nobody needs it; never under the feet of a call."""
+"""Unpacked packages are found again, and pruned once unused, but never while a call may run in them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ OLD, NEW = (Package(package(f"return {word!r}")) for word in ("old", "new"))
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Unpacked]:
-    """Directories for the function ``mine``, whose code is OLD."""
+def packages(tmp_path: Path) -> Iterator[Unpacked]:
+    """The unpacked packages of a server with one function ``mine``. Its code is OLD."""
     connect(f"sqlite:///{tmp_path / 'stepwell.db'}")
     migrate()
     store.create("mine", {}, OLD, {})
@@ -40,67 +40,69 @@ def left_unused(path: Path, seconds: float = UNUSED_SECONDS + 1) -> None:
     os.utime(path, (then, then))
 
 
-def names(room: Unpacked) -> set[str]:
-    return {path.name for path in room._directory.iterdir()}
+def names(packages: Unpacked) -> set[str]:
+    return {path.name for path in packages._directory.iterdir()}
 
 
-def found(room: Unpacked, code: Package) -> Path:
-    root = room.root(code.sha256)
+def found(packages: Unpacked, code: Package) -> Path:
+    root = packages.root(code.sha256)
     assert root is not None and (root / "app.py").is_file()
     return root
 
 
-def test_what_no_version_has_any_more_goes_when_something_comes(room: Unpacked) -> None:
-    old = found(room, OLD)
+def test_what_no_version_has_any_more_goes_when_something_comes(packages: Unpacked) -> None:
+    old = found(packages, OLD)
     left_unused(old)
     replace(NEW)
-    new = found(room, NEW)
-    assert names(room) == {new.name}
-    assert room.root(OLD.sha256) is None
+    new = found(packages, NEW)
+    assert names(packages) == {new.name}
+    assert packages.root(OLD.sha256) is None
 
 
-def test_what_was_used_of_late_stays_for_the_call_that_runs_in_it(room: Unpacked) -> None:
-    old = found(room, OLD)
+def test_what_was_used_of_late_stays_for_the_call_that_runs_in_it(packages: Unpacked) -> None:
+    old = found(packages, OLD)
     left_unused(old, UNUSED_SECONDS - 60)
     replace(NEW)
-    assert {old.name, found(room, NEW).name} == names(room)
+    assert {old.name, found(packages, NEW).name} == names(packages)
 
 
-def test_what_a_version_has_stays_however_old_it_is(room: Unpacked) -> None:
-    old = found(room, OLD)
+def test_what_a_version_has_stays_however_old_it_is(packages: Unpacked) -> None:
+    old = found(packages, OLD)
     store.publish(Reference("mine"), None, None, None)
     replace(NEW)
     left_unused(old)
-    assert {old.name, found(room, NEW).name} == names(room)
+    assert {old.name, found(packages, NEW).name} == names(packages)
 
 
-def test_a_use_is_what_counts_not_the_unpacking(room: Unpacked) -> None:
-    old = found(room, OLD)
+def test_a_use_is_what_counts_not_the_unpacking(packages: Unpacked) -> None:
+    old = found(packages, OLD)
     left_unused(old)
-    found(room, OLD)
+    found(packages, OLD)
     replace(NEW)
-    assert {old.name, found(room, NEW).name} == names(room)
+    assert {old.name, found(packages, NEW).name} == names(packages)
 
 
-def test_what_another_user_has_unpacked_is_used_all_the_same(room: Unpacked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_user_has_unpacked_is_used_all_the_same(
+    packages: Unpacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def not_mine(path: Path) -> None:
         raise PermissionError(path)
 
-    old = found(room, OLD)
+    old = found(packages, OLD)
     monkeypatch.setattr(unpacked.os, "utime", not_mine)
-    assert found(room, OLD) == old
+    assert found(packages, OLD) == old
 
 
-def test_what_a_process_left_behind_half_done_goes_too(room: Unpacked) -> None:
-    left = room._directory / ".unpacking-abc"
+def test_what_a_process_left_behind_half_done_goes_too(packages: Unpacked) -> None:
+    left = packages._directory / ".unpacking-abc"
     (left / "pkg").mkdir(parents=True)
     left_unused(left)
-    assert names(room) == {".unpacking-abc"}
-    assert {found(room, OLD).name} == names(room)
+    assert names(packages) == {".unpacking-abc"}
+    assert {found(packages, OLD).name} == names(packages)
 
 
-def test_who_uses_one_that_is_about_to_go_has_it(room: Unpacked, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = found(room, OLD)
+def test_who_uses_one_that_is_about_to_go_has_it(packages: Unpacked, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = found(packages, OLD)
     replace(NEW)
     left_unused(old)
     kept = store.kept
@@ -110,24 +112,24 @@ def test_who_uses_one_that_is_about_to_go_has_it(room: Unpacked, monkeypatch: py
         return kept(list(codes))  # type: ignore[call-overload]
 
     monkeypatch.setattr(unpacked.store, "kept", used_meanwhile)
-    room.prune()
-    assert names(room) == {old.name} and (old / "app.py").is_file()
+    packages.prune()
+    assert names(packages) == {old.name} and (old / "app.py").is_file()
 
 
-def test_many_may_use_and_prune_at_once(room: Unpacked) -> None:
-    old = found(room, OLD)
+def test_many_may_use_and_prune_at_once(packages: Unpacked) -> None:
+    old = found(packages, OLD)
     for number in range(20):
-        (room._directory / f"gone{number}" / "pkg").mkdir(parents=True)
-        left_unused(room._directory / f"gone{number}")
+        (packages._directory / f"gone{number}" / "pkg").mkdir(parents=True)
+        left_unused(packages._directory / f"gone{number}")
     with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(lambda _: (room.prune(), found(room, OLD)), range(40)):
+        for _ in pool.map(lambda _: (packages.prune(), found(packages, OLD)), range(40)):
             pass
-    assert names(room) == {old.name}
+    assert names(packages) == {old.name}
 
 
-def test_as_few_go_at_once_as_a_call_may_wait_for(room: Unpacked) -> None:
+def test_as_few_go_at_once_as_a_call_may_wait_for(packages: Unpacked) -> None:
     for number in range(6):
-        (room._directory / f"gone{number}").mkdir(parents=True)
-        left_unused(room._directory / f"gone{number}")
-    found(room, OLD)
-    assert len(names(room)) == 1 + 6 - unpacked.AT_ONCE
+        (packages._directory / f"gone{number}").mkdir(parents=True)
+        left_unused(packages._directory / f"gone{number}")
+    found(packages, OLD)
+    assert len(names(packages)) == 1 + 6 - unpacked.AT_ONCE

@@ -1,4 +1,4 @@
-"""The web process as an adversary meets it: every route of the catalog, and whatever bytes he likes behind it."""
+"""The web process from an attacker's side: every route of the catalog, with any bytes as the request."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ WAITS_FOR_TOKEN = {
 COUNTED = [table._meta.table_name for table in TABLES]
 COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {name})' for name in COUNTED)}"
 SLOWEST_SECONDS = 2.0
-"""Of the processor's time: a busy machine is no fault of the request."""
+"""CPU time, not wall time: a busy machine must not fail the test."""
 LONGEST_MESSAGE = 600
 MOST_FAULTS = 100
 
-# A body that its route takes; of a route that stands here not, an empty object.
+# A valid body for each of these routes; an empty object is valid for the others.
 BODIES: Mapping[str, Json] = {
     "POST /workflows": {"name": WORKFLOW, "definition": DEFINITION},
     "POST /workflows/{name}/execute": {"input": {"n": 1}},
@@ -62,14 +62,14 @@ BODIES: Mapping[str, Json] = {
 
 @dataclass(frozen=True)
 class Ask:
-    """One request, as it is to stand on the wire: nothing of it is checked or mended on the way."""
+    """One request, sent exactly as it is: no layer checks or repairs it."""
 
     method: str
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     length: str | None = None
-    """What Content-Length says, when it is not the truth."""
+    """A false value for Content-Length. None sends the true one."""
 
     def with_headers(self, headers: Mapping[str, str]) -> Ask:
         return replace(self, headers={**self.headers, **headers})
@@ -95,7 +95,7 @@ class Answer:
 
 
 class Web:
-    """The web process, asked without a socket, on a database that can be counted."""
+    """The web process, called without a socket, with row counts of its database."""
 
     def __init__(self, runtime: Runtime, app: flask.Flask) -> None:
         self.runtime = runtime
@@ -105,7 +105,7 @@ class Web:
         self.furnish()
 
     def ask(self, ask: Ask) -> Answer:
-        """What a request is answered with, how long that was computed, and what it made the house write to its log."""
+        """Sends a request; returns its answer, with the CPU seconds it took and the records in the server's log."""
         records: list[logging.LogRecord] = []
         with _overheard(records):
             began = time.thread_time()
@@ -114,19 +114,19 @@ class Web:
             return Answer(int(status.split()[0]), headers.to_wsgi_list(), body, time.thread_time() - began, records)
 
     def send(self, method: str, target: str, body: Json = None, **headers: str) -> Answer:
-        """A request that a client would send."""
+        """Sends a request with a JSON body, as a client would."""
         text = b"" if body is None else json.dumps(body).encode()
         return self.ask(Ask(method, target, {**(JSON if text else {}), **headers}, text))
 
     def valid(self, route: Route) -> Ask:
-        """A request that this route takes."""
+        """A valid request for this route."""
         body = BODIES.get(route.key, {} if self.catalog.routes[route].body is not None else None)
         text = b"" if body is None else json.dumps(body).encode()
         method = "POST" if route.method == "ANY" else route.method
         return Ask(method, self.target(route), JSON if text else {}, text)
 
     def target(self, route: Route, **hostile: str) -> str:
-        """The route's path with something there in its variables, or something hostile that is encoded already."""
+        """The route's path with its variables filled in: existing objects, or these hostile values, already encoded."""
         first = route.segments[0].text
         parts = []
         for segment in route.segments:
@@ -136,21 +136,21 @@ class Web:
         return "/" + "/".join(parts)
 
     def counts(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """The number of rows in each table."""
         with database.connection_context():
             return dict(zip(COUNTED, database.execute_sql(COUNTS).fetchone(), strict=True))
 
     def furnish(self) -> None:
-        """Have something of each kind there to be attacked."""
+        """Creates one object of each kind as a target for attacks."""
         self.runtime.settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
         (self.runtime.settings.artifacts_dir / ARTIFACT).write_text("kept")
-        rooms = self.runtime.api_context("furnishing")
-        rooms.workflows.create(WORKFLOW, DEFINITION)
-        rooms.workflows.create("asks", WAITS_FOR_TOKEN)
-        execution = rooms.executions.start(WORKFLOW, {}).id
-        asked = rooms.executions.start("asks", {}).id
-        token = rooms.tasks.get(rooms.executions.get(asked).tasks[0].id).input["token"]
-        task = rooms.executions.get(execution).tasks[0].id
+        apis = self.runtime.api_context("furnishing")
+        apis.workflows.create(WORKFLOW, DEFINITION)
+        apis.workflows.create("asks", WAITS_FOR_TOKEN)
+        execution = apis.executions.start(WORKFLOW, {}).id
+        waiting = apis.executions.start("asks", {}).id
+        token = apis.tasks.get(apis.executions.get(waiting).tasks[0].id).input["token"]
+        task = apis.executions.get(execution).tasks[0].id
         known = {"name": WORKFLOW, "id": execution, "token": token, "key": ARTIFACT}
         first_words = {route.segments[0].text for route in self.catalog.routes}
         self.parameters = {(word, name): value for word in first_words for name, value in known.items()}
@@ -159,7 +159,7 @@ class Web:
 
 @contextmanager
 def web_on(url: str, home: Path, **settings: Any) -> Iterator[Web]:
-    """A web process on an empty database, made as the real one is."""
+    """A web process on an empty database, built by the same functions as the real one."""
     connect(url)
     migrate()
     own = {"home": home, "artifacts_dir": home / "artifacts", "outbox_dir": home / "outbox", "workers": 1}
@@ -172,31 +172,31 @@ def web_on(url: str, home: Path, **settings: Any) -> Iterator[Web]:
 
 
 def breaches(web: Web, name: str, ask: Ask, expected: Sequence[int]) -> Iterator[str]:
-    """What of its promise the house breaks in answering one bad request: 4xx in the one form, nothing stored."""
+    """The server's faults in its answer to one bad request. It promises a 4xx in one form, and stores nothing."""
     before = web.counts()
     answer = web.ask(ask)
     after = web.counts()
-    told = f"{name}: {ask.method} {ask.target[:80]}"
+    request = f"{name}: {ask.method} {ask.target[:80]}"
     if answer.status not in expected:
-        yield f"{told}: answered {answer.status}, not {expected}: {answer.body[:200]!r}"
+        yield f"{request}: answered {answer.status}, not {expected}: {answer.body[:200]!r}"
     if answer.seconds > SLOWEST_SECONDS:
-        yield f"{told}: took {answer.seconds:.1f} s"
-    yield from (f"{told}: {fault}" for fault in split_headers(answer))
+        yield f"{request}: took {answer.seconds:.1f} s"
+    yield from (f"{request}: {fault}" for fault in split_headers(answer))
     if answer.status >= 400:
-        yield from (f"{told}: {fault}" for fault in faults_of(answer, is_head=ask.method.upper() == "HEAD"))
+        yield from (f"{request}: {fault}" for fault in faults_of(answer, is_head=ask.method.upper() == "HEAD"))
         if after != before:
-            yield f"{told}: stored something: {before} -> {after}"
+            yield f"{request}: stored something: {before} -> {after}"
 
 
 def split_headers(answer: Answer) -> Iterator[str]:
-    """Headers of an answer that hold a line break, or that a stranger has named."""
+    """Headers of an answer with a line break, or with a name from the request."""
     for name, value in answer.headers:
         if re.search(r"[\r\n\0]", name + value) or "injected" in name.lower():
             yield f"has the header {name!r}: {value!r}"
 
 
 def faults_of(answer: Answer, *, is_head: bool = False) -> Iterator[str]:
-    """What is wrong with a refusal."""
+    """The faults of a refusal."""
     if len(answer.logged) > 1 or any(record.exc_info for record in answer.logged):
         yield f"logged {[record.getMessage() for record in answer.logged]}"
     if not re.fullmatch(r"[0-9a-f-]{36}", answer.header("x-request-id") or ""):
@@ -211,9 +211,9 @@ def faults_of(answer: Answer, *, is_head: bool = False) -> Iterator[str]:
 
 
 def faults_of_error(body: Json) -> Iterator[str]:
-    """What is wrong with the JSON of a refusal: ``{"error": {"code", "message", "path"?, "hint"?}}`` and no more.
+    """The faults of a refusal's JSON, which must be ``{"error": {"code", "message", "path"?, "hint"?}}`` and no more.
 
-    One of a definition has all its ``faults``, and the first of them is the error's own.
+    The refusal of a definition also lists all its ``faults``; the first of them is the error itself.
     """
     error = body.get("error") if isinstance(body, dict) else None
     if set(body) != {"error"} or not isinstance(error, dict):
@@ -227,7 +227,7 @@ def faults_of_error(body: Json) -> Iterator[str]:
         yield from _members(fault, {"code", "message", "path", "pointer"}, {"hint"})
     if len(faults) > MOST_FAULTS:
         yield f"has {len(faults)} faults"
-    yield from _told_of_our_inside(error)
+    yield from _internals_shown(error)
 
 
 def _members(said: Json, must: set[str], may: set[str]) -> Iterator[str]:
@@ -240,14 +240,14 @@ def _members(said: Json, must: set[str], may: set[str]) -> Iterator[str]:
 
 
 def faults_of_aws_error(body: Json) -> Iterator[str]:
-    """What is wrong with a refusal in Lambda's form: ``{"Type", "message"}``, or ``Message``. It may repeat a value."""
+    """The faults of a refusal in Lambda's form: ``{"Type", "message"}``, or ``Message``. It may repeat a value."""
     text = body.get("message", body.get("Message"))
     if body.keys() - {"message", "Message"} != {"Type"} or not isinstance(text, str) or not text:
         yield f"is not in Lambda's error form: {str(body)[:200]}"
-    yield from _told_of_our_inside(body)
+    yield from _internals_shown(body)
 
 
-def _told_of_our_inside(said: Json) -> Iterator[str]:
+def _internals_shown(said: Json) -> Iterator[str]:
     if re.search(r"Traceback|File \"|\.py\b|<class|object at 0x", json.dumps(said)):
         yield f"tells of our inside: {said}"
 
