@@ -4,6 +4,7 @@ Each checkout is run as its own Procfile says, on a PostgreSQL that syncs and a 
 every round. The figures of a round are compared with those of the first checkout in the same round: the machine drifts.
 
 * steps/s: 500 executions of five steps that do nothing, from the first request to the last execution's end;
+* CPU a step: the processor time of the web and worker processes meanwhile, in microseconds;
 * starts/s: requests that start an execution while no worker runs;
 * latency: from the start of one execution of five steps to its end, while nothing else runs.
 """
@@ -27,6 +28,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 
 from tests.services import Postgres, any_redis, free_port, fresh_database, fresh_redis, until
@@ -56,13 +58,13 @@ class Installation:
         self._commands = {name: shlex.split(command.removeprefix("exec ")) for name, command in lines}
 
     @contextmanager
-    def running(self, process: str) -> Iterator[None]:
+    def running(self, process: str) -> Iterator[psutil.Process]:
         """A process type of the Procfile, until the block ends."""
         log = Path(self.environment["STEPWELL_HOME"]) / f"{process}.log"
         with log.open("wb") as output:
             child = subprocess.Popen(self._commands[process], stdout=output, stderr=output, **self._where())
         try:
-            yield
+            yield psutil.Process(child.pid)
         finally:
             child.terminate()
             child.wait(60)
@@ -121,21 +123,28 @@ class Installation:
         return {"cwd": self.checkout, "env": self.environment}
 
 
+def cpu_ms(*processes: psutil.Process) -> float:
+    """The processor time that these processes and their children have had."""
+    times = [one.cpu_times() for root in processes for one in (root, *root.children(recursive=True))]
+    return sum(one.user + one.system for one in times) * 1000
+
+
 def measured(one: Installation, executions: int, singles: int) -> dict[str, float]:
     """The figures of one checkout in one round."""
     figures: dict[str, float] = {}
     one.migrate()
-    with one.running("web"):
+    with one.running("web") as web:
         until(one.is_up, f"{one.checkout.name} answers", 60)
         for workflow in (WARM, "many", "idle", "starts"):
             one.create(workflow)
-        with one.running("worker"):
+        with one.running("worker") as worker:
             one.start(WARM, WARM_RUNS)
             one.all_ended(WARM, WARM_RUNS)
-            began = time.perf_counter()
+            began, used = time.perf_counter(), cpu_ms(web, worker)
             one.start("many", executions)
             one.all_ended("many", executions)
             figures["steps/s"] = executions * STEPS / (time.perf_counter() - began)
+            figures["CPU us a step"] = (cpu_ms(web, worker) - used) * 1000 / (executions * STEPS)
             for number in range(singles):
                 one.start("idle", 1)
                 one.all_ended("idle", number + 1)
