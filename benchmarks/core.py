@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from stepwell.runtime.engine.core import events
 from stepwell.runtime.engine.core.commands import DispatchTask
@@ -18,8 +17,7 @@ from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import transition
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 STATES = 100
 ROUNDS = 200

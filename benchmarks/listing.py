@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.wire import Json, houses, made, said, timed
+from benchmarks.wire import houses, made, said, timed
 from stepwell.db.database import database, transaction
 from stepwell.db.models import Execution, Version, Workflow
+from stepwell.functions.contract import Json
 from stepwell.runtime.ids import new_execution_id
 
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})

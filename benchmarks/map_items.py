@@ -17,20 +17,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
 from stepwell.db.models import MapRun
+from stepwell.functions.contract import Json
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.settings import Settings
 from tests.runtime.stage import Script, Stage, machine, returns, task
 from tests.services import any_postgres, fresh_database
-
-Json = Any
 
 AT_ONCE = 100
 DONE = returns("done")

@@ -16,8 +16,6 @@ from tests.faults.stack import standing
 from tests.services import any_postgres, fresh_database
 from tests.wire.client import ROLE, client_of
 
-Json = Any
-
 
 @contextmanager
 def houses(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Any, Callable[[], float]]]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.lambda_ import Alias, EventRules, Function
-
-Json = Any
 
 PAGE = 50
 """The most rows that AWS puts on a page, even if a caller wants more."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.step_functions import SfnContext
 from stepwell.functions.errors import PayloadTooLarge, StepwellError, Unauthenticated
 from stepwell.functions.errors.step_functions import (
@@ -34,8 +34,6 @@ from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Request
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
-
-Json = Any
 
 log = logging.getLogger("stepwell.aws")
 

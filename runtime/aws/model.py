@@ -17,7 +17,8 @@ from typing import Any
 
 import regex  # type: ignore[import-untyped]
 
-Json = Any
+from stepwell.functions.contract import Json
+
 Shape = Mapping[str, Any]
 
 _KINDS: Mapping[str, tuple[type, ...]] = {

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.lambda_ import LambdaContext
 from stepwell.functions.errors import NotFound, PayloadTooLarge, StepwellError, Unauthenticated, Unavailable
 from stepwell.functions.errors.lambda_ import (
@@ -32,8 +33,6 @@ from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Location, Request
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
-
-Json = Any
 
 MODEL = Model(Path(__file__).with_name("lambda.json"), SerializationException, ValidationException)
 _DATED = re.compile(r"/\d{4}-\d\d-\d\d/")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.rest import FunctionView
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.runtime.catalog.source import CatalogError, Source, read_source
@@ -28,7 +29,6 @@ __all__ = ["Catalog", "CatalogError", "Function"]
 
 log = logging.getLogger("stepwell.catalog")
 
-Json = Any
 
 KINDS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", "lambda_api": "lambda"}
 USERS_KINDS = {"steps": "step", "api": "api"}

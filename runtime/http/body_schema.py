@@ -7,14 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import fastjsonschema
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime.engine.definition.field_kinds import MOST_KNOWN, cut, did_you_mean, shown
-
-Json = Any
 
 MOST_COMPILED = 200
 _PLAIN = re.compile(r"[A-Za-z_]\w*")

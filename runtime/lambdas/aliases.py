@@ -8,7 +8,7 @@ from typing import Any
 
 from stepwell.db.database import database
 from stepwell.db.function_models import FunctionAlias, FunctionVersion
-from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract import Json, Page, page_of
 from stepwell.functions.contract.function_names import LATEST, Reference
 from stepwell.functions.contract.lambda_ import Alias
 from stepwell.functions.errors.lambda_ import (
@@ -20,8 +20,6 @@ from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.lambdas import store
 from stepwell.runtime.lambdas.references import unknown
-
-Json = Any
 
 
 class Aliases:

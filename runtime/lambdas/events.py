@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from itertools import accumulate
-from typing import Any
 
 from stepwell.db.database import database, transaction
 from stepwell.db.function_models import EventConfig
 from stepwell.db.queries import clock_sql
-from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract import Json, Page, page_of
 from stepwell.functions.contract.function_names import LATEST, Reference, referred
 from stepwell.functions.contract.lambda_ import Call, EventRules
 from stepwell.functions.errors import NameTaken, PayloadTooLarge
@@ -38,8 +37,6 @@ from stepwell.runtime.lambdas.references import arn_of
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflow_names import of_events
 from stepwell.runtime.workflows import Workflows
-
-Json = Any
 
 INVOKE = event_calls.INVOKE
 RETRIES = 2

@@ -8,16 +8,14 @@ import re
 import sys
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.function_names import LATEST
 from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, Function
 from stepwell.runtime.catalog import catalog
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.values import arns
 from stepwell.runtime.invoke.target import Target
-
-Json = Any
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _NAME = re.compile(r"[a-zA-Z0-9-_.]{1,140}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from stepwell.functions.contract.function_names import Reference
 from stepwell.functions.contract.lambda_ import Found
@@ -24,8 +23,6 @@ from stepwell.runtime.lambdas import store
 from stepwell.runtime.lambdas.references import unknown
 from stepwell.runtime.lambdas.unpacked import Unpacked
 from stepwell.runtime.sandbox.spawner import Workspace
-
-Json = Any
 
 
 class Functions:

@@ -12,6 +12,7 @@ from peewee import IntegrityError
 from stepwell.db.database import database, transaction
 from stepwell.db.function_models import FunctionPermission
 from stepwell.db.queries import clock_sql
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.function_names import Reference
 from stepwell.functions.contract.lambda_ import Policy
 from stepwell.functions.errors.lambda_ import (
@@ -23,8 +24,6 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.lambdas import store
 from stepwell.runtime.lambdas.operations import Lambdas
 from stepwell.runtime.lambdas.references import arn_of
-
-Json = Any
 
 MOST_BYTES = 20_480
 """The most bytes of a policy. Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda"."""

@@ -22,6 +22,7 @@ from stepwell.db.function_models import (
     StoredFunction,
 )
 from stepwell.db.queries import clock_sql
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.function_names import LATEST, Reference
 from stepwell.functions.contract.lambda_ import Found, Function
 from stepwell.functions.errors.lambda_ import (
@@ -33,7 +34,6 @@ from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.lambdas.references import unknown
 
-Json = Any
 Change = Callable[[dict[str, Json]], Mapping[str, Json]]
 
 STALE = (

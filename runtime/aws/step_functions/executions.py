@@ -12,7 +12,7 @@ from stepwell.db.models import Execution, MapRun, StartKey, Workflow
 from stepwell.db.pages import newest
 from stepwell.db.parents import Parent
 from stepwell.functions import errors
-from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract import Json, Page, page_of
 from stepwell.functions.contract.arns import EXECUTION, Arn
 from stepwell.functions.contract.step_functions import (
     EXPRESS,
@@ -41,8 +41,6 @@ from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
 from stepwell.runtime.moves.start import Wanted
-
-Json = Any
 
 TOKEN_KEPT_MS = 15 * 60_000
 """How long a second redrive with the same token counts as the same redrive."""

@@ -10,13 +10,11 @@ from typing import Any
 from peewee import fn
 
 from stepwell.db.models import Execution, History, Task, Version
-from stepwell.functions.contract import Page
+from stepwell.functions.contract import Json, Page
 from stepwell.runtime.engine import aws_history
 from stepwell.runtime.engine.aws_history import Recorded, Setting, TaskData
 from stepwell.runtime.engine.values import arns
 from stepwell.runtime.workflows import machine_document
-
-Json = Any
 
 
 @dataclass(frozen=True)

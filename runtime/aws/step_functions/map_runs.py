@@ -29,8 +29,6 @@ from stepwell.runtime.map_runs import redrive, requests
 from stepwell.runtime.map_runs.plan import plan_of
 from stepwell.runtime.moves.redrive import REDRIVABLE
 
-Json = Any
-
 COUNTED = {
     Status.IN_PROGRESS: "running",
     Status.COMPLETED: "succeeded",

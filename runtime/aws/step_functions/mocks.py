@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest
 from stepwell.functions.errors.step_functions import InvalidDefinition, ValidationException
 from stepwell.runtime.aws.step_functions.definitions import waits_outside
 from stepwell.runtime.engine.trial import Failure, Result, names_inside
-
-Json = Any
 
 CONTAINERS = ("Parallel", "Map")
 STRICT, NONE = "STRICT", "NONE"

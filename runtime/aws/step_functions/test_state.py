@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from stepwell.db import queries
 from stepwell.db.database import database
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest, StateTestResult
 from stepwell.functions.contract.step_functions import DefinitionFault
 from stepwell.functions.errors.step_functions import InvalidExecutionInput, ValidationException
@@ -28,8 +28,6 @@ from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.call import Caller, TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.workflows import Workflows
-
-Json = Any
 
 SECONDS = 300.0
 """The longest time AWS gives a test."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 @dataclass(frozen=True)

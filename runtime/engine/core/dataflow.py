@@ -19,8 +19,8 @@ from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field, Jsonata, PayloadTemplate, Reference
 from stepwell.runtime.engine.language.paths import Path, PathMissing
 from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.jsontext import Json
 
-Json = Any
 Assigned = Mapping[str, Json]
 
 FROM_STATE: Mapping[str, Json] = MappingProxyType({"Source": "STATE_DATA"})

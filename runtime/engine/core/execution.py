@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
-
-Json = Any
-
 
 FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN = "task", "retry", "timer", "children", "turn"
 FOR_RUN, FOR_ENTRY, FOR_WORK, ENDED = "run", "entry", "work", "ended"

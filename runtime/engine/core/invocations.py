@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import formatdate
-from typing import Any
 
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY, function_of, qualified
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 def function_called(arguments: Json, aliases: Mapping[str, str]) -> str | None:

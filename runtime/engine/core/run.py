@@ -30,10 +30,9 @@ from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine, TaskState, WorkState
 from stepwell.runtime.engine.values.dice import Dice
 from stepwell.runtime.engine.values.entries import redrive_of
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
-
-Json = Any
 
 REDRIVEN_TASKS = 1 << 19
 """The tasks of redrives are numbered from here on: no step list and no history is this long."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from stepwell.runtime.engine.definition.field_kinds import (
     LARGEST_ON_AWS,
@@ -23,9 +22,8 @@ from stepwell.runtime.engine.definition.field_kinds import (
     text,
     text_up_to,
 )
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Location
-
-Json = Any
 
 _POSITIVE = number(0, LARGEST_ON_AWS, whole=True, above=True)
 _READERS = ("arn:aws:states:::s3:getObject", "arn:aws:states:::s3:listObjectsV2")

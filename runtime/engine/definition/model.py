@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from stepwell.runtime.engine.definition.resources import ACTIVITY, FUNCTION, Resource
 from stepwell.runtime.engine.language.choice_rules import Rule
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.language.paths import Path, parse
 from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 ROOT = parse("$")
 NO_FUNCTION = Resource(FUNCTION, "")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from stepwell.runtime.engine.definition.field_kinds import (
     LARGEST_ON_AWS,
@@ -41,9 +40,8 @@ from stepwell.runtime.engine.definition.field_kinds import (
 )
 from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED, JSONATA_DISTRIBUTED
 from stepwell.runtime.engine.language import choice_rules
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Location
-
-Json = Any
 
 YEAR = 366 * 24 * 3600
 SECONDS = number(0, YEAR, above=True)

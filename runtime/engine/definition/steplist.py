@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from stepwell.runtime.engine.definition.model import PlannedTask
 from stepwell.runtime.engine.language.paths import spell
 from stepwell.runtime.engine.values import jsontext
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 ATTEMPTS = 3
 """The number of attempts of a step whose retry has no ``maxAttempts``."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any
 
 from stepwell.runtime.engine.definition import field_kinds, graph, rules
 from stepwell.runtime.engine.definition.field_kinds import Fault, Field, check, named, shown
 from stepwell.runtime.engine.definition.resources import NO_ALIASES
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import ROOT, Location
-
-Json = Any
 
 MOST_FAULTS = 100
 STATES_A_STEP = 3

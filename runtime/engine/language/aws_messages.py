@@ -7,13 +7,10 @@ in the recordings of gabrielmoreira/tiny-asl-machine (`tests/conformance/cases/.
 
 from __future__ import annotations
 
-from typing import Any
-
 from stepwell.runtime.engine.language.paths import Path
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.entries import entered
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 LONGEST = 32_768
 """Characters of a Cause. Source: AWS Step Functions API reference, "ExecutionFailedEventDetails"."""

@@ -16,9 +16,8 @@ from typing import Any
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.language.paths import PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.times import instant
-
-Json = Any
 
 Condition = Callable[[Scope], bool]
 """Says whether a rule holds. Raises ConditionFault; in JSONata the faults of its expression."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.intrinsics import Call
@@ -19,8 +19,7 @@ from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.language.templates import NoValue, Template, evaluate, expression
 from stepwell.runtime.engine.language.templates import compile as compile_template
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 class NoStep(PathMissing):

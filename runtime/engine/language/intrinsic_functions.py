@@ -15,13 +15,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from stepwell.runtime.engine.language import java_text
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 MOST_CHARACTERS = 10_000
 """The longest text that is hashed, encoded or decoded."""

@@ -15,10 +15,10 @@ from stepwell.runtime.engine.language.intrinsic_functions import FUNCTIONS, Intr
 from stepwell.runtime.engine.language.paths import Path, PathSyntax, scan
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
+from stepwell.runtime.engine.values.jsontext import Json
 
 __all__ = ["FUNCTIONS", "Call", "IntrinsicFault", "IntrinsicSyntax", "Literal", "parse_call"]
 
-Json = Any
 
 MOST_CALLS = 10
 """How many calls one expression may have, nested ones included: AWS's own limit."""

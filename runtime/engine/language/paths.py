@@ -14,14 +14,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from stepwell.runtime.engine.language.brackets import LONGEST, PathSyntax
 from stepwell.runtime.engine.language.selection import Child, Picked, Reading, Segment, TooMuch, Union, select, token
+from stepwell.runtime.engine.values.jsontext import Json
 
 __all__ = ["Path", "PathMissing", "PathSyntax", "parse", "parse_reference", "scan", "spell"]
 
-Json = Any
 
 MOST_STEPS = 64
 _ROOT = re.compile(r"\$(?:(\$)|([^\W\d]\w{0,79}))?")

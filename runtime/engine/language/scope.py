@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from stepwell.runtime.engine.language.jsonata import expressions
 from stepwell.runtime.engine.language.paths import Path
 from stepwell.runtime.engine.values.dice import Dice
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 @dataclass(frozen=True)

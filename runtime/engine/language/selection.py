@@ -46,8 +46,8 @@ from jsonpath.selectors import (
 from jsonpath.stream import TokenStream
 
 from stepwell.runtime.engine.language.brackets import PathSyntax, closing, strict
+from stepwell.runtime.engine.values.jsontext import Json
 
-Json = Any
 Test = Callable[[Json, "Reading"], bool]
 Operand = Callable[[Json, "Reading"], Json]
 

@@ -14,9 +14,8 @@ from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.intrinsics import Call, IntrinsicFault, parse_call
 from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps
-
-Json = Any
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,8 @@ from stepwell.runtime.engine.definition.model import Distribution, MapState, Sta
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.states.items import collection_of, members_of
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
-
-Json = Any
 
 MOST_AT_ONCE = 10_000
 """How many child executions of a run are in progress at a time at most: AWS's own number."""

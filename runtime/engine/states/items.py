@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.faults import StateFault
@@ -11,8 +10,7 @@ from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState
 from stepwell.runtime.engine.language.fields import Field, Jsonata, Reference
 from stepwell.runtime.engine.language.paths import Path
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 def items_of(view: View, frame: Frame, state: MapState, given: Json) -> list[Json]:

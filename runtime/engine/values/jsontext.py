@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 Json = Any
+"""What ``read`` gives: dict, list, str, int, float, bool or None."""
 
 DEPTH = 64
 # The closing quote is optional. Without that, a string that never ends would take quadratic time: the search would

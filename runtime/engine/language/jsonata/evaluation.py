@@ -33,8 +33,7 @@ from stepwell.runtime.engine.language.jsonata.values import (
     shown,
     string,
 )
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 DEEPEST = 100
 MOST_STEPS = 250_000

@@ -20,9 +20,8 @@ from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
 from stepwell.runtime.engine.language.jsonata.evaluation import Dice, Evaluation, Regex, message, plain
 from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps, slashed
-
-Json = Any
 
 OPENING, CLOSING = "{%", "%}"
 RESERVED = "states"
