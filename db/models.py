@@ -19,8 +19,8 @@ from stepwell.db.function_models import (
     FunctionAlias,
     FunctionCode,
     FunctionPermission,
-    FunctionSeat,
     FunctionVersion,
+    RunningInvocation,
     StoredFunction,
 )
 
@@ -124,7 +124,7 @@ class Execution(Table):
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
     published = IntegerField(null=True)
-    alias = TextField(null=True)  # type: ignore[assignment]  # a method of Model, that nobody calls on this one
+    alias = TextField(null=True)  # type: ignore[assignment]  # hides a method of Model; it is not called here
     trace = TextField(null=True)
     parent = TextField(null=True)
     redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
@@ -340,7 +340,7 @@ class Worker(Table):
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
-    *(FunctionPermission, FunctionSeat),
+    *(FunctionPermission, RunningInvocation),
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")

@@ -35,7 +35,7 @@ from stepwell.db.values import (
     ClaimedExecution,
     ClaimedTask,
     Finish,
-    Line,
+    HistoryLine,
     NewExecution,
     NewFrame,
     NewTask,
@@ -144,7 +144,7 @@ FINISH = _prepare(
     {
         **_types(Finish, FINISHED),
         **_types(Root),
-        **_arrays("line", Line),
+        **_arrays("line", HistoryLine),
         **{f"next_{name}": kind for name, kind in _types(ClaimedTask, FOLLOWING).items()},
         "is_new": "boolean",
         "claim": "boolean",
@@ -159,7 +159,7 @@ WITH x AS MATERIALIZED (
   WHERE id = :execution_id AND revision = :revision AND history_count = :history_count AND status = 'IN_PROGRESS'
     AND NOT paused FOR UPDATE),
 cur AS MATERIALIZED (
-  -- The claim whose result this is: a later attempt, or another owner, makes it nobody's.
+  -- The claim whose result this is: a later attempt, or another owner, has made it void.
   SELECT t.id, t.started_at FROM task t, x
   WHERE t.id = :task_id AND t.attempt = :attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
 n AS MATERIALIZED (
@@ -188,9 +188,9 @@ moved AS (
     finished_at = CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END
   FROM go WHERE v.id = :execution_id),
 lines AS (
-  INSERT INTO history (execution_id, id, at, {columns(Line)})
-  SELECT :execution_id, go.history_count + u.place, {NOW}, {selected(Line, "u")}
-  FROM go, {_unnest("line", Line)} WITH ORDINALITY u({columns(Line)}, place)),
+  INSERT INTO history (execution_id, id, at, {columns(HistoryLine)})
+  SELECT :execution_id, go.history_count + u.place, {NOW}, {selected(HistoryLine, "u")}
+  FROM go, {_unnest("line", HistoryLine)} WITH ORDINALITY u({columns(HistoryLine)}, place)),
 woken AS (
   -- The Map Run's own row and its execution's are not locked: the timer's pump does that, in a transaction of its own.
   INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
@@ -211,7 +211,7 @@ START = _prepare(
         **_arrays("task", NewTask),
         **_arrays("frame", NewFrame),
         **_arrays("timer", NewTimer),
-        **_arrays("line", Line),
+        **_arrays("line", HistoryLine),
     },
     f"""
 WITH kept AS (
@@ -238,9 +238,9 @@ timers AS (
   SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay_ms
   FROM begun, {_unnest("timer", NewTimer)} u({columns(NewTimer)})),
 lines AS (
-  INSERT INTO history (execution_id, id, at, {columns(Line)})
-  SELECT begun.id, u.place, {NOW}, {selected(Line, "u")}
-  FROM begun, {_unnest("line", Line)} WITH ORDINALITY u({columns(Line)}, place))
+  INSERT INTO history (execution_id, id, at, {columns(HistoryLine)})
+  SELECT begun.id, u.place, {NOW}, {selected(HistoryLine, "u")}
+  FROM begun, {_unnest("line", HistoryLine)} WITH ORDINALITY u({columns(HistoryLine)}, place))
 SELECT EXISTS (SELECT FROM begun)
 """,
 )
@@ -249,17 +249,17 @@ HEARTBEAT = _prepare(
     "heartbeat",
     {"ids": "text[]", "attempts": "int[]", "owner": "text", "lease_ms": "bigint"},
     f"""
-WITH asked AS MATERIALIZED (
+WITH wanted AS MATERIALIZED (
   SELECT id, attempt FROM unnest(:ids::uuid[], :attempts) u(id, attempt)),
 held AS MATERIALIZED (
   -- SKIP LOCKED: somebody is changing the task right now; waiting for that could cost the other leases.
-  SELECT t.id FROM task t, asked
-  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
+  SELECT t.id FROM task t, wanted
+  WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
   FOR UPDATE OF t SKIP LOCKED),
 kept AS (
   UPDATE task t SET lease_until = {NOW} + :lease_ms FROM held WHERE t.id = held.id)
-SELECT t.id, t.attempt FROM task t, asked
-WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
+SELECT t.id, t.attempt FROM task t, wanted
+WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
 """,
 )
 
@@ -293,7 +293,7 @@ def start_values(start: Start) -> Sequence[Any]:
         *_columns(start.tasks, NewTask),
         *_columns(start.frames, NewFrame),
         *_columns(start.timers, NewTimer),
-        *_columns(start.lines, Line),
+        *_columns(start.lines, HistoryLine),
     )
 
 
@@ -303,7 +303,7 @@ def finish_values(finish: Finish) -> Sequence[Any]:
     return (
         *_finished(finish),
         *values_of(finish.root),
-        *_columns(finish.lines, Line),
+        *_columns(finish.lines, HistoryLine),
         *(_NOTHING_FOLLOWS if following is None else (*_following(following.task), following.is_new, following.claim)),
         *(_NOBODY_WAKES if finish.wakes is None else values_of(finish.wakes)),
     )
@@ -320,4 +320,4 @@ def _columns(rows: Sequence[Any], row: type) -> list[list[Any]]:
     return [list(column) for column in zip(*map(values_of, rows), strict=True)] or [[]] * _WIDTHS[row]
 
 
-_WIDTHS: dict[type, int] = {row: len(names(row)) for row in (NewTask, NewFrame, NewTimer, Line)}
+_WIDTHS: dict[type, int] = {row: len(names(row)) for row in (NewTask, NewFrame, NewTimer, HistoryLine)}

@@ -109,7 +109,7 @@ def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, 
     return _running(f"deadline_at IS NOT NULL AND deadline_at < {clock()} - {{0}}", (grace_ms, limit))
 
 
-def silent_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
+def tasks_without_heartbeat(limit: int = 100) -> list[tuple[str, str, int, str]]:
     """Tasks whose heartbeat is overdue: (id, execution id, attempt, owner)."""
     return _running(f"beat_by IS NOT NULL AND beat_by < {clock()}", (limit,))
 

@@ -16,7 +16,7 @@ from stepwell.db.values import (
     FREED,
     OFTEN_LOST,
     Finish,
-    Line,
+    HistoryLine,
     NewExecution,
     NewFrame,
     NewTask,
@@ -131,9 +131,10 @@ ON CONFLICT DO NOTHING
 )
 LINE = numbered(
     f"""
-INSERT INTO history (execution_id, id, at, {columns(Line)}) VALUES (:execution_id, :id, {NOW}, {parameters(Line)})
+INSERT INTO history (execution_id, id, at, {columns(HistoryLine)})
+VALUES (:execution_id, :id, {NOW}, {parameters(HistoryLine)})
 """,
-    ("execution_id", "id", *names(Line)),
+    ("execution_id", "id", *names(HistoryLine)),
     "?",
 )
 
@@ -207,6 +208,6 @@ _made = attrgetter("id", "number", "step", "function")
 _changed = attrgetter("id", "entry", "input", "timeout_seconds")
 
 
-def _write_lines(execution_id: str, count: int, lines: Sequence[Line]) -> None:
+def _write_lines(execution_id: str, count: int, lines: Sequence[HistoryLine]) -> None:
     for place, line in enumerate(lines, start=count + 1):
         database.execute_sql(LINE, (execution_id, place, *values_of(line)))

@@ -15,11 +15,11 @@ OFTEN_LOST = 2
 UNOWNED = ("owner", "lease_until")
 """The columns of a task that are null while no worker holds it."""
 FREED = (*UNOWNED, "deadline_at", "beat_by")
-"""The columns of a task that are null while nobody is expected to do it: no worker, and no holder of its token."""
+"""The columns of a task that are null while neither a worker nor the holder of its token is expected to do it."""
 
 
 @dataclass(frozen=True)
-class Line:
+class HistoryLine:
     """A line of history as it is stored."""
 
     type: str
@@ -143,7 +143,7 @@ class Start:
     tasks: Sequence[NewTask]
     frames: Sequence[NewFrame]
     timers: Sequence[NewTimer]
-    lines: Sequence[Line]
+    lines: Sequence[HistoryLine]
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ class Finish:
     output: str | None
     lease_ms: int
     root: Root
-    lines: Sequence[Line]
+    lines: Sequence[HistoryLine]
     next: NextTask | None
     wakes: RunWakeUp | None = None
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import flask
 
 from stepwell.runtime import logs
-from stepwell.runtime.api.context import Context
+from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
@@ -29,7 +29,7 @@ class WebRuntime(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def invoker(self) -> Invoker | InProcessInvoker: ...
-    def api_context(self, request_id: str) -> Context: ...
+    def api_context(self, request_id: str) -> CallContext: ...
     def close(self) -> None: ...
 
 

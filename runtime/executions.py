@@ -186,7 +186,7 @@ class Executions:
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
         """Look after a Map Run. None if there is none, or if another process has looked after it meanwhile."""
-        if not requests.is_asked_for(execution_id, frame, entry):
+        if not requests.is_requested(execution_id, frame, entry):
             return None
         row = locked(Execution, Execution.id == execution_id)
         if row is None or row.status != Status.IN_PROGRESS:
@@ -375,7 +375,7 @@ def _requeue(execution_id: str, paused: bool) -> Effects:
         Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
     found = [task.id for task in queued.returning(Task.id).execute()]
-    return Effects() if paused else Effects(found, requests.ask_again(execution_id))
+    return Effects() if paused else Effects(found, requests.request_pumps(execution_id))
 
 
 def _place(claim: Claimed) -> tuple[str, int, int]:

@@ -22,16 +22,16 @@ EXPRESS_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Machines:
+class MachinePair:
     """The machines that a version runs as. For a Standard version both are the same."""
 
     outer: StateMachine
     inner: StateMachine
 
 
-def machines_of(machine: StateMachine, is_express: bool) -> Machines:
+def machines_of(machine: StateMachine, is_express: bool) -> MachinePair:
     """The machines of a version with this definition."""
-    return Machines(_outer(machine) if is_express else machine, machine)
+    return MachinePair(_outer(machine) if is_express else machine, machine)
 
 
 def _outer(inner: StateMachine) -> StateMachine:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
-from stepwell.runtime.api.context import Context
+from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.aws.json_protocol import StepFunctions
 from stepwell.runtime.catalog.catalog import Catalog, Function
@@ -69,7 +69,7 @@ class Gateway:
     def __init__(
         self,
         catalog: Catalog,
-        make_context: Callable[[str], Context],
+        make_context: Callable[[str], CallContext],
         invoker: Invoker | InProcessInvoker,
         settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -169,7 +169,9 @@ class BodyCheck:
             self._schema.check(value)
 
 
-def _built_in(function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits) -> Endpoint:
+def _built_in(
+    function: Function, make_context: Callable[[str], CallContext], origins: Origins, limits: Limits
+) -> Endpoint:
     kind = rest_protocol.Operation if function.kind == "lambda" else BuiltInEndpoint
     return kind(function, make_context, origins, limits)
 
@@ -178,7 +180,7 @@ class BuiltInEndpoint:
     """A handler of ours: the origin and the body of a request are checked before it is called."""
 
     def __init__(
-        self, function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits
+        self, function: Function, make_context: Callable[[str], CallContext], origins: Origins, limits: Limits
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._origins = origins
@@ -229,4 +231,4 @@ def _result(outcome: Outcome) -> Any:
 
 def _error_of(fault: Exception, request: Request, request_id: str) -> StepwellError:
     name = f"{request.method} {request.target!r:.200}"
-    return error_of(fault, log, name, request_id, away=Unavailable(), failed=StepwellError())
+    return error_of(fault, log, name, request_id, outage=Unavailable(), failed=StepwellError())

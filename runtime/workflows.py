@@ -30,7 +30,7 @@ from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.locations import ROOT, Location
-from stepwell.runtime.express import EXPRESS, Machines, machines_of
+from stepwell.runtime.express import EXPRESS, MachinePair, machines_of
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.settings import Limits
 
@@ -209,7 +209,7 @@ def _latest(name: str, version: Version) -> Latest:
     return Latest(version.workflow_id, name, version.id, version.number, version.now)
 
 
-def _load(version_id: str) -> Machines:
+def _load(version_id: str) -> MachinePair:
     with database.connection_context():
         version = Version.get_or_none(Version.id == version_id)
         if version is None:

@@ -32,8 +32,8 @@ def workflow_row(view: WorkflowRow) -> Shape:
 
 
 def workflow(view: WorkflowView) -> Shape:
-    said = [{"path": one.path, "message": one.message} for one in view.warnings]
-    return {**workflow_row(view), "definition": view.definition, **({"warnings": said} if said else {})}
+    warnings = [{"path": one.path, "message": one.message} for one in view.warnings]
+    return {**workflow_row(view), "definition": view.definition, **({"warnings": warnings} if warnings else {})}
 
 
 def started(view: ExecutionRow) -> Shape:

@@ -1,4 +1,4 @@
-"""PutFunctionEventInvokeConfig: say what becomes of a function's events; what is not said is the default."""
+"""PutFunctionEventInvokeConfig: set a function's event rules; absent members get their defaults."""
 
 from __future__ import annotations
 

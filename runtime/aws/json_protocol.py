@@ -86,7 +86,7 @@ class StepFunctions:
     def refuse(self, fault: Exception, request: Request, request_id: str) -> Response:
         """The response to a request that failed."""
         name = f"{request.headers.get('x-amz-target', '')!r:.80}"
-        found = error_of(fault, log, name, request_id, away=ServiceUnavailable(), failed=InternalFailure())
+        found = error_of(fault, log, name, request_id, outage=ServiceUnavailable(), failed=InternalFailure())
         error = _in_words_of_aws(found)
         return _response(error.status, {"__type": error.code, "message": error.message}, request_id)
 

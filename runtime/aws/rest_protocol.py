@@ -30,7 +30,7 @@ from stepwell.runtime.aws.model import Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.origin import Origins
-from stepwell.runtime.http.request import Location, Request
+from stepwell.runtime.http.request import Request, RequestTarget
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
 
@@ -44,7 +44,7 @@ def is_dated(target: str) -> bool:
     return _DATED.match(target) is not None
 
 
-def segments_of(location: Location) -> tuple[str, ...]:
+def segments_of(location: RequestTarget) -> tuple[str, ...]:
     """The segments to route. Older clients of this protocol append a slash, which means nothing."""
     segments = location.segments
     return segments[:-1] if is_dated(location.path) and segments[-1] == "" else segments

@@ -21,7 +21,7 @@ class CatalogError(ValueError):
 
 
 @dataclass(frozen=True)
-class Literal:
+class Constant:
     """A constant's value and its line."""
 
     value: Any
@@ -33,7 +33,7 @@ class Source:
     """One handler's file: its literal constants, and its docstring as first line and rest."""
 
     path: Path
-    literals: Mapping[str, Literal]
+    literals: Mapping[str, Constant]
     summary: str
     description: str
 
@@ -65,11 +65,11 @@ def _parse(path: Path, content: bytes) -> ast.Module:
         raise CatalogError(path, 1, f"cannot be read: {fault}") from None
 
 
-def _literals(path: Path, tree: ast.Module) -> dict[str, Literal]:
-    found: dict[str, Literal] = {}
+def _literals(path: Path, tree: ast.Module) -> dict[str, Constant]:
+    found: dict[str, Constant] = {}
     for statement in tree.body:
         for name in CONSTANTS.intersection(_names(statement)):
-            found[name] = Literal(_value(path, name, statement), statement.lineno)
+            found[name] = Constant(_value(path, name, statement), statement.lineno)
     return found
 
 

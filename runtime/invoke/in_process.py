@@ -55,7 +55,7 @@ class InProcessInvoker:
 
     def _perform(self, request: Mapping[str, Any], invocation: Invocation) -> Outcome:
         try:
-            answer = sandbox.perform(sandbox.Functions(sandbox.SourceWatch(())), request)
+            answer = sandbox.perform(sandbox.Handlers(sandbox.SourceWatch(())), request)
         except SystemExit as fault:
             return exited(invocation.request_id, describe_exit(sandbox.exit_status(fault.code)))
         return read_answer(answer, invocation, self._settings.limits.payload)

@@ -60,7 +60,7 @@ class Lines:
                     yield Item(_value(line, f"{where} is no JSON"), file.tell())
 
 
-class Table:
+class SeparatedValues:
     """A file of separated values. Each record is an object: a text for each column's name."""
 
     def __init__(self, path: Path, config: Mapping[str, Json], headers: list[str] | None = None) -> None:

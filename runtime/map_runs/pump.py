@@ -1,6 +1,6 @@
 """The pump: moves a Map Run on. The items of a Map in distributed mode run as child executions, a few at a time.
 
-A run is a row. A pump counts the children that have ended since, and starts children while there is room: one
+A run is a row. A pump counts the children that have ended since, and starts children up to the concurrency limit: one
 transaction, under the lock of the Map's execution, and a bounded piece of work. A request asks for a pump (see
 ``requests``): it is written when the Map is entered, by the last move of each child, and by a pump that could not start
 all at once. So no row exists for an item before its turn, each item costs the same among many, and a request is left
@@ -24,7 +24,7 @@ from peewee import fn
 from stepwell.db import queries
 from stepwell.db.models import Execution, MapRun
 from stepwell.db.parents import Parent
-from stepwell.db.values import Line, Start
+from stepwell.db.values import HistoryLine, Start
 from stepwell.functions.errors import PayloadTooLarge
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import events, execution
@@ -83,7 +83,7 @@ class Pumped:
 
 
 def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | None:
-    """Move on the run of the Map that this execution has entered at ``frame``; None when nobody asked, or it has left.
+    """Move on the run of the Map in this frame. None when no request waits, or the frame has left the Map.
 
     ``row`` is locked by the caller. A fault of the run ends it, and is never raised.
     """
@@ -132,12 +132,12 @@ class _Pump:
         """
         earlier = None if self.run else redrive.earlier(self.row.id, self.frame)
         if earlier is not None and redrive.is_stopping(earlier):
-            return self._ask_again(STOPPING_MS)
+            return self._request_pump(STOPPING_MS)
         run = self.run or (self._redrive(earlier) if earlier else self._begin())
         plan = plan_of(run)
         self._count(run, plan, ended)
         if run.unread is not None and not self._has_read(run, plan):
-            return self._ask_again()
+            return self._request_pump()
         if not self.row.paused and not has_failed_too_much(run, plan):
             self._start_children(run, plan)
         if has_failed_too_much(run, plan):
@@ -198,7 +198,7 @@ class _Pump:
 
     def _record(self, kind: str, run: MapRun, **more: Json) -> None:
         details = jsontext.write({"run": f"{run.label}:{run.id}", **more})
-        history.append(self.row, Line(kind, self.frame.path, self.frame.state, details))
+        history.append(self.row, HistoryLine(kind, self.frame.path, self.frame.state, details))
         self.row.history_count += 1
 
     def _has_read(self, run: MapRun, plan: Plan) -> bool:
@@ -228,22 +228,22 @@ class _Pump:
         run.failed_items += len(json.loads(given)["Items"]) if plan.is_batched else 1
 
     def _start_children(self, run: MapRun, plan: Plan) -> None:
-        """Start children while there is room, up to the bound of one pump; another pump does the rest.
+        """Start children up to the concurrency limit and the bound of one pump; another pump does the rest.
 
         Children to redrive come before new ones.
         """
-        room = min(plan.concurrency - run.open, BEGUN_AT_ONCE)
-        if room > 0 and run.again < run.again_end:
-            room -= self._redrive_earlier(run, plan, room)
-        if room > 0 and run.again >= run.again_end and run.next < run.total:
-            self._start_new(run, plan, room)
+        free = min(plan.concurrency - run.open, BEGUN_AT_ONCE)
+        if free > 0 and run.again < run.again_end:
+            free -= self._redrive_earlier(run, plan, free)
+        if free > 0 and run.again >= run.again_end and run.next < run.total:
+            self._start_new(run, plan, free)
         has_more = run.next < run.total or run.again < run.again_end
         if has_more and run.open < plan.concurrency:
-            self._ask_again()
+            self._request_pump()
 
-    def _redrive_earlier(self, run: MapRun, plan: Plan, room: int) -> int:
-        """Redrive up to ``room`` of the earlier children. Returns how many were looked at."""
-        found = redrive.following(run, room)
+    def _redrive_earlier(self, run: MapRun, plan: Plan, most: int) -> int:
+        """Redrive up to ``most`` of the earlier children. Returns the number of children that were looked at."""
+        found = redrive.following(run, most)
         for child, can_be in found:
             run.again = Parent.decode(child.parent).place + 1
             effects = can_be and redriven(child.id, self.needs.workflows, self.needs.seed, self.needs.limits)
@@ -252,14 +252,14 @@ class _Pump:
                 self.effects = self.effects.with_those(effects)
             else:
                 self._settle(run, plan, child.status, child.input)
-        if len(found) < room:
+        if len(found) < most:
             run.again = run.again_end
         return len(found)
 
-    def _start_new(self, run: MapRun, plan: Plan, room: int) -> None:
+    def _start_new(self, run: MapRun, plan: Plan, most: int) -> None:
         latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.at)
         machine = self.needs.workflows.machine(run.version_id)
-        for given, size, offset in self._inputs(run, plan, room):
+        for given, size, offset in self._inputs(run, plan, most):
             parent = Parent(run=run.id, place=run.base + run.begun).encode()
             begin = start.begin(
                 latest, machine, Wanted(given, parent=parent), self.needs.seed + run.begun, self.needs.limits
@@ -277,16 +277,16 @@ class _Pump:
         self.effects.queued += [one.id for one in begin.tasks if one.status == TaskStatus.QUEUED]
         self.effects.timers |= bool(begin.timers)
 
-    def _inputs(self, run: MapRun, plan: Plan, room: int) -> list[tuple[Json, int, int]]:
+    def _inputs(self, run: MapRun, plan: Plan, children: int) -> list[tuple[Json, int, int]]:
         """For each of the next children: its input, its item count, and the offset of the item behind its last.
 
         A batch that is not full is left to the next pump, unless there are no more items. Raises ReaderFault,
         StateFault.
         """
         most = (
-            min(room * (plan.batch_items or PAGE), max(ITEMS_AT_ONCE, plan.batch_items or 0))
+            min(children * (plan.batch_items or PAGE), max(ITEMS_AT_ONCE, plan.batch_items or 0))
             if plan.is_batched
-            else room
+            else children
         )
         source = item_reader.source_of(plan, self.needs.artifacts, run.id)
         some = islice(source.read(run.next, run.offset), most)
@@ -298,13 +298,13 @@ class _Pump:
         if plan.is_batched and len(made) > 1 and run.next + len(read) < run.total:
             made.pop()
         taken, inputs = 0, []
-        for given, size in made[:room]:
+        for given, size in made[:children]:
             taken += size
             inputs.append((given, size, read[taken - 1].offset))
         return inputs
 
-    def _ask_again(self, delay_ms: int = 0) -> None:
-        requests.ask(self.row.id, self.frame.path, self.frame.entry, delay_ms)
+    def _request_pump(self, delay_ms: int = 0) -> None:
+        requests.request_pump(self.row.id, self.frame.path, self.frame.entry, delay_ms)
         self.effects.timers = True
 
     def _finish(self, run: MapRun, plan: Plan) -> None:
@@ -321,7 +321,7 @@ class _Pump:
         reach("run.written")
         run.sizes = jsontext.write(files.sizes)
         if run.written < run.begun:
-            return self._ask_again()
+            return self._request_pump()
         self.close(None, None, files.finish())
 
     def _output(self, run: MapRun, plan: Plan) -> Json:
@@ -329,7 +329,7 @@ class _Pump:
         children = _children(run, range(run.base, run.base + run.begun))
         try:
             return result_writer.as_value(children, plan.writer_config, self.needs.limits.payload)
-        except result_writer.TooMuch:
+        except result_writer.ResultTooLarge:
             raise self.map.too_large() from None
 
 

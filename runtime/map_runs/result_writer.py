@@ -30,7 +30,7 @@ class WriterFault(Exception):
     """The results cannot be written: States.ResultWriterFailed. The message is the reason."""
 
 
-class TooMuch(Exception):
+class ResultTooLarge(Exception):
     """The results are larger than a state's result may be."""
 
 
@@ -116,7 +116,7 @@ def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: in
         texts = texts_of(child, config.get("Transformation", COMPACT))
         size += sum(jsontext.size(text) + 1 for text in texts)
         if size > most:
-            raise TooMuch()
+            raise ResultTooLarge()
         found += texts
     if config.get("OutputType") == "JSONL":
         return "".join(f"{text}\n" for text in found)

@@ -37,7 +37,7 @@ def key_of(task: str, retries: int) -> str:
 
 
 def notify(parent: str) -> bool:
-    """Set the wake-up of whoever waits for an execution with this ``parent``. False if nobody does."""
+    """Set a wake-up for the task or the Map Run in ``parent``. False if neither waits any more."""
     waits = waiting(parent)
     if waits is None:
         return False

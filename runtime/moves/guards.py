@@ -31,7 +31,7 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class SilentGuard(Guard):
+class OverdueGuard(Guard):
     """A claim whose heartbeat is overdue. A heartbeat that has come meanwhile refuses it."""
 
     def conditions(self) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stepwell.db.values import Claimed, Finish, Finished, Line, NextTask, Root
+from stepwell.db.values import Claimed, Finish, Finished, HistoryLine, NextTask, Root
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
@@ -118,8 +118,8 @@ def _following(claim: Claimed, root: Root, dispatch: commands.DispatchTask) -> C
     )
 
 
-def _started(following: Claimed | None) -> list[Line]:
+def _started(following: Claimed | None) -> list[HistoryLine]:
     if following is None:
         return []
     details = jsontext.write({"task": following.number, "attempt": following.attempt})
-    return [Line("TaskStarted", "", following.step, details)]
+    return [HistoryLine("TaskStarted", "", following.step, details)]

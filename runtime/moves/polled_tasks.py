@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Execution, Task
 from stepwell.db.queries import clock_sql
-from stepwell.db.values import Line
+from stepwell.db.values import HistoryLine
 from stepwell.runtime.engine.definition.resources import task_function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
@@ -30,7 +30,7 @@ class Polled:
 
 
 def poll(activity: str, worker: str | None = None) -> Polled | None:
-    """Take a task of this activity that nobody works on yet. None if there is none."""
+    """Take a waiting task of this activity. None if there is none."""
     free = (Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null(), Task.function == task_function(activity))
     with database.connection_context():
         waiting = list(Task.select(Task.id, Task.execution_id).where(*free).order_by(Task.id).limit(LOOKED_AT))
@@ -53,6 +53,6 @@ def _take(found: Task, worker: str | None) -> Polled | None:
             beat_by=None if heartbeat is None else clock_sql() + round(heartbeat * 1000),
         ).where(Task.id == task.id).execute()
         details = {"task": task.number, "attempt": task.attempt + 1, **({"worker": worker} if worker else {})}
-        line = Line("TaskStarted", task.frame, task.step, jsontext.write(details))
+        line = HistoryLine("TaskStarted", task.frame, task.step, jsontext.write(details))
         history.append(own, line)
         return Polled(task.token, task.input)

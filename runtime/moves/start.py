@@ -25,7 +25,7 @@ from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import new_execution_id
 from stepwell.runtime.moves import history, save, task_rows
-from stepwell.runtime.outage import AWAY, is_away
+from stepwell.runtime.outage import OUTAGE_ERRORS, is_outage
 from stepwell.runtime.workflows import Latest
 
 READ_BACK_PAUSES, READ_BACK_SECONDS = (0.0, 0.1, 0.3, 0.5), 3.0
@@ -100,8 +100,8 @@ def write(begin: Start) -> str | None:
             raise
         taken = f"Workflow {own.workflow} has an execution named {own.name!r} already."
         raise NameTaken(taken, path="$.name") from None
-    except AWAY as fault:
-        if not is_away(fault) or not _was_written(own):
+    except OUTAGE_ERRORS as fault:
+        if not is_outage(fault) or not _was_written(own):
             raise
         return None
 
@@ -151,14 +151,14 @@ def _new_execution(
 def _all_rows(own: NewExecution, key: IdempotencyKey | None, plan: Iterable[PlannedTask], move: Transition) -> Start:
     """The execution, a task's row for each step of a step list, and the rows that the first transition commands."""
     after = move.execution
-    asked = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
+    commanded = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
     idle = TaskStatus.PENDING if after.status == Status.IN_PROGRESS else TaskStatus.CANCELLED
-    planned = [task_rows.planned(own.id, one, asked.pop(one.number, None), idle) for one in plan]
+    planned = [task_rows.planned(own.id, one, commanded.pop(one.number, None), idle) for one in plan]
     return Start(
         execution=own,
         root=save.root_of(after),
         key=key,
-        tasks=planned + [task_rows.dispatched(own.id, one) for one in asked.values()],
+        tasks=planned + [task_rows.dispatched(own.id, one) for one in commanded.values()],
         frames=[save.new_frame(one) for path, one in after.frames.items() if path and after.status != Status.COMPLETED],
         timers=[save.new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
         lines=history.lines_of(move),
@@ -170,7 +170,7 @@ def _was_written(own: NewExecution) -> bool:
     began = time.monotonic()
     for pause in READ_BACK_PAUSES:
         time.sleep(pause)
-        with suppress(*AWAY), database.connection_context():
+        with suppress(*OUTAGE_ERRORS), database.connection_context():
             return bool(Execution.select().where(Execution.id == own.id).exists())
         if time.monotonic() - began > READ_BACK_SECONDS:  # the server does not even refuse: it is frozen
             break

@@ -18,7 +18,7 @@ from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves.guards import AttemptEnd
 
 FREE = dict.fromkeys(FREED)
-"""The columns of a task that nobody holds."""
+"""The columns of a task without a holder."""
 AWAITING_ANSWER = dict.fromkeys(UNOWNED)
 """The same of a task whose handler has returned but whose token is not answered: its deadline and heartbeats go on."""
 
@@ -86,7 +86,7 @@ def settle(execution_id: str, command: commands.Command) -> None:
 
 
 def close_attempt(task: Task, end: AttemptEnd) -> None:
-    """Keep how a claim of a task ended; nothing is written if nobody holds a claim of it.
+    """Keep how a claim of a task ended; nothing is written without a claim.
 
     A claim that is LOST is a loss of its task: both are written together, so each is counted once.
     """

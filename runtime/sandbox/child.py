@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
 from typing import Any, NoReturn, TextIO
 
-from invocation import Functions, SourceWatch, exit_status, perform  # type: ignore[import-not-found]
+from invocation import Handlers, SourceWatch, exit_status, perform  # type: ignore[import-not-found]
 
 del sys.modules["invocation"]  # the neighbour file; a handler may have a module of that name
 
@@ -103,12 +103,12 @@ class Channel:
         return b"".join(parts)
 
 
-class Runtime:
-    """The life of the child."""
+class RequestLoop:
+    """Serves the requests of the parent until it closes the channel."""
 
     def __init__(self, channel: Channel, watch: SourceWatch) -> None:
         self._channel, self._watch = channel, watch
-        self._functions = Functions(watch)
+        self._handlers = Handlers(watch)
         self._pid = os.getpid()
         self._streams = sys.stdout, sys.stderr
         self._home = os.getcwd()
@@ -131,7 +131,7 @@ class Runtime:
     def _answer(self, request: dict[str, Any]) -> None:
         request["context"]["log_stream_name"] = self._stream_name
         self._prepare(request)
-        answer = perform(self._functions, request)
+        answer = perform(self._handlers, request)
         if os.getpid() != self._pid:
             leave(0)  # a fork that the handler made and let return: only the original may answer
         self._tidy()
@@ -156,7 +156,7 @@ class Runtime:
             AWS_LAMBDA_LOG_GROUP_NAME=context["log_group_name"],
             AWS_LAMBDA_LOG_STREAM_NAME=context["log_stream_name"],
         )
-        with contextlib.suppress(OSError):  # gone: then the handler's file is, and that is what will be said
+        with contextlib.suppress(OSError):  # gone: then the handler's file is gone too, and the answer reports that
             os.chdir(self._home)
 
     def _tidy(self) -> None:
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     try:
-        Runtime(Channel(int(requests), int(answers)), watch).serve()
+        RequestLoop(Channel(int(requests), int(answers)), watch).serve()
     except SystemExit as request:
         leave(exit_status(request.code))
     except BaseException:

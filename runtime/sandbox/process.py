@@ -33,8 +33,8 @@ class Gone(Exception):
     """The child has ended, or closed or spoiled the pipe by which it answers."""
 
 
-class Child:
-    """One child process. Between its invocations nobody reads from it; it is used by one thread at a time.
+class ChildProcess:
+    """One child process. One thread uses it at a time. Between invocations its output is not read.
 
     Only :meth:`kill` may be called by any thread at any time. The process is reaped in :meth:`end` alone, and after
     its group has been killed, so that a group's id cannot have become another one's when the signal is sent.
@@ -61,7 +61,7 @@ class Child:
         self.drain(Output(0))
         return self._read_answers() is None
 
-    def ask(self, request: Mapping[str, Any], deadline: float, output: Output) -> dict[str, Any]:
+    def exchange(self, request: Mapping[str, Any], deadline: float, output: Output) -> dict[str, Any]:
         """Send a request, and return its answer by ``time.monotonic() == deadline``.
 
         Raises Overdue or Gone: end the child then.

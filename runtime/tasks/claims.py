@@ -22,7 +22,7 @@ from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import execution_of, is_id
 from stepwell.runtime.moves import task_rows
-from stepwell.runtime.moves.guards import AttemptEnd, Guard, SilentGuard
+from stepwell.runtime.moves.guards import AttemptEnd, Guard, OverdueGuard
 from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.settings import Settings
 
@@ -100,12 +100,12 @@ class Claims:
         with database.connection_context():
             lost = queries.lost_tasks()
             overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
-            silent = queries.silent_tasks()
-        for found in (lost, overdue, silent):
+            unheard = queries.tasks_without_heartbeat()
+        for found in (lost, overdue, unheard):
             random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
-        one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in silent])
+        one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in unheard])
 
     def unclaimed(self, head: str | None) -> list[str]:
         """Tasks whose message is lost, oldest first.
@@ -147,7 +147,7 @@ class Claims:
 
     def _time_out_heartbeat(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(
-            SilentGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
+            OverdueGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
         )
 
     def present(self) -> None:

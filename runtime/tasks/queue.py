@@ -76,7 +76,7 @@ class Queue:
         if time.monotonic() < self._quiet_until:
             self.counters["lost_messages"] += len(task_ids)
             return
-        reach("ring.before")
+        reach("notify.before")
         try:
             push([encode(task_id) for task_id in task_ids])
         except (RedisError, OSError) as fault:
@@ -85,7 +85,7 @@ class Queue:
             log.warning(
                 "could not notify of %s task(s), and push nothing for %s s: %s", len(task_ids), QUIET_SECONDS, fault
             )
-        reach("ring.after")
+        reach("notify.after")
 
 
 class MessageSerializer:

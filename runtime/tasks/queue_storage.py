@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from stepwell.runtime.outage import AWAY, is_away
+from stepwell.runtime.outage import OUTAGE_ERRORS, is_outage
 from stepwell.runtime.tasks.queue import decode, encode
 
 log = logging.getLogger("stepwell.queue")
@@ -32,7 +32,7 @@ POP_SECONDS = 1
 PUSH_TIMEOUT = 0.5
 """Seconds that a push, or a look at the queue, may take."""
 AWAY_PAUSE = 0.25
-"""Seconds between looks while nobody can say which tasks wait."""
+"""Seconds between looks while neither the queue nor the database can be reached."""
 LOOK_SECONDS = 1.0
 """How often a process asks the database while the queue is empty, and how long the tasks it finds have waited."""
 REFILL = 32
@@ -42,7 +42,7 @@ Waiting = Callable[[int], Sequence[str]]
 """Returns the ids of the tasks that have waited for at least this many milliseconds."""
 
 
-class Found:
+class FoundTasks:
     """Tasks that wait according to the database: looked up in batches, handed out one by one.
 
     The batch is a random choice, so that the idle workers of many processes do not all reach for the same tasks. A task
@@ -81,8 +81,8 @@ class Found:
         self._next_look = time.monotonic() + LOOK_SECONDS
         try:
             found = list(self.waiting(older_ms))
-        except AWAY as fault:
-            if not is_away(fault):
+        except OUTAGE_ERRORS as fault:
+            if not is_outage(fault):
                 raise
             log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
             time.sleep(AWAY_PAUSE)
@@ -103,7 +103,7 @@ class RedisQueue(RedisStorage):
         pool = ConnectionPool.from_url(url, socket_timeout=POP_SECONDS + 1, **once)
         super().__init__(name, read_timeout=POP_SECONDS, connection_pool=pool, **kwargs)
         self._push = Redis.from_url(url, socket_timeout=PUSH_TIMEOUT, **once)
-        self.found = Found(waiting)
+        self.found = FoundTasks(waiting)
 
     def push(self, messages: list[bytes]) -> None:
         """Put the messages at the end of the queue in one command. Raises RedisError, OSError."""
@@ -165,7 +165,7 @@ class MemoryQueue(MemoryStorage):
         super().__init__(name, **kwargs)
         self._messages: deque[bytes] = deque()
         self._arrived = threading.Condition()
-        self.found = Found(waiting)
+        self.found = FoundTasks(waiting)
 
     def push(self, messages: list[bytes]) -> None:
         """Put the messages at the end of the queue."""

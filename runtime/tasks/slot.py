@@ -26,7 +26,7 @@ from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Target, Terms
 from stepwell.runtime.lambdas import event_calls
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.outage import Done, exactly_once, retry_while_away
+from stepwell.runtime.outage import Done, exactly_once, retry_in_outage
 from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.start_execution import Nested
 from stepwell.runtime.workflow_names import is_of_events
@@ -136,7 +136,7 @@ class Work:
     def _give_back(self, claim: Claimed) -> None:
         """Stop our handler before another process may start the task. Does nothing when a report came first."""
         self._stop(claim)
-        if retry_while_away(lambda: self.claims.give_back(claim)):
+        if retry_in_outage(lambda: self.claims.give_back(claim)):
             log.info("task %s is handed back", claim.id)
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
@@ -175,7 +175,7 @@ class Work:
         return self.express.outcome(machine, begun, call.key)
 
     def _find(self, call: TaskCall) -> Target | Outcome:
-        target = retry_while_away(lambda: self._found(call))
+        target = retry_in_outage(lambda: self._found(call))
         return target or Outcome(cause="its function could not be looked up", not_run=True)
 
     def _found(self, call: TaskCall) -> Target | Outcome:
@@ -187,7 +187,7 @@ class Work:
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
         """Give a task back because no process could be started here: the fault is this worker's, not the task's."""
         log.error("task %s is handed back: %s", claim.id, outcome.cause)
-        retry_while_away(lambda: self.claims.give_back(claim))
+        retry_in_outage(lambda: self.claims.give_back(claim))
         time.sleep(SICK_SECONDS)
 
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
@@ -210,7 +210,7 @@ class Work:
         except Exception:
             log.exception("task %s: its outcome cannot be taken", claim.id)
             cause = "The outcome could not be taken; the worker's log says why."
-            retry_while_away(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
+            retry_in_outage(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
             return None
 
     def _adopted(self, held: list[Claimed]) -> Done[Claimed | None] | None:
@@ -233,7 +233,7 @@ def call_of(claim: Claimed) -> TaskCall:
 
 def _waiting(own: Own) -> Own:
     """The same function, tried again while the database is away. It has an idempotency key, so a second try is safe."""
-    return lambda call: retry_while_away(lambda: own(call)) or Outcome(killed=True)
+    return lambda call: retry_in_outage(lambda: own(call)) or Outcome(killed=True)
 
 
 def _is_event(claim: Claimed) -> bool:

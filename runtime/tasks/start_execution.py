@@ -40,7 +40,7 @@ STOPPED_AT_ONCE = 100
 
 
 class Nested:
-    """Starts child executions for tasks, and stops the ones that nobody waits for."""
+    """Starts child executions for tasks, and stops them when their tasks wait no more."""
 
     def __init__(self, executions: Executions) -> None:
         self._executions = executions

@@ -18,8 +18,8 @@ from stepwell.functions.contract.step_functions import (
     EXPRESS,
     STANDARD,
     STATUSES,
-    ExecutionRow,
-    ExecutionView,
+    ExecutionDescription,
+    ExecutionListItem,
     Machine,
     StartedExecution,
 )
@@ -95,13 +95,13 @@ class WireExecutions:
             raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
         return int(self.get(arn).redriven_at or 0)
 
-    def get(self, arn: Arn) -> ExecutionView:
+    def get(self, arn: Arn) -> ExecutionDescription:
         with database.connection_context():
             row, now = found_execution(arn), queries.now()
             of_run = Parent.decode(row.parent).run
             run = None if of_run is None else MapRun.get_by_id(of_run)
         status = map_redrives.status_of(run, row)
-        return ExecutionView(
+        return ExecutionDescription(
             **{**vars(execution_row(row)), "status": status},
             input=row.input,
             output=row.output,
@@ -118,7 +118,7 @@ class WireExecutions:
 
     def list(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[ExecutionRow]:
+    ) -> Page[ExecutionListItem]:
         with database.connection_context():
             workflow = _standard(arn)
             fixed = [(Execution.workflow_id, workflow.id), *_selected(arn)]
@@ -221,10 +221,10 @@ def _selected(arn: Arn) -> list[tuple[Any, Any]]:
     return [(Execution.alias, arn.qualifier) if arn.version is None else (Execution.published, arn.version)]
 
 
-def execution_row(row: Any) -> ExecutionRow:
+def execution_row(row: Any) -> ExecutionListItem:
     """An execution by a row of ``ROW_COLUMNS``."""
     name, run = row.name or row.id, Parent.decode(row.parent).run
-    return ExecutionRow(
+    return ExecutionListItem(
         id=row.id,
         arn=arns.execution(row.workflow, name),
         name=name,

@@ -105,11 +105,11 @@ class WireStateTests:
     def _execution(self, given: Json, context: Json) -> Execution:
         """The execution that expressions see. Members of the given context object replace the known ones."""
         members = context.items() if isinstance(context, dict) else ()
-        told = {name: of for name, of in members if isinstance(of, dict)}
+        overrides = {name: of for name, of in members if isinstance(of, dict)}
         identity = str(uuid.uuid4())
         with database.connection_context():
             now = queries.now()
-        return Execution(identity, identity, "TestState", given, now, context_overrides=told)
+        return Execution(identity, identity, "TestState", given, now, context_overrides=overrides)
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The result of the real function, run once."""

@@ -27,7 +27,7 @@ FROM_STATE: Mapping[str, Json] = MappingProxyType({"Source": "STATE_DATA"})
 """The member of ``$$.Map.Item`` for an item of the state's own data. Source: developer guide, "Context object"."""
 
 
-class Ending(Protocol):
+class EndFields(Protocol):
     """The fields that say how a state ends. The state itself has them, and each of its choices."""
 
     @property
@@ -91,7 +91,7 @@ def unfit(frame: Frame, field: Field, wanted: str, value: Json) -> StateFault:
     return StateFault(error, f"The field '{field.name}' must give {wanted}, not {aws_messages.shown(value)[:100]}")
 
 
-def passed(view: View, frame: Frame, state: State, value: Json, ending: Ending) -> tuple[Json, Assigned]:
+def passed(view: View, frame: Frame, state: State, value: Json, ending: EndFields) -> tuple[Json, Assigned]:
     """The output and the new variables of a state without a result: it passes its effective input on.
 
     Raises StateFault.

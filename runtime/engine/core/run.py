@@ -68,7 +68,7 @@ class RisingError:
 class Run:
     """The state of one transition. ``view`` answers questions about it, ``ledger`` takes its lines of history.
 
-    ``frames`` are the frames as they are now, by path; nobody but the Run changes them.
+    ``frames`` are the frames as they are now, by path; only the Run changes them.
     """
 
     def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:

@@ -68,14 +68,14 @@ Kind = Callable[[Json, Location], Iterator[Fault]]
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldRule:
     """The rule for one field."""
 
     kind: Kind
     required: bool = False
 
 
-Table = Mapping[str, Field]
+Table = Mapping[str, FieldRule]
 
 
 def check(

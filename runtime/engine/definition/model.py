@@ -114,7 +114,7 @@ class TaskState(WorkState):
     heartbeat_seconds: Field | None = None
     credentials: Field | None = None
     may_send: bool = False
-    """True if a call of ``lambda:invoke`` may have the InvocationType Event: nobody waits for its result."""
+    """True if a call of ``lambda:invoke`` may have the InvocationType Event: no state waits for its result."""
     number: int | None = None
     """The number of the planned task; None when each visit makes a task of its own."""
 

@@ -95,8 +95,8 @@ def retry_of(retry: Mapping[str, Json] | None) -> list[Json]:
     if retry is None or attempts == 1:
         return []
     names = {"intervalSeconds": "IntervalSeconds", "backoffRate": "BackoffRate", "maxDelaySeconds": "MaxDelaySeconds"}
-    said = {asl: retry[ours] for ours, asl in names.items() if retry.get(ours) is not None}
-    return [{"ErrorEquals": ["States.ALL"], "MaxAttempts": attempts - 1, **said}]
+    given = {asl: retry[ours] for ours, asl in names.items() if retry.get(ours) is not None}
+    return [{"ErrorEquals": ["States.ALL"], "MaxAttempts": attempts - 1, **given}]
 
 
 def task_state(step: Step, parameters: Json) -> dict[str, Json]:

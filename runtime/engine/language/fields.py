@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stepwell.runtime.engine.language import aws_messages
-from stepwell.runtime.engine.language.intrinsics import Call
+from stepwell.runtime.engine.language.intrinsics import IntrinsicCall
 from stepwell.runtime.engine.language.jsonata import expressions
 from stepwell.runtime.engine.language.jsonata.expressions import JsonataTemplate
 from stepwell.runtime.engine.language.jsonata.expressions import compile_template as compile_jsonata
@@ -51,7 +51,7 @@ class Reference:
     """A path or an intrinsic function: a field whose name ends in ``Path``."""
 
     name: str
-    node: Path | Call
+    node: Path | IntrinsicCall
 
     def value(self, scope: Scope) -> Json:
         try:

@@ -37,9 +37,9 @@ class Scope:
         return path.get(self.document, self.context if path.of_context else None, self.variables)
 
     @cached_property
-    def bindings(self) -> expressions.Scope:
+    def bindings(self) -> expressions.ExpressionScope:
         """The scope for expressions in JSONata."""
-        return expressions.Scope({**self.states, "context": self.context}, self.variables)
+        return expressions.ExpressionScope({**self.states, "context": self.context}, self.variables)
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
         """The scope with more members in the context object."""

@@ -179,7 +179,7 @@ class Picked(Segment):
 class Where(Segment):
     """The elements of a list that pass a test; an object if it passes itself.
 
-    Two tests do not compare: the text of the path tells paths apart.
+    Two tests do not compare; the texts of their paths do.
     """
 
     test: Test = field(compare=False, repr=False)

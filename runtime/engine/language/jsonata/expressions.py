@@ -18,7 +18,7 @@ from typing import Any
 
 from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
-from stepwell.runtime.engine.language.jsonata.evaluation import Dice, Evaluation, Regex, message, plain
+from stepwell.runtime.engine.language.jsonata.evaluation import Evaluation, Randomness, Regex, message, plain
 from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps, slashed
@@ -71,7 +71,7 @@ class Undefined(JsonataFault):
         super().__init__(expression, str(type(self).__doc__))
 
 
-class Scope:
+class ExpressionScope:
     """The scope of expressions: ``$states`` and the variables. Expressions that share it prepare each value once."""
 
     def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json]) -> None:
@@ -95,11 +95,11 @@ class Expression:
     functions."""
     tree: Any = field(repr=False, compare=False)
 
-    def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
+    def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Randomness) -> Json:
         """The value of the expression. Raises JsonataFault; Undefined when there is none."""
-        return self.within(Scope(states, variables), at, dice)
+        return self.within(ExpressionScope(states, variables), at, dice)
 
-    def within(self, scope: Scope, at: int, dice: Dice) -> Json:
+    def within(self, scope: ExpressionScope, at: int, dice: Randomness) -> Json:
         """The value of the expression in a shared scope. Raises JsonataFault; Undefined when there is none."""
         try:
             value = Evaluation(self.tree, at, dice).of(scope.bindings(self.variables))
@@ -264,14 +264,14 @@ class JsonataTemplate:
         """True if the template has no expression: it always renders to itself."""
         return not _is_live(self.node)
 
-    def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
+    def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Randomness) -> Json:
         """The template with the value of each expression.
 
         Raises JsonataFault, which has the steps to the expression.
         """
-        return self.within(Scope(states, variables), at, dice)
+        return self.within(ExpressionScope(states, variables), at, dice)
 
-    def within(self, scope: Scope, at: int, dice: Dice) -> Json:
+    def within(self, scope: ExpressionScope, at: int, dice: Randomness) -> Json:
         """The same as :meth:`render`, in a shared scope."""
         return _render(self.node, lambda one: one.within(scope, at, dice))
 
