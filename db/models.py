@@ -133,6 +133,8 @@ class Execution(Table):
 
 OF_MAP_RUN = SQL(parents.RUN)
 _OWN, _ID = Execution.workflow_id, Execution.id
+# Each listing has an index of its filter and the id: a page costs the same at any depth. The partial ones cost other
+# executions nothing.
 _EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
     ("execution_of_workflow", (_OWN, _ID), None),
     ("execution_of_workflow_status", (_OWN, Execution.status, _ID), None),
@@ -144,6 +146,7 @@ _EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
     ("execution_parent", (Execution.parent,), "parent IS NOT NULL"),
     ("execution_of_map_run", (OF_MAP_RUN, _ID), "parent IS NOT NULL"),
 )
+# Most executions have no name: the index holds only those that do.
 _NAMED = {"unique": True, "where": SQL("name IS NOT NULL"), "name": "execution_name"}
 Execution.add_index(Execution.index(_OWN, Execution.name, **_NAMED))
 for _name, _columns, _where in _EXECUTION_INDEXES:
@@ -214,6 +217,7 @@ class Task(Table):
         indexes = ((("execution_id", "number"), True),)
 
 
+# Partial indexes: finished tasks, nearly all of the table, are in none of them, so the sweeps stay cheap.
 Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_queued"))
 Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
 HAS_DEADLINE = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")

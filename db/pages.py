@@ -19,11 +19,13 @@ def newest(query: Any, fixed: Sequence[tuple[Any, Any]], key: Any, cursor: str |
     order. With plain equations the planner may instead walk through all rows by the key, believing that those which
     fit are spread evenly.
     """
+    # A cursor and not an OFFSET: the hundredth page would read the rows of all pages before it.
     columns = [column for column, _ in fixed]
     known = [one.is_null(False) for one in columns if getattr(one, "null", False)]  # as the index of these says, too
     if is_sqlite():
         same = (column == value for column, value in fixed)
         return query.where(*same, *known, key < (cursor or LAST_ID)).order_by(key.desc())
+    # A row comparison, whose two bounds are one span of the index.
     place, values = Tuple(*columns, key), [value for _, value in fixed]
     span = place >= Tuple(*values, FIRST_ID), place < Tuple(*values, cursor or LAST_ID)
     return query.where(*span, *known).order_by(*(one.desc() for one in (*columns, key)))

@@ -113,6 +113,7 @@ mine AS (
     beat_by = {NOW} + (t.heartbeat_seconds * 1000)::bigint
   FROM cur WHERE t.id = cur.id RETURNING t.*),
 counted AS (
+  -- The count is raised in the statement that takes the task: a claim without its line in the history cannot be.
   UPDATE execution v SET history_count = v.history_count + 1 FROM mine WHERE v.id = mine.execution_id),
 line AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
@@ -163,8 +164,10 @@ cur AS MATERIALIZED (
   SELECT t.id, t.started_at FROM task t, x
   WHERE t.id = :task_id AND t.attempt = :attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
 n AS MATERIALIZED (
+  -- The following task must still be as it was planned; it is locked last, in the order of all moves.
   SELECT t.id FROM task t, cur WHERE t.id = :next_id AND t.status = 'PENDING' FOR UPDATE OF t),
 go AS MATERIALIZED (
+  -- All guards together: every change below takes its row from here, so all of them happen or none.
   SELECT x.history_count FROM x, cur WHERE :next_id IS NULL OR :is_new OR EXISTS (SELECT FROM n)),
 done AS (
   UPDATE task t SET status = 'COMPLETED', result = :result, error = NULL, cause = NULL, finished_at = {NOW},
@@ -174,6 +177,7 @@ tried AS (
   INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
   SELECT :task_id, :attempt, :owner, 'COMPLETED', :logs, cur.started_at, {NOW} FROM go, cur),
 taken AS (
+  -- Either this or "made" touches a row: the next task is planned (a step list) or new (a state machine).
   UPDATE task t SET attempt = t.attempt + :claim::int, {assigned(FOLLOWED)}
   FROM go WHERE t.id = :next_id AND NOT :is_new RETURNING CASE WHEN :claim THEN t.attempt END AS attempt),
 made AS (
@@ -222,6 +226,7 @@ begun AS (
   INSERT INTO execution ({columns(NewExecution, Root)}, paused, revision, history_count, finished_at)
   SELECT {parameters(NewExecution, Root)}, false, 0, :history_count,
     CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END
+  -- Without a row here nothing below has anything to join: a key that is taken begins nothing at all.
   WHERE :key IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (execution_id, {columns(NewTask)}, attempt, retries, losses, created_at,
@@ -250,6 +255,7 @@ HEARTBEAT = _prepare(
     {"ids": "text[]", "attempts": "int[]", "owner": "text", "lease_ms": "bigint"},
     f"""
 WITH wanted AS MATERIALIZED (
+  -- One round trip for all claims of a process.
   SELECT id, attempt FROM unnest(:ids::uuid[], :attempts) u(id, attempt)),
 held AS MATERIALIZED (
   -- SKIP LOCKED: somebody is changing the task right now; waiting for that could cost the other leases.
@@ -257,7 +263,9 @@ held AS MATERIALIZED (
   WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
   FOR UPDATE OF t SKIP LOCKED),
 kept AS (
+  -- Only rows that are locked without waiting; the others keep the lease that they have until the next turn.
   UPDATE task t SET lease_until = {NOW} + :lease_ms FROM held WHERE t.id = held.id)
+-- Not from "held": a task whose row was skipped is still this owner's, and its handler must not be stopped.
 SELECT t.id, t.attempt FROM task t, wanted
 WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
 """,

@@ -57,6 +57,7 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], oft
         with transaction():
             row = sqlite.claim(task_id, owner, lease_ms, functions, often_lost)
     else:
+        # The task's own row count decides, not a look before it: two workers may hold the same message.
         row = _prepared("claim", (task_id, owner, lease_ms, list(functions), often_lost))
     return None if row is None else claimed(row)
 
@@ -77,6 +78,7 @@ def finish(move: Finish) -> Finished | None:
             row = sqlite.finish(move)
     else:
         row = _prepared("finish", postgresql.finish_values(move))
+    # PostgreSQL returns a row in any case, and its first column says whether the guards held.
     return None if row is None or not row[0] else Finished(row[1], row[2])
 
 
@@ -87,6 +89,7 @@ def heartbeat(owner: str, lease_ms: int, held: Sequence[tuple[str, int]]) -> set
     the owner's until that transaction commits.
     """
     if is_sqlite():
+        # SQLite has no arrays: one pair of marks a claim.
         places = ", ".join(["(?, ?)"] * len(held))
         with transaction():
             rows = _all(sqlite.HEARTBEAT.format(places), (lease_ms, owner, *chain.from_iterable(held)))
@@ -106,11 +109,13 @@ def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, 
 
     Their worker should have ended them itself.
     """
+    # ``IS NOT NULL`` is implied, and written for the partial index ``task_deadline``.
     return _running(f"deadline_at IS NOT NULL AND deadline_at < {clock()} - {{0}}", (grace_ms, limit))
 
 
 def tasks_without_heartbeat(limit: int = 100) -> list[tuple[str, str, int, str]]:
     """Tasks whose heartbeat is overdue: (id, execution id, attempt, owner)."""
+    # Written so that the partial index ``task_beat`` fits: a sweep must not read all tasks.
     return _running(f"beat_by IS NOT NULL AND beat_by < {clock()}", (limit,))
 
 
@@ -154,6 +159,7 @@ def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], redrivab
     is_next = f"{failed} AND {PLACE} >= {{0}} AND {PLACE} < {{0}}"
     sql = (
         f"SELECT CASE WHEN {is_next} THEN 'PENDING_REDRIVE' ELSE status END, "
+        # One pass over the children gives all counts: a Map Run may have 100,000.
         f"{failed} AND (history_count >= {{0}} OR finished_at < {{0}}), "
         f"COUNT(*), SUM({batch_size() if is_batched else '1'}) "
         f"FROM execution WHERE {RUN} = {{0}} AND parent IS NOT NULL GROUP BY 1, 2"

@@ -30,6 +30,7 @@ NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 FUNCTION = "substr(t.function, 1, instr(t.function || '::', '::') - 1)"
 """A task's function without the version or alias that may stand behind it."""
+# The guards of PostgreSQL's "x" and "cur". One SELECT is enough: this transaction is the only writer.
 CLAIMABLE = f"""
 SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused
@@ -62,6 +63,7 @@ TRIED = f"""
 INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
 VALUES (?, ?, ?, 'COMPLETED', ?, ?, {NOW})
 """
+# The planned row of the following task, or the one that MAKE has just inserted: claimed at once, or queued.
 FOLLOW = numbered(
     f"""
 UPDATE task SET status = :status, attempt = attempt + :claim, owner = :owner, entry = :entry, input = :input,
@@ -90,6 +92,7 @@ HEARTBEAT = f"""
 UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND (id, attempt) IN (VALUES {{}})
 RETURNING id, attempt
 """
+# The first statement of a start: of two starts with one key the second finds the row, and writes nothing.
 KEEP = """
 INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
 """
@@ -120,6 +123,7 @@ NEW_FRAME = numbered(
 NEW_TIMER = f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at) VALUES (?, ?, ?, ?, ?, {NOW} + ?)
 """
+# The same child may report its end twice; one wake-up serves both.
 WAKE_RUN = numbered(
     f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
@@ -177,10 +181,12 @@ def finish(move: Finish) -> tuple[bool, int | None, int] | None:
     """Write a move: (True, the next task's attempt if it was claimed, the time). None if a guard refused it."""
     guards = (move.execution_id, move.revision, move.history_count, move.task_id, move.attempt, move.owner)
     current = database.execute_sql(IS_CURRENT, guards).fetchone()
+    # Both guards before the first change: on a refusal the transaction commits nothing.
     if current is None or (move.next is not None and not _is_free(move.next)):
         return None
     database.execute_sql(DONE, (move.result, move.task_id))
     database.execute_sql(TRIED, (move.task_id, move.attempt, move.owner, move.logs, current[0]))
+    # No order of locks to keep here: SQLite locks the whole file.
     attempt = None if move.next is None else _follow(move, move.next)
     database.execute_sql(MOVE, (*values_of(move.root), move.status, move.output, len(move.lines), move.execution_id))
     _write_lines(move.execution_id, move.history_count, move.lines)
@@ -193,6 +199,7 @@ def _is_free(following: NextTask) -> bool:
     if following.is_new:
         return True
     row = database.execute_sql("SELECT status FROM task WHERE id = ?", (following.task.id,)).fetchone()
+    # Any other status means that a cancellation or a redrive has changed the plan since the core decided.
     return row is not None and row[0] == "PENDING"
 
 

@@ -52,6 +52,8 @@ class Watch:
         """
         now = time.monotonic()
         with self._lock:
+            # ``patience`` is the connection's own: a test of a rested connection gives its server less time, a
+            # migration more.
             for stuck in [one for one, since in self._waiting.items() if now - since > one.patience]:
                 _hang_up(stuck)
 
@@ -98,9 +100,12 @@ class WatchedConnection(connection):
         try:
             yield
         finally:
+            # The class's value counts again.
             del self.patience
 
 
 def _hang_up(stuck: connection) -> None:
+    # A copy of the descriptor: closing the socket object must not close the one that libpq still reads. shutdown()
+    # reaches both.
     with suppress(OSError, InterfaceError), socket.socket(fileno=os.dup(stuck.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)

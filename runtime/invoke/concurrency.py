@@ -79,6 +79,7 @@ class ReservedConcurrency:
             self._held.discard(identity)
         try:
             with database.connection_context(), transaction():
+                # No retry: a slot that stays is free again when its lease has run out.
                 RunningInvocation.delete().where(RunningInvocation.id == identity).execute()
         except OUTAGE_ERRORS as fault:
             log.warning("a slot of reserved concurrency is left to its lease: %s", fault)
@@ -87,6 +88,7 @@ class ReservedConcurrency:
         while not self._closed.wait(self._renew_seconds) and (held := self._still_held()):
             try:
                 with database.connection_context(), transaction():
+                    # Only rows that are still there: a lease that ran out may have been removed, and is not taken back.
                     longer = RunningInvocation.update(lease_until=clock_sql() + self._lease_ms)
                     longer.where(RunningInvocation.id.in_(held)).execute()
             except OUTAGE_ERRORS as fault:
@@ -95,6 +97,7 @@ class ReservedConcurrency:
     def _still_held(self) -> list[str]:
         """The slots held now. When there are none, the renewing thread ends, and the next slot starts a new one."""
         with self._lock:
+            # Under the lock, so that a slot taken right now either is seen here or starts a new thread.
             self._renewing = bool(self._held)
             return list(self._held)
 
@@ -105,6 +108,7 @@ def _take(function: str, identity: str, lease_ms: int) -> bool:
     with database.connection_context(), transaction():
         # The lock on the function's row makes callers count one after the other: no two see the same last free slot.
         stored = locked(StoredFunction, StoredFunction.name == function)
+        # Expired slots go first: those of dead processes would count against the reservation for ever.
         RunningInvocation.delete().where(of_function, RunningInvocation.lease_until <= clock_sql()).execute()
         taken = RunningInvocation.select().where(of_function).count()
         if stored is not None and stored.reserved is not None and taken >= stored.reserved:

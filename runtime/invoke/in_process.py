@@ -65,6 +65,7 @@ class InProcessInvoker:
 def _imported_anew(module: str) -> Iterator[None]:
     """Import from the source, and forget it afterwards unless it was there before: the name may become another's."""
     known, writes_no_code = module in sys.modules, sys.dont_write_bytecode
+    # Byte code would outlive the file: a test may write another file of this name within the same second.
     sys.dont_write_bytecode = True
     try:
         yield

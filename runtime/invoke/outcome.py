@@ -65,6 +65,7 @@ def _read_result(text: str, invocation: Invocation, payload_limit: int) -> Outco
     if jsontext.size(text) > (payload_limit if invocation.terms is None else RESULT_BYTES):
         return _too_large(invocation)
     try:
+        # Read once more here: the child is not trusted, and what is stored must be strict JSON.
         jsontext.read(text)
     except jsontext.NotJson as fault:
         message = f"Unable to marshal response: {fault}"

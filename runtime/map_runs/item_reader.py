@@ -52,6 +52,7 @@ def up_to(items: Iterable[Item], offset: int, most: int) -> Iterator[Item]:
     size = 0
     for item in items:
         yield item
+        # In the next file the offset begins at 0 again, so the difference would be negative.
         inside, before = item.offset % SPAN, offset % SPAN
         size += inside - before if inside >= before else inside
         if size > most:

@@ -29,4 +29,5 @@ def has_failed_too_much(run: MapRun, plan: Plan) -> bool:
 
 @lru_cache(maxsize=PLANS)
 def _first_plan(run: str) -> Plan:
+    # Cached for the life of the process: the column never changes, later changes have a column of their own.
     return Plan(**json.loads(MapRun.get_by_id(run).plan))

@@ -91,6 +91,7 @@ def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | N
     if ended is None:
         return None
     before = load.load(row, frame, 0)
+    # The requests are removed even if the Map has been left: they would wake this run for ever.
     place = before.frames.get(frame)
     if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
         return None
@@ -132,12 +133,14 @@ class _Pump:
         """
         earlier = None if self.run else redrive.earlier(self.row.id, self.frame)
         if earlier is not None and redrive.is_stopping(earlier):
+            # A child of the stopped run still ends by the sweep: counted now, it could be missed or counted twice.
             return self._request_pump(STOPPING_MS)
         run = self.run or (self._redrive(earlier) if earlier else self._begin())
         plan = plan_of(run)
         self._count(run, plan, ended)
         if run.unread is not None and not self._has_read(run, plan):
             return self._request_pump()
+        # A paused execution still counts its ended children, but starts none. The resume requests a pump.
         if not self.row.paused and not has_failed_too_much(run, plan):
             self._start_children(run, plan)
         if has_failed_too_much(run, plan):
@@ -163,6 +166,8 @@ class _Pump:
     def _begin(self) -> MapRun:
         """Insert the run. Raises StateFault, ReaderFault."""
         plan = self.map.plan()
+        # Places are unique over all runs of this entry: a late child of an earlier try must not count as one of this
+        # run.
         earlier = MapRun.select(fn.MAX(MapRun.base + MapRun.begun)).where(
             MapRun.execution_id == self.row.id, MapRun.frame == self.frame.path, MapRun.entry == self.frame.entry
         )
@@ -183,6 +188,8 @@ class _Pump:
             created_at=self.at,
         ).execute()
         self.run = MapRun.get_by_id(identity)
+        # The file is written before the commit, so that a committed run always finds it. A file without a run is
+        # removed later.
         item_reader.begin(plan, self.needs.artifacts, identity)
         if plan.lists_objects:
             item_reader.forget(self.needs.artifacts, _is_running)
@@ -214,6 +221,7 @@ class _Pump:
     def _count(self, run: MapRun, plan: Plan, ended: Sequence[int]) -> None:
         for page in _pages(sorted(ended)):
             parents = [Parent(run=run.id, place=place).encode() for place in page]
+            # A child that was redriven since its request runs again: it is counted when it ends the next time.
             closed = Execution.parent.in_(parents), Execution.status != Status.IN_PROGRESS
             found: Any = Execution.select(Execution.status, Execution.input).where(*closed).tuples()
             for status, given in found:
@@ -265,6 +273,8 @@ class _Pump:
                 latest, machine, Wanted(given, parent=parent), self.needs.seed + run.begun, self.needs.limits
             )
             queries.start(begin)
+            # The child's rows and the run's counts are one transaction: no child is started twice, or started and not
+            # counted.
             reach("run.begun")
             run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
             self._begun(run, plan, begin)
@@ -296,6 +306,7 @@ class _Pump:
         items = [(item.value, item.described()) for item in read]
         made = self.map.inputs(plan, run.next, items)
         if plan.is_batched and len(made) > 1 and run.next + len(read) < run.total:
+            # A batch that lacks items would depend on where this pump stopped reading.
             made.pop()
         taken, inputs = 0, []
         for given, size in made[:children]:
@@ -318,6 +329,7 @@ class _Pump:
         left = min(run.begun - run.written, WRITTEN_AT_ONCE)
         places = range(run.base + run.written, run.base + run.written + left)
         run.written += files.append(_children(run, places), BYTES_AT_ONCE)
+        # The files are not part of the transaction: the next pump cuts off what was written beyond the committed sizes.
         reach("run.written")
         run.sizes = jsontext.write(files.sizes)
         if run.written < run.begun:
@@ -340,6 +352,7 @@ def _is_running(run: str) -> bool:
 def _running(execution_id: str, frame: execution.Frame) -> MapRun | None:
     """The Map's run that goes on, without its plan, which may be large and never changes."""
     mine = MapRun.execution_id == execution_id, MapRun.frame == frame.path, MapRun.entry == frame.entry
+    # ``plan`` may hold megabytes of items, and each of many pumps would read it.
     columns = [field for field in MapRun._meta.sorted_fields if field is not MapRun.plan]
     found = MapRun.select(*columns).where(*mine, MapRun.status == MapRunStatus.RUNNING).first()
     return found if isinstance(found, MapRun) else None

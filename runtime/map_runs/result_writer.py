@@ -96,6 +96,7 @@ class ResultFiles:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             path, size = self._path(kind), self.sizes.get(kind, 0)
+            # Not the append mode: a piece that was written without its commit has to be cut off first.
             with path.open("r+b" if path.exists() else "x+b") as file:
                 _cut(file, size)
                 self.sizes[kind] = size + file.write(text.encode())
@@ -153,6 +154,7 @@ def _cut(file: BinaryIO, size: int) -> None:
 
 
 def _put(path: Path, text: str) -> None:
+    # A reader sees the old manifest or the new one, never half of it.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)

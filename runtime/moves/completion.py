@@ -46,6 +46,7 @@ def notify(parent: str) -> bool:
     else:
         kind, number = commands.WAKE_RUN, wake_number(Parent.decode(parent).place)
     place = {"execution_id": waits.execution_id, "frame": waits.frame, "entry": waits.entry}
+    # on_conflict_ignore: the same end may be reported twice, and one wake-up serves both.
     Timer.insert(**place, due_at=clock_sql(), kind=kind, number=number).on_conflict_ignore().execute()
     return True
 
@@ -81,6 +82,8 @@ def event_of(at: int, seed: int, task: Task) -> events.Event | None:
     """The event by which a task learns of its child's end; None while the child runs."""
     key = key_of(task.id, task.retries)
     child = (
+        # By the key and not by ``parent``: the key names the try, so the child of an earlier try is no answer to this
+        # one.
         Execution.select().join(StartKey, on=(StartKey.execution_id == Execution.id)).where(StartKey.key == key).first()
     )
     if child is None or child.status == Status.IN_PROGRESS:

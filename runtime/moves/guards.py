@@ -46,6 +46,7 @@ class TokenGuard:
     token: str
 
     def conditions(self) -> tuple[Any, ...]:
+        # Not the attempt: the token stays the same over losses of the worker, and any answer to it counts.
         return Task.id == self.task_id, Task.token == self.token, Task.status.in_(WAITS_FOR_ANSWER)
 
 

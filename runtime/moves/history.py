@@ -25,6 +25,7 @@ def save(execution_id: str, count: int, lines: Sequence[HistoryLine]) -> None:
         {"execution_id": execution_id, "id": place, "at": clock_sql(), **vars(line)}
         for place, line in enumerate(lines, start=count + 1)
     ]
+    # In batches: one statement may not have any number of parameters.
     for first in range(0, len(rows), BATCH):
         History.insert_many(rows[first : first + BATCH]).execute()
 

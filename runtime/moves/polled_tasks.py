@@ -33,6 +33,7 @@ def poll(activity: str, worker: str | None = None) -> Polled | None:
     """Take a waiting task of this activity. None if there is none."""
     free = (Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null(), Task.function == task_function(activity))
     with database.connection_context():
+        # Found without a lock, then locked one by one: a task that another poller took meanwhile is skipped.
         waiting = list(Task.select(Task.id, Task.execution_id).where(*free).order_by(Task.id).limit(LOOKED_AT))
         random.shuffle(waiting)
         return next((polled for one in waiting if (polled := _take(one, worker)) is not None), None)
@@ -43,6 +44,7 @@ def _take(found: Task, worker: str | None) -> Polled | None:
         own = locked(Execution, Execution.id == found.execution_id)
         if own is None or own.paused or own.status != Status.IN_PROGRESS:
             return None
+        # The same condition again, now under the lock: that decides.
         task = locked(Task, Task.id == found.id, Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null())
         if task is None:
             return None

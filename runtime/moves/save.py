@@ -32,8 +32,10 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     for command in move.commands:
         task_rows.settle(row.id, command)
     if after.status != Status.IN_PROGRESS:
+        # The settled tasks keep the status that they have just got: only open tasks are cancelled.
         effects.cancelled |= cancel.cancel_all(row.id)
     for command in move.commands:
+        # Before the frames are saved: those that begin in this move may lie below the same frame.
         if isinstance(command, commands.CancelFrames):
             effects.cancelled |= cancel.cancel_below(row.id, command.frame)
     if after.status == Status.COMPLETED:
@@ -47,6 +49,7 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
 
 def take_timer(timer: DueTimer) -> bool:
     """Remove a timer's row. False if another process has removed it."""
+    # The row count of this DELETE decides which process fires the timer: of two, the second finds no row.
     gone = Timer.delete().where(
         Timer.execution_id == timer.execution_id,
         Timer.frame == timer.frame,
@@ -108,6 +111,7 @@ def _written(variables: Any) -> str:
 def _save_execution(row: Execution, before: execution.Execution, after: execution.Execution) -> None:
     ended = after.status != Status.IN_PROGRESS
     moved = "" in after.frames and after.frames[""] is not before.frames.get("")
+    # The revision rises even when the root did not move: a hot-path move that was decided before is refused.
     root = _changed(before.frames[""], after.frames[""]) if moved else {}
     Execution.update(
         **root,
@@ -131,6 +135,7 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
             Frame.execution_id == execution_id, Frame.path == frame.path
         ).execute()
     rows = [{"execution_id": execution_id, **vars(new_frame(one))} for one in changed if one.path not in before.frames]
+    # In batches: a large Map would exceed the number of parameters that one statement may have.
     for first in range(0, len(rows), BATCH):
         Frame.insert_many(rows[first : first + BATCH]).execute()
 

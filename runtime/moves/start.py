@@ -92,10 +92,12 @@ def write(begin: Start) -> str | None:
     try:
         with database.connection_context():
             reach("start.before_commit")
+            # Between the two crash points the commit may happen without an answer: a client then repeats its request.
             is_new = queries.start(begin)
             reach("start.after_commit")
             return None if is_new or begin.key is None else started_by(begin.key)
     except IntegrityError:
+        # Without a name the conflict is a fault of ours, not of the caller.
         if own.name is None:
             raise
         taken = f"Workflow {own.workflow} has an execution named {own.name!r} already."
@@ -153,6 +155,7 @@ def _all_rows(own: NewExecution, key: IdempotencyKey | None, plan: Iterable[Plan
     after = move.execution
     commanded = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
     idle = TaskStatus.PENDING if after.status == Status.IN_PROGRESS else TaskStatus.CANCELLED
+    # pop: what remains in ``commanded`` are tasks without a planned row.
     planned = [task_rows.planned(own.id, one, commanded.pop(one.number, None), idle) for one in plan]
     return Start(
         execution=own,
@@ -170,6 +173,7 @@ def _was_written(own: NewExecution) -> bool:
     began = time.monotonic()
     for pause in READ_BACK_PAUSES:
         time.sleep(pause)
+        # The id is new and random, so a row with it can only be this start's.
         with suppress(*OUTAGE_ERRORS), database.connection_context():
             return bool(Execution.select().where(Execution.id == own.id).exists())
         if time.monotonic() - began > READ_BACK_SECONDS:  # the server does not even refuse: it is frozen

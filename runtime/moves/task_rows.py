@@ -53,6 +53,7 @@ def planned(execution_id: str, one: PlannedTask, first: commands.DispatchTask | 
 def dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable and return its id. Its row may be planned, or left by an earlier try, or missing."""
     made = vars(dispatched(row.id, command))
+    # Everything but the identity and the plan's own columns: the row of an earlier try keeps its attempts.
     again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
     queued = {name: made[name] for name in again}
     queued |= {"retries": command.retry, "finished_at": None}
@@ -63,6 +64,8 @@ def dispatch(row: Execution, command: commands.DispatchTask) -> str:
         due = None if seconds is None else clock_sql() + round(seconds * 1000)
         queued |= {"deadline_at": due, "started_at": None}
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
+    # An upsert: a planned row is there, a retried one is there, a new one is not. The execution's lock keeps others
+    # from inserting it meanwhile.
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
     return str(made["id"])
 

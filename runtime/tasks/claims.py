@@ -59,6 +59,7 @@ class Claims:
         if not is_id(task_id):
             return None
         with database.connection_context():
+            # No transaction here: on PostgreSQL the claim is one statement that commits by itself.
             reach("claim.before_commit")
             claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
             reach("claim.after_commit")
@@ -126,9 +127,11 @@ class Claims:
         guard = Guard(task_id, attempt, owner)
         with database.connection_context(), transaction():
             execution, task = _locked(execution_id, guard)
+            # Read again under the lock: a heartbeat may have renewed the lease since the sweep's SELECT.
             if task is None or (task.lease_until or 0) >= queries.now():
                 return
             losses = task.losses + 1
+            # A task that is lost too often fails in a transaction of its own below, which writes the last attempt too.
             is_too_often = losses % MOST_LOSSES == 0
             if not is_too_often:
                 task_rows.close_attempt(task, AttemptEnd("LOST"))
@@ -152,6 +155,7 @@ class Claims:
 
     def present(self) -> None:
         """Write that this worker lives, and which functions it has, for the other workers."""
+        # The row is never locked by a move, so presence costs the hot path nothing.
         row = {"owner": self.owner, "functions": json.dumps(self.functions), "seen_at": clock_sql()}
         with database.connection_context(), transaction():
             Worker.insert(row).on_conflict(conflict_target=[Worker.owner], update={"seen_at": clock_sql()}).execute()
@@ -169,11 +173,14 @@ class Claims:
         """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False))
+            # The claim may have failed for another reason: paused, taken, or lost often. Those tasks are left alone.
             if task is None or self._is_here(task.function):
                 return
             is_served = self._is_served(task.function)
             since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
             with transaction():
+                # ``queued_at`` as it was read: if another worker postponed or claimed the task meanwhile, nothing
+                # changes.
                 Task.update(missing_since=since, queued_at=clock_sql() + MISSING_RETRY_MS).where(
                     Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at == task.queued_at
                 ).execute()
@@ -191,6 +198,7 @@ class Claims:
 
     def _is_served(self, function: str) -> bool:
         """True if a living worker has this function."""
+        # Three leases: a worker that skips a turn or two in an outage still counts as living.
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
         name = function.partition(QUALIFIED_BY)[0]
         return any(name in json.loads(worker.functions) for worker in living)
@@ -198,6 +206,7 @@ class Claims:
 
 def _locked(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
     """Lock an execution and its task. The task is None when this claim of it no longer holds."""
+    # Execution before task, as in every move: two transactions can never wait for each other.
     execution = locked(Execution, Execution.id == execution_id)
     return execution, locked(Task, *guard.conditions())
 

@@ -87,6 +87,7 @@ class FoundTasks:
             log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
             time.sleep(AWAY_PAUSE)
             return None
+        # More tasks wait than one batch holds: the next look need not wait.
         if len(found) > REFILL:
             self._next_look = 0.0
         random.shuffle(found)
@@ -102,6 +103,7 @@ class RedisQueue(RedisStorage):
         once: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": PUSH_TIMEOUT}
         pool = ConnectionPool.from_url(url, socket_timeout=POP_SECONDS + 1, **once)
         super().__init__(name, read_timeout=POP_SECONDS, connection_pool=pool, **kwargs)
+        # A client of its own: a push must fail sooner than a pop, which may block for POP_SECONDS.
         self._push = Redis.from_url(url, socket_timeout=PUSH_TIMEOUT, **once)
         self.found = FoundTasks(waiting)
 
@@ -121,6 +123,7 @@ class RedisQueue(RedisStorage):
         if found := self.found.pop():
             return found
         try:
+            # RPOP first: BRPOP alone would wait for its whole time-out before the database is looked at.
             if (message := self.conn.rpop(self.queue_key)) is not None:
                 return bytes(message)
             if found := self.found.look_in_turn():

@@ -76,6 +76,7 @@ class Work:
             self.executions.notifier.notify([task_id])
             return
         began = time.monotonic()
+        # The next task of the same execution often comes with the move. It runs here at once, without a message.
         with self._claimed(task_id) as claim:
             while claim is not None:
                 claim = self._run_one(claim, began)
@@ -142,6 +143,7 @@ class Work:
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
         key = _key(claim)
         with self._lock:
+            # The same claim may come twice, by its answer and by a look at the rows after a broken connection.
             if key in self._running:
                 return None
             self._running[key] = claim
@@ -162,6 +164,7 @@ class Work:
 
     def _invoke(self, claim: Claimed) -> Outcome:
         outcome = self._caller.run(call_of(claim))
+        # hand_back() lets these end: the handler's work is done, and only its report is missing.
         self._reporting.add(_key(claim))
         return outcome
 
@@ -188,10 +191,12 @@ class Work:
         """Give a task back because no process could be started here: the fault is this worker's, not the task's."""
         log.error("task %s is handed back: %s", claim.id, outcome.cause)
         retry_in_outage(lambda: self.claims.give_back(claim))
+        # Without this rest the slot would take the same task again and again, faster than a healthy worker can.
         time.sleep(SICK_SECONDS)
 
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
         def may_go_on(following: Claimed) -> bool:
+            # Only functions in files: FINISH does not check that a stored function still exists, as CLAIM does.
             is_time_left = time.monotonic() - began < SLICE_SECONDS
             return is_time_left and not self.draining.is_set() and following.function in self.functions.files
 

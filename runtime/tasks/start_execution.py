@@ -69,6 +69,7 @@ class Nested:
             return Outcome(error="StepFunctions.ValidationException", cause=str(fault))
         with database.connection_context():
             child = Execution.get_by_id(started.id)
+            # A child that ends in its first transition is written by START, which sets no wake-up.
             if child.status != Status.IN_PROGRESS and child.parent is not None and completion.notify(child.parent):
                 self._executions.notifier.wake_timers()
         return Outcome(result=jsontext.write(_answer(request, child)))
@@ -90,6 +91,7 @@ class Nested:
             if len(orphans) == STOPPED_AT_ONCE:
                 self._looked_at = one.id
                 return orphans
+        # A short page was the last one: the next sweep begins at the front again.
         self._looked_at = found[-1].id if len(found) == LOOKED_AT else None
         return orphans
 

@@ -60,5 +60,6 @@ class Timers:
         if not one_by_one("timers", [partial(self._executions.fire, timer) for timer in due]):
             return None
         with database.connection_context():
+            # Read after the firing, because the moves may have set earlier timers.
             left = queries.next_timer_ms()
         return None if left is None else max(left, 0) / 1000
