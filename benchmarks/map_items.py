@@ -68,12 +68,12 @@ class Quick(Script):
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--source", choices=SIZES, action="append")
-    asked.add_argument("--database", choices=DATABASES, action="append")
-    asked.add_argument("--most", type=int, default=100_000, help="leave larger runs out")
-    asked.add_argument("--one", nargs=3, metavar=("SOURCE", "COUNT", "URL"), help=argparse.SUPPRESS)
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", choices=SIZES, action="append")
+    parser.add_argument("--database", choices=DATABASES, action="append")
+    parser.add_argument("--most", type=int, default=100_000, help="leave larger runs out")
+    parser.add_argument("--one", nargs=3, metavar=("SOURCE", "COUNT", "URL"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
     if options.one:
         return print(json.dumps(measured(options.one[0], int(options.one[1]), options.one[2])))
     for kind in options.database or DATABASES:
@@ -86,16 +86,16 @@ def compare(kind: str, source: str, sizes: list[int]) -> None:
     first: Json = None
     for size in sizes:
         with empty(kind) as url:
-            asked = [sys.executable, "-m", "benchmarks.map_items", "--one", source, str(size), url]
-            found = json.loads(subprocess.run(asked, check=True, stdout=subprocess.PIPE).stdout)
+            command = [sys.executable, "-m", "benchmarks.map_items", "--one", source, str(size), url]
+            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         first = first or found
-        told = (f"{one} {found[one]:.2f} ({found[one] / first[one]:.2f})" for one in found)
-        print(f"{kind}, {source}, {size} items: {', '.join(told)}", flush=True)
+        figures = (f"{one} {found[one]:.2f} ({found[one] / first[one]:.2f})" for one in found)
+        print(f"{kind}, {source}, {size} items: {', '.join(figures)}", flush=True)
 
 
 def measured(source: str, size: int, url: str) -> Json:
     """The figures of one run."""
-    with tempfile.TemporaryDirectory() as place, standing(url, Path(place)) as stage:
+    with tempfile.TemporaryDirectory() as place, opened(url, Path(place)) as stage:
         definition, given = workflow(source, size, Path(place))
         began, computed = time.perf_counter(), time.process_time()
         identity = stage.start(definition, given)
@@ -153,7 +153,7 @@ def counted() -> int:
 
 
 @contextmanager
-def standing(url: str, place: Path) -> Iterator[Stage]:
+def opened(url: str, place: Path) -> Iterator[Stage]:
     connect(url)
     migrate()
     script = Quick()

@@ -50,7 +50,7 @@ def connect(url: str, *, synchronous: str = "NORMAL", connections: int = CONNECT
 
 
 def is_sqlite() -> bool:
-    """True if this process is bound to SQLite. Only ``db`` asks: no other room knows the dialect."""
+    """True if this process is bound to SQLite. Only ``db`` calls it: no other room knows the dialect."""
     return isinstance(database.obj, PooledSqliteDatabase)
 
 
@@ -69,7 +69,7 @@ def transaction() -> Iterator[None]:
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Open a transaction whose statements may take as long as they need."""
+    """Open a transaction without a time limit for its statements."""
     with transaction():
         if is_sqlite():
             yield
@@ -94,7 +94,7 @@ class _Pool(PooledPostgresqlDatabase):
     """A pool that tests a connection only if it has rested for RESTED_SECONDS: the test is a round trip.
 
     Connections are handed out one at a time, so all threads wait for the one that is testing a server which does not
-    answer. Hence a thread's finding holds for the threads behind it: with one broken connection all that rested are
+    answer. So a thread's finding holds for the threads behind it: with one broken connection all that rested are
     dropped, and a thread that waited while no connection could be made does not try again.
     """
 

@@ -1,4 +1,4 @@
-"""The tables of the functions whose code was sent to AWS Lambda's API, and nothing else."""
+"""The tables of the functions that were created over AWS Lambda's API, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stepwell.db.columns import IdField, Table
 
 
 class StoredFunction(Table):
-    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions.
+    """A function that was created over AWS Lambda's API. ``published`` counts its versions.
 
     ``reserved`` is the number of its invocations that may run at a time, null for any number.
     """

@@ -93,8 +93,8 @@ class Execution(Table):
     """One run of a workflow. From ``state`` to ``variables`` the columns are the root frame's.
 
     ``revision`` grows with each move, with a pause and with a resume. ``published``, ``alias`` and ``trace`` come from
-    a start on AWS's wire: the version and the alias that were asked for, and the trace header. ``parent`` is who is
-    notified of its end, as ``parents`` writes it.
+    a start on AWS's wire: the version and the alias in the request, and the trace header. ``parent`` is the one to
+    notify of its end, as ``parents`` writes it.
     """
 
     id = IdField(primary_key=True)
@@ -230,7 +230,7 @@ Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_fa
 
 
 class Attempt(Table):
-    """A claim of a task that has ended. ``logs`` is what its handler printed."""
+    """A claim of a task that has ended. ``logs`` is its handler's output."""
 
     task_id = IdField()
     attempt = IntegerField()
@@ -348,4 +348,4 @@ TABLES = (
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")
-"""Tables whose rows change often: PostgreSQL leaves room in their pages, so that an update need touch no index."""
+"""Tables with rows that change often. PostgreSQL leaves space in their pages: an update then touches no index."""

@@ -1,8 +1,8 @@
 """PostgreSQL's form of the hot statements: each is one statement, prepared once per connection.
 
 In the statements ``materialized`` CTEs lock rows in one order (execution, then task, then the next task) and re-check
-their guards on the newest version of the row (READ COMMITTED). What follows hangs on them, so that all of it happens
-or nothing does. A row is changed at most once in a statement: PostgreSQL ignores a second change.
+their guards on the newest version of the row (READ COMMITTED). All changes depend on them, so that all of them happen
+or none does. A row is changed at most once in a statement: PostgreSQL ignores a second change.
 
 ``:name`` stands for a parameter: ``_prepare`` numbers them in the order in which they are declared below, which is the
 order of the dataclasses in ``values`` and of the functions that give the values.
@@ -97,7 +97,7 @@ CLAIM = _prepare(
     {"id": "uuid", "owner": "text", "lease_ms": "bigint", "functions": "text[]", "often_lost": "boolean"},
     f"""
 WITH x AS MATERIALIZED (
-  -- The execution first, then its task: whoever moves the execution locks in this order, too.
+  -- The execution first, then its task: every move locks in this order.
   SELECT e.* FROM execution e
   WHERE e.id = (SELECT execution_id FROM task WHERE id = :id) AND e.status = 'IN_PROGRESS' AND NOT e.paused
   FOR UPDATE OF e),
@@ -138,7 +138,7 @@ FOLLOWED = {
     "input": ":next_input",
     "timeout_seconds": ":next_timeout_seconds",
 }
-"""The columns of the following task, whether its row is there or new: claimed at once, or queued for anybody."""
+"""The columns of the following task, whether its row is there or new: claimed at once, or queued for any worker."""
 
 FINISH = _prepare(
     "finish",
@@ -155,7 +155,7 @@ FINISH = _prepare(
     },
     f"""
 WITH x AS MATERIALIZED (
-  -- The core decided on this revision and this history: whoever has moved the execution since raised one of them.
+  -- The core decided on this revision and this history: every move since has raised one of them.
   SELECT history_count FROM execution
   WHERE id = :execution_id AND revision = :revision AND history_count = :history_count AND status = 'IN_PROGRESS'
     AND NOT paused FOR UPDATE),
@@ -258,7 +258,7 @@ WITH wanted AS MATERIALIZED (
   -- One round trip for all claims of a process.
   SELECT id, attempt FROM unnest(:ids::uuid[], :attempts) u(id, attempt)),
 held AS MATERIALIZED (
-  -- SKIP LOCKED: somebody is changing the task right now; waiting for that could cost the other leases.
+  -- SKIP LOCKED: another transaction is changing the task; waiting for it could cost the other leases.
   SELECT t.id FROM task t, wanted
   WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
   FOR UPDATE OF t SKIP LOCKED),
@@ -313,14 +313,14 @@ def finish_values(finish: Finish) -> Sequence[Any]:
         *values_of(finish.root),
         *_columns(finish.lines, HistoryLine),
         *(_NOTHING_FOLLOWS if following is None else (*_following(following.task), following.is_new, following.claim)),
-        *(_NOBODY_WAKES if finish.wakes is None else values_of(finish.wakes)),
+        *(_NO_WAKE_UP if finish.wakes is None else values_of(finish.wakes)),
     )
 
 
 _finished = attrgetter(*FINISHED)
 _following = attrgetter(*FOLLOWING)
 _NOTHING_FOLLOWS = (*[None] * len(FOLLOWING), False, False)
-_NOBODY_WAKES = (None,) * len(names(RunWakeUp))
+_NO_WAKE_UP = (None,) * len(names(RunWakeUp))
 
 
 def _columns(rows: Sequence[Any], row: type) -> list[list[Any]]:

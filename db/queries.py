@@ -1,4 +1,4 @@
-"""The hot statements, each named and described. The other rooms call these, and never learn which dialect it is.
+"""The hot statements, each named and described. The other rooms call these, and never see the dialect.
 
 On PostgreSQL a move of an execution is ONE prepared statement and one commit; on SQLite, which has no data-modifying
 CTEs, it is one short transaction. Every move is guarded in the statement itself, and its row count decides.
@@ -63,7 +63,7 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], oft
 
 
 def held(execution_id: str, owner: str) -> list[Claimed]:
-    """The claims of an execution's tasks that ``owner`` holds, those too whose commit it never learnt of."""
+    """The claims of an execution's tasks that ``owner`` holds, also those with a commit that it never learnt of."""
     sql = (
         f"SELECT {CLAIMED}, {clock()} FROM task t JOIN execution e ON e.id = t.execution_id "
         "WHERE t.execution_id = {0} AND t.owner = {0} AND t.status = 'IN_PROGRESS' AND e.status = 'IN_PROGRESS'"
@@ -100,7 +100,7 @@ def heartbeat(owner: str, lease_ms: int, held: Sequence[tuple[str, int]]) -> set
 
 
 def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
-    """Tasks whose lease has run out: (id, execution id, attempt, owner)."""
+    """Tasks with a lease that has run out: (id, execution id, attempt, owner)."""
     return _running(f"owner IS NOT NULL AND lease_until < {clock()}", (limit,))
 
 
@@ -114,13 +114,13 @@ def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, 
 
 
 def tasks_without_heartbeat(limit: int = 100) -> list[tuple[str, str, int, str]]:
-    """Tasks whose heartbeat is overdue: (id, execution id, attempt, owner)."""
+    """Tasks with an overdue heartbeat: (id, execution id, attempt, owner)."""
     # Written so that the partial index ``task_beat`` fits: a sweep must not read all tasks.
     return _running(f"beat_by IS NOT NULL AND beat_by < {clock()}", (limit,))
 
 
 def due_timers(limit: int = 100) -> list[DueTimer]:
-    """Timers whose time has come, earliest first."""
+    """The due timers, earliest first."""
     sql = f"SELECT {columns(DueTimer)} FROM timer WHERE due_at <= {clock()} ORDER BY due_at LIMIT {{0}}"
     return [DueTimer(str(row[0]), *row[1:]) for row in _all(sql, (limit,))]
 

@@ -1,6 +1,6 @@
 """SQLite's form of the hot statements: the same guards, as a few statements inside the caller's short transaction.
 
-That transaction is the only one that writes, so nothing is locked here: what a SELECT has found stays true until the
+That transaction is the only one that writes, so nothing is locked here: a SELECT's finding stays true until the
 commit. ``:name`` stands for a parameter: ``numbered`` gives it its place in the values, as in ``postgresql``.
 """
 
@@ -49,7 +49,7 @@ SELECT execution_id, ?, 'TaskStarted', {NOW}, frame, step, json_object('task', n
 FROM task WHERE id = ?
 """
 TAKEN = f"SELECT {CLAIMED}, {NOW} FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?"
-# The core decided on this revision and this history, for this claim: whoever has changed one of them refuses the move.
+# The core decided on this revision and this history, for this claim: a change of one of them refuses the move.
 IS_CURRENT = """
 SELECT t.started_at FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PROGRESS' AND NOT e.paused

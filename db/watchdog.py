@@ -1,8 +1,8 @@
 """The watchdog closes connections to a PostgreSQL that takes a statement and never answers.
 
-That server is frozen, or packets to it are lost. Only time tells it from a slow one, and a blocked thread cannot look
-at the clock. So one thread of the process watches all connections and closes the socket of each whose statement has
-had no answer for ANSWER_SECONDS. The blocked thread then sees a broken connection, whose outcome must be read back.
+That server is frozen, or packets to it are lost. Only time shows the difference to a slow one, and a blocked thread
+cannot look at the clock. So one thread of the process watches all connections and closes the socket of each that has
+waited for an answer for ANSWER_SECONDS. The blocked thread then sees a broken connection, and reads the outcome back.
 ANSWER_SECONDS is longer than ``statement_timeout``, after which a server that works has answered.
 """
 

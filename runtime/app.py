@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
 
 
 class _Answer(flask.Response):
-    # By default Flask gives text/html to an answer without a content type, such as one without a body.
+    # By default Flask gives text/html to an answer without a content type, also to one without a body.
     default_mimetype = None
 
 

@@ -145,7 +145,7 @@ class Runtime:
         }
 
     def seed(self) -> None:
-        """Store the workflows that come with Stepwell, unless somebody has deleted them."""
+        """Store the workflows that come with Stepwell, unless they were deleted."""
         self.workflows.seed("invoice_pdf", INVOICE_PDF)
 
     def worker(self) -> tuple[Work, Loops]:
@@ -157,7 +157,7 @@ class Runtime:
         return work, Loops(work, self.timers, self.queue, self._signals, self.settings)
 
     def _own(self) -> dict[str, Own]:
-        """The functions whose work Stepwell does itself."""
+        """The functions that Stepwell itself carries out."""
         return {invocations.EVENT: self.sender.send, **dict.fromkeys(FUNCTIONS, self._nested.run)}
 
     def _caller_without_rows(self) -> Caller:
@@ -184,7 +184,7 @@ def build(settings: Settings) -> Runtime:
 
 
 def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
-    """Raises SettingsError if a resource stands for a step type that does not exist."""
+    """Raises SettingsError if a resource is an alias of a step type that does not exist."""
     for resource, function in aliases.items():
         if function not in steps:
             raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")

@@ -2,7 +2,7 @@
 
 The *inner* machine is the definition as it was given; a worker plays it in memory (``in_memory``). The *outer* machine
 is the one that the execution's rows follow. A lost worker means that the inner machine runs again from its beginning:
-at least once, as AWS says of Express workflows.
+at least once, like AWS's Express workflows.
 """
 
 from __future__ import annotations

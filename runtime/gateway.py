@@ -104,7 +104,7 @@ class Gateway:
 
 
 class Routed:
-    """Answers a request with the endpoint whose route matches its method and path."""
+    """Finds the endpoint of a request by its method and path, and calls it."""
 
     def __init__(
         self, router: Router, endpoints: Mapping[str, Endpoint], keys: AccessKeys, clock: Callable[[], datetime]

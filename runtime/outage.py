@@ -43,7 +43,7 @@ def is_outage(fault: BaseException) -> bool:
 
 
 def retry_in_outage(act: Callable[[], Answer]) -> Answer | None:
-    """Call ``act`` until it does not fail because the database is away; None when the database stays away.
+    """Call ``act`` until it does not meet an outage; None when the outage lasts longer than PATIENCE.
 
     ``act`` must be guarded in its statement, so that a second call changes nothing.
     """
@@ -61,7 +61,7 @@ def retry_in_outage(act: Callable[[], Answer]) -> Answer | None:
 
 @dataclass(frozen=True)
 class Done(Generic[Answer]):
-    """The act was committed, although its answer was lost. ``answer`` is what it would have returned."""
+    """The act was committed, although its answer was lost. ``answer`` is its result."""
 
     answer: Answer
 
@@ -83,7 +83,7 @@ def exactly_once(act: Callable[[], Answer], look_back: Callable[[], Done[Answer]
 
 
 def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
-    """One turn of a loop whose thread must not end. Logs any fault, and returns None then."""
+    """One turn of a loop in a thread that must not end. Logs any fault, and returns None then."""
     try:
         return act()
     except Exception as fault:

@@ -9,7 +9,7 @@ FLOW, EVENT = "flow:", "event:"
 
 
 def of_flow(tree: str) -> str:
-    """The workflow of the flows whose tree has this name."""
+    """The workflow of the flows with this name."""
     return FLOW + tree
 
 

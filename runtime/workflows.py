@@ -170,7 +170,7 @@ def limits_of(workflow: str, limits: EngineLimits) -> EngineLimits:
 
 
 def add_version(workflow: Workflow, definition: str, compiled: str, options: str, **published: Any) -> Version:
-    """Write the newest version of a workflow whose row has the version's number already, and return it."""
+    """Write the newest version of a workflow, and return it. The workflow's row has its number already."""
     identity = new_id()
     Version.insert(
         id=identity,
@@ -236,7 +236,7 @@ def _newest(name: str, *columns: Any) -> Version | None:
 def _named(name: str) -> Workflow:
     """The workflow's row, new or with its number of versions raised. It stays locked until the transaction ends.
 
-    So of several who store a version of one workflow at once, each gets a number of its own.
+    So several callers that store a version of one workflow at once get different numbers.
     """
     row = Workflow.insert(id=new_id(), name=name, latest=1, created_at=clock_sql())
     row = row.on_conflict(conflict_target=[Workflow.name], update=_raised())

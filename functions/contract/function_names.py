@@ -25,7 +25,7 @@ class FunctionReference:
 
 
 def referred(text: str, qualifier: str | None = None) -> FunctionReference:
-    """The function that a name or an ARN stands for.
+    """The function with this name or ARN.
 
     Raises InvalidParameterValueException for a malformed name, and for two qualifiers that differ.
     """

@@ -1,4 +1,4 @@
-"""The contract of AWS Lambda's operations: views, and the objects of the context besides those of every API handler.
+"""The contract of AWS Lambda's operations: views, and the further objects of the context.
 
 The views are frozen values; times are milliseconds since the epoch.
 """
@@ -40,7 +40,7 @@ class FunctionConfiguration:
 
 @dataclass(frozen=True)
 class FoundFunction:
-    """A function with what belongs to all its versions."""
+    """A function with the members that all its versions share."""
 
     function: FunctionConfiguration
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -34,7 +34,7 @@ class WorkflowRow:
 
 @dataclass(frozen=True)
 class WarningView:
-    """A part of a valid definition that has no effect, or is probably a mistake; ``path`` says where it is."""
+    """A part of a valid definition that has no effect, or is probably a mistake; ``path`` is its place."""
 
     path: str
     message: str

@@ -1,4 +1,4 @@
-"""The contract of Step Functions' operations: views, and the objects of the context besides those of every API handler.
+"""The contract of Step Functions' operations: views, and the further objects of the context.
 
 The views are frozen values; times are milliseconds since the epoch, payloads are JSON text as it was given.
 """
@@ -58,7 +58,7 @@ class Machine(MachineRow):
 
 @dataclass(frozen=True)
 class DefinitionFault:
-    """One fault of a definition; ``location`` says where it is."""
+    """One fault of a definition; ``location`` is its place."""
 
     code: str
     message: str

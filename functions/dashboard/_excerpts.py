@@ -1,4 +1,4 @@
-"""Cuts payloads and logs to the length that a page shows, and says how long the whole is."""
+"""Cuts payloads and logs to the length that a page shows, with the length of the whole."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def handler(given: Json, context: LambdaContext) -> Json:
 
 
 def _client_context(given: Json) -> Json:
-    """What a mobile client says of itself. Raises InvalidRequestContentException."""
+    """The client context of a mobile application. Raises InvalidRequestContentException."""
     sent = given.get("ClientContext")
     if sent is None:
         return None

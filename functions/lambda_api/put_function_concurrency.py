@@ -1,4 +1,4 @@
-"""PutFunctionConcurrency: limit a function's running invocations, over all processes."""
+"""PutFunctionConcurrency: let at most so many of a function's invocations run at a time, in all processes together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PutFunctionEventInvokeConfig: set a function's event rules; absent members get their defaults."""
+"""PutFunctionEventInvokeConfig: say what becomes of a function's events; what is not said is the default."""
 
 from __future__ import annotations
 

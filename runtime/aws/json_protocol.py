@@ -44,7 +44,7 @@ MEDIA_TYPE = "application/x-amz-json-1.0"
 
 
 class StepFunctions:
-    """The protocol of Step Functions: each operation is answered by the handler whose TARGET it is."""
+    """The protocol of Step Functions: the handler with the operation's TARGET answers it."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class StepFunctions:
 
 
 class _Unproven(AwsError):
-    """The caller did not prove who they are; the code is AWS's for the reason."""
+    """The caller's identity is not proven; the code is AWS's for the reason."""
 
     def __init__(self, fault: Unauthenticated) -> None:
         super().__init__(fault.message)

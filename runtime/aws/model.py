@@ -35,7 +35,7 @@ _FOUND = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 
 class Mistyped(ValueError):
-    """A value has another JSON type than the model says. The message is AWS's."""
+    """A value has another JSON type than in the model. The message is AWS's."""
 
 
 class Model:

@@ -3,7 +3,7 @@
 An operation is a method and a dated path. Its members are spread over path, query, headers and body. The header
 ``x-amzn-ErrorType`` names the error.
 
-Source: AWS restJson1 protocol, Smithy specification. ``lambda.json`` says where each member stands.
+Source: AWS restJson1 protocol, Smithy specification. ``lambda.json`` has the place of each member.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class TaskData:
 
 @dataclass(frozen=True)
 class Setting:
-    """The facts that the lines of a page need besides themselves.
+    """The further facts that the lines of a page need.
 
     ``identity`` is the execution's id, ``resources`` the Resource of each Task state, ``above`` the line right above
     the page. ``before`` has each frame's last line above the page, and ``begun`` the line above the page on which an

@@ -1,4 +1,4 @@
-"""Checks a request body against its handler's BODY schema, and says what is wrong, where, and what may be meant."""
+"""Checks a request body against its handler's BODY schema. A fault names the problem, its place and a hint."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _BODILESS = (204, 304)
 
 
 class MalformedResponse(ValueError):
-    """A handler's result is no valid HTTP response. The message says why."""
+    """A handler's result is no valid HTTP response. The message is the reason."""
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _refusal(method: str, segments: Sequence[str], allowed: set[str]) -> NotFoun
 
 
 def parse_route(text: object) -> Route:
-    """The route in a ROUTE constant. Raises ValueError with what is wrong."""
+    """The route in a ROUTE constant. Raises ValueError with the reason."""
     method, _, path = text.partition(" ") if isinstance(text, str) else ("", "", "")
     if method not in (*METHODS, "ANY") or not path.startswith("/"):
         raise ValueError(f"must be like 'POST /orders/{{id}}' with one of {', '.join(METHODS)} or ANY, not {text!r}")

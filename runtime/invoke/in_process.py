@@ -28,7 +28,7 @@ class InProcessInvoker:
         self._settings = settings or Settings()
 
     def run(self, invocation: Invocation) -> Outcome:
-        """Run a handler to its end. Its context says the time limit, which is not enforced."""
+        """Run a handler to its end. Its context has the time limit, which is not enforced."""
         limit, _ = time_limit(invocation, self._settings.function_timeout_seconds)
         target = invocation.target
         request = {

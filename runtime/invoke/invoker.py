@@ -32,7 +32,7 @@ class Invoker:
         self._pool.keep_idle(slots)
 
     def run(self, invocation: Invocation) -> Outcome:
-        """Run a handler to its end, or until its time limit. Never raises for what the handler does."""
+        """Run a handler to its end, or until its time limit. Never raises for a fault of the handler."""
         limit, overdue = time_limit(invocation, self._settings.function_timeout_seconds)
         if limit <= 0:
             return overdue

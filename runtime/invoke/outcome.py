@@ -43,7 +43,7 @@ def read_answer(answer: Mapping[str, Any], invocation: Invocation, payload_limit
 
 
 def exited(request_id: str, how: str | None) -> Outcome:
-    """The outcome of a handler whose process ended: ``how`` in Lambda's words, None for an exit status of 0."""
+    """The outcome of a handler when its process has ended: ``how`` in Lambda's words, None for an exit status of 0."""
     end = f"exited with error: {how}" if how else "exited without providing a reason"
     return _service_error("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime {end}")
 
@@ -65,7 +65,7 @@ def _read_result(text: str, invocation: Invocation, payload_limit: int) -> Outco
     if jsontext.size(text) > (payload_limit if invocation.terms is None else RESULT_BYTES):
         return _too_large(invocation)
     try:
-        # Read once more here: the child is not trusted, and what is stored must be strict JSON.
+        # Read once more here: the child is not trusted, and only strict JSON may be stored.
         jsontext.read(text)
     except jsontext.NotJson as fault:
         message = f"Unable to marshal response: {fault}"

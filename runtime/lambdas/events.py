@@ -49,7 +49,7 @@ THROTTLED = {
 }
 """The retry of failures that are not the function's own: for about six hours, as on AWS."""
 NOT_RUN = {"ErrorEquals": [event_calls.AGED, event_calls.STOPPED], "MaxAttempts": 0}
-"""No retry for an event that is too old, or whose function is stopped: as on AWS."""
+"""As on AWS, an event that is too old, or for a function with a concurrency of 0, is not retried."""
 
 
 class EventQueue:
@@ -62,7 +62,7 @@ class EventQueue:
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """The step types that stand in for destinations other than functions, by ARN."""
+        """The step types that replace destinations other than functions, by ARN."""
         return self._workflows.aliases
 
     def take(self, function: FunctionReference, event: Json, request_id: str) -> None:
@@ -150,7 +150,7 @@ class LambdaEvents:
         return page_of(found, limit, lambda one: one.qualifier, event_calls.rules)
 
     def _check(self, destination: str | None) -> None:
-        """A destination must be an existing function, or have a step type that stands in for it.
+        """A destination must be an existing function, or have a step type in its place.
 
         Raises InvalidParameterValueException.
         """

@@ -73,7 +73,7 @@ class LambdaPolicies:
 
 
 def _with_resource(statement: Json, arn: str) -> Json:
-    """The statement with its members in AWS's order: the Resource stands before the Condition."""
+    """The statement with its members in AWS's order: the Resource comes before the Condition."""
     conditions = {name: one for name, one in statement.items() if name == "Condition"}
     return {name: one for name, one in statement.items() if name != "Condition"} | {"Resource": arn} | conditions
 

@@ -13,5 +13,5 @@ def arn_of(function: FunctionReference) -> str:
 
 
 def unknown(function: FunctionReference) -> ResourceNotFoundException:
-    """The error for a caller who names a function that does not exist."""
+    """The error for a function that does not exist."""
     return ResourceNotFoundException(f"Function not found: {arn_of(function)}")

@@ -252,12 +252,12 @@ def _published(name: str, description: str | None = None) -> str:
 
 
 def _shown(name: str, version: str | None) -> FunctionConfiguration:
-    """A version that was just written, as a view. None stands for the function itself."""
+    """A version that was just written, as a view. None means the function itself."""
     return _view(_known_version(name, version or LATEST), version)
 
 
 def _meant(function: FunctionReference, draw: float) -> str:
-    """The version that a reference stands for; "" for an alias that does not exist."""
+    """The version in a reference; "" for an alias that does not exist."""
     qualifier = function.qualifier or LATEST
     if qualifier == LATEST or qualifier.isdigit():
         return qualifier

@@ -13,7 +13,7 @@ _CLOSED_BY = dict(zip(_OPENING, _CLOSING, strict=True))
 
 
 class Malformed(Exception):
-    """The text is not JSON. The message says why, and at which byte."""
+    """The text is not JSON. The message is the reason, with the byte."""
 
 
 class Tokens:

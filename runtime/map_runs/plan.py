@@ -1,4 +1,4 @@
-"""The plan of a map run, as it stands in the run's row."""
+"""The plan of a Map Run, read from the run's row."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The pump: moves a Map Run on. The items of a Map in distributed mode run as child executions, a few at a time.
 
 A run is a row. A pump counts the children that have ended since, and starts children up to the concurrency limit: one
-transaction, under the lock of the Map's execution, and a bounded piece of work. A request asks for a pump (see
+transaction, under the lock of the Map's execution, and a bounded piece of work. A request calls for a pump (see
 ``requests``): it is written when the Map is entered, by the last move of each child, and by a pump that could not start
 all at once. So no row exists for an item before its turn, each item costs the same among many, and a request is left
 whichever process dies.
@@ -109,7 +109,7 @@ def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | N
     except WriterFault as fault:
         work.close("States.ResultWriterFailed", StateFault("", str(fault)).cause_in(place))
     work.save()
-    # The pump has written history lines, and changed nothing else of what was loaded.
+    # The pump has written history lines, and changed nothing else that was loaded.
     return Pumped(replace(before, history_count=row.history_count), work.effects, work.event)
 
 
@@ -329,7 +329,7 @@ class _Pump:
         left = min(run.begun - run.written, WRITTEN_AT_ONCE)
         places = range(run.base + run.written, run.base + run.written + left)
         run.written += files.append(_children(run, places), BYTES_AT_ONCE)
-        # The files are not part of the transaction: the next pump cuts off what was written beyond the committed sizes.
+        # The files are not part of the transaction: the next pump cuts off all bytes beyond the committed sizes.
         reach("run.written")
         run.sizes = jsontext.write(files.sizes)
         if run.written < run.begun:

@@ -1,6 +1,6 @@
 """Redrives a Map Run: the same run goes on, and its failed child executions are redriven.
 
-A run that has succeeded, but whose state failed with the result, is not redriven: a new run begins, as if there had
+A run is not redriven if it has succeeded and its state then failed with the result: a new run begins, as if there had
 been none. Source: AWS Step Functions developer guide, "Redriving Map Runs".
 """
 

@@ -1,6 +1,6 @@
 """Collects the results of a Map Run: as the state's own result, or in files of the artifact store with a manifest.
 
-The files grow a piece at a time. Their sizes stand in the run's row: the next piece cuts off the bytes of a piece that
+The files grow a piece at a time. Their sizes are in the run's row: the next piece cuts off the bytes of a piece that
 was written and never committed. The artifact store is one bucket: ``Bucket`` has no effect. Source: AWS Step Functions
 developer guide, "ResultWriter (Map)".
 """
@@ -110,7 +110,7 @@ class ResultFiles:
 
 
 def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: int) -> Json:
-    """The results as the state's own result. Raises TooMuch when they have more than ``most`` bytes."""
+    """The results as the state's own result. Raises ResultTooLarge when they have more than ``most`` bytes."""
     found: list[str] = []
     size = 0
     for child in children:

@@ -96,7 +96,7 @@ def event_of(at: int, seed: int, task: Task) -> events.Event | None:
 
 
 def described(child: Execution, as_json: bool) -> dict[str, Json]:
-    """An ended execution as ``.sync`` returns it. ``as_json``: as ``.sync:2``, whose payloads are values, not texts.
+    """An ended execution as ``.sync`` returns it. ``as_json``: as ``.sync:2``, with values for payloads, not texts.
 
     Source: AWS Step Functions developer guide, "Start a new AWS Step Functions state machine from a running execution".
     """

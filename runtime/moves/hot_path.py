@@ -1,8 +1,8 @@
-"""The hot path: an execution that is nothing but its root frame, whose task succeeds plainly, moves in one statement.
+"""The hot path: an execution with no frame but the root moves in one statement when its task succeeds plainly.
 
 *Plainly*: the next thing is the next task, at once, or the end. :func:`decide` runs the core on the values that came
 with the claim, without a query; the guards in ``queries.finish`` refuse the move if those are true no more.
-What it writes must equal what the general path (``save``) writes: ``test_hot_path`` plays each move both ways.
+Its rows must equal those of the general path (``save``): ``test_hot_path`` plays each move both ways.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, 
 
 
 def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bool], lease_ms: int) -> Finish:
-    """The values that the one statement writes. ``may_go_on`` says whether this worker may claim the following task."""
+    """The values for the one statement. ``may_go_on`` decides whether this worker may claim the following task."""
     claim, after = move.claim, move.transition.execution
     # The line TaskStarted is written only with the claim: a queued task gets it from the worker that claims it.
     claims = move.following is not None and may_go_on(move.following)

@@ -41,7 +41,7 @@ def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> e
 
 
 def load_all(row: Execution) -> execution.Execution:
-    """Load an execution with all its frames, the root too when nothing stands in it any more."""
+    """Load an execution with all its frames, the root too when it is empty."""
     frames = {"": _frame("", row)}
     frames |= {one.path: _frame(one.path, one) for one in Frame.select().where(Frame.execution_id == row.id)}
     return _execution(row, row.id, row.input, frames, Status(row.status))
@@ -90,7 +90,7 @@ def _frame(path: str, row: Execution | Root | Frame) -> execution.Frame:
 
 
 def _wanted_children(parent: execution.Frame, count: int) -> Any:
-    """Select the children whose turn is next, or all of them if at most ``count`` are open: then they may be joined."""
+    """Select the next children in turn, or all of them if at most ``count`` are open: then they may be joined."""
     if parent.open <= count:
         # The prefix ends in its dot: without it entry 5 would also find the children of entry 50.
         prefix = child_path(parent.path, parent.entry, 0)[:-1]

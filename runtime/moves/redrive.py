@@ -1,4 +1,4 @@
-"""Redrive: the one way out of a final status. The core decides what goes on; here it is loaded and written.
+"""Redrive: the one way out of a final status. The core decides which states go on; here they are loaded and written.
 
 A state that runs again gets a new task row; the rows of the first run stay as they ended.
 """

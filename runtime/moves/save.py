@@ -21,7 +21,7 @@ BATCH = 100
 
 
 def save(row: Execution, before: execution.Execution, move: Transition) -> Effects:
-    """Write what a transition changed: first what ends, then what begins.
+    """Write the changes of a transition: first the ends, then the beginnings.
 
     The frames of an execution that has ended without success stay: a redrive goes on from them.
     """

@@ -53,7 +53,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Started:
-    """A started execution. ``own`` is what was written, None if the key had started it before."""
+    """A started execution. ``own`` is its row as written, None if the key had started it before."""
 
     id: str
     own: NewExecution | None = None
@@ -155,7 +155,7 @@ def _all_rows(own: NewExecution, key: IdempotencyKey | None, plan: Iterable[Plan
     after = move.execution
     commanded = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
     idle = TaskStatus.PENDING if after.status == Status.IN_PROGRESS else TaskStatus.CANCELLED
-    # pop: what remains in ``commanded`` are tasks without a planned row.
+    # pop: the tasks that remain in ``commanded`` have no planned row.
     planned = [task_rows.planned(own.id, one, commanded.pop(one.number, None), idle) for one in plan]
     return Start(
         execution=own,

@@ -20,7 +20,7 @@ from stepwell.runtime.moves.guards import AttemptEnd
 FREE = dict.fromkeys(FREED)
 """The columns of a task without a holder."""
 AWAITING_ANSWER = dict.fromkeys(UNOWNED)
-"""The same of a task whose handler has returned but whose token is not answered: its deadline and heartbeats go on."""
+"""The same after the handler's return while the token is not answered: the deadline and the heartbeats go on."""
 
 
 def dispatched(execution_id: str, command: commands.DispatchTask, data: str = "null") -> NewTask:
@@ -71,7 +71,7 @@ def dispatch(row: Execution, command: commands.DispatchTask) -> str:
 
 
 def settle(execution_id: str, command: commands.Command) -> None:
-    """Write how a task's attempt ended, if the command says so: the task is done, has failed, or waits for a retry."""
+    """Write the end of a task's attempt: it is done, has failed, or waits for a retry. Ignores other commands."""
     changes: dict[str, Any]
     if isinstance(command, commands.CompleteTask):
         changes = {"status": TaskStatus.COMPLETED, "result": jsontext.write(command.result)}

@@ -59,7 +59,7 @@ class LambdaLog(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 class Channel:
-    """Length-prefixed JSON over two descriptors, each checked to be what it was before it is written to."""
+    """Length-prefixed JSON over two descriptors, each checked for a replacement before it is written to."""
 
     def __init__(self, requests: int, answers: int) -> None:
         self._requests, self._answers = requests, answers
@@ -140,7 +140,7 @@ class RequestLoop:
         self._channel.send({**answer, "spent": True} if self._spent() else answer)
 
     def _prepare(self, request: Mapping[str, Any]) -> None:
-        """A function finds what its last call left behind, as on Lambda, and nothing of any other function's."""
+        """A function finds the traces of its own last call, as on Lambda, and of no other function."""
         context = request["context"]
         self._log.request_id = context["aws_request_id"]
         if self._function == request["module"]:
@@ -183,7 +183,7 @@ def _unusable(stream: TextIO) -> bool:
 
 
 def leave(status: int) -> NoReturn:
-    """End at once: what a handler has registered or left running cannot hold the process."""
+    """End at once: exit handlers and threads of a handler cannot hold the process."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(Exception):
             stream.flush()  # type: ignore[union-attr]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 RESULT_BYTES = 6_291_556
-"""Lambda's own bound of a response: what is larger is not sent, only its size."""
+"""Lambda's own bound of a response. Of a larger one only the size is sent."""
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 """Step Functions' bounds of an Error and a Cause; a Cause is an error's JSON text."""
 
@@ -170,7 +170,7 @@ def _same(known: types.ModuleType, name: str, path: str) -> types.ModuleType:
 
 
 def perform(handlers: Handlers, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a request. Passes on a BaseException that is no Exception, such as SystemExit."""
+    """The answer to a request. Passes on a BaseException that is no Exception: SystemExit, KeyboardInterrupt."""
     context = LambdaContext(request["context"])
     try:
         handler = handlers.find(request["module"], request["path"], request["handler"])
@@ -191,7 +191,7 @@ def exit_status(code: object) -> int:
 
 
 def marshal(value: Any) -> tuple[str, int]:
-    """A result as JSON text and its size in bytes. Raises Fault for what is no JSON."""
+    """A result as JSON text and its size in bytes. Raises InvocationFault for a value that is no JSON."""
     try:
         text = _ENCODER.encode(value)
         return text, len(text.encode())

@@ -1,4 +1,4 @@
-"""The children of this process: who is idle, who runs what, and how a call ends."""
+"""The children of this process: the idle ones, the running calls, and how each call ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IDLE_CHILDREN = 8
 
 @dataclass(frozen=True)
 class Call:
-    """One invocation of a function. ``event`` is JSON text; ``workspace`` None stands for the root above ``path``."""
+    """One invocation of a function. ``event`` is JSON text; ``workspace`` None means the root above ``path``."""
 
     module: str
     path: Path

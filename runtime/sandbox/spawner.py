@@ -87,7 +87,7 @@ def lambda_environment() -> dict[str, str]:
 
 
 def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe whose ends are closed by these two."""
+    """A pipe. The two files close its ends."""
     read, write = os.pipe()
     reader.callback(os.close, read)
     writer.callback(os.close, write)

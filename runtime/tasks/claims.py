@@ -97,7 +97,7 @@ class Claims:
         return True
 
     def sweep(self) -> None:
-        """Settle tasks with lost leases, tasks past their time-out, and tasks whose heartbeat is overdue."""
+        """Settle tasks with lost leases, tasks past their time-out, and tasks with an overdue heartbeat."""
         with database.connection_context():
             lost = queries.lost_tasks()
             overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
@@ -109,7 +109,7 @@ class Claims:
         one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in unheard])
 
     def unclaimed(self, head: str | None) -> list[str]:
-        """Tasks whose message is lost, oldest first.
+        """Tasks with a lost message, oldest first.
 
         ``head`` is the task in the queue's next message: empty when the queue is empty, None when that is unknown. The
         queue keeps the order in which it was notified, so it has lost the messages of tasks that wait longer than its
@@ -123,7 +123,7 @@ class Claims:
             return queries.queued_tasks(NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
-        """Settle a task whose lease has run out: queue it again, or fail it after too many losses."""
+        """Settle a task after its lease has run out: queue it again, or fail it after too many losses."""
         guard = Guard(task_id, attempt, owner)
         with database.connection_context(), transaction():
             execution, task = _locked(execution_id, guard)

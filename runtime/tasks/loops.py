@@ -1,7 +1,7 @@
 """The loops of every worker process, each in a thread of its own: heartbeat, sweep, and the timers.
 
 Each worker process runs them, and none is a leader: rows are guarded, so two processes that see the same lost lease do
-no harm. While the database is away a turn is skipped, and the next one comes.
+no harm. In an outage of the database a turn is skipped, and the next one comes.
 """
 
 from __future__ import annotations

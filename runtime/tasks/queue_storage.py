@@ -1,7 +1,7 @@
 """Where the queue's messages lie: a Redis list in production, this process's memory in the emulator.
 
-Both are Huey storages with the database behind them: when a queue is empty or cannot be reached, ``dequeue()`` asks the
-database for a task that waits.
+Both are Huey storages with the database behind them: when a queue is empty or cannot be reached, ``dequeue()`` reads
+a waiting task from the database.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ POP_SECONDS = 1
 """How long ``dequeue()`` waits for a message."""
 PUSH_TIMEOUT = 0.5
 """Seconds that a push, or a look at the queue, may take."""
-AWAY_PAUSE = 0.25
+OUTAGE_PAUSE = 0.25
 """Seconds between looks while neither the queue nor the database can be reached."""
 LOOK_SECONDS = 1.0
-"""How often a process asks the database while the queue is empty, and how long the tasks it finds have waited."""
+"""How often a process reads the database while the queue is empty, and how long the tasks it finds have waited."""
 REFILL = 32
 """How many tasks a process takes from the database at a time."""
 
@@ -63,14 +63,14 @@ class FoundTasks:
             return None
 
     def look(self, older_ms: int) -> bytes | None:
-        """A task that has waited for at least ``older_ms``; None when there is none, or the database is away too."""
+        """A task that has waited for ``older_ms`` or more; None when there is none, or in an outage of the database."""
         with self._looking:
             return self.pop() or self._look(older_ms)
 
     def look_in_turn(self) -> bytes | None:
         """A task that has waited for LOOK_SECONDS.
 
-        The whole process asks the database at most once in LOOK_SECONDS, and at once when the last answer was cut off.
+        The whole process reads the database at most once in LOOK_SECONDS, and at once when the last answer was cut off.
         """
         with self._looking:
             if found := self.pop():
@@ -85,7 +85,7 @@ class FoundTasks:
             if not is_outage(fault):
                 raise
             log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
-            time.sleep(AWAY_PAUSE)
+            time.sleep(OUTAGE_PAUSE)
             return None
         # More tasks wait than one batch holds: the next look need not wait.
         if len(found) > REFILL:
@@ -155,7 +155,7 @@ class RedisQueue(RedisStorage):
     def _look_elsewhere(self) -> bytes | None:
         found = self.found.look(0)
         if found is None:
-            time.sleep(AWAY_PAUSE)
+            time.sleep(OUTAGE_PAUSE)
         return found
 
 

@@ -237,7 +237,7 @@ def call_of(claim: Claimed) -> TaskCall:
 
 
 def _waiting(own: Own) -> Own:
-    """The same function, tried again while the database is away. It has an idempotency key, so a second try is safe."""
+    """The same function, tried again in an outage of the database. Its idempotency key makes a second try safe."""
     return lambda call: retry_in_outage(lambda: own(call)) or Outcome(killed=True)
 
 

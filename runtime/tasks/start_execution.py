@@ -75,7 +75,7 @@ class Nested:
         return Outcome(result=jsontext.write(_answer(request, child)))
 
     def sweep(self) -> None:
-        """Stop child executions whose parent no longer waits: its task has timed out, or was cancelled."""
+        """Stop child executions without a waiting parent: the task has timed out, or was cancelled."""
         with database.connection_context():
             orphans = self._orphans()
         one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])

@@ -22,7 +22,7 @@ POLL_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.25
 SHORT_POLL_SECONDS = 1.0
 POLLERS = 4
-"""The number of long polls in one process, whose threads are few. Any further poll is a short one."""
+"""The number of long polls in one process, since its threads are few. Any further poll is a short one."""
 
 
 class WireActivities:

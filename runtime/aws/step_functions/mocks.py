@@ -1,6 +1,6 @@
 """Checks the mock of a TestState call: whether the state takes one, and whether its form is right.
 
-AWS checks a result against the model of the API that it stands for. Here the models of ``lambda:invoke`` and
+AWS checks a mocked result against the model of its API. Here the models of ``lambda:invoke`` and
 ``states:startExecution`` are known; a result of another service is not checked. The words are AWS's answers, as they
 are publicly recorded in localstack/localstack (``tests/aws/services/stepfunctions/v2/test_state``).
 """

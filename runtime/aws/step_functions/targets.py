@@ -42,7 +42,7 @@ def target_of(arn: Arn) -> StartTarget:
 def latest_of(text: str) -> Latest:
     """The revision that a start by the ARN in this text runs.
 
-    Raises InvalidArn, ValidationException, StateMachineDoesNotExist: all StepwellErrors whose code is AWS's.
+    Raises InvalidArn, ValidationException, StateMachineDoesNotExist: all are StepwellErrors with AWS's code.
     """
     return target_of(parse_machine(text)).latest
 

@@ -61,7 +61,7 @@ class WireStateTests:
         return _tried(verdict, inspected)
 
     def _items(self, state: Mapping[str, Json], text: str | None) -> Json:
-        """The items in the text that stands in for a Map's source; None for a format that is not JSON."""
+        """The items in the text that replaces a Map's source; None for a format that is not JSON."""
         kind = state.get("ItemReader", {}).get("ReaderConfig", {}).get("InputType", "JSON")
         return None if text is None or kind != "JSON" else self._read(text)
 

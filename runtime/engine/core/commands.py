@@ -1,4 +1,4 @@
-"""Commands: what the core asks for, in the imperative. Only ``runtime/executions.py`` carries them out."""
+"""Commands: the requests of the core, in the imperative. Only ``runtime/executions.py`` carries them out."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def number(view: View, frame: Frame, field: Field, scope: Scope, *, above: bool 
 
 
 def unfit(frame: Frame, field: Field, wanted: str, value: Json) -> StateFault:
-    """The fault for a field with a value of the wrong kind. ``wanted`` says what the field must give."""
+    """The fault for a field with a value of the wrong kind. ``wanted`` describes a right value."""
     error = "States.QueryEvaluationError" if isinstance(field, Jsonata) else "States.Runtime"
     return StateFault(error, f"The field '{field.name}' must give {wanted}, not {aws_messages.shown(value)[:100]}")
 

@@ -122,7 +122,7 @@ def result(payload: Json, details: Mapping[str, Json], execution: str, number: i
 
 
 def accepted(execution: str, number: int, at: int) -> Json:
-    """The state's result when the event was sent: it says nothing about what the function does with it.
+    """The state's result when the event was sent: the function's own end is not known.
 
     Source: the headers of AWS's 202 responses to Invoke, as SDKs log them.
     """

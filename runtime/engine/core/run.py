@@ -58,7 +58,7 @@ class RisingError:
 
     @property
     def is_shown(self) -> bool:
-        """True if the history says of each state on the way that it fails.
+        """True if the history records the failure of each state on the way.
 
         It does not when nothing can take the error.
         """
@@ -210,7 +210,7 @@ class Run:
             self.commands.append(CancelFrames(frame.path))
 
     def end(self, status: Status, **ending: Json) -> None:
-        """End the execution; nothing begins any more. The quota always has room for this last line of history."""
+        """End the execution; nothing begins any more. The quota always leaves space for this last line of history."""
         types = {
             Status.COMPLETED: "ExecutionSucceeded",
             Status.FAILED: "ExecutionFailed",

@@ -221,7 +221,7 @@ class View:
         return f"{self.before.id}.{number}.{blake2b(salt.encode(), digest_size=16).hexdigest()}"
 
     def _item_of(self, frame: Frame) -> Frame | None:
-        """The innermost item of a Map that the frame is, or stands in."""
+        """The innermost item of a Map that the frame is, or lies in."""
         for one in self.lineage(frame.path):
             if one.path and isinstance(self.state_of(self.frames[parent_of(one.path)]), MapState):
                 return one

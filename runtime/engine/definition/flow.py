@@ -73,7 +73,7 @@ class _Flow:
 
 
 def retry_of_opts(opts: Mapping[str, Json]) -> dict[str, Json]:
-    """A step's retry from BullMQ's ``attempts`` and ``backoff``, whose delays are milliseconds.
+    """A step's retry from BullMQ's ``attempts`` and ``backoff``. BullMQ's delays are milliseconds.
 
     No backoff: no delay.
     """

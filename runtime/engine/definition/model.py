@@ -23,7 +23,7 @@ NO_FUNCTION = Resource(FUNCTION, "")
 
 @dataclass(frozen=True)
 class Retrier:
-    """One entry of ``Retry``. The defaults are the specification's, and stand here alone."""
+    """One entry of ``Retry``. The defaults are the specification's, and written here alone."""
 
     error_equals: tuple[str, ...]
     interval_seconds: float = 1

@@ -111,7 +111,7 @@ def nested_rule(value: Json, where: Location) -> Iterator[Fault]:
 
 def _rule(value: Json, where: Location, table: Table, what: str) -> Iterator[Fault]:
     yield from check(value, where, table, what)
-    # With an unknown field the operator may only be misspelled, and the fault above says so.
+    # With an unknown field the operator may only be misspelled, and the fault above reports that.
     if isinstance(value, dict) and value.keys() <= table.keys():
         yield from _one_operator(value, where, what)
 

@@ -24,7 +24,7 @@ def in_state(state: str, entry: int, what: str) -> str:
 
 
 NO_INPUT = "Unable to apply Path transformation to null or empty input."
-"""A path is applied to an input that is null. Source: a question whose title is "AWS Step function parameters are not
+"""A path is applied to an input that is null. Source: the question "AWS Step function parameters are not
 moving to the next step"."""
 
 

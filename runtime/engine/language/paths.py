@@ -1,4 +1,4 @@
-"""Paths into data: ``$.a['b c'][0]``, and for reading all of JSONPath, such as ``$.a[*].b`` and ``$.a[?(@.b > 1)]``.
+"""Paths into data: ``$.a['b c'][0]``, and for reading all of JSONPath: ``$.a[*].b`` and ``$.a[?(@.b > 1)]``.
 
 ``$`` is the state's own data, ``$$`` the context object, ``$name`` a variable. A reference path names exactly one place
 of the state's own data, so it can be written to. A definite path names at most one place: it gives the value there,
@@ -28,7 +28,7 @@ _MISSING = object()
 
 
 class PathMissing(LookupError):
-    """There is no value at the path, whose text is ``path``.
+    """There is no value at the path. Its text is ``path``.
 
     ``reached`` is the number of the first step, from 1, that an object lacks; None when that is the last step.
     """

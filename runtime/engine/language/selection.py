@@ -101,7 +101,7 @@ def select(value: Json, segments: Sequence[Segment], reading: Reading) -> list[J
 
 @dataclass(frozen=True)
 class Child(Segment):
-    """One member or item: a step that stands behind a segment."""
+    """One member or item: a step behind a segment."""
 
     step: str | int
 
@@ -158,7 +158,7 @@ class Union(Segment):
             yield from Child(step).of(value, reading)
 
     def at_the_end(self) -> Segment:
-        """The segment that stands for this one at the end of a path."""
+        """The segment in place of this one at the end of a path."""
         names = tuple(step for step in self.steps if isinstance(step, str))
         return Picked(names) if names else self
 
@@ -303,7 +303,7 @@ def _union(selectors: Sequence[JSONPathSelector]) -> Segment:
 
 
 def _test(expression: BaseExpression) -> Test:
-    """The test that a filter's expression stands for. Raises PathSyntax."""
+    """The test of a filter's expression. Raises PathSyntax."""
     match expression:
         case FilterExpression():
             return _test(expression.expression)

@@ -26,7 +26,7 @@ _LONG = 4096
 
 
 class NotJson(ValueError):
-    """The text is not strict JSON. The message says why and, where known, at which line and column."""
+    """The text is not strict JSON. The message is the reason and, where known, the line and column."""
 
 
 def read(text: bytes | str, depth: int = DEPTH) -> Json:

@@ -187,7 +187,7 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         self.steps = 0
 
     def of(self, variables: Mapping[str, Value]) -> Value:
-        """The value of the expression; None for undefined. Raises JException, Refused, and what Python raises."""
+        """The value of the expression; None for undefined. Raises JException, Refused, and Python's own exceptions."""
         frame = VariableFrame(ROOT)
         frame.bindings.update(variables)
         frame.bindings.update({"__evaluate_entry": None, "__evaluate_exit": None})

@@ -87,7 +87,7 @@ class ExpressionScope:
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression. Nobody writes to it, so threads may share it."""
+    """A compiled expression. It never changes, so threads may share it."""
 
     text: str
     variables: frozenset[str]
@@ -108,7 +108,7 @@ class Expression:
         except JException as fault:
             reason = f"{fault.error}: {message(fault)}" if _CODE.fullmatch(str(fault.error)) else message(fault)
             raise JsonataFault(self.text, f"threw an error during evaluation. {reason}") from None
-        except Exception as fault:  # the library lets through what Python raises
+        except Exception as fault:  # the library lets Python's own exceptions through
             raise JsonataFault(self.text, f"threw an error during evaluation: {_words(fault)}") from None
         raise Undefined(self.text)
 
