@@ -112,7 +112,7 @@ class Usage:
 class Lambdas(Protocol):
     """Functions as AWS Lambda's API knows them.
 
-    Every method that takes a Reference raises ResourceNotFoundException if the function does not exist.
+    Every method with a FunctionReference raises ResourceNotFoundException if the function does not exist.
     """
 
     def get(self, function: FunctionReference) -> FoundFunction: ...

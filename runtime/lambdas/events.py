@@ -225,7 +225,7 @@ def _discarded(function: FunctionReference, destination: str, again: Json) -> di
 def _failures(destination: str, again: Json, record: Mapping[str, Json]) -> dict[str, Json]:
     """The states after an event that failed.
 
-    A function's own error is JSON unless it was so long that it was cut. A cause from outside, such as a time-out, is
+    A function's own error is JSON unless it was cut for its length. A cause from outside, like a time-out, is
     not JSON.
     """
     own = {"responsePayload.$": "States.StringToJson($.error.Cause)"}

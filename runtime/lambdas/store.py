@@ -233,7 +233,7 @@ def changing(function: FunctionReference) -> Iterator[FunctionVersion]:
 
 
 def check_revision(wanted: str | None, found: str) -> None:
-    """Raises PreconditionFailedException if the caller wants another revision than there is."""
+    """Raises PreconditionFailedException unless the caller's revision is the present one."""
     if wanted is not None and wanted != found:
         raise PreconditionFailedException(STALE)
 

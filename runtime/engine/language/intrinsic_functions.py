@@ -2,8 +2,8 @@
 
 Sources: AWS's developer guide, "Intrinsic functions for JSONPath states"; the Amazon States Language specification,
 appendix "Intrinsic Functions". Where neither covers a case, or AWS differs from them, AWS's recorded behaviour counts,
-marked "seen": the recordings of LocalStack's tests (`tests/aws/services/stepfunctions/v2/intrinsic_functions`) and those of
-gabrielmoreira/tiny-asl-machine (`tests/conformance/cases`). AWS runs Java, so much here is Java's behaviour.
+marked "seen": the recordings of LocalStack's tests (`tests/aws/services/stepfunctions/v2/intrinsic_functions`) and
+those of gabrielmoreira/tiny-asl-machine (`tests/conformance/cases`). AWS runs Java, so much here is Java's behaviour.
 """
 
 from __future__ import annotations
