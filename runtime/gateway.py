@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
 from stepwell.runtime.api.context import CallContext
@@ -60,7 +61,7 @@ class Endpoint(Protocol):
 
     limit: int
 
-    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response: ...
+    def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response: ...
 
 
 class Gateway:
@@ -188,7 +189,7 @@ class BuiltInEndpoint:
         self._handler = import_module(function.imported_as).handler
         self._make_context = make_context
 
-    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+    def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response:
         self._origins.check(request)
         if self._body:
             self._body.check(request, body)
@@ -206,7 +207,7 @@ class UserEndpoint:
         self._target = files.target(function)
         self._invoker = invoker
 
-    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+    def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response:
         if self._body:
             self._body.check(request, body)
         request_id = event["requestContext"]["requestId"]
@@ -223,7 +224,7 @@ class UserEndpoint:
             return json_response(500, {"message": "Internal Server Error"})
 
 
-def _result(outcome: Outcome) -> Any:
+def _result(outcome: Outcome) -> Json:
     if outcome.result is None:
         raise MalformedResponse(f"{outcome.error}: {outcome.cause}")
     return jsontext.read(outcome.result)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from stepwell.functions.contract import Page, instant
+from stepwell.functions.contract import Json, Page, instant
 from stepwell.functions.contract.rest import (
     AttemptView,
     ExecutionRow,
@@ -19,7 +19,7 @@ from stepwell.functions.contract.rest import (
     WorkflowView,
 )
 
-Shape = dict[str, Any]
+Shape = dict[str, Json]
 Row = TypeVar("Row")
 
 

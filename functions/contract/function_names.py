@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 LATEST = "$LATEST"
@@ -40,6 +40,6 @@ def referred(text: str, qualifier: str | None = None) -> FunctionReference:
     return FunctionReference(found["name"], own or qualifier)
 
 
-def reference(given: Mapping[str, Any]) -> FunctionReference:
+def reference(given: Mapping[str, Json]) -> FunctionReference:
     """The function that an operation's input names, with its qualifier."""
     return referred(given["FunctionName"], given.get("Qualifier"))

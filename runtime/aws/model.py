@@ -13,13 +13,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import regex  # type: ignore[import-untyped]
 
 from stepwell.functions.contract import Json
 
-Shape = Mapping[str, Any]
+Shape = Mapping[str, Json]
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -48,10 +47,10 @@ class Model:
         self._path = path
         self._mistyped = mistyped
         self._forbidden = forbidden
-        self.table: Callable[[], Mapping[str, Any]] = cache(lambda: json.loads(self._path.read_text()))
+        self.table: Callable[[], Mapping[str, Json]] = cache(lambda: json.loads(self._path.read_text()))
 
-    def operation(self, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.table()["operations"][name]
+    def operation(self, name: str) -> Mapping[str, Json]:
+        found: Mapping[str, Json] = self.table()["operations"][name]
         return found
 
     def taken(self, operation: str, given: Json) -> dict[str, Json]:
@@ -198,6 +197,6 @@ def _camel(name: str) -> str:
 
 
 @cache
-def _pattern(text: str) -> Any:
+def _pattern(text: str) -> regex.Pattern[str]:
     """A compiled pattern. AWS writes patterns for Java, with Unicode classes that ``re`` does not know."""
     return regex.compile(text)

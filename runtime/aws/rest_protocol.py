@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from stepwell.functions.contract import Json
 from stepwell.functions.contract.lambda_ import LambdaContext
@@ -64,14 +63,14 @@ class Operation:
         self._origins = origins
         self._depth = limits.depth
 
-    def answer(self, request: Request, event: Mapping[str, Any], body: bytes) -> Response:
+    def answer(self, request: Request, event: Mapping[str, Json], body: bytes) -> Response:
         """The response. Raises LambdaError, and the errors of ``functions.errors`` that any request may meet."""
         self._origins.check(request)
         given = MODEL.taken(self._name, self._members(event, body))
         result = self._handler(given, self._make_context(event["requestContext"]["requestId"])) or {}
         return response_of(self._table, result)
 
-    def _members(self, event: Mapping[str, Any], body: bytes) -> dict[str, Json]:
+    def _members(self, event: Mapping[str, Json], body: bytes) -> dict[str, Json]:
         payload = self._table.get("payload")
         found = {payload: body} if payload else self._body(body)
         sources = {
@@ -102,7 +101,7 @@ def operation_of(handler: str) -> str:
     return "".join(word.capitalize() for word in handler.split("_"))
 
 
-def response_of(table: Mapping[str, Any], result: Mapping[str, Json]) -> Response:
+def response_of(table: Mapping[str, Json], result: Mapping[str, Json]) -> Response:
     """The response for an operation's result. Members that are None are absent on the wire, never null."""
     left = without_nulls(result)
     status = left.pop(table.get("answers_status"), table["status"])

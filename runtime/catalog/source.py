@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+
+from stepwell.functions.contract import Json
 
 CONSTANTS = frozenset({"ROUTE", "TARGET", "QUERY", "BODY", "BODY_LIMIT", "ANSWERS", "RETRY", "TIMEOUT_SECONDS"})
 MOST_REMEMBERED = 1_000
@@ -24,7 +25,7 @@ class CatalogError(ValueError):
 class Constant:
     """A constant's value and its line."""
 
-    value: Any
+    value: Json
     line: int
 
 
@@ -73,7 +74,7 @@ def _literals(path: Path, tree: ast.Module) -> dict[str, Constant]:
     return found
 
 
-def _value(path: Path, name: str, statement: ast.stmt) -> Any:
+def _value(path: Path, name: str, statement: ast.stmt) -> Json:
     try:
         return ast.literal_eval(statement.value)  # type: ignore[attr-defined]
     except (AttributeError, TypeError, ValueError, RecursionError):

@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime.http.routes import Match
 
@@ -86,7 +87,7 @@ def locate(target: str) -> RequestTarget:
 
 def event_of(
     request: Request, location: RequestTarget, match: Match, body: bytes, *, request_id: str, at: datetime
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """The event for a request, with the members that API Gateway has. Empty members are absent."""
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     text, is_base64 = _text(body, request.media_type)
@@ -110,7 +111,7 @@ def event_of(
 
 def _request_context(
     request: Request, location: RequestTarget, match: Match, request_id: str, at: datetime
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     domain = host_of(request.headers.get("host", "localhost"))
     return {
         "accountId": "000000000000",

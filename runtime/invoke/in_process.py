@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.invoke.outcome import Outcome, exited, read_answer, time_limit
 from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.sandbox import invocation as sandbox
@@ -53,7 +53,7 @@ class InProcessInvoker:
     def close(self) -> None:
         """Do nothing: there is nothing to end."""
 
-    def _perform(self, request: Mapping[str, Any], invocation: Invocation) -> Outcome:
+    def _perform(self, request: Mapping[str, Json], invocation: Invocation) -> Outcome:
         try:
             answer = sandbox.perform(sandbox.Handlers(sandbox.SourceWatch(())), request)
         except SystemExit as fault:

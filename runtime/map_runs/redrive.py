@@ -6,8 +6,6 @@ been none. Source: AWS Step Functions developer guide, "Redriving Map Runs".
 
 from __future__ import annotations
 
-from typing import Any
-
 from peewee import SQL
 
 from stepwell.db import queries
@@ -68,7 +66,7 @@ def following(run: MapRun, most: int) -> list[tuple[Execution, bool]]:
     return [(one, one.history_count < MOST_EVENTS and (one.finished_at or 0) >= earliest) for one in found]
 
 
-def status_of(run: MapRun | None, row: Any) -> str:
+def status_of(run: MapRun | None, row: Execution) -> str:
     """An execution's status. PENDING for a child of ``run`` that waits to be redriven."""
     if run is None or row.status not in REDRIVABLE:
         return str(row.status)

@@ -5,6 +5,7 @@ All of it runs inside the caller's transaction, which holds the execution's row 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stepwell.db.models import Execution, Frame, Timer
@@ -13,6 +14,7 @@ from stepwell.db.values import DueTimer, NewFrame, NewTimer, Root
 from stepwell.runtime.engine.core import commands, execution
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.moves import cancel, history, task_rows
 from stepwell.runtime.moves.effects import Effects
@@ -104,7 +106,7 @@ def _ended(frame: execution.Frame) -> str | None:
     return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
 
 
-def _written(variables: Any) -> str:
+def _written(variables: Mapping[str, Json]) -> str:
     return jsontext.write(dict(variables))
 
 

@@ -210,7 +210,7 @@ def _standard(arn: Arn) -> Workflow:
     return workflow
 
 
-def _selected(arn: Arn) -> list[tuple[Any, Any]]:
+def _selected(arn: Arn) -> list[tuple[Any, object]]:
     """The columns, with their values, of the executions that a qualified ARN selects.
 
     Raises StateMachineDoesNotExist.
@@ -221,7 +221,7 @@ def _selected(arn: Arn) -> list[tuple[Any, Any]]:
     return [(Execution.alias, arn.qualifier) if arn.version is None else (Execution.published, arn.version)]
 
 
-def execution_row(row: Any) -> ExecutionListItem:
+def execution_row(row: Execution) -> ExecutionListItem:
     """An execution by a row of ``ROW_COLUMNS``."""
     name, run = row.name or row.id, Parent.decode(row.parent).run
     return ExecutionListItem(
