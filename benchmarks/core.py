@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from stepwell.runtime.engine.core import events
 from stepwell.runtime.engine.core.commands import DispatchTask
@@ -18,11 +17,10 @@ from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import transition
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 STATES = 100
-ROUNDS = 200
+REPEATS = 200
 INPUT = {"order": {"id": 17, "items": [{"sku": "a", "count": 2}, {"sku": "b", "count": 1}]}, "customer": "c-1"}
 PARAMETERS = {"id.$": "$.order.id", "first.$": "$.order.items[0].sku", "who.$": "$.customer", "mode": "fast"}
 STARTED = events.ExecutionStarted(0, 0)
@@ -33,7 +31,7 @@ def main() -> None:
     fields = {"Pass": {}, "Task": {"Resource": "step1", "Parameters": PARAMETERS, "ResultPath": "$.last"}}
     for kind, measure in measured.items():
         machine = load(chain({"Type": kind, **fields[kind]}))
-        took = sorted(seconds for _ in range(ROUNDS) for seconds in measure(machine))
+        took = sorted(seconds for _ in range(REPEATS) for seconds in measure(machine))
         print(f"{kind}: median {statistics.median(took) * 1e6:.1f} microseconds, best {took[0] * 1e6:.1f}")
 
 
@@ -55,10 +53,10 @@ def tasks(machine: StateMachine) -> Iterator[float]:
     """Yields the seconds for each success, without the last one, which enters no state."""
     move = transition(machine, fresh(), STARTED)
     for _ in range(STATES - 1):
-        asked = next(one for one in move.commands if isinstance(one, DispatchTask))
+        dispatch = next(one for one in move.commands if isinstance(one, DispatchTask))
         root = replace(move.execution.frames[""], attempt=1)
         claimed = replace(move.execution, frames={"": root})
-        event = events.TaskSucceeded(1, 1, "", asked.entry, 1, {"paid": True})
+        event = events.TaskSucceeded(1, 1, "", dispatch.entry, 1, {"paid": True})
         began = time.perf_counter()
         move = transition(machine, claimed, event)
         yield time.perf_counter() - began

@@ -12,24 +12,24 @@ import time
 from typing import Any
 
 from benchmarks.core import STATES, chain
-from benchmarks.wire import houses, made, said, timed
+from benchmarks.wire import made, percentiles, served, timed
 
 WARM = 20
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--calls", type=int, default=500)
-    asked.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
-    options = asked.parse_args()
-    with houses(options.database or ("sqlite", "postgresql")) as all_houses:
-        for name, client, _ in all_houses:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
+    options = parser.parse_args()
+    with served(options.database or ("sqlite", "postgresql")) as processes:
+        for name, client, _ in processes:
             for states in (1, STATES):
                 definition = json.dumps(chain({"Type": "Pass"}, states))
-                tell(name, client, states, made(client, definition, f"quick-{states}", type="EXPRESS"), options.calls)
+                report(name, client, states, made(client, definition, f"quick-{states}", type="EXPRESS"), options.calls)
 
 
-def tell(name: str, client: Any, states: int, arn: str, calls: int) -> None:
+def report(name: str, client: Any, states: int, arn: str, calls: int) -> None:
     def call() -> Any:
         return client.start_sync_execution(stateMachineArn=arn, input='{"a": 1}')
 
@@ -41,7 +41,10 @@ def tell(name: str, client: Any, states: int, arn: str, calls: int) -> None:
         if number >= WARM:
             whole.append(took)
             after.append(since)
-    print(f"{name}, {states} Pass state(s): after the last one {said(after)}; the whole call {said(whole)}", flush=True)
+    print(
+        f"{name}, {states} Pass state(s): after the last one {percentiles(after)}; the whole call {percentiles(whole)}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from tests.services import any_postgres, any_redis, fresh_database, fresh_redis
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--tasks", type=int, default=10_000)
-    asked.add_argument("--rounds", type=int, default=6)
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=6)
+    options = parser.parse_args()
     with any_postgres() as server, any_redis() as redis:
         ratios = [one_round(server, redis, options.tasks, number) for number in range(options.rounds)]
     print(f"median ratio {statistics.median(ratios):.2f} of {', '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}")

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.wire import Json, houses, made, said, timed
+from benchmarks.wire import made, percentiles, served, timed
 from stepwell.db.database import database, transaction
 from stepwell.db.models import Execution, Version, Workflow
+from stepwell.functions.contract import Json
 from stepwell.runtime.ids import new_execution_id
 
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
@@ -27,12 +28,12 @@ INPUT = json.dumps({"order": {"id": 17, "items": [{"sku": "a", "count": 2}]}})
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--executions", type=int, default=100_000)
-    asked.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
-    options = asked.parse_args()
-    with houses(options.database or ("sqlite", "postgresql")) as all_houses:
-        for name, client, spent in all_houses:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--executions", type=int, default=100_000)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
+    options = parser.parse_args()
+    with served(options.database or ("sqlite", "postgresql")) as processes:
+        for name, client, spent in processes:
             arn, others = made(client, PASS, "play"), made(client, PASS, "others")
             version = client.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"]
             route = [{"stateMachineVersionArn": version, "weight": 100}]
@@ -41,11 +42,11 @@ def main() -> None:
             fill("others", options.executions, "FAILED")
             analyse()
             assert others
-            gc.freeze()  # what this process was filled with is no part of what a page costs
+            gc.freeze()  # the rows made by this process are no part of the cost of a page
             print(f"{name}, {options.executions} executions beside as many", flush=True)
             for what, given in questions(arn, version, alias).items():
                 for size in (100, 1_000):
-                    tell(client, spent, what, size, given)
+                    report(client, spent, what, size, given)
 
 
 def questions(arn: str, version: str, alias: str) -> dict[str, Json]:
@@ -60,7 +61,7 @@ def questions(arn: str, version: str, alias: str) -> dict[str, Json]:
     }
 
 
-def tell(client: Any, spent: Callable[[], float], what: str, size: int, given: Json) -> None:
+def report(client: Any, spent: Callable[[], float], what: str, size: int, given: Json) -> None:
     before = spent(), time.process_time() * 1000
     pages = iter(client.get_paginator("list_executions").paginate(**given, PaginationConfig={"PageSize": size}))
     took, count = [], 0
@@ -70,8 +71,8 @@ def tell(client: Any, spent: Callable[[], float], what: str, size: int, given: J
     stage, own = (
         (now - then) / len(took) for now, then in zip((spent(), time.process_time() * 1000), before, strict=True)
     )
-    busy = f"processor time of a page: house {stage:.1f} ms, boto3 {own:.1f}"
-    print(f"{what:10} {count:7} in {len(took):4} pages of {size:4}: {said(took)}; {busy}", flush=True)
+    busy = f"processor time of a page: stepwell {stage:.1f} ms, boto3 {own:.1f}"
+    print(f"{what:10} {count:7} in {len(took):4} pages of {size:4}: {percentiles(took)}; {busy}", flush=True)
 
 
 def fill(workflow: str, count: int, status: str) -> None:

@@ -17,20 +17,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
 from stepwell.db.models import MapRun
+from stepwell.functions.contract import Json
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.settings import Settings
 from tests.runtime.stage import Script, Stage, machine, returns, task
 from tests.services import any_postgres, fresh_database
-
-Json = Any
 
 AT_ONCE = 100
 DONE = returns("done")
@@ -70,12 +68,12 @@ class Quick(Script):
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--source", choices=SIZES, action="append")
-    asked.add_argument("--database", choices=DATABASES, action="append")
-    asked.add_argument("--most", type=int, default=100_000, help="leave larger runs out")
-    asked.add_argument("--one", nargs=3, metavar=("SOURCE", "COUNT", "URL"), help=argparse.SUPPRESS)
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", choices=SIZES, action="append")
+    parser.add_argument("--database", choices=DATABASES, action="append")
+    parser.add_argument("--most", type=int, default=100_000, help="leave larger runs out")
+    parser.add_argument("--one", nargs=3, metavar=("SOURCE", "COUNT", "URL"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
     if options.one:
         return print(json.dumps(measured(options.one[0], int(options.one[1]), options.one[2])))
     for kind in options.database or DATABASES:
@@ -88,16 +86,16 @@ def compare(kind: str, source: str, sizes: list[int]) -> None:
     first: Json = None
     for size in sizes:
         with empty(kind) as url:
-            asked = [sys.executable, "-m", "benchmarks.map_items", "--one", source, str(size), url]
-            found = json.loads(subprocess.run(asked, check=True, stdout=subprocess.PIPE).stdout)
+            command = [sys.executable, "-m", "benchmarks.map_items", "--one", source, str(size), url]
+            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         first = first or found
-        told = (f"{one} {found[one]:.2f} ({found[one] / first[one]:.2f})" for one in found)
-        print(f"{kind}, {source}, {size} items: {', '.join(told)}", flush=True)
+        figures = (f"{one} {found[one]:.2f} ({found[one] / first[one]:.2f})" for one in found)
+        print(f"{kind}, {source}, {size} items: {', '.join(figures)}", flush=True)
 
 
 def measured(source: str, size: int, url: str) -> Json:
     """The figures of one run."""
-    with tempfile.TemporaryDirectory() as place, standing(url, Path(place)) as stage:
+    with tempfile.TemporaryDirectory() as place, opened(url, Path(place)) as stage:
         definition, given = workflow(source, size, Path(place))
         began, computed = time.perf_counter(), time.process_time()
         identity = stage.start(definition, given)
@@ -155,7 +153,7 @@ def counted() -> int:
 
 
 @contextmanager
-def standing(url: str, place: Path) -> Iterator[Stage]:
+def opened(url: str, place: Path) -> Iterator[Stage]:
     connect(url)
     migrate()
     script = Quick()

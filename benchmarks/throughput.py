@@ -72,7 +72,7 @@ class Installation:
     def migrate(self) -> None:
         subprocess.run(self._commands["release"], check=True, capture_output=True, **self._where())
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None) -> Any:
         """The answer to a request, over the calling thread's own connection."""
         if not hasattr(self._local, "connection"):
             self._local.connection = HTTPConnection("127.0.0.1", int(self.environment["PORT"]), timeout=60)
@@ -85,30 +85,30 @@ class Installation:
 
     def is_up(self) -> bool:
         try:
-            return bool(self.ask("GET", "/health"))
+            return bool(self.call("GET", "/health"))
         except OSError:
             del self._local.connection
             return False
 
     def start(self, workflow: str, count: int) -> None:
-        """Start so many executions from CLIENTS threads."""
+        """Start ``count`` executions from CLIENTS threads."""
         with ThreadPoolExecutor(CLIENTS) as pool:
-            for done in [pool.submit(self.ask, "POST", f"/workflows/{workflow}/execute", {}) for _ in range(count)]:
+            for done in [pool.submit(self.call, "POST", f"/workflows/{workflow}/execute", {}) for _ in range(count)]:
                 done.result()
 
     def create(self, workflow: str) -> None:
         steps = [{"taskName": "nothing", "name": f"s{number}"} for number in range(STEPS)]
-        self.ask("POST", "/workflows", {"name": workflow, "definition": {"steps": steps}})
+        self.call("POST", "/workflows", {"name": workflow, "definition": {"steps": steps}})
 
     def all_ended(self, workflow: str, count: int) -> None:
-        """Await the end of so many executions."""
-        asked = "SELECT count(*) FROM execution WHERE workflow = %s AND status = 'COMPLETED'"
-        until(lambda: self._found(asked, workflow) == [(count,)], f"{count} executions of {workflow} end", 300)
+        """Await the end of ``count`` executions."""
+        sql = "SELECT count(*) FROM execution WHERE workflow = %s AND status = 'COMPLETED'"
+        until(lambda: self._found(sql, workflow) == [(count,)], f"{count} executions of {workflow} end", 300)
 
     def took_ms(self, workflow: str) -> list[int]:
         """How long each execution took by the database's clock, in milliseconds."""
-        asked = "SELECT finished_at - created_at FROM execution WHERE workflow = %s"
-        return [took for (took,) in self._found(asked, workflow)]
+        sql = "SELECT finished_at - created_at FROM execution WHERE workflow = %s"
+        return [took for (took,) in self._found(sql, workflow)]
 
     def _found(self, statement: str, *values: str) -> list[Any]:
         connection = psycopg2.connect(self.environment["DATABASE_URL"])
@@ -191,12 +191,12 @@ def rounds(checkouts: Sequence[Path], count: int, executions: int, singles: int)
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("checkouts", nargs="*", type=Path, help="other checkouts; this one is always measured first")
-    asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--executions", type=int, default=500)
-    asked.add_argument("--singles", type=int, default=100)
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkouts", nargs="*", type=Path, help="other checkouts; this one is always measured first")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--executions", type=int, default=500)
+    parser.add_argument("--singles", type=int, default=100)
+    options = parser.parse_args()
     checkouts = [ROOT, *(path.resolve() for path in options.checkouts)]
     all_found = []
     for found in rounds(checkouts, options.rounds, options.executions, options.singles):

@@ -16,17 +16,15 @@ from tests.faults.stack import standing
 from tests.services import any_postgres, fresh_database
 from tests.wire.client import ROLE, client_of
 
-Json = Any
-
 
 @contextmanager
-def houses(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Any, Callable[[], float]]]]:
+def served(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Any, Callable[[], float]]]]:
     """For each database in turn: its name, a client, and a function that returns the web processes' processor time."""
     with any_postgres() as server:
-        yield (one for name in databases for one in _house(name, server))
+        yield (one for name in databases for one in _serve(name, server))
 
 
-def _house(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], float]]]:
+def _serve(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], float]]]:
     with tempfile.TemporaryDirectory() as place, fresh_database(server) as postgres:
         url = postgres if name == "postgresql" else f"sqlite:///{place}/stepwell.db"
         with standing(url, None, Path(place)) as stack:
@@ -36,8 +34,8 @@ def _house(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], floa
 
 def _spent(pid: int | None) -> float:
     """The processor time in milliseconds of a process and its children."""
-    stage = psutil.Process(pid)
-    times = [one.cpu_times() for one in (stage, *stage.children(recursive=True))]
+    process = psutil.Process(pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
     return sum(one.user + one.system for one in times) * 1000
 
 
@@ -55,7 +53,7 @@ def timed(act: Callable[[], Any]) -> tuple[float, Any]:
     return (time.perf_counter() - began) * 1000, given
 
 
-def said(took: Sequence[float]) -> str:
+def percentiles(took: Sequence[float]) -> str:
     """Median, 99th percentile and slowest of these milliseconds, as text."""
     ordered = sorted(took)
     most = ordered[min(len(ordered) - 1, round(len(ordered) * 0.99))]

@@ -1,4 +1,4 @@
-"""What all tables share: they are in the process's one database, and each is named after its model."""
+"""The base of all tables: they are in the process's one database, and each is named after its model."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def connect(url: str, *, synchronous: str = "NORMAL", connections: int = CONNECT
 
 
 def is_sqlite() -> bool:
-    """True if this process is bound to SQLite. Only ``db`` asks: no other room knows the dialect."""
+    """True if this process is bound to SQLite. Only ``db`` calls it: no other room knows the dialect."""
     return isinstance(database.obj, PooledSqliteDatabase)
 
 
@@ -61,17 +61,20 @@ def transaction() -> Iterator[None]:
         with database.atomic():
             yield
         return
+    # IMMEDIATE takes the write lock at the beginning: a transaction that first reads and then writes could not be
+    # repeated when another has written in between.
     with _writing, database.atomic("IMMEDIATE"):
         yield
 
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Open a transaction whose statements may take as long as they need."""
+    """Open a transaction without a time limit for its statements."""
     with transaction():
         if is_sqlite():
             yield
             return
+        # Both limits go: the server's own, and the watchdog's, which would take a long migration for a frozen server.
         database.execute_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
         with database.connection().patient(inf):
             yield
@@ -91,7 +94,7 @@ class _Pool(PooledPostgresqlDatabase):
     """A pool that tests a connection only if it has rested for RESTED_SECONDS: the test is a round trip.
 
     Connections are handed out one at a time, so all threads wait for the one that is testing a server which does not
-    answer. Hence a thread's finding holds for the threads behind it: with one broken connection all that rested are
+    answer. So a thread's finding holds for the threads behind it: with one broken connection all that rested are
     dropped, and a thread that waited while no connection could be made does not try again.
     """
 
@@ -108,6 +111,8 @@ class _Pool(PooledPostgresqlDatabase):
         return super().connect(reuse_if_open)
 
     def _connect(self) -> Any:
+        # Another thread was refused while this one waited: trying again would cost each waiting thread a time-out, one
+        # after the other.
         if self._refused_at > self._wanted.at:
             raise OperationalError("the database could not be reached meanwhile")
         try:
@@ -125,9 +130,11 @@ class _Pool(PooledPostgresqlDatabase):
 
     def _is_closed(self, conn: Any) -> bool:
         given_back = self._given_back.pop(id(conn))
+        # Given back before another connection broke: this one has probably broken with it.
         if conn.closed or given_back <= self._broken_at:
             self._close_raw(conn)
             return True
+        # Under load every connection is younger than this, so the hot path pays for no test.
         if time.monotonic() - given_back < RESTED_SECONDS:
             return False
         with conn.patient(PING_SECONDS):
@@ -155,6 +162,7 @@ class _File(PooledSqliteDatabase):
 def _sqlite(url: str, synchronous: str) -> PooledSqliteDatabase:
     path = Path(unquote(urlsplit(url).path.removeprefix("/")))
     path.parent.mkdir(parents=True, exist_ok=True)
+    # WAL: readers do not wait for the writer, nor the writer for them.
     pragmas = {"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": 10_000, "foreign_keys": 0}
     return _File(str(path), pragmas=pragmas, timeout=LOCKED_SECONDS, max_connections=None, check_same_thread=False)
 
@@ -162,6 +170,7 @@ def _sqlite(url: str, synchronous: str) -> PooledSqliteDatabase:
 def _postgresql(url: str, connections: int) -> _Pool:
     parts = parse_url(url, unquote_password=True, unquote_user=True)
     name = parts.pop("database")
+    # Ours come last, and so win over those in the URL: without the time-outs a stuck lock would hold workers for ever.
     given = f"{parts.pop('options', '')} {SESSION}".strip()
     for option, value in VANISHED.items():
         parts.setdefault(option, value)

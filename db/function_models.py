@@ -1,4 +1,4 @@
-"""The tables of the functions whose code was sent to AWS Lambda's API, and nothing else."""
+"""The tables of the functions that were created over AWS Lambda's API, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stepwell.db.columns import IdField, Table
 
 
 class StoredFunction(Table):
-    """A function whose code was sent to AWS Lambda's API. ``published`` counts its versions.
+    """A function that was created over AWS Lambda's API. ``published`` counts its versions.
 
     ``reserved`` is the number of its invocations that may run at a time, null for any number.
     """
@@ -46,7 +46,7 @@ class FunctionAlias(Table):
     """A name for one version of a function, or for two: ``weights`` gives the share of the second one."""
 
     name = TextField()
-    alias = TextField()  # type: ignore[assignment]  # a method of Model, that nobody calls on this one
+    alias = TextField()  # type: ignore[assignment]  # hides a method of Model; it is not called here
     version = TextField()
     weights = TextField(default="{}")
     description = TextField(default="")
@@ -81,9 +81,12 @@ class FunctionPermission(Table):
         primary_key = CompositeKey("name", "qualifier", "sid")
 
 
-class FunctionSeat(Table):
+class RunningInvocation(Table):
     """A running invocation of a function with a reserved concurrency, in any process; gone when it has ended."""
 
     id = IdField(primary_key=True)
     name = TextField(index=True)
     lease_until = BigIntegerField()
+
+    class Meta:
+        table_name = "function_seat"

@@ -19,8 +19,8 @@ from stepwell.db.function_models import (
     FunctionAlias,
     FunctionCode,
     FunctionPermission,
-    FunctionSeat,
     FunctionVersion,
+    RunningInvocation,
     StoredFunction,
 )
 
@@ -93,8 +93,8 @@ class Execution(Table):
     """One run of a workflow. From ``state`` to ``variables`` the columns are the root frame's.
 
     ``revision`` grows with each move, with a pause and with a resume. ``published``, ``alias`` and ``trace`` come from
-    a start on AWS's wire: the version and the alias that were asked for, and the trace header. ``parent`` is who is
-    notified of its end, as ``parents`` writes it.
+    a start on AWS's wire: the version and the alias in the request, and the trace header. ``parent`` is the one to
+    notify of its end, as ``parents`` writes it.
     """
 
     id = IdField(primary_key=True)
@@ -124,7 +124,7 @@ class Execution(Table):
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
     published = IntegerField(null=True)
-    alias = TextField(null=True)  # type: ignore[assignment]  # a method of Model, that nobody calls on this one
+    alias = TextField(null=True)  # type: ignore[assignment]  # hides a method of Model; it is not called here
     trace = TextField(null=True)
     parent = TextField(null=True)
     redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
@@ -133,6 +133,8 @@ class Execution(Table):
 
 OF_MAP_RUN = SQL(parents.RUN)
 _OWN, _ID = Execution.workflow_id, Execution.id
+# Each listing has an index of its filter and the id: a page costs the same at any depth. The partial ones cost other
+# executions nothing.
 _EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
     ("execution_of_workflow", (_OWN, _ID), None),
     ("execution_of_workflow_status", (_OWN, Execution.status, _ID), None),
@@ -144,6 +146,7 @@ _EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
     ("execution_parent", (Execution.parent,), "parent IS NOT NULL"),
     ("execution_of_map_run", (OF_MAP_RUN, _ID), "parent IS NOT NULL"),
 )
+# Most executions have no name: the index holds only those that do.
 _NAMED = {"unique": True, "where": SQL("name IS NOT NULL"), "name": "execution_name"}
 Execution.add_index(Execution.index(_OWN, Execution.name, **_NAMED))
 for _name, _columns, _where in _EXECUTION_INDEXES:
@@ -214,6 +217,7 @@ class Task(Table):
         indexes = ((("execution_id", "number"), True),)
 
 
+# Partial indexes: finished tasks, nearly all of the table, are in none of them, so the sweeps stay cheap.
 Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_queued"))
 Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
 HAS_DEADLINE = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")
@@ -226,7 +230,7 @@ Task.add_index(Task.index(Task.id, where=SQL("status = 'FAILED'"), name="task_fa
 
 
 class Attempt(Table):
-    """A claim of a task that has ended. ``logs`` is what its handler printed."""
+    """A claim of a task that has ended. ``logs`` is its handler's output."""
 
     task_id = IdField()
     attempt = IntegerField()
@@ -340,8 +344,8 @@ class Worker(Table):
 TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
-    *(FunctionPermission, FunctionSeat),
+    *(FunctionPermission, RunningInvocation),
     *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
 )
 HOT = ("execution", "task", "frame")
-"""Tables whose rows change often: PostgreSQL leaves room in their pages, so that an update need touch no index."""
+"""Tables with rows that change often. PostgreSQL leaves space in their pages: an update then touches no index."""

@@ -1,7 +1,7 @@
-"""The column ``execution.parent``: who is notified when an execution ends. No other file knows how it is written.
+"""The column ``execution.parent``: the one to notify when an execution ends. No other file knows how it is written.
 
 A child of a Map Run has ``run:<the run's id>:<the child's place>``. A child of a Task state has the token of the task
-that its end answers. An execution that nobody waits for has null.
+that its end answers. Null means that no waiter exists.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PLACE = f"CAST(substr(parent, {len(_PREFIX) + _ID_CHARS + 2}) AS INTEGER)"
 
 @dataclass(frozen=True)
 class Parent:
-    """A Map Run and the child's ``place`` in it, or the ``token`` of a task, or nobody."""
+    """A Map Run and the child's ``place`` in it, or the ``token`` of a task, or neither."""
 
     token: str | None = None
     run: str | None = None
@@ -38,5 +38,5 @@ class Parent:
 
 
 def text_of(run: str) -> str:
-    """What the columns of all children of a Map Run begin with."""
+    """The beginning of the column in all children of a Map Run."""
     return f"{_PREFIX}{run}"

@@ -1,8 +1,8 @@
 """PostgreSQL's form of the hot statements: each is one statement, prepared once per connection.
 
 In the statements ``materialized`` CTEs lock rows in one order (execution, then task, then the next task) and re-check
-their guards on the newest version of the row (READ COMMITTED). What follows hangs on them, so that all of it happens
-or nothing does. A row is changed at most once in a statement: PostgreSQL ignores a second change.
+their guards on the newest version of the row (READ COMMITTED). All changes depend on them, so that all of them happen
+or none does. A row is changed at most once in a statement: PostgreSQL ignores a second change.
 
 ``:name`` stands for a parameter: ``_prepare`` numbers them in the order in which they are declared below, which is the
 order of the dataclasses in ``values`` and of the functions that give the values.
@@ -35,7 +35,7 @@ from stepwell.db.values import (
     ClaimedExecution,
     ClaimedTask,
     Finish,
-    Line,
+    HistoryLine,
     NewExecution,
     NewFrame,
     NewTask,
@@ -97,7 +97,7 @@ CLAIM = _prepare(
     {"id": "uuid", "owner": "text", "lease_ms": "bigint", "functions": "text[]", "often_lost": "boolean"},
     f"""
 WITH x AS MATERIALIZED (
-  -- The execution first, then its task: whoever moves the execution locks in this order, too.
+  -- The execution first, then its task: every move locks in this order.
   SELECT e.* FROM execution e
   WHERE e.id = (SELECT execution_id FROM task WHERE id = :id) AND e.status = 'IN_PROGRESS' AND NOT e.paused
   FOR UPDATE OF e),
@@ -113,6 +113,7 @@ mine AS (
     beat_by = {NOW} + (t.heartbeat_seconds * 1000)::bigint
   FROM cur WHERE t.id = cur.id RETURNING t.*),
 counted AS (
+  -- The count is raised in the statement that takes the task: a claim without its line in the history cannot be.
   UPDATE execution v SET history_count = v.history_count + 1 FROM mine WHERE v.id = mine.execution_id),
 line AS (
   INSERT INTO history (execution_id, id, type, at, frame, step, details)
@@ -137,14 +138,14 @@ FOLLOWED = {
     "input": ":next_input",
     "timeout_seconds": ":next_timeout_seconds",
 }
-"""The columns of the following task, whether its row is there or new: claimed at once, or queued for anybody."""
+"""The columns of the following task, whether its row is there or new: claimed at once, or queued for any worker."""
 
 FINISH = _prepare(
     "finish",
     {
         **_types(Finish, FINISHED),
         **_types(Root),
-        **_arrays("line", Line),
+        **_arrays("line", HistoryLine),
         **{f"next_{name}": kind for name, kind in _types(ClaimedTask, FOLLOWING).items()},
         "is_new": "boolean",
         "claim": "boolean",
@@ -154,17 +155,19 @@ FINISH = _prepare(
     },
     f"""
 WITH x AS MATERIALIZED (
-  -- The core decided on this revision and this history: whoever has moved the execution since raised one of them.
+  -- The core decided on this revision and this history: every move since has raised one of them.
   SELECT history_count FROM execution
   WHERE id = :execution_id AND revision = :revision AND history_count = :history_count AND status = 'IN_PROGRESS'
     AND NOT paused FOR UPDATE),
 cur AS MATERIALIZED (
-  -- The claim whose result this is: a later attempt, or another owner, makes it nobody's.
+  -- The claim whose result this is: a later attempt, or another owner, has made it void.
   SELECT t.id, t.started_at FROM task t, x
   WHERE t.id = :task_id AND t.attempt = :attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS' FOR UPDATE OF t),
 n AS MATERIALIZED (
+  -- The following task must still be as it was planned; it is locked last, in the order of all moves.
   SELECT t.id FROM task t, cur WHERE t.id = :next_id AND t.status = 'PENDING' FOR UPDATE OF t),
 go AS MATERIALIZED (
+  -- All guards together: every change below takes its row from here, so all of them happen or none.
   SELECT x.history_count FROM x, cur WHERE :next_id IS NULL OR :is_new OR EXISTS (SELECT FROM n)),
 done AS (
   UPDATE task t SET status = 'COMPLETED', result = :result, error = NULL, cause = NULL, finished_at = {NOW},
@@ -174,6 +177,7 @@ tried AS (
   INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
   SELECT :task_id, :attempt, :owner, 'COMPLETED', :logs, cur.started_at, {NOW} FROM go, cur),
 taken AS (
+  -- Either this or "made" touches a row: the next task is planned (a step list) or new (a state machine).
   UPDATE task t SET attempt = t.attempt + :claim::int, {assigned(FOLLOWED)}
   FROM go WHERE t.id = :next_id AND NOT :is_new RETURNING CASE WHEN :claim THEN t.attempt END AS attempt),
 made AS (
@@ -188,9 +192,9 @@ moved AS (
     finished_at = CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END
   FROM go WHERE v.id = :execution_id),
 lines AS (
-  INSERT INTO history (execution_id, id, at, {columns(Line)})
-  SELECT :execution_id, go.history_count + u.place, {NOW}, {selected(Line, "u")}
-  FROM go, {_unnest("line", Line)} WITH ORDINALITY u({columns(Line)}, place)),
+  INSERT INTO history (execution_id, id, at, {columns(HistoryLine)})
+  SELECT :execution_id, go.history_count + u.place, {NOW}, {selected(HistoryLine, "u")}
+  FROM go, {_unnest("line", HistoryLine)} WITH ORDINALITY u({columns(HistoryLine)}, place)),
 woken AS (
   -- The Map Run's own row and its execution's are not locked: the timer's pump does that, in a transaction of its own.
   INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
@@ -211,7 +215,7 @@ START = _prepare(
         **_arrays("task", NewTask),
         **_arrays("frame", NewFrame),
         **_arrays("timer", NewTimer),
-        **_arrays("line", Line),
+        **_arrays("line", HistoryLine),
     },
     f"""
 WITH kept AS (
@@ -222,6 +226,7 @@ begun AS (
   INSERT INTO execution ({columns(NewExecution, Root)}, paused, revision, history_count, finished_at)
   SELECT {parameters(NewExecution, Root)}, false, 0, :history_count,
     CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END
+  -- Without a row here nothing below has anything to join: a key that is taken begins nothing at all.
   WHERE :key IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
 tasks AS (
   INSERT INTO task (execution_id, {columns(NewTask)}, attempt, retries, losses, created_at,
@@ -238,9 +243,9 @@ timers AS (
   SELECT begun.id, u.frame, u.entry, u.number, u.kind, {NOW} + u.delay_ms
   FROM begun, {_unnest("timer", NewTimer)} u({columns(NewTimer)})),
 lines AS (
-  INSERT INTO history (execution_id, id, at, {columns(Line)})
-  SELECT begun.id, u.place, {NOW}, {selected(Line, "u")}
-  FROM begun, {_unnest("line", Line)} WITH ORDINALITY u({columns(Line)}, place))
+  INSERT INTO history (execution_id, id, at, {columns(HistoryLine)})
+  SELECT begun.id, u.place, {NOW}, {selected(HistoryLine, "u")}
+  FROM begun, {_unnest("line", HistoryLine)} WITH ORDINALITY u({columns(HistoryLine)}, place))
 SELECT EXISTS (SELECT FROM begun)
 """,
 )
@@ -249,17 +254,20 @@ HEARTBEAT = _prepare(
     "heartbeat",
     {"ids": "text[]", "attempts": "int[]", "owner": "text", "lease_ms": "bigint"},
     f"""
-WITH asked AS MATERIALIZED (
+WITH wanted AS MATERIALIZED (
+  -- One round trip for all claims of a process.
   SELECT id, attempt FROM unnest(:ids::uuid[], :attempts) u(id, attempt)),
 held AS MATERIALIZED (
-  -- SKIP LOCKED: somebody is changing the task right now; waiting for that could cost the other leases.
-  SELECT t.id FROM task t, asked
-  WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
+  -- SKIP LOCKED: another transaction is changing the task; waiting for it could cost the other leases.
+  SELECT t.id FROM task t, wanted
+  WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
   FOR UPDATE OF t SKIP LOCKED),
 kept AS (
+  -- Only rows that are locked without waiting; the others keep the lease that they have until the next turn.
   UPDATE task t SET lease_until = {NOW} + :lease_ms FROM held WHERE t.id = held.id)
-SELECT t.id, t.attempt FROM task t, asked
-WHERE t.id = asked.id AND t.attempt = asked.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
+-- Not from "held": a task whose row was skipped is still this owner's, and its handler must not be stopped.
+SELECT t.id, t.attempt FROM task t, wanted
+WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
 """,
 )
 
@@ -293,7 +301,7 @@ def start_values(start: Start) -> Sequence[Any]:
         *_columns(start.tasks, NewTask),
         *_columns(start.frames, NewFrame),
         *_columns(start.timers, NewTimer),
-        *_columns(start.lines, Line),
+        *_columns(start.lines, HistoryLine),
     )
 
 
@@ -303,16 +311,16 @@ def finish_values(finish: Finish) -> Sequence[Any]:
     return (
         *_finished(finish),
         *values_of(finish.root),
-        *_columns(finish.lines, Line),
+        *_columns(finish.lines, HistoryLine),
         *(_NOTHING_FOLLOWS if following is None else (*_following(following.task), following.is_new, following.claim)),
-        *(_NOBODY_WAKES if finish.wakes is None else values_of(finish.wakes)),
+        *(_NO_WAKE_UP if finish.wakes is None else values_of(finish.wakes)),
     )
 
 
 _finished = attrgetter(*FINISHED)
 _following = attrgetter(*FOLLOWING)
 _NOTHING_FOLLOWS = (*[None] * len(FOLLOWING), False, False)
-_NOBODY_WAKES = (None,) * len(names(RunWakeUp))
+_NO_WAKE_UP = (None,) * len(names(RunWakeUp))
 
 
 def _columns(rows: Sequence[Any], row: type) -> list[list[Any]]:
@@ -320,4 +328,4 @@ def _columns(rows: Sequence[Any], row: type) -> list[list[Any]]:
     return [list(column) for column in zip(*map(values_of, rows), strict=True)] or [[]] * _WIDTHS[row]
 
 
-_WIDTHS: dict[type, int] = {row: len(names(row)) for row in (NewTask, NewFrame, NewTimer, Line)}
+_WIDTHS: dict[type, int] = {row: len(names(row)) for row in (NewTask, NewFrame, NewTimer, HistoryLine)}

@@ -1,4 +1,4 @@
-"""The hot statements, each named and described. The other rooms call these, and never learn which dialect it is.
+"""The hot statements, each named and described. The other rooms call these, and never see the dialect.
 
 On PostgreSQL a move of an execution is ONE prepared statement and one commit; on SQLite, which has no data-modifying
 CTEs, it is one short transaction. Every move is guarded in the statement itself, and its row count decides.
@@ -57,12 +57,13 @@ def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], oft
         with transaction():
             row = sqlite.claim(task_id, owner, lease_ms, functions, often_lost)
     else:
+        # The task's own row count decides, not a look before it: two workers may hold the same message.
         row = _prepared("claim", (task_id, owner, lease_ms, list(functions), often_lost))
     return None if row is None else claimed(row)
 
 
 def held(execution_id: str, owner: str) -> list[Claimed]:
-    """The claims of an execution's tasks that ``owner`` holds, those too whose commit it never learnt of."""
+    """The claims of an execution's tasks that ``owner`` holds, also those with a commit that it never learnt of."""
     sql = (
         f"SELECT {CLAIMED}, {clock()} FROM task t JOIN execution e ON e.id = t.execution_id "
         "WHERE t.execution_id = {0} AND t.owner = {0} AND t.status = 'IN_PROGRESS' AND e.status = 'IN_PROGRESS'"
@@ -77,6 +78,7 @@ def finish(move: Finish) -> Finished | None:
             row = sqlite.finish(move)
     else:
         row = _prepared("finish", postgresql.finish_values(move))
+    # PostgreSQL returns a row in any case, and its first column says whether the guards held.
     return None if row is None or not row[0] else Finished(row[1], row[2])
 
 
@@ -87,6 +89,7 @@ def heartbeat(owner: str, lease_ms: int, held: Sequence[tuple[str, int]]) -> set
     the owner's until that transaction commits.
     """
     if is_sqlite():
+        # SQLite has no arrays: one pair of marks a claim.
         places = ", ".join(["(?, ?)"] * len(held))
         with transaction():
             rows = _all(sqlite.HEARTBEAT.format(places), (lease_ms, owner, *chain.from_iterable(held)))
@@ -97,7 +100,7 @@ def heartbeat(owner: str, lease_ms: int, held: Sequence[tuple[str, int]]) -> set
 
 
 def lost_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
-    """Tasks whose lease has run out: (id, execution id, attempt, owner)."""
+    """Tasks with a lease that has run out: (id, execution id, attempt, owner)."""
     return _running(f"owner IS NOT NULL AND lease_until < {clock()}", (limit,))
 
 
@@ -106,16 +109,18 @@ def overdue_tasks(grace_ms: int, limit: int = 100) -> list[tuple[str, str, int, 
 
     Their worker should have ended them itself.
     """
+    # ``IS NOT NULL`` is implied, and written for the partial index ``task_deadline``.
     return _running(f"deadline_at IS NOT NULL AND deadline_at < {clock()} - {{0}}", (grace_ms, limit))
 
 
-def silent_tasks(limit: int = 100) -> list[tuple[str, str, int, str]]:
-    """Tasks whose heartbeat is overdue: (id, execution id, attempt, owner)."""
+def tasks_without_heartbeat(limit: int = 100) -> list[tuple[str, str, int, str]]:
+    """Tasks with an overdue heartbeat: (id, execution id, attempt, owner)."""
+    # Written so that the partial index ``task_beat`` fits: a sweep must not read all tasks.
     return _running(f"beat_by IS NOT NULL AND beat_by < {clock()}", (limit,))
 
 
 def due_timers(limit: int = 100) -> list[DueTimer]:
-    """Timers whose time has come, earliest first."""
+    """The due timers, earliest first."""
     sql = f"SELECT {columns(DueTimer)} FROM timer WHERE due_at <= {clock()} ORDER BY due_at LIMIT {{0}}"
     return [DueTimer(str(row[0]), *row[1:]) for row in _all(sql, (limit,))]
 
@@ -154,6 +159,7 @@ def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], redrivab
     is_next = f"{failed} AND {PLACE} >= {{0}} AND {PLACE} < {{0}}"
     sql = (
         f"SELECT CASE WHEN {is_next} THEN 'PENDING_REDRIVE' ELSE status END, "
+        # One pass over the children gives all counts: a Map Run may have 100,000.
         f"{failed} AND (history_count >= {{0}} OR finished_at < {{0}}), "
         f"COUNT(*), SUM({batch_size() if is_batched else '1'}) "
         f"FROM execution WHERE {RUN} = {{0}} AND parent IS NOT NULL GROUP BY 1, 2"

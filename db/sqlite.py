@@ -1,6 +1,6 @@
 """SQLite's form of the hot statements: the same guards, as a few statements inside the caller's short transaction.
 
-That transaction is the only one that writes, so nothing is locked here: what a SELECT has found stays true until the
+That transaction is the only one that writes, so nothing is locked here: a SELECT's finding stays true until the
 commit. ``:name`` stands for a parameter: ``numbered`` gives it its place in the values, as in ``postgresql``.
 """
 
@@ -16,7 +16,7 @@ from stepwell.db.values import (
     FREED,
     OFTEN_LOST,
     Finish,
-    Line,
+    HistoryLine,
     NewExecution,
     NewFrame,
     NewTask,
@@ -30,6 +30,7 @@ NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 FUNCTION = "substr(t.function, 1, instr(t.function || '::', '::') - 1)"
 """A task's function without the version or alias that may stand behind it."""
+# The guards of PostgreSQL's "x" and "cur". One SELECT is enough: this transaction is the only writer.
 CLAIMABLE = f"""
 SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused
@@ -48,7 +49,7 @@ SELECT execution_id, ?, 'TaskStarted', {NOW}, frame, step, json_object('task', n
 FROM task WHERE id = ?
 """
 TAKEN = f"SELECT {CLAIMED}, {NOW} FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = ?"
-# The core decided on this revision and this history, for this claim: whoever has changed one of them refuses the move.
+# The core decided on this revision and this history, for this claim: a change of one of them refuses the move.
 IS_CURRENT = """
 SELECT t.started_at FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PROGRESS' AND NOT e.paused
@@ -62,6 +63,7 @@ TRIED = f"""
 INSERT INTO attempt (task_id, attempt, owner, outcome, logs, started_at, finished_at)
 VALUES (?, ?, ?, 'COMPLETED', ?, ?, {NOW})
 """
+# The planned row of the following task, or the one that MAKE has just inserted: claimed at once, or queued.
 FOLLOW = numbered(
     f"""
 UPDATE task SET status = :status, attempt = attempt + :claim, owner = :owner, entry = :entry, input = :input,
@@ -90,6 +92,7 @@ HEARTBEAT = f"""
 UPDATE task SET lease_until = {NOW} + ? WHERE owner = ? AND status = 'IN_PROGRESS' AND (id, attempt) IN (VALUES {{}})
 RETURNING id, attempt
 """
+# The first statement of a start: of two starts with one key the second finds the row, and writes nothing.
 KEEP = """
 INSERT INTO start_key (key, body_hash, execution_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
 """
@@ -120,6 +123,7 @@ NEW_FRAME = numbered(
 NEW_TIMER = f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at) VALUES (?, ?, ?, ?, ?, {NOW} + ?)
 """
+# The same child may report its end twice; one wake-up serves both.
 WAKE_RUN = numbered(
     f"""
 INSERT INTO timer (execution_id, frame, entry, number, kind, due_at)
@@ -131,9 +135,10 @@ ON CONFLICT DO NOTHING
 )
 LINE = numbered(
     f"""
-INSERT INTO history (execution_id, id, at, {columns(Line)}) VALUES (:execution_id, :id, {NOW}, {parameters(Line)})
+INSERT INTO history (execution_id, id, at, {columns(HistoryLine)})
+VALUES (:execution_id, :id, {NOW}, {parameters(HistoryLine)})
 """,
-    ("execution_id", "id", *names(Line)),
+    ("execution_id", "id", *names(HistoryLine)),
     "?",
 )
 
@@ -176,10 +181,12 @@ def finish(move: Finish) -> tuple[bool, int | None, int] | None:
     """Write a move: (True, the next task's attempt if it was claimed, the time). None if a guard refused it."""
     guards = (move.execution_id, move.revision, move.history_count, move.task_id, move.attempt, move.owner)
     current = database.execute_sql(IS_CURRENT, guards).fetchone()
+    # Both guards before the first change: on a refusal the transaction commits nothing.
     if current is None or (move.next is not None and not _is_free(move.next)):
         return None
     database.execute_sql(DONE, (move.result, move.task_id))
     database.execute_sql(TRIED, (move.task_id, move.attempt, move.owner, move.logs, current[0]))
+    # No order of locks to keep here: SQLite locks the whole file.
     attempt = None if move.next is None else _follow(move, move.next)
     database.execute_sql(MOVE, (*values_of(move.root), move.status, move.output, len(move.lines), move.execution_id))
     _write_lines(move.execution_id, move.history_count, move.lines)
@@ -192,6 +199,7 @@ def _is_free(following: NextTask) -> bool:
     if following.is_new:
         return True
     row = database.execute_sql("SELECT status FROM task WHERE id = ?", (following.task.id,)).fetchone()
+    # Any other status means that a cancellation or a redrive has changed the plan since the core decided.
     return row is not None and row[0] == "PENDING"
 
 
@@ -207,6 +215,6 @@ _made = attrgetter("id", "number", "step", "function")
 _changed = attrgetter("id", "entry", "input", "timeout_seconds")
 
 
-def _write_lines(execution_id: str, count: int, lines: Sequence[Line]) -> None:
+def _write_lines(execution_id: str, count: int, lines: Sequence[HistoryLine]) -> None:
     for place, line in enumerate(lines, start=count + 1):
         database.execute_sql(LINE, (execution_id, place, *values_of(line)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from stepwell.db.values import Claimed, ClaimedExecution, ClaimedTask, Finish, Root
 
+# Not behind a second colon: ``::int`` is a cast.
 _NAMED = re.compile(r"(?<!:):([a-z_]\w*)")
 
 
@@ -19,6 +20,7 @@ def names(row: type) -> tuple[str, ...]:
 
 def values_of(row: Any) -> tuple[Any, ...]:
     """The fields of a dataclass in their order: ``dataclasses.astuple`` without its deep copies."""
+    # ``vars`` has the order of the fields, because the generated ``__init__`` sets them in that order.
     return tuple(vars(row).values())
 
 
@@ -72,6 +74,7 @@ _IDS = tuple(place for place, name in enumerate(names(Claimed)) if name in ("id"
 
 def claimed(row: Sequence[Any]) -> Claimed:
     """The claim of a row that CLAIMED and the time were selected into."""
+    # By position and without keywords: this runs once for every claim.
     own = [*row[:_ROOT_AT], Root(*row[_ROOT_AT:-1]), row[-1]]
     for place in _IDS:
         own[place] = str(own[place])

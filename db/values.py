@@ -1,6 +1,6 @@
 """The rows that the hot statements take and give.
 
-The order of a statement's columns and parameters is the order of the fields here, and stands nowhere else: both
+The order of a statement's columns and parameters is the order of the fields here, and is written nowhere else: both
 dialects make their column lists of it. A new column of ``execution`` is a new field of ``NewExecution`` if a start
 writes it, of ``ClaimedExecution`` if a claim reads it, and of ``Root`` if it belongs to the root frame.
 """
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 OFTEN_LOST = 2
-"""A task that was lost this often may be what kills its workers: it runs beside no other task of this kind."""
+"""A task that was lost this often may kill its workers: it runs beside no other task of this kind."""
 UNOWNED = ("owner", "lease_until")
 """The columns of a task that are null while no worker holds it."""
 FREED = (*UNOWNED, "deadline_at", "beat_by")
-"""The columns of a task that are null while nobody is expected to do it: no worker, and no holder of its token."""
+"""The columns of a task that are null while neither a worker nor the holder of its token is expected to do it."""
 
 
 @dataclass(frozen=True)
-class Line:
+class HistoryLine:
     """A line of history as it is stored."""
 
     type: str
@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Root:
-    """The root frame, whose columns stand in the execution's row."""
+    """The root frame. Its columns are in the execution's row."""
 
     state: str
     entry: int
@@ -124,7 +124,7 @@ class NewTimer:
 
 @dataclass(frozen=True)
 class DueTimer:
-    """A timer whose time has come."""
+    """A due timer."""
 
     execution_id: str
     frame: str
@@ -143,7 +143,7 @@ class Start:
     tasks: Sequence[NewTask]
     frames: Sequence[NewFrame]
     timers: Sequence[NewTimer]
-    lines: Sequence[Line]
+    lines: Sequence[HistoryLine]
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class RunWakeUp:
 
 @dataclass(frozen=True)
 class Finish:
-    """A task's success together with what follows from it, for an execution that is nothing but its root frame."""
+    """A task's success with all that follows from it, for an execution with no frame but the root."""
 
     execution_id: str
     revision: int
@@ -233,7 +233,7 @@ class Finish:
     output: str | None
     lease_ms: int
     root: Root
-    lines: Sequence[Line]
+    lines: Sequence[HistoryLine]
     next: NextTask | None
     wakes: RunWakeUp | None = None
 

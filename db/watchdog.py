@@ -1,8 +1,8 @@
 """The watchdog closes connections to a PostgreSQL that takes a statement and never answers.
 
-That server is frozen, or packets to it are lost. Only time tells it from a slow one, and a blocked thread cannot look
-at the clock. So one thread of the process watches all connections and closes the socket of each whose statement has
-had no answer for ANSWER_SECONDS. The blocked thread then sees a broken connection, whose outcome must be read back.
+That server is frozen, or packets to it are lost. Only time shows the difference to a slow one, and a blocked thread
+cannot look at the clock. So one thread of the process watches all connections and closes the socket of each that has
+waited for an answer for ANSWER_SECONDS. The blocked thread then sees a broken connection, and reads the outcome back.
 ANSWER_SECONDS is longer than ``statement_timeout``, after which a server that works has answered.
 """
 
@@ -52,6 +52,8 @@ class Watch:
         """
         now = time.monotonic()
         with self._lock:
+            # ``patience`` is the connection's own: a test of a rested connection gives its server less time, a
+            # migration more.
             for stuck in [one for one, since in self._waiting.items() if now - since > one.patience]:
                 _hang_up(stuck)
 
@@ -98,9 +100,12 @@ class WatchedConnection(connection):
         try:
             yield
         finally:
+            # The class's value counts again.
             del self.patience
 
 
 def _hang_up(stuck: connection) -> None:
+    # A copy of the descriptor: closing the socket object must not close the one that libpq still reads. shutdown()
+    # reaches both.
     with suppress(OSError, InterfaceError), socket.socket(fileno=os.dup(stuck.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)

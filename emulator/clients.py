@@ -8,7 +8,7 @@ from stepwell.runtime.engine.values.arns import REGION
 from stepwell.runtime.settings import Settings
 
 ANY_KEY = "stepwell"
-"""Clients refuse to work without a key. Nobody checks this one."""
+"""Clients refuse to work without a key. This one is never checked."""
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import flask
 
 from stepwell.runtime import logs
-from stepwell.runtime.api.context import Context
+from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
@@ -29,7 +29,7 @@ class WebRuntime(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def invoker(self) -> Invoker | InProcessInvoker: ...
-    def api_context(self, request_id: str) -> Context: ...
+    def api_context(self, request_id: str) -> CallContext: ...
     def close(self) -> None: ...
 
 
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
 
 
 class _Answer(flask.Response):
-    # By default Flask gives text/html to an answer without a content type, such as one without a body.
+    # By default Flask gives text/html to an answer without a content type, also to one without a body.
     default_mimetype = None
 
 

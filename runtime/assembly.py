@@ -16,7 +16,7 @@ from peewee import PeeweeException
 from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.runtime.api.artifacts import ArtifactsApi
-from stepwell.runtime.api.context import Context
+from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.api.executions import ExecutionsApi
 from stepwell.runtime.api.functions import FunctionsApi
 from stepwell.runtime.api.health import HealthApi
@@ -41,11 +41,11 @@ from stepwell.runtime.invoke.call import Caller, Own
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.lambdas import files
-from stepwell.runtime.lambdas.aliases import Aliases
-from stepwell.runtime.lambdas.events import EventQueue, Events, EventSender
+from stepwell.runtime.lambdas.aliases import LambdaAliases
+from stepwell.runtime.lambdas.events import EventQueue, EventSender, LambdaEvents
 from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
-from stepwell.runtime.lambdas.operations import Lambdas
-from stepwell.runtime.lambdas.policies import Policies
+from stepwell.runtime.lambdas.operations import LambdaOperations
+from stepwell.runtime.lambdas.policies import LambdaPolicies
 from stepwell.runtime.settings import Settings, SettingsError
 from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.loops import Loops
@@ -104,16 +104,16 @@ class Runtime:
         self._express = Express(self._without_rows, self.executions.limits)
         self._context = self._made_context(queue)
 
-    def api_context(self, request_id: str) -> Context:
+    def api_context(self, request_id: str) -> CallContext:
         """The context of one request."""
         return self._context(request_id)
 
-    def _made_context(self, events: EventQueue) -> Callable[[str], Context]:
+    def _made_context(self, events: EventQueue) -> Callable[[str], CallContext]:
         """The function that makes a context from a request's id. All else is the same for every request."""
         settings = self.settings
-        lambdas = Lambdas(self.catalog, self.functions, self.invoker, settings)
+        lambdas = LambdaOperations(self.catalog, self.functions, self.invoker, settings)
         return partial(
-            Context,
+            CallContext,
             log=log,
             executions=ExecutionsApi(self.executions, self.workflows),
             workflows=WorkflowsApi(self.workflows),
@@ -131,9 +131,9 @@ class Runtime:
             express_executions=WireExpressExecutions(self.workflows, self._express, self.executions.limits),
             state_tests=WireStateTests(self.workflows, self._without_rows, self.executions.limits),
             task_tokens=WireTaskTokens(self.executions),
-            lambda_aliases=Aliases(),
-            lambda_events=Events(lambdas, events),
-            lambda_policies=Policies(lambdas),
+            lambda_aliases=LambdaAliases(),
+            lambda_events=LambdaEvents(lambdas, events),
+            lambda_policies=LambdaPolicies(lambdas),
             lambdas=lambdas,
         )
 
@@ -145,7 +145,7 @@ class Runtime:
         }
 
     def seed(self) -> None:
-        """Store the workflows that come with Stepwell, unless somebody has deleted them."""
+        """Store the workflows that come with Stepwell, unless they were deleted."""
         self.workflows.seed("invoice_pdf", INVOICE_PDF)
 
     def worker(self) -> tuple[Work, Loops]:
@@ -157,7 +157,7 @@ class Runtime:
         return work, Loops(work, self.timers, self.queue, self._signals, self.settings)
 
     def _own(self) -> dict[str, Own]:
-        """The functions whose work Stepwell does itself."""
+        """The functions that Stepwell itself carries out."""
         return {invocations.EVENT: self.sender.send, **dict.fromkeys(FUNCTIONS, self._nested.run)}
 
     def _caller_without_rows(self) -> Caller:
@@ -184,7 +184,7 @@ def build(settings: Settings) -> Runtime:
 
 
 def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
-    """Raises SettingsError if a resource stands for a step type that does not exist."""
+    """Raises SettingsError if a resource is an alias of a step type that does not exist."""
     for resource, function in aliases.items():
         if function not in steps:
             raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")

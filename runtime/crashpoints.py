@@ -28,8 +28,8 @@ POINTS = (
     "pause.after_commit",
     "run.begun",
     "run.written",
-    "ring.before",
-    "ring.after",
+    "notify.before",
+    "notify.after",
 )
 
 _armed: dict[str, Callable[[], None]] = {}

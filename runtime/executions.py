@@ -85,7 +85,7 @@ class Executions:
     ) -> Claimed | None:
         """Take a task's result (JSON text). Returns the claim of the next task if it was made in the same commit.
 
-        ``may_go_on`` says whether this worker may take the task that would follow. ``took_ms`` is the time since the
+        ``may_go_on`` decides whether this worker may claim the following task. ``took_ms`` is the time since the
         claim was made, in milliseconds by the worker's monotonic clock.
         """
         if claim.token is not None:
@@ -157,7 +157,7 @@ class Executions:
         self._settle(claim, lambda at: events.TaskFailed(at, _seed(), *_place(claim), error, cause), end)
 
     def fail_unclaimed(self, guard: Guard, execution_id: str, error: str, cause: str | None) -> bool:
-        """Fail a task on behalf of a worker that cannot: it is lost, late, or nowhere to be found."""
+        """Fail a task without its worker, which is lost, late, or missing."""
 
         def event(at: int, task: Task | None) -> events.Event:
             assert task is not None
@@ -185,8 +185,8 @@ class Executions:
         return self._advance(timer.execution_id, event, report, timer)
 
     def _pumped(self, execution_id: str, frame: str, entry: int) -> Effects | None:
-        """Look after a Map Run. None if there is none, or if another process has looked after it meanwhile."""
-        if not requests.is_asked_for(execution_id, frame, entry):
+        """Pump a Map Run. None if there is none, or if another process has pumped it meanwhile."""
+        if not requests.is_requested(execution_id, frame, entry):
             return None
         row = locked(Execution, Execution.id == execution_id)
         if row is None or row.status != Status.IN_PROGRESS:
@@ -333,9 +333,9 @@ class Executions:
         end: AttemptEnd | None = None,
         before: execution.Execution | None = None,
     ) -> Effects | None:
-        """Write what the event makes of the execution. None if it changes nothing.
+        """Write the transition that this event causes. None if it changes nothing.
 
-        The attempt of the ``task`` that has ended so is closed before the transition frees the task's row. ``before``
+        The ended attempt of the ``task`` is closed before the transition frees the task's row. ``before``
         is the execution, if the caller has loaded it already.
         """
         before, move = self._decided(row, event, 0 if task is None else task.attempt, before)
@@ -375,7 +375,7 @@ def _requeue(execution_id: str, paused: bool) -> Effects:
         Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
     found = [task.id for task in queued.returning(Task.id).execute()]
-    return Effects() if paused else Effects(found, requests.ask_again(execution_id))
+    return Effects() if paused else Effects(found, requests.request_pumps(execution_id))
 
 
 def _place(claim: Claimed) -> tuple[str, int, int]:

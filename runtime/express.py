@@ -2,7 +2,7 @@
 
 The *inner* machine is the definition as it was given; a worker plays it in memory (``in_memory``). The *outer* machine
 is the one that the execution's rows follow. A lost worker means that the inner machine runs again from its beginning:
-at least once, as AWS says of Express workflows.
+at least once, like AWS's Express workflows.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ EXPRESS_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Machines:
+class MachinePair:
     """The machines that a version runs as. For a Standard version both are the same."""
 
     outer: StateMachine
     inner: StateMachine
 
 
-def machines_of(machine: StateMachine, is_express: bool) -> Machines:
+def machines_of(machine: StateMachine, is_express: bool) -> MachinePair:
     """The machines of a version with this definition."""
-    return Machines(_outer(machine) if is_express else machine, machine)
+    return MachinePair(_outer(machine) if is_express else machine, machine)
 
 
 def _outer(inner: StateMachine) -> StateMachine:

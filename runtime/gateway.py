@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
 from stepwell.functions.contract import Json, JsonText
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import StepwellError, Unavailable
-from stepwell.runtime.api.context import Context
+from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.aws.json_protocol import StepFunctions
 from stepwell.runtime.catalog.catalog import Catalog, Function
@@ -61,7 +61,7 @@ class Endpoint(Protocol):
 
     limit: int
 
-    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response: ...
+    def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response: ...
 
 
 class Gateway:
@@ -70,7 +70,7 @@ class Gateway:
     def __init__(
         self,
         catalog: Catalog,
-        make_context: Callable[[str], Context],
+        make_context: Callable[[str], CallContext],
         invoker: Invoker | InProcessInvoker,
         settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -105,7 +105,7 @@ class Gateway:
 
 
 class Routed:
-    """Answers a request with the endpoint whose route matches its method and path."""
+    """Finds the endpoint of a request by its method and path, and calls it."""
 
     def __init__(
         self, router: Router, endpoints: Mapping[str, Endpoint], keys: AccessKeys, clock: Callable[[], datetime]
@@ -171,7 +171,9 @@ class BodyCheck:
         return value
 
 
-def _built_in(function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits) -> Endpoint:
+def _built_in(
+    function: Function, make_context: Callable[[str], CallContext], origins: Origins, limits: Limits
+) -> Endpoint:
     kind = rest_protocol.Operation if function.kind == "lambda" else BuiltInEndpoint
     return kind(function, make_context, origins, limits)
 
@@ -180,7 +182,7 @@ class BuiltInEndpoint:
     """A handler of ours: the origin and the body of a request are checked before it is called."""
 
     def __init__(
-        self, function: Function, make_context: Callable[[str], Context], origins: Origins, limits: Limits
+        self, function: Function, make_context: Callable[[str], CallContext], origins: Origins, limits: Limits
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._origins = origins
@@ -188,7 +190,7 @@ class BuiltInEndpoint:
         self._handler = import_module(function.imported_as).handler
         self._make_context = make_context
 
-    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+    def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response:
         self._origins.check(request)
         if self._body:
             value = self._body.check(request, body)
@@ -208,7 +210,7 @@ class UserEndpoint:
         self._target = files.target(function)
         self._invoker = invoker
 
-    def answer(self, request: Request, event: dict[str, Any], body: bytes) -> Response:
+    def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response:
         if self._body:
             self._body.check(request, body)
         request_id = event["requestContext"]["requestId"]
@@ -225,7 +227,7 @@ class UserEndpoint:
             return json_response(500, {"message": "Internal Server Error"})
 
 
-def _result(outcome: Outcome) -> Any:
+def _result(outcome: Outcome) -> Json:
     if outcome.result is None:
         raise MalformedResponse(f"{outcome.error}: {outcome.cause}")
     return jsontext.read(outcome.result)
@@ -233,4 +235,4 @@ def _result(outcome: Outcome) -> Any:
 
 def _error_of(fault: Exception, request: Request, request_id: str) -> StepwellError:
     name = f"{request.method} {request.target!r:.200}"
-    return error_of(fault, log, name, request_id, away=Unavailable(), failed=StepwellError())
+    return error_of(fault, log, name, request_id, outage=Unavailable(), failed=StepwellError())

@@ -154,7 +154,7 @@ class _Flight:
         return taken
 
     def abandoned(self) -> list[str]:
-        """The keys of running tasks whose frame is gone."""
+        """The keys of running tasks without a frame."""
         frames = self.value.frames
         return [key for key, task in list(self.running.items()) if task.frame not in frames]
 

@@ -16,8 +16,8 @@ log = logging.getLogger("stepwell.outage")
 
 Answer = TypeVar("Answer")
 
-AWAY = (OperationalError, InterfaceError, MaxConnectionsExceeded)
-"""Raised while the database cannot be reached. Our own faults may have the same types: ``is_away`` decides."""
+OUTAGE_ERRORS = (OperationalError, InterfaceError, MaxConnectionsExceeded)
+"""Raised while the database cannot be reached. Our own faults may have the same types: ``is_outage`` decides."""
 
 _OURS = re.compile("syntax error|no such (column|function)|has no column|incomplete input|unrecognized token")
 
@@ -28,13 +28,13 @@ BREATH = 0.1
 """Seconds of pause after a turn of a loop that failed."""
 
 
-def is_away(fault: BaseException) -> bool:
+def is_outage(fault: BaseException) -> bool:
     """True if waiting helps: the server is gone, full, busy or not set up yet. A wrong statement stays wrong.
 
     PostgreSQL: the class of the SQLSTATE decides. Class 42 is a wrong statement, but 42P01 is a table that is not there
     yet. SQLite: the words of the message decide.
     """
-    if not isinstance(fault, AWAY):
+    if not isinstance(fault, OUTAGE_ERRORS):
         return False
     code = getattr(fault.__cause__ or fault.__context__, "pgcode", None)
     if code is not None:
@@ -42,16 +42,16 @@ def is_away(fault: BaseException) -> bool:
     return _OURS.search(str(fault)) is None
 
 
-def retry_while_away(act: Callable[[], Answer]) -> Answer | None:
-    """Call ``act`` until it does not fail because the database is away; None when the database stays away.
+def retry_in_outage(act: Callable[[], Answer]) -> Answer | None:
+    """Call ``act`` until it does not meet an outage; None when the outage lasts longer than PATIENCE.
 
     ``act`` must be guarded in its statement, so that a second call changes nothing.
     """
     for pause in PATIENCE:
         try:
             return act()
-        except AWAY as fault:
-            if not is_away(fault):
+        except OUTAGE_ERRORS as fault:
+            if not is_outage(fault):
                 raise
             log.warning("the database is away (%s): again in %s s", type(fault).__name__, pause)
             time.sleep(pause)
@@ -61,13 +61,13 @@ def retry_while_away(act: Callable[[], Answer]) -> Answer | None:
 
 @dataclass(frozen=True)
 class Done(Generic[Answer]):
-    """The act was committed, although its answer was lost. ``answer`` is what it would have returned."""
+    """The act was committed, although its answer was lost. ``answer`` is its result."""
 
     answer: Answer
 
 
 def exactly_once(act: Callable[[], Answer], look_back: Callable[[], Done[Answer] | None]) -> Answer | None:
-    """Call ``act`` as ``retry_while_away`` does, and commit it exactly once.
+    """Call ``act`` as ``retry_in_outage`` does, and commit it exactly once.
 
     A connection that breaks at COMMIT does not say whether the commit happened. So before each further try
     ``look_back`` reads the rows: it returns Done when they show the act, else None.
@@ -79,15 +79,15 @@ def exactly_once(act: Callable[[], Answer], look_back: Callable[[], Done[Answer]
         tried.append(True)
         return act() if done is None else done.answer
 
-    return retry_while_away(once)
+    return retry_in_outage(once)
 
 
 def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
-    """One turn of a loop whose thread must not end. Logs any fault, and returns None then."""
+    """One turn of a loop in a thread that must not end. Logs any fault, and returns None then."""
     try:
         return act()
     except Exception as fault:
-        if is_away(fault):
+        if is_outage(fault):
             log.warning("%s: the database is away (%s)", name, type(fault).__name__)
         else:
             log.exception("%s: the turn failed", name)
@@ -96,13 +96,13 @@ def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
 
 
 def one_by_one(name: str, acts: Iterable[Callable[[], object]]) -> bool:
-    """Call all acts, also after one has failed. False when one did. Raises AWAY at once, which all would meet."""
+    """Call all acts, also after one has failed. False when one did. Raises at once in an outage: all would meet it."""
     failures = 0
     for act in acts:
         try:
             act()
         except Exception as fault:
-            if is_away(fault):
+            if is_outage(fault):
                 raise
             log.exception("%s: one of them failed", name)
             failures += 1

@@ -70,7 +70,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     def child_environment(self) -> dict[str, str]:
-        """The variables of a handler's process, besides Lambda's own: no database, no queue, no keys."""
+        """The variables of a handler's process, beside Lambda's own: no database, no queue, no keys."""
         kept = {name: value for name, value in os.environ.items() if name in KEPT_FOR_CHILDREN}
         ours = {
             "ARTIFACTS_DIR": str(self.artifacts_dir.resolve()),

@@ -95,7 +95,7 @@ class StepwellHuey(Huey):
 
 
 def __getattr__(name: str) -> Any:
-    """Make ``huey`` when huey_consumer asks for it; importing this module makes nothing."""
+    """Make ``huey`` when huey_consumer imports it; importing this module makes nothing."""
     if name != "huey":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     logs.configure()

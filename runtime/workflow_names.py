@@ -1,4 +1,4 @@
-"""The names of workflows that nobody has made by name: trees sent to /flows, and the events of a Lambda function.
+"""The names of hidden workflows: trees sent to /flows, and the events of a Lambda function.
 
 A name that a user gives holds no colon (``names.fault_of``), so it never equals one of these.
 """
@@ -9,7 +9,7 @@ FLOW, EVENT = "flow:", "event:"
 
 
 def of_flow(tree: str) -> str:
-    """The workflow of the flows whose tree has this name."""
+    """The workflow of the flows with this name."""
     return FLOW + tree
 
 

@@ -30,7 +30,7 @@ from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.locations import ROOT, Location
-from stepwell.runtime.express import EXPRESS, Machines, machines_of
+from stepwell.runtime.express import EXPRESS, MachinePair, machines_of
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.settings import Limits
 
@@ -170,7 +170,7 @@ def limits_of(workflow: str, limits: EngineLimits) -> EngineLimits:
 
 
 def add_version(workflow: Workflow, definition: str, compiled: str, options: str, **published: Any) -> Version:
-    """Write the newest version of a workflow whose row has the version's number already, and return it."""
+    """Write the newest version of a workflow, and return it. The workflow's row has its number already."""
     identity = new_id()
     Version.insert(
         id=identity,
@@ -209,7 +209,7 @@ def _latest(name: str, version: Version) -> Latest:
     return Latest(version.workflow_id, name, version.id, version.number, version.now)
 
 
-def _load(version_id: str) -> Machines:
+def _load(version_id: str) -> MachinePair:
     with database.connection_context():
         version = Version.get_or_none(Version.id == version_id)
         if version is None:
@@ -236,7 +236,7 @@ def _newest(name: str, *columns: Any) -> Version | None:
 def _named(name: str) -> Workflow:
     """The workflow's row, new or with its number of versions raised. It stays locked until the transaction ends.
 
-    So of several who store a version of one workflow at once, each gets a number of its own.
+    So several callers that store a version of one workflow at once get different numbers.
     """
     row = Workflow.insert(id=new_id(), name=name, latest=1, created_at=clock_sql())
     row = row.on_conflict(conflict_target=[Workflow.name], update=_raised())

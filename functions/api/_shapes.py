@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from stepwell.functions.contract import Page, instant
+from stepwell.functions.contract import Json, Page, instant
 from stepwell.functions.contract.rest import (
     AttemptView,
     ExecutionRow,
@@ -19,7 +19,7 @@ from stepwell.functions.contract.rest import (
     WorkflowView,
 )
 
-Shape = dict[str, Any]
+Shape = dict[str, Json]
 Row = TypeVar("Row")
 
 
@@ -32,8 +32,8 @@ def workflow_row(view: WorkflowRow) -> Shape:
 
 
 def workflow(view: WorkflowView) -> Shape:
-    said = [{"path": one.path, "message": one.message} for one in view.warnings]
-    return {**workflow_row(view), "definition": view.definition, **({"warnings": said} if said else {})}
+    warnings = [{"path": one.path, "message": one.message} for one in view.warnings]
+    return {**workflow_row(view), "definition": view.definition, **({"warnings": warnings} if warnings else {})}
 
 
 def started(view: ExecutionRow) -> Shape:

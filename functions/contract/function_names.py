@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 LATEST = "$LATEST"
@@ -17,15 +17,15 @@ _NAMED = re.compile(
 
 
 @dataclass(frozen=True)
-class Reference:
+class FunctionReference:
     """A function as a caller names it. Any account and region is accepted, since there is one of each here."""
 
     name: str
     qualifier: str | None = None
 
 
-def referred(text: str, qualifier: str | None = None) -> Reference:
-    """The function that a name or an ARN stands for.
+def referred(text: str, qualifier: str | None = None) -> FunctionReference:
+    """The function with this name or ARN.
 
     Raises InvalidParameterValueException for a malformed name, and for two qualifiers that differ.
     """
@@ -37,9 +37,9 @@ def referred(text: str, qualifier: str | None = None) -> Reference:
         raise InvalidParameterValueException(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
-    return Reference(found["name"], own or qualifier)
+    return FunctionReference(found["name"], own or qualifier)
 
 
-def reference(given: Mapping[str, Any]) -> Reference:
+def reference(given: Mapping[str, Json]) -> FunctionReference:
     """The function that an operation's input names, with its qualifier."""
     return referred(given["FunctionName"], given.get("Qualifier"))

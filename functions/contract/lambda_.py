@@ -1,4 +1,4 @@
-"""The contract of AWS Lambda's operations: views, and the objects of the context besides those of every API handler.
+"""The contract of AWS Lambda's operations: views, and the further objects of the context.
 
 The views are frozen values; times are milliseconds since the epoch.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from stepwell.functions.contract import Json, Page
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.rest import ApiContext
 
 DEFAULT_OPTIONS: Mapping[str, Json] = {
@@ -25,7 +25,7 @@ DEFAULT_OPTIONS: Mapping[str, Json] = {
 
 
 @dataclass(frozen=True)
-class Function:
+class FunctionConfiguration:
     """One version of a function. ``options`` are the members of its configuration that a caller may choose."""
 
     arn: str
@@ -39,10 +39,10 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A function with what belongs to all its versions."""
+class FoundFunction:
+    """A function with the members that all its versions share."""
 
-    function: Function
+    function: FunctionConfiguration
     tags: Mapping[str, str] = field(default_factory=dict)
     reserved: int | None = None
 
@@ -70,7 +70,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Alias:
+class AliasConfiguration:
     """A name for a version of a function. ``weights`` maps other versions to the share of calls they get instead."""
 
     alias: str
@@ -82,7 +82,7 @@ class Alias:
 
 
 @dataclass(frozen=True)
-class Call:
+class LambdaCall:
     """An invocation: ``payload`` is the event's JSON text."""
 
     payload: str
@@ -112,55 +112,61 @@ class Usage:
 class Lambdas(Protocol):
     """Functions as AWS Lambda's API knows them.
 
-    Every method that takes a Reference raises ResourceNotFoundException if the function does not exist.
+    Every method with a FunctionReference raises ResourceNotFoundException if the function does not exist.
     """
 
-    def get(self, function: Reference) -> Found: ...
-    def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]: ...
-    def versions(self, function: Reference, *, limit: int, cursor: str | None) -> Page[Function]: ...
-    def create(self, wanted: NewFunction) -> Function:
+    def get(self, function: FunctionReference) -> FoundFunction: ...
+    def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[FunctionConfiguration]: ...
+    def versions(
+        self, function: FunctionReference, *, limit: int, cursor: str | None
+    ) -> Page[FunctionConfiguration]: ...
+    def create(self, wanted: NewFunction) -> FunctionConfiguration:
         """Store a function. Raises InvalidParameterValueException, ResourceConflictException."""
 
-    def update(self, function: Reference, change: Update) -> Function:
+    def update(self, function: FunctionReference, change: Update) -> FunctionConfiguration:
         """Change $LATEST. Raises InvalidParameterValueException, PreconditionFailedException."""
 
     def publish(
         self,
-        function: Reference,
+        function: FunctionReference,
         sha256: str | None = None,
         description: str | None = None,
         revision: str | None = None,
-    ) -> Function:
+    ) -> FunctionConfiguration:
         """Publish $LATEST as a version that never changes; the last version again if $LATEST is equal to it."""
 
-    def delete(self, function: Reference) -> None:
+    def delete(self, function: FunctionReference) -> None:
         """Delete a function, or one of its versions. Raises ResourceConflictException."""
 
-    def reserve(self, function: Reference, reserved: int | None) -> None:
+    def reserve(self, function: FunctionReference, reserved: int | None) -> None:
         """Limit the function's concurrent invocations; None removes the limit."""
 
-    def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None: ...
+    def tag(self, function: FunctionReference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None: ...
     def usage(self) -> Usage: ...
-    def invoke(self, function: Reference, call: Call) -> Ended:
+    def invoke(self, function: FunctionReference, call: LambdaCall) -> Ended:
         """Run a function now, in a sandbox of this process. Raises TooManyRequestsException, ServiceException."""
 
 
-class Aliases(Protocol):
+class FunctionAliases(Protocol):
     """Names for versions.
 
     All raise ResourceNotFoundException if the function, the version or the alias does not exist;
     ``create`` and ``update`` raise InvalidParameterValueException for an alias that makes no sense.
     """
 
-    def create(self, function: Reference, wanted: Alias) -> Alias:
+    def create(self, function: FunctionReference, wanted: AliasConfiguration) -> AliasConfiguration:
         """Raises ResourceConflictException."""
 
-    def get(self, function: Reference, alias: str) -> Alias: ...
-    def update(self, function: Reference, alias: str, changes: Mapping[str, Json], revision: str | None) -> Alias:
+    def get(self, function: FunctionReference, alias: str) -> AliasConfiguration: ...
+    def update(
+        self, function: FunctionReference, alias: str, changes: Mapping[str, Json], revision: str | None
+    ) -> AliasConfiguration:
         """Change the members in ``changes``. Raises PreconditionFailedException."""
 
-    def delete(self, function: Reference, alias: str) -> None: ...
-    def list(self, function: Reference, *, version: str | None, limit: int, cursor: str | None) -> Page[Alias]: ...
+    def delete(self, function: FunctionReference, alias: str) -> None: ...
+    def list(
+        self, function: FunctionReference, *, version: str | None, limit: int, cursor: str | None
+    ) -> Page[AliasConfiguration]: ...
 
 
 @dataclass(frozen=True)
@@ -179,15 +185,15 @@ class EventRules:
 class Events(Protocol):
     """Asynchronous invocations. All raise ResourceNotFoundException."""
 
-    def send(self, function: Reference, call: Call) -> None:
+    def send(self, function: FunctionReference, call: LambdaCall) -> None:
         """Accept an event. It is committed when this returns. Raises InvalidRequestContentException."""
 
-    def rules(self, function: Reference) -> EventRules: ...
-    def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
+    def rules(self, function: FunctionReference) -> EventRules: ...
+    def set_rules(self, function: FunctionReference, rules: EventRules) -> EventRules:
         """Raises InvalidParameterValueException."""
 
-    def drop_rules(self, function: Reference) -> None: ...
-    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[EventRules]:
+    def drop_rules(self, function: FunctionReference) -> None: ...
+    def list(self, function: FunctionReference, *, limit: int, cursor: str | None) -> Page[EventRules]:
         """The rules of a function's versions and aliases, in the order of their qualifiers."""
 
 
@@ -202,14 +208,14 @@ class Policy:
 class Policies(Protocol):
     """Resource policies. They are stored and shown, but never enforced. All raise ResourceNotFoundException."""
 
-    def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
+    def add(self, function: FunctionReference, statement: Json, revision: str | None) -> Json:
         """Store a statement; returns it with the function's ARN as its ``Resource``.
 
         Raises ResourceConflictException, PolicyLengthExceededException, PreconditionFailedException.
         """
 
-    def get(self, function: Reference) -> Policy: ...
-    def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:
+    def get(self, function: FunctionReference) -> Policy: ...
+    def remove(self, function: FunctionReference, statement_id: str, revision: str | None) -> None:
         """Raises PreconditionFailedException."""
 
 
@@ -219,7 +225,7 @@ class LambdaContext(ApiContext, Protocol):
     @property
     def lambdas(self) -> Lambdas: ...
     @property
-    def lambda_aliases(self) -> Aliases: ...
+    def lambda_aliases(self) -> FunctionAliases: ...
     @property
     def lambda_events(self) -> Events: ...
     @property

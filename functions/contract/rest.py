@@ -34,7 +34,7 @@ class WorkflowRow:
 
 @dataclass(frozen=True)
 class WarningView:
-    """A part of a valid definition that has no effect, or is probably a mistake; ``path`` says where it is."""
+    """A part of a valid definition that has no effect, or is probably a mistake; ``path`` is its place."""
 
     path: str
     message: str
@@ -153,7 +153,7 @@ class FunctionView:
     retry: Json
 
 
-class Executions(Protocol):
+class RestExecutions(Protocol):
     """Executions. All methods that take an id raise NotFound."""
 
     def start(
@@ -184,7 +184,7 @@ class Executions(Protocol):
         """The number of executions in each status."""
 
 
-class Workflows(Protocol):
+class RestWorkflows(Protocol):
     """Workflows and their versions. All methods that take a name raise NotFound."""
 
     def create(self, name: str, definition: Json) -> WorkflowView:
@@ -199,7 +199,7 @@ class Workflows(Protocol):
     def delete(self, name: str) -> None: ...
 
 
-class Tasks(Protocol):
+class RestTasks(Protocol):
     """Tasks, and the answers to those that wait for a token."""
 
     def get(self, task_id: str) -> TaskView: ...
@@ -216,7 +216,7 @@ class Tasks(Protocol):
     def heartbeat(self, token: str) -> None: ...
 
 
-class Functions(Protocol):
+class RestFunctions(Protocol):
     """Step functions and endpoints."""
 
     def list(self) -> Sequence[FunctionView]: ...
@@ -230,14 +230,14 @@ class Functions(Protocol):
     def openapi(self) -> Mapping[str, Json]: ...
 
 
-class Artifacts(Protocol):
+class RestArtifacts(Protocol):
     """Files that steps have written."""
 
     def read(self, key: str) -> tuple[bytes, str]:
         """An artifact's bytes and media type. Raises NotFound, PayloadTooLarge."""
 
 
-class Health(Protocol):
+class RestHealth(Protocol):
     """The state of this process."""
 
     def ready(self) -> Mapping[str, str | int]:
@@ -253,16 +253,16 @@ class ApiContext(Protocol):
     @property
     def request_id(self) -> str: ...
     @property
-    def executions(self) -> Executions: ...
+    def executions(self) -> RestExecutions: ...
     @property
-    def workflows(self) -> Workflows: ...
+    def workflows(self) -> RestWorkflows: ...
     @property
-    def tasks(self) -> Tasks: ...
+    def tasks(self) -> RestTasks: ...
     @property
-    def functions(self) -> Functions: ...
+    def functions(self) -> RestFunctions: ...
     @property
-    def artifacts(self) -> Artifacts: ...
+    def artifacts(self) -> RestArtifacts: ...
     @property
-    def health(self) -> Health: ...
+    def health(self) -> RestHealth: ...
     @property
     def log(self) -> logging.Logger: ...

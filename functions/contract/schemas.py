@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.rest import EXECUTION_STATUSES, TASK_STATUSES
 
 OUTCOMES = ("COMPLETED", "FAILED", "TIMED_OUT", "LOST", "RETURNED", "CANCELLED")
@@ -13,15 +12,15 @@ _TEXT_OR_NULL = {"type": ["string", "null"]}
 _COUNT = {"type": "integer", "minimum": 0}
 _TIME = {"type": "string", "format": "date-time"}
 _TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
-_ANY: dict[str, Any] = {}
+_ANY: dict[str, Json] = {}
 
 
-def _object(members: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def _object(members: dict[str, Json], optional: tuple[str, ...] = ()) -> dict[str, Json]:
     required = [name for name in members if name not in optional]
     return {"type": "object", "required": required, "additionalProperties": False, "properties": members}
 
 
-def _page(of: str) -> dict[str, Any]:
+def _page(of: str) -> dict[str, Json]:
     items = {"type": "array", "items": {"$ref": f"#/components/schemas/{of}"}}
     return _object({"items": items, "next": {**_TEXT_OR_NULL, "description": "the cursor of the next page"}})
 
@@ -61,7 +60,7 @@ _EXECUTION_ROW = {
     "finishedAt": _TIME_OR_NULL,
 }
 
-SCHEMAS: dict[str, dict[str, Any]] = {
+SCHEMAS: dict[str, dict[str, Json]] = {
     "Limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
     "Cursor": {"type": "string", "description": "the next of the page before"},
     "Error": _object(

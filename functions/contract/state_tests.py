@@ -26,7 +26,7 @@ class StateTest:
     failures: int | None = None
     """The number of failed items of a Map."""
     reader_data: str | None = None
-    """The text that stands in for the source of a Map's ItemReader."""
+    """The text that replaces the source of a Map's ItemReader."""
 
 
 @dataclass(frozen=True)

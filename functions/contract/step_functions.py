@@ -1,4 +1,4 @@
-"""The contract of Step Functions' operations: views, and the objects of the context besides those of every API handler.
+"""The contract of Step Functions' operations: views, and the further objects of the context.
 
 The views are frozen values; times are milliseconds since the epoch, payloads are JSON text as it was given.
 """
@@ -58,7 +58,7 @@ class Machine(MachineRow):
 
 @dataclass(frozen=True)
 class DefinitionFault:
-    """One fault of a definition; ``location`` says where it is."""
+    """One fault of a definition; ``location`` is its place."""
 
     code: str
     message: str
@@ -124,7 +124,7 @@ class StartedExecution:
 
 
 @dataclass(frozen=True)
-class ExecutionRow(StartedExecution):
+class ExecutionListItem(StartedExecution):
     """An execution in a listing. ``status`` is ours."""
 
     status: str
@@ -140,7 +140,7 @@ class ExecutionRow(StartedExecution):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExecutionView(ExecutionRow):
+class ExecutionDescription(ExecutionListItem):
     """An execution with its input and its result."""
 
     input: str
@@ -236,7 +236,7 @@ class Versions(Protocol):
         """Delete a version; one that does not exist is no error. Raises ConflictException while an alias uses it."""
 
 
-class Aliases(Protocol):
+class MachineAliases(Protocol):
     """Aliases of state machines."""
 
     def create(self, machine: str, name: str, routes: Routes, description: str | None) -> AliasView:
@@ -275,7 +275,7 @@ class Activities(Protocol):
         """Wait for a task of the activity; None if none came in time. Raises ActivityDoesNotExist."""
 
 
-class Executions(Protocol):
+class MachineExecutions(Protocol):
     """Executions of state machines."""
 
     def start(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> StartedExecution:
@@ -293,7 +293,7 @@ class Executions(Protocol):
         Raises ExecutionDoesNotExist, ExecutionNotRedrivable.
         """
 
-    def get(self, arn: Arn) -> ExecutionView:
+    def get(self, arn: Arn) -> ExecutionDescription:
         """Raises ExecutionDoesNotExist."""
 
     def machine(self, arn: Arn) -> Machine:
@@ -301,7 +301,7 @@ class Executions(Protocol):
 
     def list(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[ExecutionRow]:
+    ) -> Page[ExecutionListItem]:
         """The executions of a state machine, or of one of its versions or aliases, newest first.
 
         Raises StateMachineDoesNotExist, StateMachineTypeNotSupported.
@@ -325,7 +325,7 @@ class MapRuns(Protocol):
 
     def executions(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[ExecutionRow]:
+    ) -> Page[ExecutionListItem]:
         """The child executions of a Map Run, newest first."""
 
 
@@ -357,13 +357,13 @@ class SfnContext(ApiContext, Protocol):
     @property
     def versions(self) -> Versions: ...
     @property
-    def aliases(self) -> Aliases: ...
+    def aliases(self) -> MachineAliases: ...
     @property
     def tags(self) -> Tags: ...
     @property
     def activities(self) -> Activities: ...
     @property
-    def sfn_executions(self) -> Executions: ...
+    def sfn_executions(self) -> MachineExecutions: ...
     @property
     def map_runs(self) -> MapRuns: ...
     @property

@@ -1,4 +1,4 @@
-"""Cuts payloads and logs to the length that a page shows, and says how long the whole is."""
+"""Cuts payloads and logs to the length that a page shows, with the length of the whole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
-class Failure:
+class ShownError:
     """An error: the members of Lambda's error form, or any other cause unchanged."""
 
     error: str
@@ -58,13 +58,13 @@ def in_one_line(value: Json) -> str:
     return _COMPACT.encode(value)
 
 
-def failure(error: str | None, cause: str | None) -> Failure:
+def failure(error: str | None, cause: str | None) -> ShownError:
     """An error and its cause, ready to be read."""
     form = _lambda_error(cause or "")
     if form is None:
-        return Failure(error or "", beginning(cause or ""))
+        return ShownError(error or "", beginning(cause or ""))
     lines = [str(line).rstrip("\n") for line in form.get("stackTrace") or ()]
-    return Failure(
+    return ShownError(
         error or str(form["errorType"]),
         beginning(str(form["errorMessage"])),
         beginning("\n".join(lines)) if lines else None,

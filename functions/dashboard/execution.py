@@ -29,7 +29,7 @@ class Line:
     type: str
     at: datetime
     step: str | None
-    failure: _excerpts.Failure | None
+    failure: _excerpts.ShownError | None
     rest: Mapping[str, Json]
 
 

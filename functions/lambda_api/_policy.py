@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from stepwell.functions.contract import Json
-from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.function_names import LATEST, FunctionReference
 from stepwell.functions.errors.lambda_ import InvalidParameterValueException
 
 _CONDITIONS = {
@@ -21,7 +21,7 @@ _CONDITIONS = {
 }
 
 
-def statement(function: Reference, given: Json) -> Json:
+def statement(function: FunctionReference, given: Json) -> Json:
     """The statement of an input of AddPermission, without its Resource. Raises InvalidParameterValueException."""
     if function.qualifier == LATEST:
         raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-from stepwell.functions.contract.lambda_ import Alias, EventRules, Function
-
-Json = Any
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.lambda_ import AliasConfiguration, EventRules, FunctionConfiguration
 
 PAGE = 50
 """The most rows that AWS puts on a page, even if a caller wants more."""
@@ -23,7 +21,7 @@ def modified(at: int) -> str:
     return text.replace("+00:00", "+0000")
 
 
-def alias(view: Alias) -> dict[str, Json]:
+def alias(view: AliasConfiguration) -> dict[str, Json]:
     """An AliasConfiguration."""
     return {
         "AliasArn": view.arn,
@@ -62,7 +60,7 @@ def weights(given: Json) -> dict[str, float]:
     return dict(given.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
 
 
-def configuration(view: Function) -> dict[str, Json]:
+def configuration(view: FunctionConfiguration) -> dict[str, Json]:
     """A FunctionConfiguration. A stored function can be called at once, so it is Active from the first answer on."""
     logging = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{view.name}"}
     return {

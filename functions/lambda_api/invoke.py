@@ -7,7 +7,7 @@ import binascii
 import json
 
 from stepwell.functions.contract import Json, function_names
-from stepwell.functions.contract.lambda_ import Call, LambdaContext
+from stepwell.functions.contract.lambda_ import LambdaCall, LambdaContext
 from stepwell.functions.errors.lambda_ import InvalidRequestContentException
 from stepwell.functions.lambda_api import _payloads
 
@@ -20,7 +20,7 @@ LOG_BYTES = 4096
 def handler(given: Json, context: LambdaContext) -> Json:
     function = function_names.reference(given)
     kind = given.get("InvocationType", "RequestResponse")
-    call = Call(_payloads.read(given.get("Payload") or b"{}", kind), context.request_id, _client_context(given))
+    call = LambdaCall(_payloads.read(given.get("Payload") or b"{}", kind), context.request_id, _client_context(given))
     if kind == "DryRun":
         context.lambdas.get(function)
         return {"StatusCode": 204}
@@ -38,7 +38,7 @@ def handler(given: Json, context: LambdaContext) -> Json:
 
 
 def _client_context(given: Json) -> Json:
-    """What a mobile client says of itself. Raises InvalidRequestContentException."""
+    """The client context of a mobile application. Raises InvalidRequestContentException."""
     sent = given.get("ClientContext")
     if sent is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stepwell.functions.contract import Json, function_names
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.lambda_ import LambdaContext
 from stepwell.functions.lambda_api import _shapes
 
@@ -13,6 +13,6 @@ ROUTE = "GET /2019-09-25/functions/{FunctionName}/event-invoke-config/list"
 def handler(given: Json, context: LambdaContext) -> Json:
     name = function_names.reference(given).name
     limit = min(given.get("MaxItems", _shapes.PAGE), _shapes.PAGE)
-    page = context.lambda_events.list(Reference(name), limit=limit, cursor=given.get("Marker"))
+    page = context.lambda_events.list(FunctionReference(name), limit=limit, cursor=given.get("Marker"))
     configs = [_shapes.event_rules(rules) for rules in page.items]
     return {"FunctionEventInvokeConfigs": configs, "NextMarker": page.next}

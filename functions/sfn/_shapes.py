@@ -10,8 +10,8 @@ from stepwell.functions.contract.step_functions import (
     STATUSES,
     ActivityView,
     AliasView,
-    ExecutionRow,
-    ExecutionView,
+    ExecutionDescription,
+    ExecutionListItem,
     ExpressExecutionView,
     Machine,
     MachineRow,
@@ -110,12 +110,12 @@ def map_run(view: MapRun) -> dict[str, Json]:
     }
 
 
-def child_row(row: ExecutionRow) -> dict[str, Json]:
+def child_row(row: ExecutionListItem) -> dict[str, Json]:
     """An execution in the listing of its Map Run."""
     return {**execution_row(row), "mapRunArn": row.map_run_arn, "itemCount": row.items}
 
 
-def execution_row(row: ExecutionRow) -> dict[str, Json]:
+def execution_row(row: ExecutionListItem) -> dict[str, Json]:
     return {
         "executionArn": row.arn,
         "stateMachineArn": row.machine_arn,
@@ -130,7 +130,7 @@ def execution_row(row: ExecutionRow) -> dict[str, Json]:
     }
 
 
-def execution(view: ExecutionView, with_data: bool) -> dict[str, Json]:
+def execution(view: ExecutionDescription, with_data: bool) -> dict[str, Json]:
     """An execution; without payloads and errors unless ``with_data``."""
     redrivable = "REDRIVABLE" if view.map_run_arn is None else "REDRIVABLE_BY_MAP_RUN"
     return {
@@ -163,7 +163,7 @@ def express_execution(view: ExpressExecutionView, with_data: bool) -> dict[str, 
     }
 
 
-def _data(view: ExecutionView | ExpressExecutionView) -> dict[str, Json]:
+def _data(view: ExecutionDescription | ExpressExecutionView) -> dict[str, Json]:
     """The input and the result of an execution."""
     return {
         "input": view.input,

@@ -20,14 +20,14 @@ from stepwell.runtime.aws.step_functions.tags import WireTags
 from stepwell.runtime.aws.step_functions.task_tokens import WireTaskTokens
 from stepwell.runtime.aws.step_functions.test_state import WireStateTests
 from stepwell.runtime.aws.step_functions.versions import WireAliases, WireVersions
-from stepwell.runtime.lambdas.aliases import Aliases
-from stepwell.runtime.lambdas.events import Events
-from stepwell.runtime.lambdas.operations import Lambdas
-from stepwell.runtime.lambdas.policies import Policies
+from stepwell.runtime.lambdas.aliases import LambdaAliases
+from stepwell.runtime.lambdas.events import LambdaEvents
+from stepwell.runtime.lambdas.operations import LambdaOperations
+from stepwell.runtime.lambdas.policies import LambdaPolicies
 
 
 @dataclass(frozen=True)
-class Context:
+class CallContext:
     """The context of one call. It has all that the Protocols of ``functions/contract/`` promise."""
 
     request_id: str
@@ -47,8 +47,8 @@ class Context:
     express_executions: WireExpressExecutions
     state_tests: WireStateTests
     task_tokens: WireTaskTokens
-    lambdas: Lambdas
-    lambda_aliases: Aliases
-    lambda_events: Events
-    lambda_policies: Policies
+    lambdas: LambdaOperations
+    lambda_aliases: LambdaAliases
+    lambda_events: LambdaEvents
+    lambda_policies: LambdaPolicies
     log: logging.Logger

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from stepwell.functions.contract import Json
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.rest import (
     FunctionView,
 )
@@ -54,7 +54,7 @@ class FunctionsApi:
     def _target(self, name: str) -> Target | Outcome:
         """The step type, or the function created over Lambda's API. Raises NotFound."""
         step = self._catalog.steps.get(name)
-        found = self._functions.stored(Reference(name)) if step is None else files.target(step)
+        found = self._functions.stored(FunctionReference(name)) if step is None else files.target(step)
         if found is None:
             raise NotFound(f"There is no step function {name[:80]!r}.")
         return found

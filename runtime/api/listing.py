@@ -30,7 +30,7 @@ def newest_first(
 
 
 def cursor_value(key: Any, cursor: str) -> Any:
-    """The key that a cursor stands for: an id, or a number. Raises InvalidCursor."""
+    """The key in a cursor: an id, or a number. Raises InvalidCursor."""
     if key.name == "id" and is_id(cursor):
         return cursor
     if key.name != "id" and cursor.isascii() and cursor.isdigit() and len(cursor) < 10:

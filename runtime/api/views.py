@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from stepwell.db.models import Attempt, Execution, History, Task, Version
 from stepwell.db.values import NewExecution
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.rest import (
     AttemptView,
     ExecutionRow,
@@ -24,9 +24,6 @@ from stepwell.runtime.engine.definition.field_kinds import Fault
 from stepwell.runtime.engine.values.locations import ROOT
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
-
-Json = Any
-
 
 WORKFLOW_COLUMNS = (Version.workflow_id, Version.number, Version.created_at)
 EXECUTION_COLUMNS = (

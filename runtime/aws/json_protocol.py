@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.step_functions import SfnContext
 from stepwell.functions.errors import PayloadTooLarge, StepwellError, Unauthenticated
 from stepwell.functions.errors.step_functions import (
@@ -35,8 +35,6 @@ from stepwell.runtime.http.request import Request
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
 
-Json = Any
-
 log = logging.getLogger("stepwell.aws")
 
 TABLE = Path(__file__).with_name("stepfunctions.json")
@@ -46,7 +44,7 @@ MEDIA_TYPE = "application/x-amz-json-1.0"
 
 
 class StepFunctions:
-    """The protocol of Step Functions: each operation is answered by the handler whose TARGET it is."""
+    """The protocol of Step Functions: the handler with the operation's TARGET answers it."""
 
     def __init__(
         self,
@@ -88,7 +86,7 @@ class StepFunctions:
     def refuse(self, fault: Exception, request: Request, request_id: str) -> Response:
         """The response to a request that failed."""
         name = f"{request.headers.get('x-amz-target', '')!r:.80}"
-        found = error_of(fault, log, name, request_id, away=ServiceUnavailable(), failed=InternalFailure())
+        found = error_of(fault, log, name, request_id, outage=ServiceUnavailable(), failed=InternalFailure())
         error = _in_words_of_aws(found)
         return _response(error.status, {"__type": error.code, "message": error.message}, request_id)
 
@@ -100,7 +98,7 @@ class StepFunctions:
 
 
 class _Unproven(AwsError):
-    """The caller did not prove who they are; the code is AWS's for the reason."""
+    """The caller's identity is not proven; the code is AWS's for the reason."""
 
     def __init__(self, fault: Unauthenticated) -> None:
         super().__init__(fault.message)

@@ -13,12 +13,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import regex  # type: ignore[import-untyped]
 
-Json = Any
-Shape = Mapping[str, Any]
+from stepwell.functions.contract import Json
+
+Shape = Mapping[str, Json]
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -34,7 +34,7 @@ _FOUND = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 
 class Mistyped(ValueError):
-    """A value has another JSON type than the model says. The message is AWS's."""
+    """A value has another JSON type than in the model. The message is AWS's."""
 
 
 class Model:
@@ -47,10 +47,10 @@ class Model:
         self._path = path
         self._mistyped = mistyped
         self._forbidden = forbidden
-        self.table: Callable[[], Mapping[str, Any]] = cache(lambda: json.loads(self._path.read_text()))
+        self.table: Callable[[], Mapping[str, Json]] = cache(lambda: json.loads(self._path.read_text()))
 
-    def operation(self, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.table()["operations"][name]
+    def operation(self, name: str) -> Mapping[str, Json]:
+        found: Mapping[str, Json] = self.table()["operations"][name]
         return found
 
     def taken(self, operation: str, given: Json) -> dict[str, Json]:
@@ -91,13 +91,13 @@ class Model:
         elif kind == "map":
             yield from self._map_faults(value, shape, path)
         elif kind == "list":
-            yield from _size_faults(len(value), "length", shape, _said(value, shape), path)
+            yield from _size_faults(len(value), "length", shape, _quoted(value, shape), path)
             for index, one in enumerate(value, start=1):
                 yield from self._faults(one, self._shape(shape["member"]), f"{path}.{index}.member")
         elif kind == "string":
             yield from _text_faults(value, shape, path)
         elif kind in ("integer", "long", "float", "double"):
-            yield from _size_faults(value, "value", shape, _said(value, shape), path)
+            yield from _size_faults(value, "value", shape, _quoted(value, shape), path)
 
     def _structure_faults(self, value: Json, shape: Shape, path: str) -> Iterator[str]:
         prefix = f"{path}." if path else ""
@@ -111,8 +111,8 @@ class Model:
         keys, inner = self._shape(shape["key"]), self._shape(shape["value"])
         for name, one in value.items():
             if any(_text_faults(name, keys, path)):
-                said = "" if shape.get("sensitive") or keys.get("sensitive") else f" '{{{name}}}'"
-                yield _fault(said, path, f"Map keys must satisfy constraint: [{'; '.join(_rules(keys))}]")
+                quoted = "" if shape.get("sensitive") or keys.get("sensitive") else f" '{{{name}}}'"
+                yield _fault(quoted, path, f"Map keys must satisfy constraint: [{'; '.join(_rules(keys))}]")
             yield from self._faults(one, inner, f"{path}.{name}.member")
 
 
@@ -160,20 +160,20 @@ def _scalar(value: Json, kind: str) -> Json:
 
 
 def _text_faults(value: str, shape: Shape, path: str) -> Iterator[str]:
-    said = _said(value, shape)
-    yield from _size_faults(len(value), "length", shape, said, path)
+    quoted = _quoted(value, shape)
+    yield from _size_faults(len(value), "length", shape, quoted, path)
     if value not in shape.get("enum", [value]):
-        yield _fault(said, path, f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]")
+        yield _fault(quoted, path, f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]")
     pattern = shape.get("pattern")
     if pattern is not None and not _pattern(pattern).fullmatch(value):
-        yield _fault(said, path, f"Member must satisfy regular expression pattern: {pattern}")
+        yield _fault(quoted, path, f"Member must satisfy regular expression pattern: {pattern}")
 
 
-def _size_faults(size: float, what: str, shape: Shape, said: str, path: str) -> Iterator[str]:
+def _size_faults(size: float, what: str, shape: Shape, quoted: str, path: str) -> Iterator[str]:
     if size < shape.get("min", size):
-        yield _fault(said, path, f"Member must have {what} greater than or equal to {shape['min']}")
+        yield _fault(quoted, path, f"Member must have {what} greater than or equal to {shape['min']}")
     if size > shape.get("max", size):
-        yield _fault(said, path, f"Member must have {what} less than or equal to {shape['max']}")
+        yield _fault(quoted, path, f"Member must have {what} less than or equal to {shape['max']}")
 
 
 def _rules(shape: Shape) -> Iterator[str]:
@@ -183,13 +183,13 @@ def _rules(shape: Shape) -> Iterator[str]:
         yield f"Member must have length less than or equal to {shape['max']}"
 
 
-def _said(value: Json, shape: Shape) -> str:
+def _quoted(value: Json, shape: Shape) -> str:
     """A value as a message quotes it; a sensitive value is not quoted."""
     return "" if shape.get("sensitive") else f" '{value}'"
 
 
-def _fault(said: str, path: str, constraint: str) -> str:
-    return f"Value{said} at '{path}' failed to satisfy constraint: {constraint}"
+def _fault(quoted: str, path: str, constraint: str) -> str:
+    return f"Value{quoted} at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def _camel(name: str) -> str:
@@ -197,6 +197,6 @@ def _camel(name: str) -> str:
 
 
 @cache
-def _pattern(text: str) -> Any:
+def _pattern(text: str) -> regex.Pattern[str]:
     """A compiled pattern. AWS writes patterns for Java, with Unicode classes that ``re`` does not know."""
     return regex.compile(text)

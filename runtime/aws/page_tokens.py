@@ -9,12 +9,10 @@ import base64
 import binascii
 import hashlib
 import json
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors.step_functions import InvalidToken
 from stepwell.runtime.engine.values import jsontext
-
-Json = Any
 
 GOOD_FOR_MS = 24 * 3600 * 1000
 _NOT_SEALED = ("nextToken", "maxResults")

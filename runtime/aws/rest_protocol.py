@@ -3,7 +3,7 @@
 An operation is a method and a dated path. Its members are spread over path, query, headers and body. The header
 ``x-amzn-ErrorType`` names the error.
 
-Source: AWS restJson1 protocol, Smithy specification. ``lambda.json`` says where each member stands.
+Source: AWS restJson1 protocol, Smithy specification. ``lambda.json`` has the place of each member.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.lambda_ import LambdaContext
 from stepwell.functions.errors import NotFound, PayloadTooLarge, StepwellError, Unauthenticated, Unavailable
 from stepwell.functions.errors.lambda_ import (
@@ -29,11 +29,9 @@ from stepwell.runtime.aws.model import Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.origin import Origins
-from stepwell.runtime.http.request import Location, Request
+from stepwell.runtime.http.request import Request, RequestTarget
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
-
-Json = Any
 
 MODEL = Model(Path(__file__).with_name("lambda.json"), SerializationException, ValidationException)
 _DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
@@ -45,7 +43,7 @@ def is_dated(target: str) -> bool:
     return _DATED.match(target) is not None
 
 
-def segments_of(location: Location) -> tuple[str, ...]:
+def segments_of(location: RequestTarget) -> tuple[str, ...]:
     """The segments to route. Older clients of this protocol append a slash, which means nothing."""
     segments = location.segments
     return segments[:-1] if is_dated(location.path) and segments[-1] == "" else segments
@@ -65,14 +63,14 @@ class Operation:
         self._origins = origins
         self._depth = limits.depth
 
-    def answer(self, request: Request, event: Mapping[str, Any], body: bytes) -> Response:
+    def answer(self, request: Request, event: Mapping[str, Json], body: bytes) -> Response:
         """The response. Raises LambdaError, and the errors of ``functions.errors`` that any request may meet."""
         self._origins.check(request)
         given = MODEL.taken(self._name, self._members(event, body))
         result = self._handler(given, self._make_context(event["requestContext"]["requestId"])) or {}
         return response_of(self._table, result)
 
-    def _members(self, event: Mapping[str, Any], body: bytes) -> dict[str, Json]:
+    def _members(self, event: Mapping[str, Json], body: bytes) -> dict[str, Json]:
         payload = self._table.get("payload")
         found = {payload: body} if payload else self._body(body)
         sources = {
@@ -103,7 +101,7 @@ def operation_of(handler: str) -> str:
     return "".join(word.capitalize() for word in handler.split("_"))
 
 
-def response_of(table: Mapping[str, Any], result: Mapping[str, Json]) -> Response:
+def response_of(table: Mapping[str, Json], result: Mapping[str, Json]) -> Response:
     """The response for an operation's result. Members that are None are absent on the wire, never null."""
     left = without_nulls(result)
     status = left.pop(table.get("answers_status"), table["status"])

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.rest import FunctionView
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.runtime.catalog.source import CatalogError, Source, read_source
@@ -28,7 +28,6 @@ __all__ = ["Catalog", "CatalogError", "Function"]
 
 log = logging.getLogger("stepwell.catalog")
 
-Json = Any
 
 KINDS = {"steps": "step", "api": "api", "dashboard": "dashboard", "sfn": "sfn", "lambda_api": "lambda"}
 USERS_KINDS = {"steps": "step", "api": "api"}
@@ -141,7 +140,7 @@ def _check_found_by(source: Source, kind: str) -> None:
         raise CatalogError(source.path, 1, f"has a {other}, but is {what}")
 
 
-def _checked(source: Source, constant: str) -> Any:
+def _checked(source: Source, constant: str) -> Json:
     literal = source.literals[constant]
     try:
         return _MEMBERS[constant][1](literal.value)
@@ -160,7 +159,7 @@ def _steps(functions: Sequence[Function]) -> dict[str, Function]:
 
 def _routes(functions: Sequence[Function]) -> dict[Route, Function]:
     routes: dict[Route, Function] = {}
-    shapes: dict[Any, Function] = {}
+    shapes: dict[object, Function] = {}
     for function in functions:
         if function.route is not None:
             route = parse_route(function.route)
@@ -183,52 +182,52 @@ def _refuse_second(first: Function | None, second: Function, what: str) -> None:
         raise CatalogError(second.path, 1, f"{what} stands already in {first.path}")
 
 
-def _route_key(value: Any) -> str:
+def _route_key(value: Json) -> str:
     return parse_route(value).key
 
 
-def _target(value: Any) -> str:
+def _target(value: Json) -> str:
     if not isinstance(value, str) or not _TARGET.fullmatch(value):
         raise ValueError(f"must be like 'AWSStepFunctions.StartExecution', not {value!r}")
     return value
 
 
-def _schema(value: Any) -> Any:
+def _schema(value: Json) -> Json:
     if not isinstance(value, dict):
         raise ValueError(f"must be a JSON Schema, not {value!r}")
     jsontext.write(value)
     return value
 
 
-def _body(value: Any) -> Any:
+def _body(value: Json) -> Json:
     BodySchema(_schema(value), SCHEMAS)
     return value
 
 
-def _query(value: Any) -> Any:
+def _query(value: Json) -> Json:
     if not isinstance(value, dict):
         raise ValueError("must map the names of query parameters to JSON Schemas")
     return {str(name): _schema(one) for name, one in value.items()}
 
 
-def _answers(value: Any) -> Any:
+def _answers(value: Json) -> Json:
     if not isinstance(value, dict) or not all(type(status) is int and status in _STATUSES for status in value):
         raise ValueError("must map statuses from 200 to 599 to JSON Schemas, or to None where there is no body")
     return {status: one if one is None else _schema(one) for status, one in value.items()}
 
 
-def _body_limit(value: Any) -> str:
+def _body_limit(value: Json) -> str:
     if value not in BODY_LIMITS:
         raise ValueError(f"must be one of {', '.join(BODY_LIMITS)}, not {value!r}")
     return str(value)
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: Json) -> float:
     _refuse_faults(rules.SECONDS(value, Location()))
     return float(value)
 
 
-def _retry(value: Any) -> Any:
+def _retry(value: Json) -> Json:
     if isinstance(value, dict) and not all(isinstance(member, str) for member in value):
         raise ValueError("has a member whose name is no string")
     _refuse_faults(field_kinds.check(value, Location(), rules.RETRY, "a retry"))
@@ -240,7 +239,7 @@ def _refuse_faults(faults: Iterator[field_kinds.Fault]) -> None:
         raise ValueError(f"{fault.path.removeprefix('$.')}: {fault.full_message}".removeprefix("$: "))
 
 
-_MEMBERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+_MEMBERS: Mapping[str, tuple[str, Callable[[Json], Json]]] = {
     "ROUTE": ("route", _route_key),
     "TARGET": ("target", _target),
     "QUERY": ("query", _query),

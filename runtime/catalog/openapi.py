@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.runtime.catalog.catalog import Catalog, Function
 from stepwell.runtime.http.routes import Route
-
-Json = Any
 
 VERSION = "1.0.0"
 ANY_METHODS = ("get", "post", "put", "patch", "delete")

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+
+from stepwell.functions.contract import Json
 
 CONSTANTS = frozenset({"ROUTE", "TARGET", "QUERY", "BODY", "BODY_LIMIT", "ANSWERS", "RETRY", "TIMEOUT_SECONDS"})
 MOST_REMEMBERED = 1_000
@@ -21,10 +22,10 @@ class CatalogError(ValueError):
 
 
 @dataclass(frozen=True)
-class Literal:
+class Constant:
     """A constant's value and its line."""
 
-    value: Any
+    value: Json
     line: int
 
 
@@ -33,7 +34,7 @@ class Source:
     """One handler's file: its literal constants, and its docstring as first line and rest."""
 
     path: Path
-    literals: Mapping[str, Literal]
+    literals: Mapping[str, Constant]
     summary: str
     description: str
 
@@ -65,15 +66,15 @@ def _parse(path: Path, content: bytes) -> ast.Module:
         raise CatalogError(path, 1, f"cannot be read: {fault}") from None
 
 
-def _literals(path: Path, tree: ast.Module) -> dict[str, Literal]:
-    found: dict[str, Literal] = {}
+def _literals(path: Path, tree: ast.Module) -> dict[str, Constant]:
+    found: dict[str, Constant] = {}
     for statement in tree.body:
         for name in CONSTANTS.intersection(_names(statement)):
-            found[name] = Literal(_value(path, name, statement), statement.lineno)
+            found[name] = Constant(_value(path, name, statement), statement.lineno)
     return found
 
 
-def _value(path: Path, name: str, statement: ast.stmt) -> Any:
+def _value(path: Path, name: str, statement: ast.stmt) -> Json:
     try:
         return ast.literal_eval(statement.value)  # type: ignore[attr-defined]
     except (AttributeError, TypeError, ValueError, RecursionError):

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from stepwell.runtime.engine.core.execution import child_path
 from stepwell.runtime.engine.core.invocations import result, whole_call
 from stepwell.runtime.engine.definition.resources import INVOKE, QUALIFIED_BY, function_of, read
 from stepwell.runtime.engine.values import arns, jsontext
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 _WHOLE = {"truncated": False}
@@ -54,7 +52,7 @@ class TaskData:
 
 @dataclass(frozen=True)
 class Setting:
-    """The facts that the lines of a page need besides themselves.
+    """The further facts that the lines of a page need.
 
     ``identity`` is the execution's id, ``resources`` the Resource of each Task state, ``above`` the line right above
     the page. ``before`` has each frame's last line above the page, and ``begun`` the line above the page on which an

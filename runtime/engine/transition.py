@@ -1,4 +1,4 @@
-"""``transition(machine, execution, event)``: the execution after an event, and what is to be done about it.
+"""``transition(machine, execution, event)``: the execution after an event, and the commands that follow.
 
 Frozen values go in, frozen values come out; there is no clock and no dice. A flat work list enters states one after
 another, so a chain of ten thousand Pass states is a loop and no recursion. A late or doubled event changes nothing: the

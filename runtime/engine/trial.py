@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from stepwell.runtime.engine.core import commands, dataflow, events, execution, retry
 from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
@@ -17,9 +16,9 @@ from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState, PassState, State, StateMachine, WorkState
 from stepwell.runtime.engine.states.items import items_of
 from stepwell.runtime.engine.transition import transition
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 
-Json = Any
 Work = Callable[[commands.DispatchTask], "Result | Failure"]
 
 SUCCEEDED, FAILED, RETRIABLE, CAUGHT = "SUCCEEDED", "FAILED", "RETRIABLE", "CAUGHT_ERROR"

@@ -1,7 +1,7 @@
 """Access keys: if there are any, only ``/health`` is answered without one.
 
 A key is an id and a secret. AWS's clients sign with it. Others send both: as a bearer token ``id:secret``, or by HTTP's
-Basic scheme, for which browsers ask their user.
+Basic scheme, because browsers prompt their user for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks a request body against its handler's BODY schema, and says what is wrong, where, and what may be meant."""
+"""Checks a request body against its handler's BODY schema. A fault names the problem, its place and a hint."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import fastjsonschema
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime.engine.definition.field_kinds import MOST_KNOWN, cut, did_you_mean, shown
-
-Json = Any
 
 MOST_COMPILED = 200
 _PLAIN = re.compile(r"[A-Za-z_]\w*")

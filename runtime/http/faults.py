@@ -5,19 +5,19 @@ from __future__ import annotations
 from logging import Logger
 
 from stepwell.functions.errors import StepwellError
-from stepwell.runtime.outage import is_away
+from stepwell.runtime.outage import is_outage
 
 
 def error_of(
-    fault: Exception, log: Logger, request: str, request_id: str, *, away: StepwellError, failed: StepwellError
+    fault: Exception, log: Logger, request: str, request_id: str, *, outage: StepwellError, failed: StepwellError
 ) -> StepwellError:
-    """The error that the caller gets: ``away`` during an outage of the database, ``failed`` for a fault of ours.
+    """The error that the caller gets: ``outage`` during an outage of the database, ``failed`` for a fault of ours.
 
     The log gets a fault of ours whole, since the caller learns nothing of it. ``request`` names the request there.
     """
-    if is_away(fault):
+    if is_outage(fault):
         log.warning("%s: the database is away (request %s): %s", request, request_id, fault)
-        return away
+        return outage
     if isinstance(fault, StepwellError) and fault.status != StepwellError.status:
         return fault
     log.error("%s failed (request %s)", request, request_id, exc_info=fault)

@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime.http.routes import Match
 
@@ -46,7 +47,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Location:
+class RequestTarget:
     """A request target, taken apart: ``path`` and ``parameters`` are decoded, ``query`` is not."""
 
     path: str
@@ -70,7 +71,7 @@ def host_of(authority: str) -> str:
     return (found[1] or found[2]).lower() if found else ""
 
 
-def locate(target: str) -> Location:
+def locate(target: str) -> RequestTarget:
     """Take a request target apart. Raises InvalidRequest for a target that no handler may see.
 
     Each segment is decoded by itself: an encoded slash is data and never a separator.
@@ -81,12 +82,12 @@ def locate(target: str) -> Location:
     if not path.startswith("/"):
         raise InvalidRequest("The path must begin with a slash.")
     segments = tuple(_segment(part) for part in path[1:].split("/"))
-    return Location("/" + "/".join(segments), segments, query, _parameters(query))
+    return RequestTarget("/" + "/".join(segments), segments, query, _parameters(query))
 
 
 def event_of(
-    request: Request, location: Location, match: Match, body: bytes, *, request_id: str, at: datetime
-) -> dict[str, Any]:
+    request: Request, location: RequestTarget, match: Match, body: bytes, *, request_id: str, at: datetime
+) -> dict[str, Json]:
     """The event for a request, with the members that API Gateway has. Empty members are absent."""
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     text, is_base64 = _text(body, request.media_type)
@@ -109,8 +110,8 @@ def event_of(
 
 
 def _request_context(
-    request: Request, location: Location, match: Match, request_id: str, at: datetime
-) -> dict[str, Any]:
+    request: Request, location: RequestTarget, match: Match, request_id: str, at: datetime
+) -> dict[str, Json]:
     domain = host_of(request.headers.get("host", "localhost"))
     return {
         "accountId": "000000000000",

@@ -7,12 +7,10 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.errors import StepwellError
 from stepwell.runtime.engine.values import jsontext
-
-Json = Any
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -21,7 +19,7 @@ _BODILESS = (204, 304)
 
 
 class MalformedResponse(ValueError):
-    """A handler's result is no valid HTTP response. The message says why."""
+    """A handler's result is no valid HTTP response. The message is the reason."""
 
 
 @dataclass(frozen=True)

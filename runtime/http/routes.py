@@ -21,7 +21,7 @@ LITERAL, VARIABLE, GREEDY = range(3)
 
 
 @dataclass(frozen=True)
-class Segment:
+class RoutePart:
     """One part of a route's path. ``rank`` orders literals, variables and greedy variables."""
 
     text: str
@@ -38,7 +38,7 @@ class Route:
 
     key: str
     method: str
-    segments: tuple[Segment, ...]
+    segments: tuple[RoutePart, ...]
 
     @property
     def path(self) -> str:
@@ -119,11 +119,11 @@ def _refusal(method: str, segments: Sequence[str], allowed: set[str]) -> NotFoun
 
 
 def parse_route(text: object) -> Route:
-    """The route in a ROUTE constant. Raises ValueError with what is wrong."""
+    """The route in a ROUTE constant. Raises ValueError with the reason."""
     method, _, path = text.partition(" ") if isinstance(text, str) else ("", "", "")
     if method not in (*METHODS, "ANY") or not path.startswith("/"):
         raise ValueError(f"must be like 'POST /orders/{{id}}' with one of {', '.join(METHODS)} or ANY, not {text!r}")
-    segments = tuple(_segment(part) for part in path[1:].split("/")) if path != "/" else (Segment("", LITERAL),)
+    segments = tuple(_segment(part) for part in path[1:].split("/")) if path != "/" else (RoutePart("", LITERAL),)
     route = Route(f"{method} {path}", method, segments)
     if any(one.rank == GREEDY for one in segments[:-1]):
         raise ValueError(f"a greedy variable must stand last in {text!r}")
@@ -132,9 +132,9 @@ def parse_route(text: object) -> Route:
     return route
 
 
-def _segment(part: str) -> Segment:
+def _segment(part: str) -> RoutePart:
     if variable := _VARIABLE.fullmatch(part):
-        return Segment(variable[1], GREEDY if variable[2] else VARIABLE)
+        return RoutePart(variable[1], GREEDY if variable[2] else VARIABLE)
     if not _LITERAL.fullmatch(part):
         raise ValueError(f"{part!r} is no path segment: write a literal, {{name}} or {{name+}}")
-    return Segment(part, LITERAL)
+    return RoutePart(part, LITERAL)

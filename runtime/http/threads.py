@@ -17,7 +17,7 @@ class ThreadLimit:
 
     @contextmanager
     def held(self, refusal: StepwellError) -> Iterator[None]:
-        """Count as one of them inside. Raises the refusal at once if there are as many already."""
+        """Count as one of them inside. Raises the refusal at once when the limit is reached."""
         if not self._free.acquire(blocking=False):
             raise refusal
         try:

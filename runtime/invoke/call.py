@@ -1,7 +1,7 @@
 """A task's call of a function by its name: by a handler, or by Stepwell itself.
 
 Stepwell itself does the work of a few functions (it starts an execution, queues an event, runs an Express machine).
-They stand in one table, handed to ``Caller``, and need no sandbox.
+They are in one table, handed to ``Caller``, and need no sandbox.
 """
 
 from __future__ import annotations

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stepwell.db.database import database, locked, transaction
-from stepwell.db.function_models import FunctionSeat, StoredFunction
+from stepwell.db.function_models import RunningInvocation, StoredFunction
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.ids import new_id
-from stepwell.runtime.outage import AWAY, is_away
+from stepwell.runtime.outage import OUTAGE_ERRORS, is_outage
 
 log = logging.getLogger("stepwell.lambdas")
 
 
 class SlotsUnknown(Exception):
-    """The database is away: nobody can tell how many invocations run."""
+    """The number of running invocations is unknown: the database cannot be reached."""
 
 
 class ReservedConcurrency:
@@ -62,8 +62,8 @@ class ReservedConcurrency:
     def _taken(self, function: str, identity: str) -> bool:
         try:
             return _take(function, identity, self._lease_ms)
-        except AWAY as fault:
-            if not is_away(fault):
+        except OUTAGE_ERRORS as fault:
+            if not is_outage(fault):
                 raise
             raise SlotsUnknown(str(fault)) from None
 
@@ -79,35 +79,39 @@ class ReservedConcurrency:
             self._held.discard(identity)
         try:
             with database.connection_context(), transaction():
-                FunctionSeat.delete().where(FunctionSeat.id == identity).execute()
-        except AWAY as fault:
+                # No retry: a slot that stays is free again when its lease has run out.
+                RunningInvocation.delete().where(RunningInvocation.id == identity).execute()
+        except OUTAGE_ERRORS as fault:
             log.warning("a slot of reserved concurrency is left to its lease: %s", fault)
 
     def _renew(self) -> None:
         while not self._closed.wait(self._renew_seconds) and (held := self._still_held()):
             try:
                 with database.connection_context(), transaction():
-                    longer = FunctionSeat.update(lease_until=clock_sql() + self._lease_ms)
-                    longer.where(FunctionSeat.id.in_(held)).execute()
-            except AWAY as fault:
+                    # Only rows that are still there: a lease that ran out may have been removed, and is not taken back.
+                    longer = RunningInvocation.update(lease_until=clock_sql() + self._lease_ms)
+                    longer.where(RunningInvocation.id.in_(held)).execute()
+            except OUTAGE_ERRORS as fault:
                 log.warning("the slots of reserved concurrency were not renewed: %s", fault)
 
     def _still_held(self) -> list[str]:
         """The slots held now. When there are none, the renewing thread ends, and the next slot starts a new one."""
         with self._lock:
+            # Under the lock, so that a slot taken right now either is seen here or starts a new thread.
             self._renewing = bool(self._held)
             return list(self._held)
 
 
 def _take(function: str, identity: str, lease_ms: int) -> bool:
     """Take one of a function's slots, if the present reservation leaves one free."""
-    of_function = FunctionSeat.name == function
+    of_function = RunningInvocation.name == function
     with database.connection_context(), transaction():
         # The lock on the function's row makes callers count one after the other: no two see the same last free slot.
         stored = locked(StoredFunction, StoredFunction.name == function)
-        FunctionSeat.delete().where(of_function, FunctionSeat.lease_until <= clock_sql()).execute()
-        taken = FunctionSeat.select().where(of_function).count()
+        # Expired slots go first: those of dead processes would count against the reservation for ever.
+        RunningInvocation.delete().where(of_function, RunningInvocation.lease_until <= clock_sql()).execute()
+        taken = RunningInvocation.select().where(of_function).count()
         if stored is not None and stored.reserved is not None and taken >= stored.reserved:
             return False
-        FunctionSeat.insert(id=identity, name=function, lease_until=clock_sql() + lease_ms).execute()
+        RunningInvocation.insert(id=identity, name=function, lease_until=clock_sql() + lease_ms).execute()
         return True

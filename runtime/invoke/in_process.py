@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.invoke.outcome import Outcome, exited, read_answer, time_limit
 from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.sandbox import invocation as sandbox
@@ -28,7 +28,7 @@ class InProcessInvoker:
         self._settings = settings or Settings()
 
     def run(self, invocation: Invocation) -> Outcome:
-        """Run a handler to its end. Its context says the time limit, which is not enforced."""
+        """Run a handler to its end. Its context has the time limit, which is not enforced."""
         limit, _ = time_limit(invocation, self._settings.function_timeout_seconds)
         target = invocation.target
         request = {
@@ -53,9 +53,9 @@ class InProcessInvoker:
     def close(self) -> None:
         """Do nothing: there is nothing to end."""
 
-    def _perform(self, request: Mapping[str, Any], invocation: Invocation) -> Outcome:
+    def _perform(self, request: Mapping[str, Json], invocation: Invocation) -> Outcome:
         try:
-            answer = sandbox.perform(sandbox.Functions(sandbox.SourceWatch(())), request)
+            answer = sandbox.perform(sandbox.Handlers(sandbox.SourceWatch(())), request)
         except SystemExit as fault:
             return exited(invocation.request_id, describe_exit(sandbox.exit_status(fault.code)))
         return read_answer(answer, invocation, self._settings.limits.payload)
@@ -65,6 +65,7 @@ class InProcessInvoker:
 def _imported_anew(module: str) -> Iterator[None]:
     """Import from the source, and forget it afterwards unless it was there before: the name may become another's."""
     known, writes_no_code = module in sys.modules, sys.dont_write_bytecode
+    # Byte code would outlive the file: a test may write another file of this name within the same second.
     sys.dont_write_bytecode = True
     try:
         yield

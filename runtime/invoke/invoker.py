@@ -32,7 +32,7 @@ class Invoker:
         self._pool.keep_idle(slots)
 
     def run(self, invocation: Invocation) -> Outcome:
-        """Run a handler to its end, or until its time limit. Never raises for what the handler does."""
+        """Run a handler to its end, or until its time limit. Never raises for a fault of the handler."""
         limit, overdue = time_limit(invocation, self._settings.function_timeout_seconds)
         if limit <= 0:
             return overdue
@@ -42,6 +42,7 @@ class Invoker:
                 if not is_free:
                     return Outcome(error="Lambda.TooManyRequestsException", cause="Rate Exceeded.", throttled=True)
                 ending = self._pool.call(_call_of(invocation), key=invocation.key, timeout_seconds=limit)
+        # Neither is the handler's fault: the task goes back to the queue without a retry.
         except (OSError, SlotsUnknown) as fault:
             cause = f"No process could be started: {fault}"
             return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.sandbox.invocation import CAUSE_CHARS, ERROR_CHARS, RESULT_BYTES
 
@@ -32,7 +32,7 @@ class Outcome:
         return self.result is not None
 
 
-def read_answer(answer: Mapping[str, Any], invocation: Invocation, payload_limit: int) -> Outcome:
+def read_answer(answer: Mapping[str, Json], invocation: Invocation, payload_limit: int) -> Outcome:
     """The outcome in a child's answer. The answer is not trusted. ``payload_limit`` is a state machine's, in bytes."""
     result, error = answer.get("result"), answer.get("error")
     if isinstance(result, str):
@@ -43,7 +43,7 @@ def read_answer(answer: Mapping[str, Any], invocation: Invocation, payload_limit
 
 
 def exited(request_id: str, how: str | None) -> Outcome:
-    """The outcome of a handler whose process ended: ``how`` in Lambda's words, None for an exit status of 0."""
+    """The outcome of a handler when its process has ended: ``how`` in Lambda's words, None for an exit status of 0."""
     end = f"exited with error: {how}" if how else "exited without providing a reason"
     return _service_error("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime {end}")
 
@@ -65,6 +65,7 @@ def _read_result(text: str, invocation: Invocation, payload_limit: int) -> Outco
     if jsontext.size(text) > (payload_limit if invocation.terms is None else RESULT_BYTES):
         return _too_large(invocation)
     try:
+        # Read once more here: the child is not trusted, and only strict JSON may be stored.
         jsontext.read(text)
     except jsontext.NotJson as fault:
         message = f"Unable to marshal response: {fault}"
@@ -83,7 +84,7 @@ def _too_large(invocation: Invocation) -> Outcome:
     return Outcome(error="States.DataLimitExceeded", cause=f"{cause} service limit.")
 
 
-def _failed(error: Mapping[str, Any]) -> Outcome:
+def _failed(error: Mapping[str, Json]) -> Outcome:
     payload = json.dumps(error, ensure_ascii=False)
     if kind := error.get("errorType"):
         cause = payload if len(payload) <= CAUSE_CHARS else payload[:CAUSE_CHARS].rstrip("}")  # a cut object looks cut

@@ -1,4 +1,4 @@
-"""The subject of an invocation: which function, with which event, for how long, and for whom."""
+"""The subject of an invocation: the function, the event, the time limit and the caller's terms."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Invocation:
     """The name by which ``kill()`` finds the invocation while it runs."""
     request_id: str
     timeout_seconds: float | None = None
-    """What is left of the state's own limit; None when the state has none."""
+    """The seconds left of the state's own limit; None when the state has none."""
     terms: Terms | None = None
     """Set for a direct Lambda call. None for a state machine's: the limit of its payloads holds."""
 

@@ -1,7 +1,7 @@
 """Checks deployment packages, and unpacks them to where functions run from.
 
 A package that could not be unpacked is refused before it is stored. No file of it may lie outside its directory or be a
-link. Its files are limited in number and in their real size, whatever the zip says of it.
+link. Its files are limited in number and in their real size, even if the zip claims less.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _READABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, 
 
 
 class BadArchive(ValueError):
-    """The archive cannot be a deployment package; the message says why."""
+    """The archive cannot be a deployment package; the message is the reason."""
 
 
 def check(content: bytes, most_bytes: int = UNZIPPED_BYTES, most_files: int = MOST_FILES) -> None:

@@ -7,7 +7,7 @@ import math
 from datetime import datetime
 
 from stepwell.functions.contract import instant
-from stepwell.functions.contract.lambda_ import Call, Ended
+from stepwell.functions.contract.lambda_ import Ended, LambdaCall
 from stepwell.functions.errors.lambda_ import ServiceException
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Target
@@ -15,7 +15,7 @@ from stepwell.runtime.invoke.target import Target
 TIMED_OUT = "Sandbox.Timedout"
 
 
-def ended(outcome: Outcome, target: Target, call: Call, at: datetime) -> Ended:
+def ended(outcome: Outcome, target: Target, call: LambdaCall, at: datetime) -> Ended:
     """The answer to the caller. Raises ServiceException if the handler did not run to its end."""
     if outcome.not_run or outcome.killed:
         raise ServiceException(outcome.cause or "The function was stopped before it ended.")

@@ -8,7 +8,7 @@ from typing import Any
 from stepwell.db.database import database
 from stepwell.db.function_models import EventConfig
 from stepwell.db.values import Claimed
-from stepwell.functions.contract.function_names import LATEST, Reference
+from stepwell.functions.contract.function_names import LATEST, FunctionReference
 from stepwell.functions.contract.lambda_ import EventRules
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values import arns
@@ -43,7 +43,7 @@ def longest_age(found: EventRules | None) -> int:
     return LONGEST_AGE if found is None or found.max_age is None else found.max_age
 
 
-def rules_of(function: Reference) -> EventRules | None:
+def rules_of(function: FunctionReference) -> EventRules | None:
     """The rules for the events of a function, or of one of its versions or aliases; None if it has none."""
     with database.connection_context():
         row = EventConfig.get_or_none(*rules_key(function))
@@ -56,14 +56,14 @@ def rules(row: EventConfig) -> EventRules:
     return EventRules(**json.loads(row.options), modified_at=row.modified_at, arn=arn)
 
 
-def rules_key(function: Reference) -> tuple[Any, ...]:
+def rules_key(function: FunctionReference) -> tuple[Any, ...]:
     """The conditions for the row with the rules of a function."""
     return EventConfig.name == function.name, EventConfig.qualifier == (function.qualifier or LATEST)
 
 
-def _function(claim: Claimed) -> Reference:
+def _function(claim: Claimed) -> FunctionReference:
     name, _, qualifier = claim.function.partition(QUALIFIED_BY)
-    return Reference(name, qualifier or None)
+    return FunctionReference(name, qualifier or None)
 
 
 def _not_run(why: str, message: str, count: int) -> Outcome:

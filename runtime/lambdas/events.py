@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from itertools import accumulate
-from typing import Any
 
 from stepwell.db.database import database, transaction
 from stepwell.db.function_models import EventConfig
 from stepwell.db.queries import clock_sql
-from stepwell.functions.contract import Page, page_of
-from stepwell.functions.contract.function_names import LATEST, Reference, referred
-from stepwell.functions.contract.lambda_ import Call, EventRules
+from stepwell.functions.contract import Json, Page, page_of
+from stepwell.functions.contract.function_names import LATEST, FunctionReference, referred
+from stepwell.functions.contract.lambda_ import EventRules, LambdaCall
 from stepwell.functions.errors import NameTaken, PayloadTooLarge
 from stepwell.functions.errors.lambda_ import (
     InvalidParameterValueException,
@@ -33,13 +32,11 @@ from stepwell.runtime.invoke.call import TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.lambdas import event_calls
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.lambdas.operations import Lambdas
+from stepwell.runtime.lambdas.operations import LambdaOperations
 from stepwell.runtime.lambdas.references import arn_of
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.workflow_names import of_events
 from stepwell.runtime.workflows import Workflows
-
-Json = Any
 
 INVOKE = event_calls.INVOKE
 RETRIES = 2
@@ -52,7 +49,7 @@ THROTTLED = {
 }
 """The retry of failures that are not the function's own: for about six hours, as on AWS."""
 NOT_RUN = {"ErrorEquals": [event_calls.AGED, event_calls.STOPPED], "MaxAttempts": 0}
-"""No retry for an event that is too old, or whose function is stopped: as on AWS."""
+"""As on AWS, an event that is too old, or for a function with a concurrency of 0, is not retried."""
 
 
 class EventQueue:
@@ -65,10 +62,10 @@ class EventQueue:
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """The step types that stand in for destinations other than functions, by ARN."""
+        """The step types that replace destinations other than functions, by ARN."""
         return self._workflows.aliases
 
-    def take(self, function: Reference, event: Json, request_id: str) -> None:
+    def take(self, function: FunctionReference, event: Json, request_id: str) -> None:
         """Accept an event for an existing function, once per request id. It is committed when this returns."""
         rules = event_calls.rules_of(function) or EventRules()
         document = machine(function, rules, self._retry_seconds)
@@ -100,20 +97,20 @@ class EventSender:
             return found
         name, _, qualifier = given["function"].partition(QUALIFIED_BY)
         try:
-            self._queue.take(Reference(name, qualifier or None), given["event"], request_id)
+            self._queue.take(FunctionReference(name, qualifier or None), given["event"], request_id)
         except PayloadTooLarge as fault:
             return Outcome(error="Lambda.RequestTooLargeException", cause=fault.message)
         return Outcome(result="null")
 
 
-class Events:
+class LambdaEvents:
     """The asynchronous invocations that ``functions.contract.lambda_`` promises."""
 
-    def __init__(self, lambdas: Lambdas, queue: EventQueue) -> None:
+    def __init__(self, lambdas: LambdaOperations, queue: EventQueue) -> None:
         self._lambdas = lambdas
         self._queue = queue
 
-    def send(self, function: Reference, call: Call) -> None:
+    def send(self, function: FunctionReference, call: LambdaCall) -> None:
         """Accept an event. It is committed when this returns."""
         self._lambdas.get(function)
         try:
@@ -122,14 +119,14 @@ class Events:
             raise InvalidRequestContentException(f"Could not parse request body into json: {fault}") from None
         self._queue.take(function, event, call.request_id)
 
-    def rules(self, function: Reference) -> EventRules:
+    def rules(self, function: FunctionReference) -> EventRules:
         """Raises ResourceNotFoundException."""
         found = event_calls.rules_of(function)
         if found is None:
             raise ResourceNotFoundException(f"The function {arn_of(function)} doesn't have an EventInvokeConfig")
         return found
 
-    def set_rules(self, function: Reference, rules: EventRules) -> EventRules:
+    def set_rules(self, function: FunctionReference, rules: EventRules) -> EventRules:
         self._lambdas.get(function)
         for destination in (rules.on_success, rules.on_failure):
             self._check(destination)
@@ -140,12 +137,12 @@ class Events:
             row.on_conflict(conflict_target=[EventConfig.name, EventConfig.qualifier], update=changed).execute()
         return self.rules(function)
 
-    def drop_rules(self, function: Reference) -> None:
+    def drop_rules(self, function: FunctionReference) -> None:
         self.rules(function)
         with database.connection_context(), transaction():
             EventConfig.delete().where(*event_calls.rules_key(function)).execute()
 
-    def list(self, function: Reference, *, limit: int, cursor: str | None) -> Page[EventRules]:
+    def list(self, function: FunctionReference, *, limit: int, cursor: str | None) -> Page[EventRules]:
         self._lambdas.get(function)
         query = EventConfig.select().where(EventConfig.name == function.name, EventConfig.qualifier > (cursor or ""))
         with database.connection_context():
@@ -153,7 +150,7 @@ class Events:
         return page_of(found, limit, lambda one: one.qualifier, event_calls.rules)
 
     def _check(self, destination: str | None) -> None:
-        """A destination must be an existing function, or have a step type that stands in for it.
+        """A destination must be an existing function, or have a step type in its place.
 
         Raises InvalidParameterValueException.
         """
@@ -171,7 +168,7 @@ class Events:
             ) from None
 
 
-def machine(function: Reference, rules: EventRules, retry_seconds: float) -> Json:
+def machine(function: FunctionReference, rules: EventRules, retry_seconds: float) -> Json:
     """The state machine for a function's events."""
     retries = _retries(rules, retry_seconds)
     again, notified = (_again(retry_seconds, most) for most in (retries, RETRIES))
@@ -215,12 +212,12 @@ def _retries(rules: EventRules, retry_seconds: float) -> int:
     return sum(wait < event_calls.longest_age(rules) for wait in waits)
 
 
-def _discarded(function: Reference, destination: str, again: Json) -> dict[str, Json]:
+def _discarded(function: FunctionReference, destination: str, again: Json) -> dict[str, Json]:
     """The states after an event that the function did not get: the record has no response."""
-    said = {"condition.$": "$.error.Error", "said.$": "States.StringToJson($.error.Cause)"}
+    error = {"condition.$": "$.error.Error", "said.$": "States.StringToJson($.error.Cause)"}
     how = {"condition.$": "$.error.condition", "approximateInvokeCount.$": "$.error.said.approximateInvokeCount"}
     return {
-        "NotRun": {"Type": "Pass", "Parameters": said, "ResultPath": "$.error", "Next": "OnDiscard"},
+        "NotRun": {"Type": "Pass", "Parameters": error, "ResultPath": "$.error", "Next": "OnDiscard"},
         "OnDiscard": _notification(destination, again, _record(function, how)),
     }
 
@@ -228,7 +225,7 @@ def _discarded(function: Reference, destination: str, again: Json) -> dict[str, 
 def _failures(destination: str, again: Json, record: Mapping[str, Json]) -> dict[str, Json]:
     """The states after an event that failed.
 
-    A function's own error is JSON unless it was so long that it was cut. A cause from outside, such as a time-out, is
+    A function's own error is JSON unless it was cut for its length. A cause from outside, like a time-out, is
     not JSON.
     """
     own = {"responsePayload.$": "States.StringToJson($.error.Cause)"}
@@ -248,7 +245,7 @@ def _notification(destination: str, again: Json, record: Mapping[str, Json]) -> 
     return {"Type": "Task", "Resource": destination, "Parameters": record, "Retry": [THROTTLED, again], "End": True}
 
 
-def _success(function: Reference) -> dict[str, Json]:
+def _success(function: FunctionReference) -> dict[str, Json]:
     return {
         **_record(function, {"condition": "Success", "approximateInvokeCount.$": "$.response.count"}),
         "responseContext": {"statusCode": 200, "executedVersion": function.qualifier or LATEST},
@@ -256,7 +253,7 @@ def _success(function: Reference) -> dict[str, Json]:
     }
 
 
-def _failure(function: Reference, rules: EventRules, retries: int) -> dict[str, Json]:
+def _failure(function: FunctionReference, rules: EventRules, retries: int) -> dict[str, Json]:
     version = function.qualifier or LATEST
     is_aged = retries < (RETRIES if rules.retries is None else rules.retries)
     how = {"condition": event_calls.AGED if is_aged else "RetriesExhausted", "approximateInvokeCount": retries + 1}
@@ -266,7 +263,7 @@ def _failure(function: Reference, rules: EventRules, retries: int) -> dict[str, 
     }
 
 
-def _record(function: Reference, how: Mapping[str, Json]) -> dict[str, Json]:
+def _record(function: FunctionReference, how: Mapping[str, Json]) -> dict[str, Json]:
     """The members of every record.
 
     Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations".
@@ -280,11 +277,11 @@ def _record(function: Reference, how: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-def _called(function: Reference) -> str:
+def _called(function: FunctionReference) -> str:
     if function.qualifier in (None, LATEST):
         return function.name
     return f"{function.name}{QUALIFIED_BY}{function.qualifier}"
 
 
-def _key(function: Reference) -> dict[str, str]:
+def _key(function: FunctionReference) -> dict[str, str]:
     return {"name": function.name, "qualifier": function.qualifier or LATEST}

@@ -8,16 +8,14 @@ import re
 import sys
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.function_names import LATEST
-from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, Function
+from stepwell.functions.contract.lambda_ import DEFAULT_OPTIONS, FunctionConfiguration
 from stepwell.runtime.catalog import catalog
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.values import arns
 from stepwell.runtime.invoke.target import Target
-
-Json = Any
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _NAME = re.compile(r"[a-zA-Z0-9-_.]{1,140}")
@@ -38,11 +36,11 @@ def target(function: catalog.Function, qualifier: str | None = None) -> Target:
     return Target(function.name, function.path, function.imported_as, function.timeout_seconds, qualifier=qualifier)
 
 
-def view(function: catalog.Function, default_seconds: float, qualifier: str | None = None) -> Function:
+def view(function: catalog.Function, default_seconds: float, qualifier: str | None = None) -> FunctionConfiguration:
     """A handler in a file as Lambda's API shows it, read from the file as it is now."""
     code = function.path.read_bytes()
     digest = hashlib.sha256(code).digest()
-    return Function(
+    return FunctionConfiguration(
         arn=arns.function(function.name, qualifier),
         name=function.name,
         version=LATEST,

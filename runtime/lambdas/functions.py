@@ -9,10 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from stepwell.functions.contract.function_names import Reference
-from stepwell.functions.contract.lambda_ import Found
+from stepwell.functions.contract.function_names import FunctionReference
+from stepwell.functions.contract.lambda_ import FoundFunction
 from stepwell.functions.contract.rest import FunctionView
 from stepwell.runtime.engine.core.invocations import refused
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
@@ -24,8 +23,6 @@ from stepwell.runtime.lambdas import store
 from stepwell.runtime.lambdas.references import unknown
 from stepwell.runtime.lambdas.unpacked import Unpacked
 from stepwell.runtime.sandbox.spawner import Workspace
-
-Json = Any
 
 
 class Functions:
@@ -40,7 +37,7 @@ class Functions:
         name, _, qualifier = called.partition(QUALIFIED_BY)
         if name in self.files:
             return self.files[name]
-        function = Reference(name, qualifier or None)
+        function = FunctionReference(name, qualifier or None)
         found = self.stored(function)
         if found is None:
             fault = unknown(function)
@@ -48,7 +45,7 @@ class Functions:
             return Outcome(error=f"Lambda.{type(fault).__name__}", cause=cause)
         return found
 
-    def stored(self, function: Reference) -> Target | Outcome | None:
+    def stored(self, function: FunctionReference) -> Target | Outcome | None:
         """A stored function, ready to run; None if it does not exist; an Outcome if its code cannot be unpacked."""
         found = store.find(function, draw=random.random())
         if found is None:
@@ -100,10 +97,10 @@ class KnownFunctions(Mapping[str, FunctionDefaults]):
 
 def _is_stored(called: str) -> bool:
     name, _, qualifier = called.partition(QUALIFIED_BY)
-    return store.find(Reference(name, qualifier or None)) is not None
+    return store.find(FunctionReference(name, qualifier or None)) is not None
 
 
-def _target(found: Found, qualifier: str | None, root: Path) -> Target:
+def _target(found: FoundFunction, qualifier: str | None, root: Path) -> Target:
     function, options = found.function, found.function.options
     module, _, handler = options["Handler"].rpartition(".")
     module = module.replace("/", ".")

@@ -7,8 +7,16 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from stepwell.functions.contract import Page, page_of
-from stepwell.functions.contract.function_names import LATEST, Reference
-from stepwell.functions.contract.lambda_ import Call, Ended, Found, Function, NewFunction, Update, Usage
+from stepwell.functions.contract.function_names import LATEST, FunctionReference
+from stepwell.functions.contract.lambda_ import (
+    Ended,
+    FoundFunction,
+    FunctionConfiguration,
+    LambdaCall,
+    NewFunction,
+    Update,
+    Usage,
+)
 from stepwell.functions.errors.lambda_ import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -31,7 +39,7 @@ INVOCATIONS = 4
 """The most invocations at a time in a web process: each holds one of its threads."""
 
 
-class Lambdas:
+class LambdaOperations:
     """The functions that ``functions.contract.lambda_`` promises."""
 
     def __init__(
@@ -43,48 +51,48 @@ class Lambdas:
         self._settings = settings
         self._threads = ThreadLimit(INVOCATIONS)
 
-    def get(self, function: Reference) -> Found:
+    def get(self, function: FunctionReference) -> FoundFunction:
         found = self._in_file(function) or store.find(function)
         if found is None:
             raise unknown(function)
         return found
 
-    def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[Function]:
+    def list(self, *, all_versions: bool, limit: int, cursor: str | None) -> Page[FunctionConfiguration]:
         names = sorted(name for name in [*self._files, *store.named()] if cursor is None or name > cursor)
         shown = names[:limit]
         found = tuple(chain.from_iterable(self._listed(name, all_versions) for name in shown))
         return Page(found, shown[-1] if len(names) > limit else None)
 
-    def versions(self, function: Reference, *, limit: int, cursor: str | None) -> Page[Function]:
+    def versions(self, function: FunctionReference, *, limit: int, cursor: str | None) -> Page[FunctionConfiguration]:
         found = self._versions(function)
         if cursor is not None:
             found = [one for one in found if one.version != LATEST and int(one.version) > _number(cursor)]
         return page_of(found, limit, lambda one: one.version.replace(LATEST, "0"))
 
-    def create(self, wanted: NewFunction) -> Function:
+    def create(self, wanted: NewFunction) -> FunctionConfiguration:
         name = wanted.name
         if name in self._files:
             raise ResourceConflictException(f"Function already exist: {name}")
         return store.create(name, wanted.options, _package(wanted.code), wanted.tags, publish=wanted.publish)
 
-    def update(self, function: Reference, change: Update) -> Function:
+    def update(self, function: FunctionReference, change: Update) -> FunctionConfiguration:
         self._refuse_file(function)
         package = None if change.code is None else _package(change.code)
         if change.dry_run:
-            return self.get(Reference(function.name)).function
+            return self.get(FunctionReference(function.name)).function
         return store.change(function, change.revision, change.options, package, publish=change.publish)
 
     def publish(
         self,
-        function: Reference,
+        function: FunctionReference,
         sha256: str | None = None,
         description: str | None = None,
         revision: str | None = None,
-    ) -> Function:
+    ) -> FunctionConfiguration:
         self._refuse_file(function)
         return store.publish(function, sha256, description, revision)
 
-    def delete(self, function: Reference) -> None:
+    def delete(self, function: FunctionReference) -> None:
         self._refuse_file(function)
         if function.qualifier is None:
             return store.delete(function)
@@ -92,11 +100,11 @@ class Lambdas:
             raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
         return store.delete_version(function)
 
-    def reserve(self, function: Reference, reserved: int | None) -> None:
+    def reserve(self, function: FunctionReference, reserved: int | None) -> None:
         self._refuse_file(function)
         store.reserve(function, reserved)
 
-    def tag(self, function: Reference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None:
+    def tag(self, function: FunctionReference, added: Mapping[str, str], removed: Iterable[str] = ()) -> None:
         self._refuse_file(function)
         gone = set(removed)
         store.tag(function, lambda tags: {name: tag for name, tag in {**tags, **added}.items() if name not in gone})
@@ -105,7 +113,7 @@ class Lambdas:
         stored, code_bytes, reserved = store.usage()
         return Usage(len(self._files) + stored, code_bytes, reserved)
 
-    def invoke(self, function: Reference, call: Call) -> Ended:
+    def invoke(self, function: FunctionReference, call: LambdaCall) -> Ended:
         target = self._target(function)
         with self._threads.held(TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded")):
             outcome = self._run(target, call)
@@ -113,13 +121,13 @@ class Lambdas:
             raise TooManyRequestsException(Reason="ReservedFunctionConcurrentInvocationLimitExceeded")
         return calls.ended(outcome, target, call, datetime.now(UTC))
 
-    def _run(self, target: Target, call: Call) -> Outcome:
+    def _run(self, target: Target, call: LambdaCall) -> Outcome:
         terms = Terms(call.client_context)
         return self._invoker.run(
             Invocation(target, call.payload, key=call.request_id, request_id=call.request_id, terms=terms)
         )
 
-    def _target(self, function: Reference) -> Target:
+    def _target(self, function: FunctionReference) -> Target:
         if self._in_file(function):
             return files.target(self._files[function.name], function.qualifier)
         found = self._functions.stored(function)
@@ -129,25 +137,25 @@ class Lambdas:
             raise ServiceException(found.cause)
         return found
 
-    def _in_file(self, function: Reference) -> Found | None:
+    def _in_file(self, function: FunctionReference) -> FoundFunction | None:
         file = self._files.get(function.name)
         if file is None or function.qualifier not in (None, LATEST):
             return None
-        return Found(files.view(file, self._settings.function_timeout_seconds, function.qualifier))
+        return FoundFunction(files.view(file, self._settings.function_timeout_seconds, function.qualifier))
 
-    def _refuse_file(self, function: Reference) -> None:
+    def _refuse_file(self, function: FunctionReference) -> None:
         """A function in a file can only be changed there. Raises ResourceConflictException."""
         if function.name in self._files:
             raise ResourceConflictException(f"{function.name} is a file of this house: change it there.")
 
-    def _listed(self, name: str, all_versions: bool) -> Iterable[Function]:
+    def _listed(self, name: str, all_versions: bool) -> Iterable[FunctionConfiguration]:
         if all_versions:
-            return self._versions(Reference(name))
-        found = self._in_file(Reference(name)) or store.find(Reference(name))
+            return self._versions(FunctionReference(name))
+        found = self._in_file(FunctionReference(name)) or store.find(FunctionReference(name))
         return [] if found is None else [found.function]
 
-    def _versions(self, function: Reference) -> Sequence[Function]:
-        found = self._in_file(Reference(function.name, LATEST))
+    def _versions(self, function: FunctionReference) -> Sequence[FunctionConfiguration]:
+        found = self._in_file(FunctionReference(function.name, LATEST))
         versions = [found.function] if found else store.versions(function.name)
         if not versions:
             raise unknown(function)

@@ -12,7 +12,8 @@ from peewee import IntegrityError
 from stepwell.db.database import database, transaction
 from stepwell.db.function_models import FunctionPermission
 from stepwell.db.queries import clock_sql
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.lambda_ import Policy
 from stepwell.functions.errors.lambda_ import (
     PolicyLengthExceededException,
@@ -21,10 +22,8 @@ from stepwell.functions.errors.lambda_ import (
 )
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.lambdas import store
-from stepwell.runtime.lambdas.operations import Lambdas
+from stepwell.runtime.lambdas.operations import LambdaOperations
 from stepwell.runtime.lambdas.references import arn_of
-
-Json = Any
 
 MOST_BYTES = 20_480
 """The most bytes of a policy. Source: Lambda developer guide, "Viewing resource-based IAM policies in Lambda"."""
@@ -32,13 +31,13 @@ _NAMES = uuid.UUID("8f7bb3a2-52c1-4c4f-9c0a-6f6c2b0f8d11")
 """The name space of revisions. Policies with equal statements have equal revisions."""
 
 
-class Policies:
+class LambdaPolicies:
     """The policies that ``functions.contract.lambda_`` promises."""
 
-    def __init__(self, lambdas: Lambdas) -> None:
+    def __init__(self, lambdas: LambdaOperations) -> None:
         self._lambdas = lambdas
 
-    def add(self, function: Reference, statement: Json, revision: str | None) -> Json:
+    def add(self, function: FunctionReference, statement: Json, revision: str | None) -> Json:
         self._lambdas.get(function)
         whole = _with_resource(statement, arn_of(function))
         own = {"name": function.name, "qualifier": function.qualifier or "", "sid": statement["Sid"]}
@@ -56,7 +55,7 @@ class Policies:
             ) from None
         return whole
 
-    def get(self, function: Reference) -> Policy:
+    def get(self, function: FunctionReference) -> Policy:
         self._lambdas.get(function)
         with database.connection_context():
             found = _statements(function)
@@ -64,7 +63,7 @@ class Policies:
             raise ResourceNotFoundException("The resource you requested does not exist.")
         return Policy(_text(found), _revision(found))
 
-    def remove(self, function: Reference, statement_id: str, revision: str | None) -> None:
+    def remove(self, function: FunctionReference, statement_id: str, revision: str | None) -> None:
         self._lambdas.get(function)
         with database.connection_context(), transaction():
             store.check_revision(revision, _revision(_statements(function)))
@@ -74,17 +73,17 @@ class Policies:
 
 
 def _with_resource(statement: Json, arn: str) -> Json:
-    """The statement with its members in AWS's order: the Resource stands before the Condition."""
+    """The statement with its members in AWS's order: the Resource comes before the Condition."""
     conditions = {name: one for name, one in statement.items() if name == "Condition"}
     return {name: one for name, one in statement.items() if name != "Condition"} | {"Resource": arn} | conditions
 
 
-def _statements(function: Reference) -> list[Json]:
+def _statements(function: FunctionReference) -> list[Json]:
     rows = FunctionPermission.select().where(*_is(function))
     return [json.loads(one.statement) for one in rows.order_by(FunctionPermission.created_at, FunctionPermission.sid)]
 
 
-def _is(function: Reference) -> tuple[Any, ...]:
+def _is(function: FunctionReference) -> tuple[Any, ...]:
     return FunctionPermission.name == function.name, FunctionPermission.qualifier == (function.qualifier or "")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.errors.lambda_ import ResourceNotFoundException
 from stepwell.runtime.engine.values import arns
 
 
-def arn_of(function: Reference) -> str:
+def arn_of(function: FunctionReference) -> str:
     """The ARN of the function, with the qualifier it was named by."""
     return arns.function(function.name, function.qualifier)
 
 
-def unknown(function: Reference) -> ResourceNotFoundException:
-    """The error for a caller who names a function that does not exist."""
+def unknown(function: FunctionReference) -> ResourceNotFoundException:
+    """The error for a function that does not exist."""
     return ResourceNotFoundException(f"Function not found: {arn_of(function)}")

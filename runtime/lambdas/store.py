@@ -22,8 +22,9 @@ from stepwell.db.function_models import (
     StoredFunction,
 )
 from stepwell.db.queries import clock_sql
-from stepwell.functions.contract.function_names import LATEST, Reference
-from stepwell.functions.contract.lambda_ import Found, Function
+from stepwell.functions.contract import Json
+from stepwell.functions.contract.function_names import LATEST, FunctionReference
+from stepwell.functions.contract.lambda_ import FoundFunction, FunctionConfiguration
 from stepwell.functions.errors.lambda_ import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -33,7 +34,6 @@ from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.lambdas.references import unknown
 
-Json = Any
 Change = Callable[[dict[str, Json]], Mapping[str, Json]]
 
 STALE = (
@@ -55,7 +55,7 @@ class Package:
 
 def create(
     name: str, options: Mapping[str, Json], package: Package, tags: Mapping[str, str], *, publish: bool = False
-) -> Function:
+) -> FunctionConfiguration:
     """Store a new function. Raises ResourceConflictException."""
     text = jsontext.write(dict(tags))
     try:
@@ -70,13 +70,13 @@ def create(
 
 
 def change(
-    function: Reference,
+    function: FunctionReference,
     revision: str | None,
     options: Change | None = None,
     package: Package | None = None,
     *,
     publish: bool = False,
-) -> Function:
+) -> FunctionConfiguration:
     """Give $LATEST other options, other code or both, and publish it if wanted, with no other change in between.
 
     Raises PreconditionFailedException, ResourceNotFoundException.
@@ -92,7 +92,9 @@ def change(
         return _shown(function.name, _published(function.name) if publish else None)
 
 
-def publish(function: Reference, sha256: str | None, description: str | None, revision: str | None) -> Function:
+def publish(
+    function: FunctionReference, sha256: str | None, description: str | None, revision: str | None
+) -> FunctionConfiguration:
     """Publish $LATEST. If nothing has changed since the last version, that one is returned."""
     with changing(function) as latest:
         check_revision(revision, latest.revision)
@@ -104,7 +106,7 @@ def publish(function: Reference, sha256: str | None, description: str | None, re
         return _shown(function.name, _published(function.name, description))
 
 
-def delete(function: Reference) -> None:
+def delete(function: FunctionReference) -> None:
     """Delete a function with all that belongs to it. Raises ResourceNotFoundException."""
     with changing(function):
         mine = FunctionVersion.select(FunctionVersion.code).where(FunctionVersion.name == function.name)
@@ -115,7 +117,7 @@ def delete(function: Reference) -> None:
             _forget(code)
 
 
-def delete_version(function: Reference) -> None:
+def delete_version(function: FunctionReference) -> None:
     """Delete one published version. Raises ResourceNotFoundException, ResourceConflictException."""
     with changing(function):
         row = _version(function.name, function.qualifier or LATEST)
@@ -132,13 +134,13 @@ def delete_version(function: Reference) -> None:
         _forget(row.code)
 
 
-def reserve(function: Reference, reserved: int | None) -> None:
+def reserve(function: FunctionReference, reserved: int | None) -> None:
     """Limit a function's concurrent invocations. Raises ResourceNotFoundException."""
     with changing(function):
         StoredFunction.update(reserved=reserved).where(StoredFunction.name == function.name).execute()
 
 
-def tag(function: Reference, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
+def tag(function: FunctionReference, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
     """Change a function's tags. Raises ResourceNotFoundException."""
     with changing(function):
         stored = StoredFunction.get_by_id(function.name)
@@ -168,7 +170,7 @@ def usage() -> tuple[int, int, int]:
         return count, int(FunctionCode.select(fn.SUM(FunctionCode.size)).scalar() or 0), int(reserved or 0)
 
 
-def find(function: Reference, draw: float = 1.0) -> Found | None:
+def find(function: FunctionReference, draw: float = 1.0) -> FoundFunction | None:
     """One version of a function, by its number or by an alias; None if it does not exist.
 
     ``draw``, from 0 to 1, chooses between the two versions of a weighted alias; 1 chooses its main version.
@@ -178,17 +180,17 @@ def find(function: Reference, draw: float = 1.0) -> Found | None:
         version = None if stored is None else _version(function.name, _meant(function, draw))
     if stored is None or version is None:
         return None
-    return Found(_view(version, function.qualifier), json.loads(stored.tags), stored.reserved)
+    return FoundFunction(_view(version, function.qualifier), json.loads(stored.tags), stored.reserved)
 
 
-def versions(name: str) -> list[Function]:
+def versions(name: str) -> list[FunctionConfiguration]:
     """All versions of a function, $LATEST first."""
     query = _described().where(FunctionVersion.name == name).order_by(FunctionVersion.number)
     with database.connection_context():
         return [_view(row, LATEST if row.number == 0 else str(row.number)) for row in query]
 
 
-def latest() -> list[Function]:
+def latest() -> list[FunctionConfiguration]:
     """The $LATEST of every function, sorted by name."""
     query = _described().where(FunctionVersion.number == 0).order_by(FunctionVersion.name)
     with database.connection_context():
@@ -222,7 +224,7 @@ def forget_qualifier(name: str, qualifier: str) -> None:
 
 
 @contextmanager
-def changing(function: Reference) -> Iterator[FunctionVersion]:
+def changing(function: FunctionReference) -> Iterator[FunctionVersion]:
     """Hold a function's row locked in a transaction; yields its $LATEST. Raises ResourceNotFoundException."""
     with database.connection_context(), transaction():
         if locked(StoredFunction, StoredFunction.name == function.name) is None:
@@ -231,7 +233,7 @@ def changing(function: Reference) -> Iterator[FunctionVersion]:
 
 
 def check_revision(wanted: str | None, found: str) -> None:
-    """Raises PreconditionFailedException if the caller wants another revision than there is."""
+    """Raises PreconditionFailedException unless the caller's revision is the present one."""
     if wanted is not None and wanted != found:
         raise PreconditionFailedException(STALE)
 
@@ -249,13 +251,13 @@ def _published(name: str, description: str | None = None) -> str:
     return str(stored.published + 1)
 
 
-def _shown(name: str, version: str | None) -> Function:
-    """A version that was just written, as a view. None stands for the function itself."""
+def _shown(name: str, version: str | None) -> FunctionConfiguration:
+    """A version that was just written, as a view. None means the function itself."""
     return _view(_known_version(name, version or LATEST), version)
 
 
-def _meant(function: Reference, draw: float) -> str:
-    """The version that a reference stands for; "" for an alias that does not exist."""
+def _meant(function: FunctionReference, draw: float) -> str:
+    """The version in a reference; "" for an alias that does not exist."""
     qualifier = function.qualifier or LATEST
     if qualifier == LATEST or qualifier.isdigit():
         return qualifier
@@ -293,8 +295,8 @@ def _described() -> Any:
     return FunctionVersion.select(FunctionVersion, FunctionCode.size).join(FunctionCode, on=joined, attr="zip")
 
 
-def _view(row: Any, qualifier: str | None) -> Function:
-    return Function(
+def _view(row: Any, qualifier: str | None) -> FunctionConfiguration:
+    return FunctionConfiguration(
         arn=arns.function(row.name, qualifier),
         name=row.name,
         version=LATEST if row.number == 0 else str(row.number),

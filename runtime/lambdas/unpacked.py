@@ -42,7 +42,7 @@ class Unpacked:
         return root
 
     def prune(self) -> None:
-        """Delete directories that nobody uses and no version needs."""
+        """Delete the directories that no invocation uses and no version needs."""
         old = list(self._unused())
         kept = {_name(sha256) for sha256 in store.kept(_sha256(path.name) for path in old)}
         for path in [one for one in old if one.name not in kept][:AT_ONCE]:
@@ -67,7 +67,7 @@ def _touched(root: Path) -> bool:
 
 
 def _let_go(path: Path) -> None:
-    """Delete a directory at once, so that nobody finds half of it. If it was used meanwhile, put it back."""
+    """Delete a directory in one step: no reader finds half of it. If it was used meanwhile, put it back."""
     going = path.with_name(f"{GOING}{secrets.token_hex(8)}")
     with suppress(OSError):  # another process was faster
         os.rename(path, going)

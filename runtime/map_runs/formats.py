@@ -60,7 +60,7 @@ class Lines:
                     yield Item(_value(line, f"{where} is no JSON"), file.tell())
 
 
-class Table:
+class SeparatedValues:
     """A file of separated values. Each record is an object: a text for each column's name."""
 
     def __init__(self, path: Path, config: Mapping[str, Json], headers: list[str] | None = None) -> None:
@@ -132,6 +132,7 @@ def _header(path: Path, delimiter: str, changed: int, size: int) -> list[str]:
 
 def _records(file: BinaryIO, delimiter: str, offset: int) -> Iterator[list[str]]:
     """The records of a file. A backslash escapes the next character. Raises ReaderFault."""
+    # ``csv`` reads no further lines than it needs, so ``file.tell()`` is the offset of the next record.
     reader = csv.reader(
         (line.decode("utf-8") for _, line in _lines(file, offset)),
         delimiter=delimiter,
@@ -147,6 +148,7 @@ def _records(file: BinaryIO, delimiter: str, offset: int) -> Iterator[list[str]]
 def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[str, bytes]]:
     """Lines of UTF-8 without a byte order mark, each with its name for messages. Raises ReaderFault."""
     number = 0
+    # One byte above the limit, so that a line that is too long differs from one that just fits.
     while line := file.readline(LARGEST_ITEM + 1):
         number += 1
         where = _place(number, offset)

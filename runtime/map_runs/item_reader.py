@@ -22,9 +22,9 @@ from stepwell.runtime.engine.states.distributed import Plan
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.ids import is_id
-from stepwell.runtime.map_runs.formats import Document, Item, Lines, ReaderFault, Table
+from stepwell.runtime.map_runs.formats import Document, Item, Lines, ReaderFault, SeparatedValues
 
-__all__ = ["Item", "ReaderFault", "Source", "source_of"]
+__all__ = ["Item", "ItemSource", "ReaderFault", "source_of"]
 
 KEPT = 2
 """How many parsed manifests a process keeps."""
@@ -35,13 +35,13 @@ SPAN = 1 << 40
 """In a source of many files, an item's offset is the number of its file times SPAN, plus its offset in the file."""
 
 
-class Source(Protocol):
+class ItemSource(Protocol):
     """Items in their order. ``offset`` is 0 for the first item, and the previous item's ``offset`` for the others."""
 
     def read(self, first: int, offset: int) -> Iterator[Item]: ...
 
 
-def source_of(plan: Plan, root: Path, run: str) -> Source:
+def source_of(plan: Plan, root: Path, run: str) -> ItemSource:
     """The items of a run, up to MaxItems. Raises ReaderFault."""
     source = _unbounded(plan, root, run)
     return source if plan.most_items is None else _First(source, plan.most_items)
@@ -52,6 +52,7 @@ def up_to(items: Iterable[Item], offset: int, most: int) -> Iterator[Item]:
     size = 0
     for item in items:
         yield item
+        # In the next file the offset begins at 0 again, so the difference would be negative.
         inside, before = item.offset % SPAN, offset % SPAN
         size += inside - before if inside >= before else inside
         if size > most:
@@ -83,7 +84,7 @@ def end(plan: Plan, root: Path, run: str) -> None:
         _listing(root, run).unlink(missing_ok=True)
 
 
-def _unbounded(plan: Plan, root: Path, run: str) -> Source:
+def _unbounded(plan: Plan, root: Path, run: str) -> ItemSource:
     if plan.items is not None:
         return _Listed(plan.items, plan.is_keyed)
     arguments = _arguments(plan)
@@ -101,17 +102,17 @@ def _unbounded(plan: Plan, root: Path, run: str) -> Source:
     return _Chain(bucket, {str(key): _file(path, plan.reader_config)})
 
 
-def _file(path: Path, config: Mapping[str, Json]) -> Source:
+def _file(path: Path, config: Mapping[str, Json]) -> ItemSource:
     kind = config.get("InputType", "JSON")
     if kind == "JSONL":
         return Lines(path)
-    return Table(path, config) if kind == "CSV" else Document(path, config.get("ItemsPointer", ""))
+    return SeparatedValues(path, config) if kind == "CSV" else Document(path, config.get("ItemsPointer", ""))
 
 
 class _First:
     """The first items of a source."""
 
-    def __init__(self, source: Source, most: int) -> None:
+    def __init__(self, source: ItemSource, most: int) -> None:
         self._source = source
         self._most = most
 
@@ -122,7 +123,7 @@ class _First:
 class _From:
     """The items of a source, with ``name`` as their source."""
 
-    def __init__(self, name: str, source: Source) -> None:
+    def __init__(self, name: str, source: ItemSource) -> None:
         self._name = name
         self._source = source
 
@@ -146,7 +147,7 @@ class _Listed:
 class _Chain:
     """The items of several files, one file after the other, with the file's key as their source."""
 
-    def __init__(self, bucket: str, files: Mapping[str, Source]) -> None:
+    def __init__(self, bucket: str, files: Mapping[str, ItemSource]) -> None:
         self._bucket = bucket
         self._files = list(files.items())
 
@@ -173,7 +174,7 @@ def _keys(listing: Path) -> list[str]:
     return [item.value["Key"] for item in Lines(listing).read(0, 0)]
 
 
-def _named_by(path: Path, root: Path, config: Mapping[str, Json]) -> dict[str, Source]:
+def _named_by(path: Path, root: Path, config: Mapping[str, Json]) -> dict[str, ItemSource]:
     """The files in a manifest of an S3 inventory or of an Athena UNLOAD. Raises ReaderFault."""
     stat = path.stat()
     if config.get("ManifestType") == "ATHENA_DATA":
@@ -181,7 +182,7 @@ def _named_by(path: Path, root: Path, config: Mapping[str, Json]) -> dict[str, S
         return {key: _file(_artifact(root, key), config) for key in keys}
     manifest = _inventory(path, stat.st_mtime_ns, stat.st_size)
     headers = [name.strip() for name in manifest["fileSchema"].split(",")]
-    return {one["key"]: Table(_artifact(root, one["key"]), {}, headers) for one in manifest["files"]}
+    return {one["key"]: SeparatedValues(_artifact(root, one["key"]), {}, headers) for one in manifest["files"]}
 
 
 @lru_cache(maxsize=KEPT)

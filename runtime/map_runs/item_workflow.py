@@ -16,6 +16,7 @@ from stepwell.runtime.ids import new_id
 
 def version_of(row: Execution, state: str, label: str) -> Version:
     """The hidden workflow version used by the child executions of this Map Run. It is stored when there is none yet."""
+    # The id follows from the version and the state: two pumps that store it at the same time write the same row.
     identity = str(uuid5(UUID(str(row.version_id)), state))
     found = Version.get_or_none(Version.id == identity)
     return _made(row, state, label, identity) if found is None else found
@@ -30,6 +31,7 @@ def _made(row: Execution, state: str, label: str, identity: str) -> Version:
         processor["QueryLanguage"] = compiled["machine"]["QueryLanguage"]
     own = {**compiled, "machine": processor, "plan": [], "kind": config.get("ExecutionType", "STANDARD")}
     name = f"{row.workflow}/{label}"
+    # It counts as deleted from its beginning: no listing shows it, and its versions stay for their executions.
     Workflow.insert(
         id=new_id(), name=name, latest=1, created_at=clock_sql(), deleted_at=clock_sql()
     ).on_conflict_ignore().execute()

@@ -13,7 +13,7 @@ _CLOSED_BY = dict(zip(_OPENING, _CLOSING, strict=True))
 
 
 class Malformed(Exception):
-    """The text is not JSON. The message says why, and at which byte."""
+    """The text is not JSON. The message is the reason, with the byte."""
 
 
 class Tokens:
@@ -41,6 +41,7 @@ class Tokens:
         """The next token; empty at the end of the file."""
         while True:
             found = _TOKEN.match(self._buffer, self._at)
+            # A token that reaches the end of the buffer may go on in the next chunk.
             if found is not None and (found.end() < len(self._buffer) or self._is_all):
                 self._at = found.end()
                 return found.group(1)
@@ -130,6 +131,7 @@ class Tokens:
         self._kept = None if self._kept is None else 0
         if len(self._buffer) > self._largest:
             raise Malformed(f"the value at byte {self._base} has more than {self._largest} bytes")
+        # As much as is held already: a long value is then scanned again log(n) times, and not once a chunk.
         read = self._file.read(max(CHUNK, len(self._buffer)))
         self._is_all = not read
         self._buffer += read

@@ -1,4 +1,4 @@
-"""The plan of a map run, as it stands in the run's row."""
+"""The plan of a Map Run, read from the run's row."""
 
 from __future__ import annotations
 
@@ -29,4 +29,5 @@ def has_failed_too_much(run: MapRun, plan: Plan) -> bool:
 
 @lru_cache(maxsize=PLANS)
 def _first_plan(run: str) -> Plan:
+    # Cached for the life of the process: the column never changes, later changes have a column of their own.
     return Plan(**json.loads(MapRun.get_by_id(run).plan))

@@ -1,7 +1,7 @@
 """The pump: moves a Map Run on. The items of a Map in distributed mode run as child executions, a few at a time.
 
-A run is a row. A pump counts the children that have ended since, and starts children while there is room: one
-transaction, under the lock of the Map's execution, and a bounded piece of work. A request asks for a pump (see
+A run is a row. A pump counts the children that have ended since, and starts children up to the concurrency limit: one
+transaction, under the lock of the Map's execution, and a bounded piece of work. A request calls for a pump (see
 ``requests``): it is written when the Map is entered, by the last move of each child, and by a pump that could not start
 all at once. So no row exists for an item before its turn, each item costs the same among many, and a request is left
 whichever process dies.
@@ -24,7 +24,7 @@ from peewee import fn
 from stepwell.db import queries
 from stepwell.db.models import Execution, MapRun
 from stepwell.db.parents import Parent
-from stepwell.db.values import Line, Start
+from stepwell.db.values import HistoryLine, Start
 from stepwell.functions.errors import PayloadTooLarge
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import events, execution
@@ -83,7 +83,7 @@ class Pumped:
 
 
 def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | None:
-    """Move on the run of the Map that this execution has entered at ``frame``; None when nobody asked, or it has left.
+    """Move on the run of the Map in this frame. None when no request waits, or the frame has left the Map.
 
     ``row`` is locked by the caller. A fault of the run ends it, and is never raised.
     """
@@ -91,6 +91,7 @@ def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | N
     if ended is None:
         return None
     before = load.load(row, frame, 0)
+    # The requests are removed even if the Map has been left: they would wake this run for ever.
     place = before.frames.get(frame)
     if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
         return None
@@ -108,7 +109,7 @@ def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | N
     except WriterFault as fault:
         work.close("States.ResultWriterFailed", StateFault("", str(fault)).cause_in(place))
     work.save()
-    # The pump has written history lines, and changed nothing else of what was loaded.
+    # The pump has written history lines, and changed nothing else that was loaded.
     return Pumped(replace(before, history_count=row.history_count), work.effects, work.event)
 
 
@@ -132,12 +133,14 @@ class _Pump:
         """
         earlier = None if self.run else redrive.earlier(self.row.id, self.frame)
         if earlier is not None and redrive.is_stopping(earlier):
-            return self._ask_again(STOPPING_MS)
+            # A child of the stopped run still ends by the sweep: counted now, it could be missed or counted twice.
+            return self._request_pump(STOPPING_MS)
         run = self.run or (self._redrive(earlier) if earlier else self._begin())
         plan = plan_of(run)
         self._count(run, plan, ended)
         if run.unread is not None and not self._has_read(run, plan):
-            return self._ask_again()
+            return self._request_pump()
+        # A paused execution still counts its ended children, but starts none. The resume requests a pump.
         if not self.row.paused and not has_failed_too_much(run, plan):
             self._start_children(run, plan)
         if has_failed_too_much(run, plan):
@@ -163,6 +166,8 @@ class _Pump:
     def _begin(self) -> MapRun:
         """Insert the run. Raises StateFault, ReaderFault."""
         plan = self.map.plan()
+        # Places are unique over all runs of this entry: a late child of an earlier try must not count as one of this
+        # run.
         earlier = MapRun.select(fn.MAX(MapRun.base + MapRun.begun)).where(
             MapRun.execution_id == self.row.id, MapRun.frame == self.frame.path, MapRun.entry == self.frame.entry
         )
@@ -183,6 +188,8 @@ class _Pump:
             created_at=self.at,
         ).execute()
         self.run = MapRun.get_by_id(identity)
+        # The file is written before the commit, so that a committed run always finds it. A file without a run is
+        # removed later.
         item_reader.begin(plan, self.needs.artifacts, identity)
         if plan.lists_objects:
             item_reader.forget(self.needs.artifacts, _is_running)
@@ -198,7 +205,7 @@ class _Pump:
 
     def _record(self, kind: str, run: MapRun, **more: Json) -> None:
         details = jsontext.write({"run": f"{run.label}:{run.id}", **more})
-        history.append(self.row, Line(kind, self.frame.path, self.frame.state, details))
+        history.append(self.row, HistoryLine(kind, self.frame.path, self.frame.state, details))
         self.row.history_count += 1
 
     def _has_read(self, run: MapRun, plan: Plan) -> bool:
@@ -214,6 +221,7 @@ class _Pump:
     def _count(self, run: MapRun, plan: Plan, ended: Sequence[int]) -> None:
         for page in _pages(sorted(ended)):
             parents = [Parent(run=run.id, place=place).encode() for place in page]
+            # A child that was redriven since its request runs again: it is counted when it ends the next time.
             closed = Execution.parent.in_(parents), Execution.status != Status.IN_PROGRESS
             found: Any = Execution.select(Execution.status, Execution.input).where(*closed).tuples()
             for status, given in found:
@@ -228,22 +236,22 @@ class _Pump:
         run.failed_items += len(json.loads(given)["Items"]) if plan.is_batched else 1
 
     def _start_children(self, run: MapRun, plan: Plan) -> None:
-        """Start children while there is room, up to the bound of one pump; another pump does the rest.
+        """Start children up to the concurrency limit and the bound of one pump; another pump does the rest.
 
         Children to redrive come before new ones.
         """
-        room = min(plan.concurrency - run.open, BEGUN_AT_ONCE)
-        if room > 0 and run.again < run.again_end:
-            room -= self._redrive_earlier(run, plan, room)
-        if room > 0 and run.again >= run.again_end and run.next < run.total:
-            self._start_new(run, plan, room)
+        free = min(plan.concurrency - run.open, BEGUN_AT_ONCE)
+        if free > 0 and run.again < run.again_end:
+            free -= self._redrive_earlier(run, plan, free)
+        if free > 0 and run.again >= run.again_end and run.next < run.total:
+            self._start_new(run, plan, free)
         has_more = run.next < run.total or run.again < run.again_end
         if has_more and run.open < plan.concurrency:
-            self._ask_again()
+            self._request_pump()
 
-    def _redrive_earlier(self, run: MapRun, plan: Plan, room: int) -> int:
-        """Redrive up to ``room`` of the earlier children. Returns how many were looked at."""
-        found = redrive.following(run, room)
+    def _redrive_earlier(self, run: MapRun, plan: Plan, most: int) -> int:
+        """Redrive up to ``most`` of the earlier children. Returns the number of children that were looked at."""
+        found = redrive.following(run, most)
         for child, can_be in found:
             run.again = Parent.decode(child.parent).place + 1
             effects = can_be and redriven(child.id, self.needs.workflows, self.needs.seed, self.needs.limits)
@@ -252,19 +260,21 @@ class _Pump:
                 self.effects = self.effects.with_those(effects)
             else:
                 self._settle(run, plan, child.status, child.input)
-        if len(found) < room:
+        if len(found) < most:
             run.again = run.again_end
         return len(found)
 
-    def _start_new(self, run: MapRun, plan: Plan, room: int) -> None:
+    def _start_new(self, run: MapRun, plan: Plan, most: int) -> None:
         latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.at)
         machine = self.needs.workflows.machine(run.version_id)
-        for given, size, offset in self._inputs(run, plan, room):
+        for given, size, offset in self._inputs(run, plan, most):
             parent = Parent(run=run.id, place=run.base + run.begun).encode()
             begin = start.begin(
                 latest, machine, Wanted(given, parent=parent), self.needs.seed + run.begun, self.needs.limits
             )
             queries.start(begin)
+            # The child's rows and the run's counts are one transaction: no child is started twice, or started and not
+            # counted.
             reach("run.begun")
             run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
             self._begun(run, plan, begin)
@@ -277,16 +287,16 @@ class _Pump:
         self.effects.queued += [one.id for one in begin.tasks if one.status == TaskStatus.QUEUED]
         self.effects.timers |= bool(begin.timers)
 
-    def _inputs(self, run: MapRun, plan: Plan, room: int) -> list[tuple[Json, int, int]]:
+    def _inputs(self, run: MapRun, plan: Plan, children: int) -> list[tuple[Json, int, int]]:
         """For each of the next children: its input, its item count, and the offset of the item behind its last.
 
         A batch that is not full is left to the next pump, unless there are no more items. Raises ReaderFault,
         StateFault.
         """
         most = (
-            min(room * (plan.batch_items or PAGE), max(ITEMS_AT_ONCE, plan.batch_items or 0))
+            min(children * (plan.batch_items or PAGE), max(ITEMS_AT_ONCE, plan.batch_items or 0))
             if plan.is_batched
-            else room
+            else children
         )
         source = item_reader.source_of(plan, self.needs.artifacts, run.id)
         some = islice(source.read(run.next, run.offset), most)
@@ -296,15 +306,16 @@ class _Pump:
         items = [(item.value, item.described()) for item in read]
         made = self.map.inputs(plan, run.next, items)
         if plan.is_batched and len(made) > 1 and run.next + len(read) < run.total:
+            # A batch that lacks items would depend on where this pump stopped reading.
             made.pop()
         taken, inputs = 0, []
-        for given, size in made[:room]:
+        for given, size in made[:children]:
             taken += size
             inputs.append((given, size, read[taken - 1].offset))
         return inputs
 
-    def _ask_again(self, delay_ms: int = 0) -> None:
-        requests.ask(self.row.id, self.frame.path, self.frame.entry, delay_ms)
+    def _request_pump(self, delay_ms: int = 0) -> None:
+        requests.request_pump(self.row.id, self.frame.path, self.frame.entry, delay_ms)
         self.effects.timers = True
 
     def _finish(self, run: MapRun, plan: Plan) -> None:
@@ -318,10 +329,11 @@ class _Pump:
         left = min(run.begun - run.written, WRITTEN_AT_ONCE)
         places = range(run.base + run.written, run.base + run.written + left)
         run.written += files.append(_children(run, places), BYTES_AT_ONCE)
+        # The files are not part of the transaction: the next pump cuts off all bytes beyond the committed sizes.
         reach("run.written")
         run.sizes = jsontext.write(files.sizes)
         if run.written < run.begun:
-            return self._ask_again()
+            return self._request_pump()
         self.close(None, None, files.finish())
 
     def _output(self, run: MapRun, plan: Plan) -> Json:
@@ -329,7 +341,7 @@ class _Pump:
         children = _children(run, range(run.base, run.base + run.begun))
         try:
             return result_writer.as_value(children, plan.writer_config, self.needs.limits.payload)
-        except result_writer.TooMuch:
+        except result_writer.ResultTooLarge:
             raise self.map.too_large() from None
 
 
@@ -340,6 +352,7 @@ def _is_running(run: str) -> bool:
 def _running(execution_id: str, frame: execution.Frame) -> MapRun | None:
     """The Map's run that goes on, without its plan, which may be large and never changes."""
     mine = MapRun.execution_id == execution_id, MapRun.frame == frame.path, MapRun.entry == frame.entry
+    # ``plan`` may hold megabytes of items, and each of many pumps would read it.
     columns = [field for field in MapRun._meta.sorted_fields if field is not MapRun.plan]
     found = MapRun.select(*columns).where(*mine, MapRun.status == MapRunStatus.RUNNING).first()
     return found if isinstance(found, MapRun) else None

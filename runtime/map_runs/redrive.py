@@ -1,12 +1,10 @@
 """Redrives a Map Run: the same run goes on, and its failed child executions are redriven.
 
-A run that has succeeded, but whose state failed with the result, is not redriven: a new run begins, as if there had
+A run is not redriven if it has succeeded and its state then failed with the result: a new run begins, as if there had
 been none. Source: AWS Step Functions developer guide, "Redriving Map Runs".
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from peewee import SQL
 
@@ -31,6 +29,7 @@ def earlier(execution_id: str, frame: Frame) -> MapRun | None:
     if not redrive_of(frame.entry):
         return None
     mine = MapRun.execution_id == execution_id, MapRun.frame == frame.path
+    # Compared without the number of the redrive: the same visit of the Map has another entry after each redrive.
     runs = [one for one in MapRun.select().where(*mine) if entered(one.entry) == entered(frame.entry)]
     last = max(runs, key=lambda one: (one.entry, one.id), default=None)
     if last is None or last.entry == frame.entry or last.status == MapRunStatus.SUCCEEDED or last.error in ANEW:
@@ -52,6 +51,7 @@ def begin(run: MapRun, entry: int, at: int) -> None:
     run.again, run.again_end = run.base, run.base + run.begun
     run.open = run.failed = run.failed_items = run.written = 0
     run.sizes = "{}"
+    # Counted anew from the rows: the stopped run did not count the children that ended after it.
     run.succeeded = Execution.select().where(*_of(run), Execution.status == Status.COMPLETED).count()
     run.save()
 
@@ -62,10 +62,11 @@ def following(run: MapRun, most: int) -> list[tuple[Execution, bool]]:
     failed = Execution.status.in_(REDRIVABLE), place >= run.again, place < run.again_end
     earliest = queries.now() - REDRIVABLE_MS
     found = Execution.select().where(*_of(run), *failed).order_by(place).limit(most)
+    # One that may not be redriven is returned too: the pump counts it as failed and goes past its place.
     return [(one, one.history_count < MOST_EVENTS and (one.finished_at or 0) >= earliest) for one in found]
 
 
-def status_of(run: MapRun | None, row: Any) -> str:
+def status_of(run: MapRun | None, row: Execution) -> str:
     """An execution's status. PENDING for a child of ``run`` that waits to be redriven."""
     if run is None or row.status not in REDRIVABLE:
         return str(row.status)
@@ -73,4 +74,5 @@ def status_of(run: MapRun | None, row: Any) -> str:
 
 
 def _of(run: MapRun) -> tuple[object, object]:
+    # The second condition is that of the partial index ``execution_of_map_run``: without it the index is not used.
     return OF_MAP_RUN == text_of(run.id), Execution.parent.is_null(False)

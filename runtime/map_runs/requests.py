@@ -13,29 +13,30 @@ from stepwell.runtime.engine.core import commands
 from stepwell.runtime.engine.values.statuses import MapRunStatus
 
 
-def ask(execution_id: str, frame: str, entry: int, delay_ms: int = 0) -> None:
+def request_pump(execution_id: str, frame: str, entry: int, delay_ms: int = 0) -> None:
     """Request a pump of the run of this Map, after a delay."""
     place = {"execution_id": execution_id, "frame": frame, "entry": entry}
-    Timer.insert(
-        **place, number=0, kind=commands.WAKE_RUN, due_at=clock_sql() + delay_ms
-    ).on_conflict_ignore().execute()
+    wake_up = Timer.insert(**place, number=0, kind=commands.WAKE_RUN, due_at=clock_sql() + delay_ms)
+    # Number 0 is the same row for all of these requests: one that waits already serves this one, too.
+    wake_up.on_conflict_ignore().execute()
 
 
-def ask_again(execution_id: str) -> bool:
+def request_pumps(execution_id: str) -> bool:
     """Request a pump of each run of an execution that was paused. False when it has no run that goes on."""
     runs = list(MapRun.select().where(MapRun.execution_id == execution_id, MapRun.status == MapRunStatus.RUNNING))
     for run in runs:
-        ask(execution_id, run.frame, run.entry)
+        request_pump(execution_id, run.frame, run.entry)
     return bool(runs)
 
 
-def is_asked_for(execution_id: str, frame: str, entry: int) -> bool:
+def is_requested(execution_id: str, frame: str, entry: int) -> bool:
     """True if a request waits. One pump serves all requests that wait."""
     return bool(Timer.select().where(*_of_map(execution_id, frame, entry)).exists())
 
 
 def take(execution_id: str, frame: str, entry: int) -> list[int] | None:
     """Remove all requests. Returns the places of the child executions that have ended; None when none waited."""
+    # DELETE ... RETURNING takes the requests and the right to pump in one step; a second pump finds none.
     requests = Timer.delete().where(*_of_map(execution_id, frame, entry)).returning(Timer.number)
     numbers = [one.number for one in requests]
     return [number - 1 for number in numbers if number] if numbers else None

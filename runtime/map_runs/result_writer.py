@@ -1,6 +1,6 @@
 """Collects the results of a Map Run: as the state's own result, or in files of the artifact store with a manifest.
 
-The files grow a piece at a time. Their sizes stand in the run's row: the next piece cuts off the bytes of a piece that
+The files grow a piece at a time. Their sizes are in the run's row: the next piece cuts off the bytes of a piece that
 was written and never committed. The artifact store is one bucket: ``Bucket`` has no effect. Source: AWS Step Functions
 developer guide, "ResultWriter (Map)".
 """
@@ -30,7 +30,7 @@ class WriterFault(Exception):
     """The results cannot be written: States.ResultWriterFailed. The message is the reason."""
 
 
-class TooMuch(Exception):
+class ResultTooLarge(Exception):
     """The results are larger than a state's result may be."""
 
 
@@ -96,6 +96,7 @@ class ResultFiles:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             path, size = self._path(kind), self.sizes.get(kind, 0)
+            # Not the append mode: a piece that was written without its commit has to be cut off first.
             with path.open("r+b" if path.exists() else "x+b") as file:
                 _cut(file, size)
                 self.sizes[kind] = size + file.write(text.encode())
@@ -109,14 +110,14 @@ class ResultFiles:
 
 
 def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: int) -> Json:
-    """The results as the state's own result. Raises TooMuch when they have more than ``most`` bytes."""
+    """The results as the state's own result. Raises ResultTooLarge when they have more than ``most`` bytes."""
     found: list[str] = []
     size = 0
     for child in children:
         texts = texts_of(child, config.get("Transformation", COMPACT))
         size += sum(jsontext.size(text) + 1 for text in texts)
         if size > most:
-            raise TooMuch()
+            raise ResultTooLarge()
         found += texts
     if config.get("OutputType") == "JSONL":
         return "".join(f"{text}\n" for text in found)
@@ -153,6 +154,7 @@ def _cut(file: BinaryIO, size: int) -> None:
 
 
 def _put(path: Path, text: str) -> None:
+    # A reader sees the old manifest or the new one, never half of it.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)

@@ -37,7 +37,7 @@ def key_of(task: str, retries: int) -> str:
 
 
 def notify(parent: str) -> bool:
-    """Set the wake-up of whoever waits for an execution with this ``parent``. False if nobody does."""
+    """Set a wake-up for the task or the Map Run in ``parent``. False if neither waits any more."""
     waits = waiting(parent)
     if waits is None:
         return False
@@ -46,6 +46,7 @@ def notify(parent: str) -> bool:
     else:
         kind, number = commands.WAKE_RUN, wake_number(Parent.decode(parent).place)
     place = {"execution_id": waits.execution_id, "frame": waits.frame, "entry": waits.entry}
+    # on_conflict_ignore: the same end may be reported twice, and one wake-up serves both.
     Timer.insert(**place, due_at=clock_sql(), kind=kind, number=number).on_conflict_ignore().execute()
     return True
 
@@ -81,6 +82,8 @@ def event_of(at: int, seed: int, task: Task) -> events.Event | None:
     """The event by which a task learns of its child's end; None while the child runs."""
     key = key_of(task.id, task.retries)
     child = (
+        # By the key and not by ``parent``: the key names the try, so the child of an earlier try is no answer to this
+        # one.
         Execution.select().join(StartKey, on=(StartKey.execution_id == Execution.id)).where(StartKey.key == key).first()
     )
     if child is None or child.status == Status.IN_PROGRESS:
@@ -93,7 +96,7 @@ def event_of(at: int, seed: int, task: Task) -> events.Event | None:
 
 
 def described(child: Execution, as_json: bool) -> dict[str, Json]:
-    """An ended execution as ``.sync`` returns it. ``as_json``: as ``.sync:2``, whose payloads are values, not texts.
+    """An ended execution as ``.sync`` returns it. ``as_json``: as ``.sync:2``, with values for payloads, not texts.
 
     Source: AWS Step Functions developer guide, "Start a new AWS Step Functions state machine from a running execution".
     """

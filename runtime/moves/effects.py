@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Notifier(Protocol):
-    """Tells workers and timers that there is something to do. A message may be lost; no method raises."""
+    """Notifies workers and timers of something to do. A message may be lost; no method raises."""
 
     def notify(self, task_ids: list[str]) -> None: ...
     def wake_timers(self) -> None: ...

@@ -1,4 +1,4 @@
-"""What a result or an answer must match to count, and what it says: values on their way to the door."""
+"""Guards and reports: the conditions under which a result or an answer counts, and its content."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class SilentGuard(Guard):
-    """A claim whose heartbeat is overdue. A heartbeat that has come meanwhile refuses it."""
+class OverdueGuard(Guard):
+    """A claim with an overdue heartbeat. A heartbeat that has come meanwhile refuses it."""
 
     def conditions(self) -> tuple[Any, ...]:
         return *super().conditions(), Task.beat_by < SQL(queries.clock())
@@ -40,12 +40,13 @@ class SilentGuard(Guard):
 
 @dataclass(frozen=True)
 class TokenGuard:
-    """The try of a task that a token answers, whoever holds the claim."""
+    """The try of a task that a token answers, with or without a holder of its claim."""
 
     task_id: str
     token: str
 
     def conditions(self) -> tuple[Any, ...]:
+        # Not the attempt: the token stays the same over losses of the worker, and any answer to it counts.
         return Task.id == self.task_id, Task.token == self.token, Task.status.in_(WAITS_FOR_ANSWER)
 
 

@@ -1,8 +1,8 @@
-"""The hot path: an execution that is nothing but its root frame, whose task succeeds plainly, moves in one statement.
+"""The hot path: an execution with no frame but the root moves in one statement when its task succeeds plainly.
 
 *Plainly*: the next thing is the next task, at once, or the end. :func:`decide` runs the core on the values that came
 with the claim, without a query; the guards in ``queries.finish`` refuse the move if those are true no more.
-What it writes must equal what the general path (``save``) writes: ``test_hot_path`` plays each move both ways.
+Its rows must equal those of the general path (``save``): ``test_hot_path`` plays each move both ways.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stepwell.db.values import Claimed, Finish, Finished, Line, NextTask, Root
+from stepwell.db.values import Claimed, Finish, Finished, HistoryLine, NextTask, Root
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import Transition, transition
@@ -43,11 +43,13 @@ class Move:
 
 def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, limits: EngineLimits) -> Move | None:
     """Decide the plain move that this success makes. None if the move is not plain."""
+    # A token may be answered at any time, and a frame below the root joins others: both need rows that the claim lacks.
     if claim.frame != "" or claim.token is not None:
         return None
     before = load.of_claim(claim)
     event = events.TaskSucceeded(moment.at, moment.seed, claim.frame, claim.entry, claim.attempt, output)
     made = transition(machine, before, event, limits)
+    # An unchanged execution means that the event fits nothing any more; the general path finds that out under the lock.
     if made.execution is before or not _is_plain(machine, claim, made):
         return None
     dispatch = next((one for one in made.commands if isinstance(one, commands.DispatchTask)), None)
@@ -57,8 +59,9 @@ def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, 
 
 
 def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bool], lease_ms: int) -> Finish:
-    """The values that the one statement writes. ``may_go_on`` says whether this worker may claim the following task."""
+    """The values for the one statement. ``may_go_on`` decides whether this worker may claim the following task."""
     claim, after = move.claim, move.transition.execution
+    # The line TaskStarted is written only with the claim: a queued task gets it from the worker that claims it.
     claims = move.following is not None and may_go_on(move.following)
     return Finish(
         execution_id=claim.execution_id,
@@ -83,6 +86,7 @@ def next_claim(written: Finish, move: Move, done: Finished) -> Claimed | None:
     """The claim that came with the move. None if no task follows, or if it was queued for any worker."""
     if move.following is None or done.attempt is None:
         return None
+    # The next claim continues this count, so its own move needs no look at the execution.
     count = written.history_count + len(written.lines)
     return replace(move.following, attempt=done.attempt, now=done.now, history_count=count)
 
@@ -97,6 +101,7 @@ def _is_plain(machine: StateMachine, claim: Claimed, made: Transition) -> bool:
         return not following and machine.timeout_seconds is None and can_notify
     if len(following) != 1 or not isinstance(following[0], commands.DispatchTask):
         return False
+    # A retry has to reset a row that an earlier try left, and a token has to be stored: FINISH does neither.
     return following[0].retry == 0 and following[0].token is None
 
 
@@ -118,8 +123,8 @@ def _following(claim: Claimed, root: Root, dispatch: commands.DispatchTask) -> C
     )
 
 
-def _started(following: Claimed | None) -> list[Line]:
+def _started(following: Claimed | None) -> list[HistoryLine]:
     if following is None:
         return []
     details = jsontext.write({"task": following.number, "attempt": following.attempt})
-    return [Line("TaskStarted", "", following.step, details)]
+    return [HistoryLine("TaskStarted", "", following.step, details)]

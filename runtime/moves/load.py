@@ -27,11 +27,13 @@ def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> e
     frame. The frame at ``path`` gets the ``attempt`` whose result counts.
     """
     frames = {"": _frame("", row)} if row.state is not None else {}
+    # Only the ancestors, and below only the next children: a move must not cost more among many siblings.
     own = Frame.path != "" if children is None else Frame.path.in_(list(_ancestors(path))) if path else None
     frames |= {one.path: _frame(one.path, one) for one in _rows_of(row.id, own)}
     if children is not None:
         for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN]:
             for one in _rows_of(row.id, _wanted_children(parent, children)):
+                # setdefault: the frame itself may be among the children, and is loaded already.
                 frames.setdefault(one.path, _frame(one.path, one))
     if path in frames:
         frames[path] = replace(frames[path], attempt=attempt)
@@ -39,7 +41,7 @@ def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> e
 
 
 def load_all(row: Execution) -> execution.Execution:
-    """Load an execution with all its frames, the root too when nothing stands in it any more."""
+    """Load an execution with all its frames, the root too when it is empty."""
     frames = {"": _frame("", row)}
     frames |= {one.path: _frame(one.path, one) for one in Frame.select().where(Frame.execution_id == row.id)}
     return _execution(row, row.id, row.input, frames, Status(row.status))
@@ -88,8 +90,9 @@ def _frame(path: str, row: Execution | Root | Frame) -> execution.Frame:
 
 
 def _wanted_children(parent: execution.Frame, count: int) -> Any:
-    """Select the children whose turn is next, or all of them if at most ``count`` are open: then they may be joined."""
+    """Select the next children in turn, or all of them if at most ``count`` are open: then they may be joined."""
     if parent.open <= count:
+        # The prefix ends in its dot: without it entry 5 would also find the children of entry 50.
         prefix = child_path(parent.path, parent.entry, 0)[:-1]
         return fn.SUBSTR(Frame.path, 1, len(prefix)) == prefix
     turns = range(parent.begun, min(parent.begun + count, parent.children))

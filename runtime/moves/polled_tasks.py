@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Execution, Task
 from stepwell.db.queries import clock_sql
-from stepwell.db.values import Line
+from stepwell.db.values import HistoryLine
 from stepwell.runtime.engine.definition.resources import task_function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
@@ -30,9 +30,10 @@ class Polled:
 
 
 def poll(activity: str, worker: str | None = None) -> Polled | None:
-    """Take a task of this activity that nobody works on yet. None if there is none."""
+    """Take a waiting task of this activity. None if there is none."""
     free = (Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null(), Task.function == task_function(activity))
     with database.connection_context():
+        # Found without a lock, then locked one by one: a task that another poller took meanwhile is skipped.
         waiting = list(Task.select(Task.id, Task.execution_id).where(*free).order_by(Task.id).limit(LOOKED_AT))
         random.shuffle(waiting)
         return next((polled for one in waiting if (polled := _take(one, worker)) is not None), None)
@@ -43,6 +44,7 @@ def _take(found: Task, worker: str | None) -> Polled | None:
         own = locked(Execution, Execution.id == found.execution_id)
         if own is None or own.paused or own.status != Status.IN_PROGRESS:
             return None
+        # The same condition again, now under the lock: that decides.
         task = locked(Task, Task.id == found.id, Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null())
         if task is None:
             return None
@@ -53,6 +55,6 @@ def _take(found: Task, worker: str | None) -> Polled | None:
             beat_by=None if heartbeat is None else clock_sql() + round(heartbeat * 1000),
         ).where(Task.id == task.id).execute()
         details = {"task": task.number, "attempt": task.attempt + 1, **({"worker": worker} if worker else {})}
-        line = Line("TaskStarted", task.frame, task.step, jsontext.write(details))
+        line = HistoryLine("TaskStarted", task.frame, task.step, jsontext.write(details))
         history.append(own, line)
         return Polled(task.token, task.input)

@@ -1,4 +1,4 @@
-"""Redrive: the one way out of a final status. The core decides what goes on; here it is loaded and written.
+"""Redrive: the one way out of a final status. The core decides which states go on; here they are loaded and written.
 
 A state that runs again gets a new task row; the rows of the first run stay as they ended.
 """
@@ -42,9 +42,11 @@ def redriven(
         Execution.id == row.id
     ).execute()
     if key is not None:
+        # An upsert: a key that has redriven this execution before may come again, and counts from now on.
         own = {"key": key, "body_hash": "", "execution_id": row.id, "created_at": clock_sql()}
         again = {"created_at": clock_sql()}
         StartKey.insert(own).on_conflict(conflict_target=[StartKey.key], update=again).execute()
+    # It may end again in this very transition; its Map Run then waits for a child that makes no other move.
     if move.execution.status != Status.IN_PROGRESS and row.parent is not None:
         effects.timers |= completion.notify(row.parent)
     return effects
@@ -52,6 +54,7 @@ def redriven(
 
 def _revived(row: Execution) -> execution.Execution:
     """The execution as it was before it ended: its frames, and the planned tasks that it had not reached yet."""
+    # attempt 0 and entry 0: never dispatched. A task that was cancelled while it waited or ran keeps its row.
     Task.update(status=TaskStatus.PENDING, finished_at=None).where(
         Task.execution_id == row.id, Task.status == TaskStatus.CANCELLED, Task.attempt == 0, Task.entry == 0
     ).execute()

@@ -5,6 +5,7 @@ All of it runs inside the caller's transaction, which holds the execution's row 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stepwell.db.models import Execution, Frame, Timer
@@ -13,6 +14,7 @@ from stepwell.db.values import DueTimer, NewFrame, NewTimer, Root
 from stepwell.runtime.engine.core import commands, execution
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.moves import cancel, history, task_rows
 from stepwell.runtime.moves.effects import Effects
@@ -21,7 +23,7 @@ BATCH = 100
 
 
 def save(row: Execution, before: execution.Execution, move: Transition) -> Effects:
-    """Write what a transition changed: first what ends, then what begins.
+    """Write the changes of a transition: first the ends, then the beginnings.
 
     The frames of an execution that has ended without success stay: a redrive goes on from them.
     """
@@ -32,8 +34,10 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     for command in move.commands:
         task_rows.settle(row.id, command)
     if after.status != Status.IN_PROGRESS:
+        # The settled tasks keep the status that they have just got: only open tasks are cancelled.
         effects.cancelled |= cancel.cancel_all(row.id)
     for command in move.commands:
+        # Before the frames are saved: those that begin in this move may lie below the same frame.
         if isinstance(command, commands.CancelFrames):
             effects.cancelled |= cancel.cancel_below(row.id, command.frame)
     if after.status == Status.COMPLETED:
@@ -47,6 +51,7 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
 
 def take_timer(timer: DueTimer) -> bool:
     """Remove a timer's row. False if another process has removed it."""
+    # The row count of this DELETE decides which process fires the timer: of two, the second finds no row.
     gone = Timer.delete().where(
         Timer.execution_id == timer.execution_id,
         Timer.frame == timer.frame,
@@ -102,13 +107,14 @@ def _ended(frame: execution.Frame) -> str | None:
     return jsontext.write(frame.output) if frame.waiting == execution.ENDED else None
 
 
-def _written(variables: Any) -> str:
+def _written(variables: Mapping[str, Json]) -> str:
     return jsontext.write(dict(variables))
 
 
 def _save_execution(row: Execution, before: execution.Execution, after: execution.Execution) -> None:
     ended = after.status != Status.IN_PROGRESS
     moved = "" in after.frames and after.frames[""] is not before.frames.get("")
+    # The revision rises even when the root did not move: a hot-path move that was decided before is refused.
     root = _changed(before.frames[""], after.frames[""]) if moved else {}
     Execution.update(
         **root,
@@ -132,6 +138,7 @@ def _save_frames(execution_id: str, before: execution.Execution, after: executio
             Frame.execution_id == execution_id, Frame.path == frame.path
         ).execute()
     rows = [{"execution_id": execution_id, **vars(new_frame(one))} for one in changed if one.path not in before.frames]
+    # In batches: a large Map would exceed the number of parameters that one statement may have.
     for first in range(0, len(rows), BATCH):
         Frame.insert_many(rows[first : first + BATCH]).execute()
 

@@ -25,7 +25,7 @@ from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import new_execution_id
 from stepwell.runtime.moves import history, save, task_rows
-from stepwell.runtime.outage import AWAY, is_away
+from stepwell.runtime.outage import OUTAGE_ERRORS, is_outage
 from stepwell.runtime.workflows import Latest
 
 READ_BACK_PAUSES, READ_BACK_SECONDS = (0.0, 0.1, 0.3, 0.5), 3.0
@@ -53,7 +53,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Started:
-    """A started execution. ``own`` is what was written, None if the key had started it before."""
+    """A started execution. ``own`` is its row as written, None if the key had started it before."""
 
     id: str
     own: NewExecution | None = None
@@ -95,16 +95,18 @@ def write(begin: Start) -> str | None:
     try:
         with database.connection_context():
             reach("start.before_commit")
+            # Between the two crash points the commit may happen without an answer: a client then repeats its request.
             is_new = queries.start(begin)
             reach("start.after_commit")
             return None if is_new or begin.key is None else started_by(begin.key)
     except IntegrityError:
+        # Without a name the conflict is a fault of ours, not of the caller.
         if own.name is None:
             raise
         taken = f"Workflow {own.workflow} has an execution named {own.name!r} already."
         raise NameTaken(taken, path="$.name") from None
-    except AWAY as fault:
-        if not is_away(fault) or not _was_written(own):
+    except OUTAGE_ERRORS as fault:
+        if not is_outage(fault) or not _was_written(own):
             raise
         return None
 
@@ -156,14 +158,15 @@ def _all_rows(
 ) -> Start:
     """The execution, a task's row for each step of a step list, and the rows that the first transition commands."""
     after = move.execution
-    asked = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
+    commanded = {one.number: one for one in move.commands if isinstance(one, commands.DispatchTask)}
     idle = TaskStatus.PENDING if after.status == Status.IN_PROGRESS else TaskStatus.CANCELLED
-    planned = [task_rows.planned(own.id, one, asked.pop(one.number, None), idle) for one in plan]
+    # pop: the tasks that remain in ``commanded`` have no planned row.
+    planned = [task_rows.planned(own.id, one, commanded.pop(one.number, None), idle) for one in plan]
     return Start(
         execution=own,
         root=root,
         key=key,
-        tasks=planned + [task_rows.dispatched(own.id, one) for one in asked.values()],
+        tasks=planned + [task_rows.dispatched(own.id, one) for one in commanded.values()],
         frames=[save.new_frame(one) for path, one in after.frames.items() if path and after.status != Status.COMPLETED],
         timers=[save.new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
         lines=history.lines_of(move),
@@ -175,7 +178,8 @@ def _was_written(own: NewExecution) -> bool:
     began = time.monotonic()
     for pause in READ_BACK_PAUSES:
         time.sleep(pause)
-        with suppress(*AWAY), database.connection_context():
+        # The id is new and random, so a row with it can only be this start's.
+        with suppress(*OUTAGE_ERRORS), database.connection_context():
             return bool(Execution.select().where(Execution.id == own.id).exists())
         if time.monotonic() - began > READ_BACK_SECONDS:  # the server does not even refuse: it is frozen
             break

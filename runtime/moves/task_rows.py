@@ -18,9 +18,9 @@ from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves.guards import AttemptEnd
 
 FREE = dict.fromkeys(FREED)
-"""The columns of a task that nobody holds."""
+"""The columns of a task without a holder."""
 AWAITING_ANSWER = dict.fromkeys(UNOWNED)
-"""The same of a task whose handler has returned but whose token is not answered: its deadline and heartbeats go on."""
+"""The same after the handler's return while the token is not answered: the deadline and the heartbeats go on."""
 
 
 def dispatched(execution_id: str, command: commands.DispatchTask, data: str = "null") -> NewTask:
@@ -53,6 +53,7 @@ def planned(execution_id: str, one: PlannedTask, first: commands.DispatchTask | 
 def dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable and return its id. Its row may be planned, or left by an earlier try, or missing."""
     made = vars(dispatched(row.id, command))
+    # Everything but the identity and the plan's own columns: the row of an earlier try keeps its attempts.
     again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
     queued = {name: made[name] for name in again}
     queued |= {"retries": command.retry, "finished_at": None}
@@ -63,12 +64,14 @@ def dispatch(row: Execution, command: commands.DispatchTask) -> str:
         due = None if seconds is None else clock_sql() + round(seconds * 1000)
         queued |= {"deadline_at": due, "started_at": None}
     given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
+    # An upsert: a planned row is there, a retried one is there, a new one is not. The execution's lock keeps others
+    # from inserting it meanwhile.
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()
     return str(made["id"])
 
 
 def settle(execution_id: str, command: commands.Command) -> None:
-    """Write how a task's attempt ended, if the command says so: the task is done, has failed, or waits for a retry."""
+    """Write the end of a task's attempt: it is done, has failed, or waits for a retry. Ignores other commands."""
     changes: dict[str, Any]
     if isinstance(command, commands.CompleteTask):
         changes = {"status": TaskStatus.COMPLETED, "result": jsontext.write(command.result)}
@@ -86,7 +89,7 @@ def settle(execution_id: str, command: commands.Command) -> None:
 
 
 def close_attempt(task: Task, end: AttemptEnd) -> None:
-    """Keep how a claim of a task ended; nothing is written if nobody holds a claim of it.
+    """Keep how a claim of a task ended; nothing is written without a claim.
 
     A claim that is LOST is a loss of its task: both are written together, so each is counted once.
     """

@@ -18,6 +18,7 @@ def task_of(token: str) -> Task:
     """The task that a token was made for. Raises InvalidToken."""
     execution_id, number = [*token.split("."), ""][:2]
     if token.isascii() and is_id(execution_id) and number.isdigit() and len(number) < 7:
+        # The id comes from the token itself, so its index is used, and no table is searched for a secret.
         task = Task.get_or_none(Task.id == task_id(execution_id, int(number)))
         if task is not None and task.token is not None and secrets.compare_digest(task.token, token):
             return task
@@ -29,6 +30,7 @@ def beat(token: str) -> None:
     with database.connection_context():
         task = task_of(token)
         waits = Task.id == task.id, Task.token == token, Task.status.in_(WAITS_FOR_ANSWER)
+        # No lock: the UPDATE below repeats the condition, and its row count decides.
         is_open = Task.select().where(*waits).exists()
         if task.heartbeat_seconds is not None and is_open:
             due = clock_sql() + fn.ROUND(Task.heartbeat_seconds * 1000).cast("BIGINT")

@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
 from typing import Any, NoReturn, TextIO
 
-from invocation import Functions, SourceWatch, exit_status, perform  # type: ignore[import-not-found]
+from invocation import Handlers, SourceWatch, exit_status, perform  # type: ignore[import-not-found]
 
 del sys.modules["invocation"]  # the neighbour file; a handler may have a module of that name
 
@@ -59,7 +59,7 @@ class LambdaLog(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 class Channel:
-    """Length-prefixed JSON over two descriptors, each checked to be what it was before it is written to."""
+    """Length-prefixed JSON over two descriptors, each checked for a replacement before it is written to."""
 
     def __init__(self, requests: int, answers: int) -> None:
         self._requests, self._answers = requests, answers
@@ -103,12 +103,12 @@ class Channel:
         return b"".join(parts)
 
 
-class Runtime:
-    """The life of the child."""
+class RequestLoop:
+    """Serves the requests of the parent until it closes the channel."""
 
     def __init__(self, channel: Channel, watch: SourceWatch) -> None:
         self._channel, self._watch = channel, watch
-        self._functions = Functions(watch)
+        self._handlers = Handlers(watch)
         self._pid = os.getpid()
         self._streams = sys.stdout, sys.stderr
         self._home = os.getcwd()
@@ -131,7 +131,7 @@ class Runtime:
     def _answer(self, request: dict[str, Any]) -> None:
         request["context"]["log_stream_name"] = self._stream_name
         self._prepare(request)
-        answer = perform(self._functions, request)
+        answer = perform(self._handlers, request)
         if os.getpid() != self._pid:
             leave(0)  # a fork that the handler made and let return: only the original may answer
         self._tidy()
@@ -140,7 +140,7 @@ class Runtime:
         self._channel.send({**answer, "spent": True} if self._spent() else answer)
 
     def _prepare(self, request: Mapping[str, Any]) -> None:
-        """A function finds what its last call left behind, as on Lambda, and nothing of any other function's."""
+        """A function finds the traces of its own last call, as on Lambda, and of no other function."""
         context = request["context"]
         self._log.request_id = context["aws_request_id"]
         if self._function == request["module"]:
@@ -156,7 +156,7 @@ class Runtime:
             AWS_LAMBDA_LOG_GROUP_NAME=context["log_group_name"],
             AWS_LAMBDA_LOG_STREAM_NAME=context["log_stream_name"],
         )
-        with contextlib.suppress(OSError):  # gone: then the handler's file is, and that is what will be said
+        with contextlib.suppress(OSError):  # gone: then the handler's file is gone too, and the answer reports that
             os.chdir(self._home)
 
     def _tidy(self) -> None:
@@ -183,7 +183,7 @@ def _unusable(stream: TextIO) -> bool:
 
 
 def leave(status: int) -> NoReturn:
-    """End at once: what a handler has registered or left running cannot hold the process."""
+    """End at once: exit handlers and threads of a handler cannot hold the process."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(Exception):
             stream.flush()  # type: ignore[union-attr]
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     try:
-        Runtime(Channel(int(requests), int(answers)), watch).serve()
+        RequestLoop(Channel(int(requests), int(answers)), watch).serve()
     except SystemExit as request:
         leave(exit_status(request.code))
     except BaseException:

@@ -18,12 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 RESULT_BYTES = 6_291_556
-"""Lambda's own bound of a response: what is larger is not sent, only its size."""
+"""Lambda's own bound of a response. Of a larger one only the size is sent."""
 ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 """Step Functions' bounds of an Error and a Cause; a Cause is an error's JSON text."""
 
 
-class Fault(Exception):
+class InvocationFault(Exception):
     """An invocation failed for a reason that Lambda has a name for."""
 
     def __init__(self, kind: str, message: str, trace: Sequence[str] = ()) -> None:
@@ -50,7 +50,7 @@ class ClientContext:
         self.client = Client(client) if isinstance(client, Mapping) else None
 
 
-class Context:
+class LambdaContext:
     """Lambda's context object, member by member."""
 
     tenant_id = None
@@ -116,7 +116,7 @@ def _mark(file: str) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-class Functions:
+class Handlers:
     """The handlers of this process, each imported once, from its own file and under its dotted name."""
 
     def __init__(self, watch: SourceWatch) -> None:
@@ -124,15 +124,15 @@ class Functions:
         self._loaded: dict[tuple[str, str], Any] = {}
 
     def find(self, module: str, path: str, handler: str) -> Callable[[Any, Any], Any]:
-        """The handler that a file defines. Raises Fault, or whatever the file raises while it is imported."""
+        """The handler that a file defines. Raises InvocationFault, or whatever the file raises while it is imported."""
         if not module:
             message = f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)"
-            raise Fault("Runtime.MalformedHandlerName", message)
+            raise InvocationFault("Runtime.MalformedHandlerName", message)
         if (module, path) not in self._loaded:
             self._loaded[module, path] = self._load(module, path)
         found: Callable[[Any, Any], Any] | None = getattr(self._loaded[module, path], handler, None)
         if found is None:
-            raise Fault("Runtime.HandlerNotFound", f"Handler '{handler}' missing on module '{module}'")
+            raise InvocationFault("Runtime.HandlerNotFound", f"Handler '{handler}' missing on module '{module}'")
         return found
 
     def _load(self, module: str, path: str) -> types.ModuleType:
@@ -140,10 +140,12 @@ class Functions:
             return self._import(module, path)
         except ImportError as error:
             message = f"Unable to import module '{module}': {error}"
-            raise Fault("Runtime.ImportModuleError", message) from error
+            raise InvocationFault("Runtime.ImportModuleError", message) from error
         except SyntaxError as error:
             place = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
-            raise Fault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module}': {error}", [place]) from None
+            raise InvocationFault(
+                "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module}': {error}", [place]
+            ) from None
 
     def _import(self, name: str, path: str) -> types.ModuleType:
         if (known := sys.modules.get(name)) is not None:
@@ -163,15 +165,15 @@ class Functions:
 
 def _same(known: types.ModuleType, name: str, path: str) -> types.ModuleType:
     if os.path.realpath(getattr(known, "__file__", None) or "") != os.path.realpath(path):
-        raise Fault("Runtime.BuiltInModuleConflict", f"Cannot use built-in module {name} as a handler module")
+        raise InvocationFault("Runtime.BuiltInModuleConflict", f"Cannot use built-in module {name} as a handler module")
     return known
 
 
-def perform(functions: Functions, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a request. Passes on a BaseException that is no Exception, such as SystemExit."""
-    context = Context(request["context"])
+def perform(handlers: Handlers, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a request. Passes on a BaseException that is no Exception: SystemExit, KeyboardInterrupt."""
+    context = LambdaContext(request["context"])
     try:
-        handler = functions.find(request["module"], request["path"], request["handler"])
+        handler = handlers.find(request["module"], request["path"], request["handler"])
         text, size = marshal(handler(json.loads(request["event"]), context))
     except Exception as error:
         return {"error": explain(error, context.aws_request_id)}
@@ -189,12 +191,12 @@ def exit_status(code: object) -> int:
 
 
 def marshal(value: Any) -> tuple[str, int]:
-    """A result as JSON text and its size in bytes. Raises Fault for what is no JSON."""
+    """A result as JSON text and its size in bytes. Raises InvocationFault for a value that is no JSON."""
     try:
         text = _ENCODER.encode(value)
         return text, len(text.encode())
     except Exception as error:
-        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
+        raise InvocationFault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
 
 
 def _number(value: Any) -> int | float:
@@ -212,7 +214,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 def explain(error: Exception, request_id: str) -> dict[str, Any]:
     """An error in Lambda's form, cut to the length of a Cause. It is printed too, with its traceback."""
     frames = _user_frames(error)
-    kind, trace = (error.kind, error.trace) if isinstance(error, Fault) else (type(error).__name__, frames)
+    kind, trace = (error.kind, error.trace) if isinstance(error, InvocationFault) else (type(error).__name__, frames)
     found = _bounded(
         {
             "errorMessage": _plain(_message(error)),

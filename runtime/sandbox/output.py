@@ -1,4 +1,4 @@
-"""What an invocation prints, kept within a bound."""
+"""The output of an invocation, kept within a bound."""
 
 from __future__ import annotations
 

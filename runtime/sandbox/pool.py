@@ -1,4 +1,4 @@
-"""The children of this process: who is idle, who runs what, and how a call ends."""
+"""The children of this process: the idle ones, the running calls, and how each call ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.runtime.sandbox.output import Output
-from stepwell.runtime.sandbox.process import Child, Gone, Overdue
+from stepwell.runtime.sandbox.process import ChildProcess, Gone, Overdue
 from stepwell.runtime.sandbox.spawner import Spawner, Workspace
 
 IDLE_CHILDREN = 8
@@ -20,7 +20,7 @@ IDLE_CHILDREN = 8
 
 @dataclass(frozen=True)
 class Call:
-    """One invocation of a function. ``event`` is JSON text; ``workspace`` None stands for the root above ``path``."""
+    """One invocation of a function. ``event`` is JSON text; ``workspace`` None means the root above ``path``."""
 
     module: str
     path: Path
@@ -56,7 +56,7 @@ class _Run:
     started: float
     deadline: float
     output: Output
-    child: Child | None = None
+    child: ChildProcess | None = None
     killed: bool = False
 
     def ending(self, how: How, answer: Mapping[str, Any] | None = None, exit: str | None = None) -> Ending:
@@ -78,7 +78,7 @@ class Pool:
         self._idle_limit = idle_limit
         self._spawner = Spawner(environment)
         self._changed = threading.Condition()
-        self._idle: list[tuple[Workspace, Child]] = []
+        self._idle: list[tuple[Workspace, ChildProcess]] = []
         self._runs: set[_Run] = set()
         self._closed = False
 
@@ -88,7 +88,7 @@ class Pool:
         with self._run(key, timeout_seconds) as run:
             ending = None
             while ending is None and not run.killed:
-                ending = self._ask(run, workspace, self._take(workspace), call)
+                ending = self._exchange(run, workspace, self._take(workspace), call)
             return ending or run.ending(How.KILLED)
 
     def keep_idle(self, slots: int) -> None:
@@ -131,14 +131,14 @@ class Pool:
                 self._runs.discard(run)
                 self._changed.notify_all()
 
-    def _take(self, workspace: Workspace) -> Child:
+    def _take(self, workspace: Workspace) -> ChildProcess:
         while (child := self._pop_idle(workspace)) is not None:
             if child.ready():
                 return child
             child.end(Output(0))
         return self._spawner.start(workspace)
 
-    def _pop_idle(self, workspace: Workspace) -> Child | None:
+    def _pop_idle(self, workspace: Workspace) -> ChildProcess | None:
         """The child of this workspace that was used last: the others may rest until they are dropped."""
         with self._changed:
             for at in reversed(range(len(self._idle))):
@@ -146,13 +146,13 @@ class Pool:
                     return self._idle.pop(at)[1]
         return None
 
-    def _ask(self, run: _Run, workspace: Workspace, child: Child, call: Call) -> Ending | None:
+    def _exchange(self, run: _Run, workspace: Workspace, child: ChildProcess, call: Call) -> Ending | None:
         """How the call ended in this child, or None when a fresh child has to run it."""
         answer: Mapping[str, Any] = {}
         how, exit = How.ANSWERED, None
         try:
             self._attach(run, child)
-            answer = child.ask(_request(call, run.deadline), run.deadline, run.output)
+            answer = child.exchange(_request(call, run.deadline), run.deadline, run.output)
         except Overdue:
             how = How.OVERDUE
         except Gone:
@@ -167,7 +167,7 @@ class Pool:
             return run.ending(How.KILLED)
         return None if "stale" in answer else run.ending(how, answer, exit)
 
-    def _attach(self, run: _Run, child: Child) -> None:
+    def _attach(self, run: _Run, child: ChildProcess) -> None:
         with self._changed:
             run.child = child
             if run.killed:
@@ -178,7 +178,7 @@ class Pool:
             run.child = None
             return run.killed
 
-    def _give_back(self, workspace: Workspace, child: Child) -> None:
+    def _give_back(self, workspace: Workspace, child: ChildProcess) -> None:
         with self._changed:
             self._idle.append((workspace, child))
             surplus = self._idle.pop(0)[1] if len(self._idle) > self._idle_limit else None

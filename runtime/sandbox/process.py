@@ -18,7 +18,7 @@ from stepwell.runtime.sandbox.output import Output
 
 PULSE_SECONDS = 0.1
 ANSWER_BYTES = 64 << 20
-"""An answer is a result of at most 6 MB, escaped once more; what claims to be longer is none."""
+"""An answer is a result of at most 6 MB, escaped once more. A longer one is refused."""
 
 _CHUNK = 1 << 16
 _DRAIN_BYTES = 1 << 20
@@ -33,8 +33,8 @@ class Gone(Exception):
     """The child has ended, or closed or spoiled the pipe by which it answers."""
 
 
-class Child:
-    """One child process. Between its invocations nobody reads from it; it is used by one thread at a time.
+class ChildProcess:
+    """One child process. One thread uses it at a time. Between invocations its output is not read.
 
     Only :meth:`kill` may be called by any thread at any time. The process is reaped in :meth:`end` alone, and after
     its group has been killed, so that a group's id cannot have become another one's when the signal is sent.
@@ -57,11 +57,11 @@ class Child:
         return self._process.pid
 
     def ready(self) -> bool:
-        """True if it lives and waits. Output since its last answer is thrown away."""
+        """True if it lives and waits. Drops the output since its last answer."""
         self.drain(Output(0))
         return self._read_answers() is None
 
-    def ask(self, request: Mapping[str, Any], deadline: float, output: Output) -> dict[str, Any]:
+    def exchange(self, request: Mapping[str, Any], deadline: float, output: Output) -> dict[str, Any]:
         """Send a request, and return its answer by ``time.monotonic() == deadline``.
 
         Raises Overdue or Gone: end the child then.
@@ -99,7 +99,7 @@ class Child:
                 self._kill_group()
 
     def end(self, output: Output) -> str | None:
-        """Kill and reap the child, take its last words and close its pipes. Says how it ended, in Lambda's words."""
+        """Kill and reap the child, take its last words and close its pipes. Returns how it ended, in Lambda's words."""
         with self._reaping:
             self._kill_group()
             self._process.wait()
@@ -133,7 +133,7 @@ class Child:
             while self._unsent:
                 self._unsent = self._unsent[os.write(self._requests, self._unsent) :]
         except BlockingIOError:
-            pass  # the pipe is full: go on when the poller says so
+            pass  # the pipe is full: go on when the poller reports space
         except BrokenPipeError:
             raise Gone from None
 
@@ -162,7 +162,7 @@ class Child:
             self._poller.unregister(self._output)
 
     def _answer(self) -> dict[str, Any] | None:
-        """The answer once all of it is there. Raises Gone for bytes that cannot be one, such as an answer and more."""
+        """The answer once all of it is there. Raises Gone for bytes that cannot be one, like an answer and more."""
         if len(self._received) < _LENGTH.size:
             return None
         whole = _LENGTH.size + _LENGTH.unpack_from(self._received)[0]

@@ -1,7 +1,7 @@
 """Starts children, all from one thread that lives as long as they may.
 
 Linux sends a child its parent-death signal when the *thread* that started it ends, and a worker's threads come and go.
-Children are started by exec: a fork of a process with threads may copy a lock that nobody will ever release.
+Children are started by exec: a fork of a process with threads may copy a held lock, and the copy is never released.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepwell.runtime.sandbox.process import Child
+from stepwell.runtime.sandbox.process import ChildProcess
 
 SCRIPT = Path(__file__).with_name("child.py")
 
@@ -41,7 +41,7 @@ class Spawner:
         self._owner = os.getpid()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-spawner")
 
-    def start(self, workspace: Workspace) -> Child:
+    def start(self, workspace: Workspace) -> ChildProcess:
         """A fresh child in this workspace. Raises OSError."""
         if os.getpid() != self._owner:
             raise RuntimeError("a sandbox does not survive a fork: make it in the process that uses it")
@@ -51,7 +51,7 @@ class Spawner:
         """End the thread, and with it any child that still lives."""
         self._thread.shutdown()
 
-    def _start(self, workspace: Workspace) -> Child:
+    def _start(self, workspace: Workspace) -> ChildProcess:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             requests_end, requests = _pipe(theirs, ours)
             answers, answers_end = _pipe(ours, theirs)
@@ -67,11 +67,11 @@ class Spawner:
                 start_new_session=True,
             )
             ours.pop_all()
-            return Child(process, requests, answers, output)
+            return ChildProcess(process, requests, answers, output)
 
     def _command(self, requests: int, answers: int, workspace: Workspace) -> list[str]:
         roots = [workspace.root, *(other for other in workspace.roots if other != workspace.root)]
-        # -B: a byte-code file is told from a stale one by whole seconds, and an edit may be quicker than that
+        # -B: Python compares the times of byte code and source in whole seconds, and an edit may be quicker than that
         return [sys.executable, "-B", str(SCRIPT), str(os.getpid()), str(requests), str(answers), *map(str, roots)]
 
 
@@ -87,7 +87,7 @@ def lambda_environment() -> dict[str, str]:
 
 
 def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe whose ends are closed by these two."""
+    """A pipe. The two files close its ends."""
     read, write = os.pipe()
     reader.callback(os.close, read)
     writer.callback(os.close, write)

@@ -22,7 +22,7 @@ from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import execution_of, is_id
 from stepwell.runtime.moves import task_rows
-from stepwell.runtime.moves.guards import AttemptEnd, Guard, SilentGuard
+from stepwell.runtime.moves.guards import AttemptEnd, Guard, OverdueGuard
 from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.settings import Settings
 
@@ -59,6 +59,7 @@ class Claims:
         if not is_id(task_id):
             return None
         with database.connection_context():
+            # No transaction here: on PostgreSQL the claim is one statement that commits by itself.
             reach("claim.before_commit")
             claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
             reach("claim.after_commit")
@@ -96,19 +97,19 @@ class Claims:
         return True
 
     def sweep(self) -> None:
-        """Settle tasks with lost leases, tasks past their time-out, and tasks whose heartbeat is overdue."""
+        """Settle tasks with lost leases, tasks past their time-out, and tasks with an overdue heartbeat."""
         with database.connection_context():
             lost = queries.lost_tasks()
             overdue = queries.overdue_tasks(OVERDUE_GRACE_MS)
-            silent = queries.silent_tasks()
-        for found in (lost, overdue, silent):
+            unheard = queries.tasks_without_heartbeat()
+        for found in (lost, overdue, unheard):
             random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
         one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
-        one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in silent])
+        one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in unheard])
 
     def unclaimed(self, head: str | None) -> list[str]:
-        """Tasks whose message is lost, oldest first.
+        """Tasks with a lost message, oldest first.
 
         ``head`` is the task in the queue's next message: empty when the queue is empty, None when that is unknown. The
         queue keeps the order in which it was notified, so it has lost the messages of tasks that wait longer than its
@@ -122,13 +123,15 @@ class Claims:
             return queries.queued_tasks(NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
-        """Settle a task whose lease has run out: queue it again, or fail it after too many losses."""
+        """Settle a task after its lease has run out: queue it again, or fail it after too many losses."""
         guard = Guard(task_id, attempt, owner)
         with database.connection_context(), transaction():
             execution, task = _locked(execution_id, guard)
+            # Read again under the lock: a heartbeat may have renewed the lease since the sweep's SELECT.
             if task is None or (task.lease_until or 0) >= queries.now():
                 return
             losses = task.losses + 1
+            # A task that is lost too often fails in a transaction of its own below, which writes the last attempt too.
             is_too_often = losses % MOST_LOSSES == 0
             if not is_too_often:
                 task_rows.close_attempt(task, AttemptEnd("LOST"))
@@ -147,11 +150,12 @@ class Claims:
 
     def _time_out_heartbeat(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(
-            SilentGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
+            OverdueGuard(task_id, attempt, owner), execution_id, "States.HeartbeatTimeout", None
         )
 
     def present(self) -> None:
         """Write that this worker lives, and which functions it has, for the other workers."""
+        # The row is never locked by a move, so presence costs the hot path nothing.
         row = {"owner": self.owner, "functions": json.dumps(self.functions), "seen_at": clock_sql()}
         with database.connection_context(), transaction():
             Worker.insert(row).on_conflict(conflict_target=[Worker.owner], update={"seen_at": clock_sql()}).execute()
@@ -169,11 +173,14 @@ class Claims:
         """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False))
+            # The claim may have failed for another reason: paused, taken, or lost often. Those tasks are left alone.
             if task is None or self._is_here(task.function):
                 return
             is_served = self._is_served(task.function)
             since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
             with transaction():
+                # ``queued_at`` as it was read: if another worker postponed or claimed the task meanwhile, nothing
+                # changes.
                 Task.update(missing_since=since, queued_at=clock_sql() + MISSING_RETRY_MS).where(
                     Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at == task.queued_at
                 ).execute()
@@ -191,6 +198,7 @@ class Claims:
 
     def _is_served(self, function: str) -> bool:
         """True if a living worker has this function."""
+        # Three leases: a worker that skips a turn or two in an outage still counts as living.
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
         name = function.partition(QUALIFIED_BY)[0]
         return any(name in json.loads(worker.functions) for worker in living)
@@ -198,6 +206,7 @@ class Claims:
 
 def _locked(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
     """Lock an execution and its task. The task is None when this claim of it no longer holds."""
+    # Execution before task, as in every move: two transactions can never wait for each other.
     execution = locked(Execution, Execution.id == execution_id)
     return execution, locked(Task, *guard.conditions())
 

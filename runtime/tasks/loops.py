@@ -1,7 +1,7 @@
 """The loops of every worker process, each in a thread of its own: heartbeat, sweep, and the timers.
 
 Each worker process runs them, and none is a leader: rows are guarded, so two processes that see the same lost lease do
-no harm. While the database is away a turn is skipped, and the next one comes.
+no harm. In an outage of the database a turn is skipped, and the next one comes.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ class Loops:
 
     def _heartbeats(self) -> None:
         one_turn("presence", self._claims.present)
+        # Presence comes before the first heartbeat: without its row, this worker's functions count as missing.
         while not self._stop.is_set():
             self._beat_now.wait(self._settings.heartbeat_seconds)
+            # Cleared before the renewal: a cancellation that comes during it causes another turn at once.
             self._beat_now.clear()
             one_turn("heartbeat", self._work.heartbeat)
             one_turn("presence", self._claims.present)
@@ -64,6 +66,7 @@ class Loops:
     def _sweep(self) -> None:
         self._claims.sweep()
         self._work.nested.sweep()
+        # A worker that ends takes no more tasks; notifying again is left to the others.
         if self._work.draining.is_set():
             return
         waiting = self._claims.unclaimed(self._queue.head())

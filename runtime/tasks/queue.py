@@ -1,7 +1,7 @@
 """The queue: how a worker learns that a task is waiting. A message is a task's id, as JSON, and nothing else.
 
 A message may be lost, doubled or forged. That costs time at most, because the database is the truth: a worker claims
-the task there, and ``queue_storage`` asks the database when the queue is empty or cannot be reached.
+the task there, and ``queue_storage`` reads the database when the queue is empty or cannot be reached.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Queue:
         self.counters: Counter[str] = Counter()
 
     def notify(self, task_ids: Sequence[str]) -> None:
-        """Tell the workers of all processes that these tasks wait."""
+        """Notify the workers of all processes of these tasks."""
         self._push(self._storage.push, task_ids)
 
     def notify_first(self, task_ids: Sequence[str]) -> None:
-        """Tell the workers that these tasks wait, before all other messages of the queue."""
+        """Notify the workers of these tasks, before all other messages of the queue."""
         self._push(self._storage.push_first, task_ids)
 
     def head(self) -> str | None:
@@ -76,7 +76,7 @@ class Queue:
         if time.monotonic() < self._quiet_until:
             self.counters["lost_messages"] += len(task_ids)
             return
-        reach("ring.before")
+        reach("notify.before")
         try:
             push([encode(task_id) for task_id in task_ids])
         except (RedisError, OSError) as fault:
@@ -85,7 +85,7 @@ class Queue:
             log.warning(
                 "could not notify of %s task(s), and push nothing for %s s: %s", len(task_ids), QUIET_SECONDS, fault
             )
-        reach("ring.after")
+        reach("notify.after")
 
 
 class MessageSerializer:
@@ -95,7 +95,7 @@ class MessageSerializer:
         return encode(message.args[0])
 
     def deserialize(self, data: bytes) -> Message:
-        """The call of the job that a message stands for. Raises ValueError unless it is exactly one task's id."""
+        """The message's call of the job. Raises ValueError unless it is exactly one task's id."""
         body = jsontext.read(data)
         if not isinstance(body, dict) or set(body) != {"task"} or not isinstance(body["task"], str):
             raise ValueError("a message holds a task's id and nothing else")

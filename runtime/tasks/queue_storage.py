@@ -1,7 +1,7 @@
 """Where the queue's messages lie: a Redis list in production, this process's memory in the emulator.
 
-Both are Huey storages with the database behind them: when a queue is empty or cannot be reached, ``dequeue()`` asks the
-database for a task that waits.
+Both are Huey storages with the database behind them: when a queue is empty or cannot be reached, ``dequeue()`` reads
+a waiting task from the database.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from stepwell.runtime.outage import AWAY, is_away
+from stepwell.runtime.outage import OUTAGE_ERRORS, is_outage
 from stepwell.runtime.tasks.queue import decode, encode
 
 log = logging.getLogger("stepwell.queue")
@@ -31,10 +31,10 @@ POP_SECONDS = 1
 """How long ``dequeue()`` waits for a message."""
 PUSH_TIMEOUT = 0.5
 """Seconds that a push, or a look at the queue, may take."""
-AWAY_PAUSE = 0.25
-"""Seconds between looks while nobody can say which tasks wait."""
+OUTAGE_PAUSE = 0.25
+"""Seconds between looks while neither the queue nor the database can be reached."""
 LOOK_SECONDS = 1.0
-"""How often a process asks the database while the queue is empty, and how long the tasks it finds have waited."""
+"""How often a process reads the database while the queue is empty, and how long the tasks it finds have waited."""
 REFILL = 32
 """How many tasks a process takes from the database at a time."""
 
@@ -42,7 +42,7 @@ Waiting = Callable[[int], Sequence[str]]
 """Returns the ids of the tasks that have waited for at least this many milliseconds."""
 
 
-class Found:
+class FoundTasks:
     """Tasks that wait according to the database: looked up in batches, handed out one by one.
 
     The batch is a random choice, so that the idle workers of many processes do not all reach for the same tasks. A task
@@ -63,14 +63,14 @@ class Found:
             return None
 
     def look(self, older_ms: int) -> bytes | None:
-        """A task that has waited for at least ``older_ms``; None when there is none, or the database is away too."""
+        """A task that has waited for ``older_ms`` or more; None when there is none, or in an outage of the database."""
         with self._looking:
             return self.pop() or self._look(older_ms)
 
     def look_in_turn(self) -> bytes | None:
         """A task that has waited for LOOK_SECONDS.
 
-        The whole process asks the database at most once in LOOK_SECONDS, and at once when the last answer was cut off.
+        The whole process reads the database at most once in LOOK_SECONDS, and at once when the last answer was cut off.
         """
         with self._looking:
             if found := self.pop():
@@ -81,12 +81,13 @@ class Found:
         self._next_look = time.monotonic() + LOOK_SECONDS
         try:
             found = list(self.waiting(older_ms))
-        except AWAY as fault:
-            if not is_away(fault):
+        except OUTAGE_ERRORS as fault:
+            if not is_outage(fault):
                 raise
             log.warning("neither the queue nor the database says what waits (%s)", type(fault).__name__)
-            time.sleep(AWAY_PAUSE)
+            time.sleep(OUTAGE_PAUSE)
             return None
+        # More tasks wait than one batch holds: the next look need not wait.
         if len(found) > REFILL:
             self._next_look = 0.0
         random.shuffle(found)
@@ -102,8 +103,9 @@ class RedisQueue(RedisStorage):
         once: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": PUSH_TIMEOUT}
         pool = ConnectionPool.from_url(url, socket_timeout=POP_SECONDS + 1, **once)
         super().__init__(name, read_timeout=POP_SECONDS, connection_pool=pool, **kwargs)
+        # A client of its own: a push must fail sooner than a pop, which may block for POP_SECONDS.
         self._push = Redis.from_url(url, socket_timeout=PUSH_TIMEOUT, **once)
-        self.found = Found(waiting)
+        self.found = FoundTasks(waiting)
 
     def push(self, messages: list[bytes]) -> None:
         """Put the messages at the end of the queue in one command. Raises RedisError, OSError."""
@@ -121,6 +123,7 @@ class RedisQueue(RedisStorage):
         if found := self.found.pop():
             return found
         try:
+            # RPOP first: BRPOP alone would wait for its whole time-out before the database is looked at.
             if (message := self.conn.rpop(self.queue_key)) is not None:
                 return bytes(message)
             if found := self.found.look_in_turn():
@@ -152,7 +155,7 @@ class RedisQueue(RedisStorage):
     def _look_elsewhere(self) -> bytes | None:
         found = self.found.look(0)
         if found is None:
-            time.sleep(AWAY_PAUSE)
+            time.sleep(OUTAGE_PAUSE)
         return found
 
 
@@ -165,7 +168,7 @@ class MemoryQueue(MemoryStorage):
         super().__init__(name, **kwargs)
         self._messages: deque[bytes] = deque()
         self._arrived = threading.Condition()
-        self.found = Found(waiting)
+        self.found = FoundTasks(waiting)
 
     def push(self, messages: list[bytes]) -> None:
         """Put the messages at the end of the queue."""

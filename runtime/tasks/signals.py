@@ -1,7 +1,7 @@
 """Signals inside one process: a thread that sleeps until its next turn looks at the database at once.
 
-A signal that nobody waits for does no harm. Other processes do not see it: their threads find the change at their next
-regular look.
+A signal without a waiting thread does no harm. Other processes do not see it: their threads find the change at
+their next regular look.
 """
 
 from __future__ import annotations

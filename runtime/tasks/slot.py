@@ -26,7 +26,7 @@ from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Target, Terms
 from stepwell.runtime.lambdas import event_calls
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.outage import Done, exactly_once, retry_while_away
+from stepwell.runtime.outage import Done, exactly_once, retry_in_outage
 from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.start_execution import Nested
 from stepwell.runtime.workflow_names import is_of_events
@@ -76,6 +76,7 @@ class Work:
             self.executions.notifier.notify([task_id])
             return
         began = time.monotonic()
+        # The next task of the same execution often comes with the move. It runs here at once, without a message.
         with self._claimed(task_id) as claim:
             while claim is not None:
                 claim = self._run_one(claim, began)
@@ -136,12 +137,13 @@ class Work:
     def _give_back(self, claim: Claimed) -> None:
         """Stop our handler before another process may start the task. Does nothing when a report came first."""
         self._stop(claim)
-        if retry_while_away(lambda: self.claims.give_back(claim)):
+        if retry_in_outage(lambda: self.claims.give_back(claim)):
             log.info("task %s is handed back", claim.id)
 
     def _run_one(self, claim: Claimed, began: float) -> Claimed | None:
         key = _key(claim)
         with self._lock:
+            # The same claim may come twice, by its answer and by a look at the rows after a broken connection.
             if key in self._running:
                 return None
             self._running[key] = claim
@@ -162,6 +164,7 @@ class Work:
 
     def _invoke(self, claim: Claimed) -> Outcome:
         outcome = self._caller.run(call_of(claim))
+        # hand_back() lets these end: the handler's work is done, and only its report is missing.
         self._reporting.add(_key(claim))
         return outcome
 
@@ -175,7 +178,7 @@ class Work:
         return self.express.outcome(machine, begun, call.key)
 
     def _find(self, call: TaskCall) -> Target | Outcome:
-        target = retry_while_away(lambda: self._found(call))
+        target = retry_in_outage(lambda: self._found(call))
         return target or Outcome(cause="its function could not be looked up", not_run=True)
 
     def _found(self, call: TaskCall) -> Target | Outcome:
@@ -187,11 +190,13 @@ class Work:
     def _pass_on(self, claim: Claimed, outcome: Outcome) -> None:
         """Give a task back because no process could be started here: the fault is this worker's, not the task's."""
         log.error("task %s is handed back: %s", claim.id, outcome.cause)
-        retry_while_away(lambda: self.claims.give_back(claim))
+        retry_in_outage(lambda: self.claims.give_back(claim))
+        # Without this rest the slot would take the same task again and again, faster than a healthy worker can.
         time.sleep(SICK_SECONDS)
 
     def _report(self, claim: Claimed, outcome: Outcome, began: float, took_ms: int) -> Claimed | None:
         def may_go_on(following: Claimed) -> bool:
+            # Only functions in files: FINISH does not check that a stored function still exists, as CLAIM does.
             is_time_left = time.monotonic() - began < SLICE_SECONDS
             return is_time_left and not self.draining.is_set() and following.function in self.functions.files
 
@@ -210,7 +215,7 @@ class Work:
         except Exception:
             log.exception("task %s: its outcome cannot be taken", claim.id)
             cause = "The outcome could not be taken; the worker's log says why."
-            retry_while_away(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
+            retry_in_outage(lambda: self.executions.fail(claim, "States.Runtime", cause, outcome.logs))
             return None
 
     def _adopted(self, held: list[Claimed]) -> Done[Claimed | None] | None:
@@ -232,8 +237,8 @@ def call_of(claim: Claimed) -> TaskCall:
 
 
 def _waiting(own: Own) -> Own:
-    """The same function, tried again while the database is away. It has an idempotency key, so a second try is safe."""
-    return lambda call: retry_while_away(lambda: own(call)) or Outcome(killed=True)
+    """The same function, tried again in an outage of the database. Its idempotency key makes a second try safe."""
+    return lambda call: retry_in_outage(lambda: own(call)) or Outcome(killed=True)
 
 
 def _is_event(claim: Claimed) -> bool:

@@ -40,7 +40,7 @@ STOPPED_AT_ONCE = 100
 
 
 class Nested:
-    """Starts child executions for tasks, and stops the ones that nobody waits for."""
+    """Starts child executions for tasks, and stops them when their tasks wait no more."""
 
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
@@ -69,12 +69,13 @@ class Nested:
             return Outcome(error="StepFunctions.ValidationException", cause=str(fault))
         with database.connection_context():
             child = Execution.get_by_id(started.id)
+            # A child that ends in its first transition is written by START, which sets no wake-up.
             if child.status != Status.IN_PROGRESS and child.parent is not None and completion.notify(child.parent):
                 self._executions.notifier.wake_timers()
         return Outcome(result=jsontext.write(_answer(request, child)))
 
     def sweep(self) -> None:
-        """Stop child executions whose parent no longer waits: its task has timed out, or was cancelled."""
+        """Stop child executions without a waiting parent: the task has timed out, or was cancelled."""
         with database.connection_context():
             orphans = self._orphans()
         one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
@@ -90,6 +91,7 @@ class Nested:
             if len(orphans) == STOPPED_AT_ONCE:
                 self._looked_at = one.id
                 return orphans
+        # A short page was the last one: the next sweep begins at the front again.
         self._looked_at = found[-1].id if len(found) == LOOKED_AT else None
         return orphans
 

@@ -1,7 +1,7 @@
-"""The timer thread: sleeps until the earliest due time in the database, and fires what is due.
+"""The timer thread: sleeps until the earliest due time in the database, and fires the due timers.
 
 Every process that sets timers has one, web processes too: a move that writes a timer wakes the thread of its own
-process. All threads look at least every two seconds besides, so a timer fires at most that late when the process that
+process. All threads look at least every two seconds, so a timer fires at most that late when the process that
 wrote it has died. Two threads that fire the same timer do no harm: the first to delete its row fires it.
 """
 
@@ -60,5 +60,6 @@ class Timers:
         if not one_by_one("timers", [partial(self._executions.fire, timer) for timer in due]):
             return None
         with database.connection_context():
+            # Read after the firing, because the moves may have set earlier timers.
             left = queries.next_timer_ms()
         return None if left is None else max(left, 0) / 1000

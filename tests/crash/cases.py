@@ -56,7 +56,7 @@ WORKER = [
     *around("finish", ("three", 1), ("three", 2), ("three", 3), ("wait", 1)),
     *around("advance", ("retry", 1), ("retry", 2), ("fan", 1), ("fan", 2), ("fan", 3), ("wait", 1), ("pause", 1)),
     *around("await", ("ask", 1)),
-    *around("ring", ("retry", 1), ("wait", 1), sides=BESIDE),
+    *around("notify", ("retry", 1), ("wait", 1), sides=BESIDE),
     *MAP_RUNS,
     *around("claim", ("map", 3)),
     *around("finish", ("map", 1), ("map", 5)),
@@ -66,7 +66,7 @@ LOST = around("lose", ("gate", 1), ("gates", 2), ("pause", 1))
 
 WEB = [
     *around("start", ("three", 1), ("fan", 1)),
-    *around("ring", ("three", 1), ("pause", 2), sides=BESIDE),
+    *around("notify", ("three", 1), ("pause", 2), sides=BESIDE),
     *around("pause", ("pause", 1), ("pause", 2)),
     *around("advance", ("ask", 1), ("cancel", 1)),
 ]
@@ -80,7 +80,7 @@ EMULATOR = [
     *around("await", ("ask", 1)),
     *MAP_RUNS,
     *around("pause", ("pause", 1), ("pause", 2)),
-    *around("ring", ("three", 1), ("retry", 2), sides=BESIDE),
+    *around("notify", ("three", 1), ("retry", 2), sides=BESIDE),
 ]
 EMULATOR_HANDED_BACK = around("return", ("gate", 1))
 EMULATOR_LOST = around("lose", ("gate", 1))

@@ -79,7 +79,7 @@ def explained(sql: str, params: Any = None) -> str:
 REPEATED: dict[str, Callable[[Stage], Any]] = {
     "lost leases": lambda stage: queries.lost_tasks(),
     "overdue tasks": lambda stage: queries.overdue_tasks(0),
-    "silent tasks": lambda stage: queries.silent_tasks(),
+    "silent tasks": lambda stage: queries.tasks_without_heartbeat(),
     "executions that nobody waits for": lambda stage: stage.work.nested.sweep(),
     "tasks of an activity": lambda stage: polled_tasks.poll("ask"),
     "due timers": lambda stage: queries.due_timers(),

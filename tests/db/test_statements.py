@@ -19,7 +19,7 @@ ROWS: list[tuple[type, type[Model], set[str]]] = [
     (values.NewFrame, Frame, set()),
     (values.NewTimer, Timer, {"delay_ms"}),
     (values.DueTimer, Timer, set()),
-    (values.Line, History, set()),
+    (values.HistoryLine, History, set()),
     (values.IdempotencyKey, StartKey, set()),
 ]
 

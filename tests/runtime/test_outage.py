@@ -10,7 +10,7 @@ from playhouse.pool import MaxConnectionsExceeded
 
 from stepwell.db.database import database
 from stepwell.runtime import outage
-from stepwell.runtime.outage import is_away, retry_while_away
+from stepwell.runtime.outage import is_outage, retry_in_outage
 from tests.runtime.stage import Stage
 
 
@@ -30,7 +30,7 @@ from tests.runtime.stage import Stage
     ],
 )
 def test_waiting_helps_when_the_database_is_unreachable_and_not_when_we_are_wrong(fault: Exception, helps: bool):
-    assert is_away(fault) is helps
+    assert is_outage(fault) is helps
 
 
 def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch):
@@ -46,5 +46,5 @@ def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch
         return run
 
     with pytest.raises((OperationalError, ProgrammingError)):
-        retry_while_away(act("SELECT nothing FROM task"))
+        retry_in_outage(act("SELECT nothing FROM task"))
     assert len(statements) == 1

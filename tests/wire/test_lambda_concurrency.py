@@ -12,8 +12,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from stepwell.functions.contract.function_names import Reference
-from stepwell.functions.contract.lambda_ import Call
+from stepwell.functions.contract.function_names import FunctionReference
+from stepwell.functions.contract.lambda_ import LambdaCall
 from stepwell.functions.errors.lambda_ import TooManyRequestsException
 from stepwell.runtime.assembly import Runtime
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
@@ -87,7 +87,7 @@ def test_a_reservation_holds_over_web_processes_and_workers(wire: LambdaWire, tm
         try:
             until(seen.exists, "the function runs")
             with pytest.raises(TooManyRequestsException):
-                other.api_context("1").lambdas.invoke(Reference("mine"), Call("1", "2"))
+                other.api_context("1").lambdas.invoke(FunctionReference("mine"), LambdaCall("1", "2"))
             assert run(wire, worker, f"{ARN}mine", 1)["error"] == "Lambda.TooManyRequestsException"
         finally:
             gate.touch()
@@ -113,7 +113,9 @@ def test_under_load_no_more_run_than_are_reserved(wire: LambdaWire, tmp_path: Pa
         def insist(number: int) -> int:
             while True:
                 try:
-                    ended = apis[number % 2].invoke(Reference("mine"), Call(json.dumps(str(place)), str(number)))
+                    ended = apis[number % 2].invoke(
+                        FunctionReference("mine"), LambdaCall(json.dumps(str(place)), str(number))
+                    )
                 except TooManyRequestsException:
                     continue
                 assert not ended.failed, ended.payload

@@ -12,7 +12,7 @@ import pytest
 
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.lambda_ import EventRules
 from stepwell.runtime.engine.definition import validate
 from stepwell.runtime.lambdas.events import machine
@@ -201,7 +201,7 @@ def test_the_events_of_a_function_are_no_state_machine_of_anybody(wire: LambdaWi
 @pytest.mark.parametrize("qualifier", [None, "$LATEST", "7"])
 @pytest.mark.parametrize("to", [None, f"{ARN}sink"])
 def test_the_machine_is_one_that_anybody_may_write(qualifier: str | None, to: str | None) -> None:
-    document = machine(Reference("mine", qualifier), EventRules(0, 60, to, to), 0.1)
+    document = machine(FunctionReference("mine", qualifier), EventRules(0, 60, to, to), 0.1)
     assert validate.workflow(document, ("mine", "mine::7", "sink")) == []
 
 

@@ -1,6 +1,6 @@
 "use strict";
 // Fetches this page again and again and makes <main> like it, node by node: what is open stays open, what is
-// selected stays selected, and the reader stays where they are. Rests while nobody looks.
+// selected stays selected, and the reader stays where they are. Rests in a hidden tab.
 function become(old, fresh) {
   if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data;
@@ -38,13 +38,13 @@ async function refresh() {
     if (!answer.ok) throw new Error(answer.status);
     document.title = page.title;
     become(main, page.querySelector("main"));
-    tell("live", "Live");
+    show("live", "Live");
   } catch {
-    tell("stale", "No answer, so this may be out of date. Trying again.");
+    show("stale", "No answer, so this may be out of date. Trying again.");
   }
 }
 
-function tell(state, text) {
+function show(state, text) {
   connection.dataset.state = state;
   if (connection.textContent !== text) connection.textContent = text;
 }
@@ -55,5 +55,5 @@ async function follow() {
 }
 
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
-tell("live", "Live");
+show("live", "Live");
 setTimeout(follow, main.dataset.refreshSeconds * 1000);

@@ -6,12 +6,11 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from stepwell.db.database import database, transaction
 from stepwell.db.models import Activity
 from stepwell.db.queries import clock_sql
-from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract import Json, Page, page_of
 from stepwell.functions.contract.arns import Arn
 from stepwell.functions.contract.step_functions import ActivityTask, ActivityView
 from stepwell.functions.errors.step_functions import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
@@ -19,13 +18,11 @@ from stepwell.runtime.aws.step_functions.machines import DEFAULT_OPTIONS
 from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.moves.polled_tasks import poll
 
-Json = Any
-
 POLL_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.25
 SHORT_POLL_SECONDS = 1.0
 POLLERS = 4
-"""The number of long polls in one process, whose threads are few. Any further poll is a short one."""
+"""The number of long polls in one process, since its threads are few. Any further poll is a short one."""
 
 
 class WireActivities:

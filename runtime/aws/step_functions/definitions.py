@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.step_functions import EXPRESS, DefinitionFault
 from stepwell.functions.errors.step_functions import InvalidDefinition
 from stepwell.runtime.engine.definition import validate
 from stepwell.runtime.engine.definition.field_kinds import NO_END, SCHEMA, Fault
 from stepwell.runtime.engine.definition.graph import inside, states_of
 from stepwell.runtime.engine.definition.load import is_distributed
+from stepwell.runtime.engine.definition.steplist import Compiled
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.locations import ROOT, Location
 from stepwell.runtime.workflows import Workflows
-
-Json = Any
 
 NO_JSON = "INVALID_JSON_DESCRIPTION"
 _NO_MACHINE = "a state machine needs the fields 'StartAt' and 'States', and has no field 'steps'"
 
 
-def compiled(workflows: Workflows, text: str, kind: str) -> Any:
+def compiled(workflows: Workflows, text: str, kind: str) -> Compiled:
     """The compiled definition. Raises InvalidDefinition with all its faults."""
     document, found = judged(workflows, text, kind)
     if found:

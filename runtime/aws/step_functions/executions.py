@@ -12,14 +12,14 @@ from stepwell.db.models import Execution, MapRun, StartKey, Workflow
 from stepwell.db.pages import newest
 from stepwell.db.parents import Parent
 from stepwell.functions import errors
-from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract import Json, Page, page_of
 from stepwell.functions.contract.arns import EXECUTION, Arn
 from stepwell.functions.contract.step_functions import (
     EXPRESS,
     STANDARD,
     STATUSES,
-    ExecutionRow,
-    ExecutionView,
+    ExecutionDescription,
+    ExecutionListItem,
     Machine,
     StartedExecution,
 )
@@ -41,8 +41,6 @@ from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
 from stepwell.runtime.moves.start import Wanted
-
-Json = Any
 
 TOKEN_KEPT_MS = 15 * 60_000
 """How long a second redrive with the same token counts as the same redrive."""
@@ -97,13 +95,13 @@ class WireExecutions:
             raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
         return int(self.get(arn).redriven_at or 0)
 
-    def get(self, arn: Arn) -> ExecutionView:
+    def get(self, arn: Arn) -> ExecutionDescription:
         with database.connection_context():
             row, now = found_execution(arn), queries.now()
             of_run = Parent.decode(row.parent).run
             run = None if of_run is None else MapRun.get_by_id(of_run)
         status = map_redrives.status_of(run, row)
-        return ExecutionView(
+        return ExecutionDescription(
             **{**vars(execution_row(row)), "status": status},
             input=row.input,
             output=row.output,
@@ -120,7 +118,7 @@ class WireExecutions:
 
     def list(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[ExecutionRow]:
+    ) -> Page[ExecutionListItem]:
         with database.connection_context():
             workflow = _standard(arn)
             fixed = [(Execution.workflow_id, workflow.id), *_selected(arn)]
@@ -212,7 +210,7 @@ def _standard(arn: Arn) -> Workflow:
     return workflow
 
 
-def _selected(arn: Arn) -> list[tuple[Any, Any]]:
+def _selected(arn: Arn) -> list[tuple[Any, object]]:
     """The columns, with their values, of the executions that a qualified ARN selects.
 
     Raises StateMachineDoesNotExist.
@@ -223,10 +221,10 @@ def _selected(arn: Arn) -> list[tuple[Any, Any]]:
     return [(Execution.alias, arn.qualifier) if arn.version is None else (Execution.published, arn.version)]
 
 
-def execution_row(row: Any) -> ExecutionRow:
+def execution_row(row: Execution) -> ExecutionListItem:
     """An execution by a row of ``ROW_COLUMNS``."""
     name, run = row.name or row.id, Parent.decode(row.parent).run
-    return ExecutionRow(
+    return ExecutionListItem(
         id=row.id,
         arn=arns.execution(row.workflow, name),
         name=name,

@@ -22,7 +22,7 @@ from stepwell.runtime.in_memory import Express
 from stepwell.runtime.workflows import Workflows
 
 AT_ONCE = 6
-"""The most such executions in one process. Each holds a thread, and other requests need threads too."""
+"""The most synchronous executions at a time in one process. Each holds a thread, which others need too."""
 
 
 class WireExpressExecutions:

@@ -10,13 +10,11 @@ from typing import Any
 from peewee import fn
 
 from stepwell.db.models import Execution, History, Task, Version
-from stepwell.functions.contract import Page
+from stepwell.functions.contract import Json, Page
 from stepwell.runtime.engine import aws_history
 from stepwell.runtime.engine.aws_history import Recorded, Setting, TaskData
 from stepwell.runtime.engine.values import arns
 from stepwell.runtime.workflows import machine_document
-
-Json = Any
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def _before(execution_id: str, lines: Sequence[Recorded]) -> dict[str, int]:
 def _begun(execution_id: str, lines: Sequence[Recorded]) -> dict[tuple[str, int], int]:
     """The ids of the lines above the page in which items of Maps began, by frame and item.
 
-    The page may hold the first line of such an item's frame, whose previous event is this one.
+    This line is then the previous event of the first line in the item's frame, which the page may hold.
     """
     if not any(line.frame for line in lines):
         return {}

@@ -13,7 +13,7 @@ from stepwell.db.database import database, transaction
 from stepwell.db.models import Version, Workflow
 from stepwell.db.queries import clock_sql
 from stepwell.functions import errors
-from stepwell.functions.contract import Page, page_of
+from stepwell.functions.contract import Json, Page, page_of
 from stepwell.functions.contract.arns import MACHINE, Arn
 from stepwell.functions.contract.step_functions import DefinitionFault, Machine, MachineRow, NewMachine
 from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists
@@ -21,8 +21,6 @@ from stepwell.runtime.aws.step_functions import definitions
 from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, locked_workflow, newest_version
 from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
-
-Json = Any
 
 DEFAULT_OPTIONS: Mapping[str, Json] = {
     "roleArn": arns.ROLE,

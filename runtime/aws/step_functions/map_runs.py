@@ -16,7 +16,7 @@ from stepwell.db.pages import newest
 from stepwell.db.parents import PLACE, text_of
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.arns import Arn
-from stepwell.functions.contract.step_functions import ExecutionRow, MapRun, MapRunChanges, MapRunRow
+from stepwell.functions.contract.step_functions import ExecutionListItem, MapRun, MapRunChanges, MapRunRow
 from stepwell.functions.errors.step_functions import ResourceNotFound, ValidationException
 from stepwell.runtime.aws.step_functions.executions import ROW_COLUMNS, execution_row, found_execution
 from stepwell.runtime.engine.states.distributed import MOST_AT_ONCE, Plan
@@ -28,8 +28,6 @@ from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive, requests
 from stepwell.runtime.map_runs.plan import plan_of
 from stepwell.runtime.moves.redrive import REDRIVABLE
-
-Json = Any
 
 COUNTED = {
     Status.IN_PROGRESS: "running",
@@ -83,12 +81,12 @@ class WireMapRuns:
                 raise ValidationException(f"The Map Run is {run.status} and cannot be updated: '{arn.text}'")
             changed = jsontext.write({**json.loads(run.changes), **_changed(changes)})
             MapRunTable.update(changes=changed).where(MapRunTable.id == run.id).execute()
-            requests.ask(run.execution_id, run.frame, run.entry)
+            requests.request_pump(run.execution_id, run.frame, run.entry)
         self._executions.notifier.wake_timers()
 
     def executions(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None
-    ) -> Page[ExecutionRow]:
+    ) -> Page[ExecutionListItem]:
         with database.connection_context():
             run = _found(arn)
             is_batched = plan_of(run).is_batched
@@ -121,7 +119,7 @@ def _row(run: MapRunTable, parent: Execution) -> MapRunRow:
     )
 
 
-def _child(run: MapRunTable, row: Any) -> ExecutionRow:
+def _child(run: MapRunTable, row: Any) -> ExecutionListItem:
     return replace(execution_row(row), items=int(row.items), status=redrive.status_of(run, row))
 
 
@@ -158,7 +156,7 @@ def _counts(run: MapRunTable, plan: Plan) -> tuple[Counts, Counts]:
             items[name] += tally.items
             executions[name] += tally.executions
     pending = run.total - run.next
-    unbegun = 0 if plan.is_batched else pending  # nobody knows yet how many batches they will make
+    unbegun = 0 if plan.is_batched else pending  # the number of their batches is not known yet
     items |= {"pending": pending, "total": run.total}
     executions |= {"pending": unbegun, "total": run.begun + unbegun}
     for counts in (items, executions):

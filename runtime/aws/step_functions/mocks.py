@@ -1,6 +1,6 @@
 """Checks the mock of a TestState call: whether the state takes one, and whether its form is right.
 
-AWS checks a result against the model of the API that it stands for. Here the models of ``lambda:invoke`` and
+AWS checks a mocked result against the model of its API. Here the models of ``lambda:invoke`` and
 ``states:startExecution`` are known; a result of another service is not checked. The words are AWS's answers, as they
 are publicly recorded in localstack/localstack (``tests/aws/services/stepfunctions/v2/test_state``).
 """
@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest
 from stepwell.functions.errors.step_functions import InvalidDefinition, ValidationException
 from stepwell.runtime.aws.step_functions.definitions import waits_outside
 from stepwell.runtime.engine.trial import Failure, Result, names_inside
-
-Json = Any
 
 CONTAINERS = ("Parallel", "Map")
 STRICT, NONE = "STRICT", "NONE"

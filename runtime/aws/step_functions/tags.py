@@ -40,7 +40,7 @@ def _place(arn: Arn) -> tuple[Any, tuple[Any, ...]]:
     return Workflow, (Workflow.name == arn.name, Workflow.deleted_at.is_null())
 
 
-def _tags(row: Any, arn: Arn) -> dict[str, str]:
+def _tags(row: Workflow | Activity | None, arn: Arn) -> dict[str, str]:
     if row is None or arn.rest:
         raise ResourceNotFound(f"Resource not found: '{arn.text}'")
     return dict(json.loads(row.tags))

@@ -15,7 +15,7 @@ from stepwell.runtime.workflows import Latest
 
 
 @dataclass(frozen=True)
-class Target:
+class StartTarget:
     """The revision to start, the type of its machine, and the version and the alias that its ARN named."""
 
     latest: Latest
@@ -24,7 +24,7 @@ class Target:
     alias: str | None
 
 
-def target_of(arn: Arn) -> Target:
+def target_of(arn: Arn) -> StartTarget:
     """The revision that a start by this ARN runs; behind an alias one of its versions is drawn by weight.
 
     Raises StateMachineDoesNotExist.
@@ -36,13 +36,13 @@ def target_of(arn: Arn) -> Target:
         rest = () if published is None else (str(published),)
         workflow, row = found_version(replace(arn, rest=rest))
         latest = Latest(workflow.id, workflow.name, row.id, row.number, queries.now())
-        return Target(latest, workflow.kind, published, alias)
+        return StartTarget(latest, workflow.kind, published, alias)
 
 
 def latest_of(text: str) -> Latest:
     """The revision that a start by the ARN in this text runs.
 
-    Raises InvalidArn, ValidationException, StateMachineDoesNotExist: all StepwellErrors whose code is AWS's.
+    Raises InvalidArn, ValidationException, StateMachineDoesNotExist: all are StepwellErrors with AWS's code.
     """
     return target_of(parse_machine(text)).latest
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from stepwell.db import queries
 from stepwell.db.database import database
+from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest, StateTestResult
 from stepwell.functions.contract.step_functions import DefinitionFault
 from stepwell.functions.errors.step_functions import InvalidExecutionInput, ValidationException
@@ -28,8 +28,6 @@ from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.call import Caller, TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.workflows import Workflows
-
-Json = Any
 
 SECONDS = 300.0
 """The longest time AWS gives a test."""
@@ -63,7 +61,7 @@ class WireStateTests:
         return _tried(verdict, inspected)
 
     def _items(self, state: Mapping[str, Json], text: str | None) -> Json:
-        """The items in the text that stands in for a Map's source; None for a format that is not JSON."""
+        """The items in the text that replaces a Map's source; None for a format that is not JSON."""
         kind = state.get("ItemReader", {}).get("ReaderConfig", {}).get("InputType", "JSON")
         return None if text is None or kind != "JSON" else self._read(text)
 
@@ -107,11 +105,11 @@ class WireStateTests:
     def _execution(self, given: Json, context: Json) -> Execution:
         """The execution that expressions see. Members of the given context object replace the known ones."""
         members = context.items() if isinstance(context, dict) else ()
-        told = {name: of for name, of in members if isinstance(of, dict)}
+        overrides = {name: of for name, of in members if isinstance(of, dict)}
         identity = str(uuid.uuid4())
         with database.connection_context():
             now = queries.now()
-        return Execution(identity, identity, "TestState", given, now, context_overrides=told)
+        return Execution(identity, identity, "TestState", given, now, context_overrides=overrides)
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The result of the real function, run once."""

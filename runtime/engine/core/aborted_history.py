@@ -1,4 +1,4 @@
-"""The lines of history that AWS writes besides when a frame fails: which states it leaves failed, and which aborted.
+"""AWS's further lines of history when a frame fails: which states are left failed, and which aborted.
 
 Nothing else depends on them: the core would run the same without. Source: AWS's recorded histories, as in the cases
 under ``tests/runtime/engine/cases``.

@@ -1,11 +1,10 @@
-"""Commands: what the core asks for, in the imperative. Only ``runtime/executions.py`` carries them out."""
+"""Commands: the requests of the core, in the imperative. Only ``runtime/executions.py`` carries them out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field, Jsonata, PayloadTemplate, Reference
 from stepwell.runtime.engine.language.paths import Path, PathMissing
 from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.jsontext import Json
 
-Json = Any
 Assigned = Mapping[str, Json]
 
 FROM_STATE: Mapping[str, Json] = MappingProxyType({"Source": "STATE_DATA"})
 """The member of ``$$.Map.Item`` for an item of the state's own data. Source: developer guide, "Context object"."""
 
 
-class Ending(Protocol):
+class EndFields(Protocol):
     """The fields that say how a state ends. The state itself has them, and each of its choices."""
 
     @property
@@ -86,12 +86,12 @@ def number(view: View, frame: Frame, field: Field, scope: Scope, *, above: bool 
 
 
 def unfit(frame: Frame, field: Field, wanted: str, value: Json) -> StateFault:
-    """The fault for a field with a value of the wrong kind. ``wanted`` says what the field must give."""
+    """The fault for a field with a value of the wrong kind. ``wanted`` describes a right value."""
     error = "States.QueryEvaluationError" if isinstance(field, Jsonata) else "States.Runtime"
     return StateFault(error, f"The field '{field.name}' must give {wanted}, not {aws_messages.shown(value)[:100]}")
 
 
-def passed(view: View, frame: Frame, state: State, value: Json, ending: Ending) -> tuple[Json, Assigned]:
+def passed(view: View, frame: Frame, state: State, value: Json, ending: EndFields) -> tuple[Json, Assigned]:
     """The output and the new variables of a state without a result: it passes its effective input on.
 
     Raises StateFault.

@@ -7,9 +7,8 @@ match all of them is late or doubled, and changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 @dataclass(frozen=True)

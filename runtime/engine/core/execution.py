@@ -1,15 +1,12 @@
-"""An execution as a value: its status, and the frames in which it stands."""
+"""An execution as a value: its status and its frames."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
-
-Json = Any
-
 
 FOR_TASK, FOR_RETRY, FOR_TIMER, FOR_CHILDREN, FOR_TURN = "task", "retry", "timer", "children", "turn"
 FOR_RUN, FOR_ENTRY, FOR_WORK, ENDED = "run", "entry", "work", "ended"
@@ -19,7 +16,7 @@ execution."""
 
 @dataclass(frozen=True)
 class Frame:
-    """One place where an execution stands: the root, a branch of a Parallel, or an item of a Map.
+    """One place of an execution: the root, a branch of a Parallel, or an item of a Map.
 
     ``path`` names the place: "" is the root, "5.0" is branch 0 of the Parallel that was entered at history id 5,
     "5.0/9.2" is branch 2 of a Parallel inside that branch. ``entry`` names the visit of ``state``: the history id of
@@ -34,7 +31,7 @@ class Frame:
     entered_at: int = 0
     waiting: str = FOR_WORK
     attempt: int = 0
-    """The attempt whose result counts. Whoever loads the frame takes it from the task's row."""
+    """The attempt whose result counts. It comes from the task's row when the frame is loaded."""
     retries: tuple[int, ...] = ()
     """How often each retrier has granted a retry in this visit."""
     open: int = 0
@@ -101,5 +98,5 @@ def child_path(path: str, entry: int, branch: int) -> str:
 
 
 def is_below(path: str, ancestor: str) -> bool:
-    """True if a frame stands inside another one, at any depth."""
+    """True if a frame lies inside another one, at any depth."""
     return path != ancestor and (ancestor == "" or path.startswith(ancestor + "/"))

@@ -1,4 +1,4 @@
-"""What stops a transition short: a fault of one state, a quota of the execution, or missing frames."""
+"""The exceptions that stop a transition short: a fault of one state, a quota of the execution, or missing frames."""
 
 from __future__ import annotations
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import formatdate
-from typing import Any
 
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY, function_of, qualified
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 def function_called(arguments: Json, aliases: Mapping[str, str]) -> str | None:
@@ -124,7 +122,7 @@ def result(payload: Json, details: Mapping[str, Json], execution: str, number: i
 
 
 def accepted(execution: str, number: int, at: int) -> Json:
-    """The state's result when the event was sent: it says nothing about what the function does with it.
+    """The state's result when the event was sent: the function's own end is not known.
 
     Source: the headers of AWS's 202 responses to Invoke, as SDKs log them.
     """

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stepwell.runtime.engine.core.execution import Frame, HistoryEvent
 from stepwell.runtime.engine.core.faults import QuotaExceeded
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 class Ledger:

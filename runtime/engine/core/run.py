@@ -30,10 +30,9 @@ from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine, TaskState, WorkState
 from stepwell.runtime.engine.values.dice import Dice
 from stepwell.runtime.engine.values.entries import redrive_of
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
-
-Json = Any
 
 REDRIVEN_TASKS = 1 << 19
 """The tasks of redrives are numbered from here on: no step list and no history is this long."""
@@ -59,7 +58,7 @@ class RisingError:
 
     @property
     def is_shown(self) -> bool:
-        """True if the history says of each state on the way that it fails.
+        """True if the history records the failure of each state on the way.
 
         It does not when nothing can take the error.
         """
@@ -69,7 +68,7 @@ class RisingError:
 class Run:
     """The state of one transition. ``view`` answers questions about it, ``ledger`` takes its lines of history.
 
-    ``frames`` are the frames as they are now, by path; nobody but the Run changes them.
+    ``frames`` are the frames as they are now, by path; only the Run changes them.
     """
 
     def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:
@@ -211,7 +210,7 @@ class Run:
             self.commands.append(CancelFrames(frame.path))
 
     def end(self, status: Status, **ending: Json) -> None:
-        """End the execution; nothing begins any more. The quota always has room for this last line of history."""
+        """End the execution; nothing begins any more. The quota always leaves space for this last line of history."""
         types = {
             Status.COMPLETED: "ExecutionSucceeded",
             Status.FAILED: "ExecutionFailed",

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
 
 from stepwell.runtime.engine.core.events import Event
 from stepwell.runtime.engine.core.execution import Execution, Frame, branch_of, child_path, parent_of
@@ -23,10 +22,9 @@ from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.language.templates import NoValue
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.times import timestamp
-
-Json = Any
 
 _FAULTS = (PathMissing, IntrinsicFault, JsonataFault)
 """The faults of expressions. NoValue and NoStep are kinds of PathMissing."""
@@ -223,7 +221,7 @@ class View:
         return f"{self.before.id}.{number}.{blake2b(salt.encode(), digest_size=16).hexdigest()}"
 
     def _item_of(self, frame: Frame) -> Frame | None:
-        """The innermost item of a Map that the frame is, or stands in."""
+        """The innermost item of a Map that the frame is, or lies in."""
         for one in self.lineage(frame.path):
             if one.path and isinstance(self.state_of(self.frames[parent_of(one.path)]), MapState):
                 return one

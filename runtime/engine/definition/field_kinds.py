@@ -22,9 +22,8 @@ from stepwell.runtime.engine.language.jsonata.expressions import compile_templat
 from stepwell.runtime.engine.language.paths import PathSyntax, parse, parse_reference
 from stepwell.runtime.engine.language.templates import expression as compile_expression
 from stepwell.runtime.engine.values import names
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Location, Steps
-
-Json = Any
 
 MOST_KNOWN = 300
 """No hint is looked for among more words than these: a hundred faults with a hint each must not take seconds."""
@@ -69,14 +68,14 @@ Kind = Callable[[Json, Location], Iterator[Fault]]
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldRule:
     """The rule for one field."""
 
     kind: Kind
     required: bool = False
 
 
-Table = Mapping[str, Field]
+Table = Mapping[str, FieldRule]
 
 
 def check(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 from stepwell.runtime.engine.definition.steplist import (
     Compiled,
@@ -20,8 +19,7 @@ from stepwell.runtime.engine.definition.steplist import (
     task_state,
     unique,
 )
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 def compile(tree: Mapping[str, Json], defaults: Mapping[str, FunctionDefaults]) -> Compiled:
@@ -75,7 +73,7 @@ class _Flow:
 
 
 def retry_of_opts(opts: Mapping[str, Json]) -> dict[str, Json]:
-    """A step's retry from BullMQ's ``attempts`` and ``backoff``, whose delays are milliseconds.
+    """A step's retry from BullMQ's ``attempts`` and ``backoff``. BullMQ's delays are milliseconds.
 
     No backoff: no delay.
     """

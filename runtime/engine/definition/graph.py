@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
-from typing import Any
 
 from stepwell.runtime.engine.definition import rules
 from stepwell.runtime.engine.definition.field_kinds import (
@@ -26,9 +25,8 @@ from stepwell.runtime.engine.definition.load import is_distributed
 from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED
 from stepwell.runtime.engine.definition.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 from stepwell.runtime.engine.language.jsonata.expressions import is_expression
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import ROOT, Location, Steps
-
-Json = Any
 
 
 def faults(document: Json, functions: Collection[str], aliases: Mapping[str, str]) -> Iterator[Fault]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any
 
 from stepwell.runtime.engine.definition.field_kinds import Fault, cut
 from stepwell.runtime.engine.definition.graph import inside, states_of
 from stepwell.runtime.engine.definition.resources import INVOKE, NO_ALIASES, read
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import ROOT, Location
-
-Json = Any
 
 MOST = 100
 IGNORED, NO_DOLLAR, STATIC = "IGNORED", "NO_DOLLAR", "PASS_RESULT_IS_STATIC"

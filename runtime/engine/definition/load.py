@@ -20,9 +20,8 @@ from stepwell.runtime.engine.language.jsonata.expressions import JsonataFault
 from stepwell.runtime.engine.language.paths import Path, parse
 from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Steps, slashed
-
-Json = Any
 
 LONGEST_LABEL = 40
 _NO_LABEL = re.compile(r"[^\w.-]+", re.ASCII)

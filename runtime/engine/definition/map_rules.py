@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from stepwell.runtime.engine.definition.field_kinds import (
     LARGEST_ON_AWS,
     Fault,
-    Field,
+    FieldRule,
     Kind,
     Table,
     a_path,
@@ -23,26 +22,25 @@ from stepwell.runtime.engine.definition.field_kinds import (
     text,
     text_up_to,
 )
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Location
-
-Json = Any
 
 _POSITIVE = number(0, LARGEST_ON_AWS, whole=True, above=True)
 _READERS = ("arn:aws:states:::s3:getObject", "arn:aws:states:::s3:listObjectsV2")
 _DELIMITERS = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
 _READER_CONFIG: Table = {
-    "InputType": Field(choice("CSV", "JSON", "JSONL", "MANIFEST")),
-    "ManifestType": Field(choice("S3_INVENTORY", "ATHENA_DATA")),
-    "Transformation": Field(choice("NONE", "LOAD_AND_FLATTEN")),
-    "CSVHeaderLocation": Field(choice("FIRST_ROW", "GIVEN")),
-    "CSVHeaders": Field(list_of(text, least=1)),
-    "CSVDelimiter": Field(choice(*_DELIMITERS)),
-    "ItemsPointer": Field(text),
+    "InputType": FieldRule(choice("CSV", "JSON", "JSONL", "MANIFEST")),
+    "ManifestType": FieldRule(choice("S3_INVENTORY", "ATHENA_DATA")),
+    "Transformation": FieldRule(choice("NONE", "LOAD_AND_FLATTEN")),
+    "CSVHeaderLocation": FieldRule(choice("FIRST_ROW", "GIVEN")),
+    "CSVHeaders": FieldRule(list_of(text, least=1)),
+    "CSVDelimiter": FieldRule(choice(*_DELIMITERS)),
+    "ItemsPointer": FieldRule(text),
 }
 
 _WRITER_CONFIG: Table = {
-    "Transformation": Field(choice("NONE", "COMPACT", "FLATTEN")),
-    "OutputType": Field(choice("JSON", "JSONL")),
+    "Transformation": FieldRule(choice("NONE", "COMPACT", "FLATTEN")),
+    "OutputType": FieldRule(choice("JSON", "JSONL")),
 }
 
 
@@ -52,21 +50,25 @@ def _distributed(arguments: Table, value: Kind, percentage: Kind, count: Kind, m
     ``arguments`` are the fields for a call's arguments, ``value``, ``percentage`` and ``count`` the kinds of others,
     ``most`` the fields for MaxItems. ``twins`` are JSONPath's fields whose names end in Path.
     """
-    reader = {"Resource": Field(choice(*_READERS), required=True)}
-    reader |= {name: Field(one.kind, required=True) for name, one in arguments.items()}
+    reader = {"Resource": FieldRule(choice(*_READERS), required=True)}
+    reader |= {name: FieldRule(one.kind, required=True) for name, one in arguments.items()}
     config = {**_READER_CONFIG, **most}
-    reader |= {"ReaderConfig": Field(object_of(config, "a reader's configuration"))}
-    writer = {"Resource": Field(choice("arn:aws:states:::s3:putObject")), **arguments}
-    writer |= {"WriterConfig": Field(object_of(_WRITER_CONFIG, "a writer's configuration"))}
-    batcher = {"BatchInput": Field(value), "MaxItemsPerBatch": Field(count), "MaxInputBytesPerBatch": Field(count)}
-    batcher |= {f"{name}Path": Field(a_path) for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch") if twins}
+    reader |= {"ReaderConfig": FieldRule(object_of(config, "a reader's configuration"))}
+    writer = {"Resource": FieldRule(choice("arn:aws:states:::s3:putObject")), **arguments}
+    writer |= {"WriterConfig": FieldRule(object_of(_WRITER_CONFIG, "a writer's configuration"))}
+    batcher = {
+        "BatchInput": FieldRule(value),
+        "MaxItemsPerBatch": FieldRule(count),
+        "MaxInputBytesPerBatch": FieldRule(count),
+    }
+    batcher |= {f"{name}Path": FieldRule(a_path) for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch") if twins}
     return {
-        "Label": Field(text_up_to(40)),
-        "ItemReader": Field(_reader(reader)),
-        "ResultWriter": Field(_writer(writer, next(iter(arguments)))),
-        "ItemBatcher": Field(object_of(batcher, "an item batcher")),
-        "ToleratedFailureCount": Field(_or_zero(count)),
-        "ToleratedFailurePercentage": Field(percentage),
+        "Label": FieldRule(text_up_to(40)),
+        "ItemReader": FieldRule(_reader(reader)),
+        "ResultWriter": FieldRule(_writer(writer, next(iter(arguments)))),
+        "ItemBatcher": FieldRule(object_of(batcher, "an item batcher")),
+        "ToleratedFailureCount": FieldRule(_or_zero(count)),
+        "ToleratedFailurePercentage": FieldRule(percentage),
         **twins,
     }
 
@@ -109,18 +111,18 @@ def _or_zero(kind: Kind) -> Kind:
 
 _PERCENTAGE = number(0, 100)
 DISTRIBUTED = _distributed(
-    {"Parameters": Field(template)},
+    {"Parameters": FieldRule(template)},
     template,
     _PERCENTAGE,
     _POSITIVE,
-    {"MaxItems": Field(_POSITIVE), "MaxItemsPath": Field(a_path)},
-    {"ToleratedFailureCountPath": Field(a_path), "ToleratedFailurePercentagePath": Field(a_path)},
+    {"MaxItems": FieldRule(_POSITIVE), "MaxItemsPath": FieldRule(a_path)},
+    {"ToleratedFailureCountPath": FieldRule(a_path), "ToleratedFailurePercentagePath": FieldRule(a_path)},
 )
 JSONATA_DISTRIBUTED = _distributed(
-    {"Arguments": Field(jsonata)},
+    {"Arguments": FieldRule(jsonata)},
     jsonata,
     or_jsonata(_PERCENTAGE),
     or_jsonata(_POSITIVE),
-    {"MaxItems": Field(or_jsonata(_POSITIVE))},
+    {"MaxItems": FieldRule(or_jsonata(_POSITIVE))},
     {},
 )

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from stepwell.runtime.engine.definition.resources import ACTIVITY, FUNCTION, Resource
 from stepwell.runtime.engine.language.choice_rules import Rule
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.language.paths import Path, parse
 from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 ROOT = parse("$")
 NO_FUNCTION = Resource(FUNCTION, "")
@@ -25,7 +23,7 @@ NO_FUNCTION = Resource(FUNCTION, "")
 
 @dataclass(frozen=True)
 class Retrier:
-    """One entry of ``Retry``. The defaults are the specification's, and stand here alone."""
+    """One entry of ``Retry``. The defaults are the specification's, and written here alone."""
 
     error_equals: tuple[str, ...]
     interval_seconds: float = 1
@@ -116,7 +114,7 @@ class TaskState(WorkState):
     heartbeat_seconds: Field | None = None
     credentials: Field | None = None
     may_send: bool = False
-    """True if a call of ``lambda:invoke`` may have the InvocationType Event: nobody waits for its result."""
+    """True if a call of ``lambda:invoke`` may have the InvocationType Event: no state waits for its result."""
     number: int | None = None
     """The number of the planned task; None when each visit makes a task of its own."""
 

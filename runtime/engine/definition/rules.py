@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from stepwell.runtime.engine.definition.field_kinds import (
     LARGEST_ON_AWS,
     Fault,
-    Field,
+    FieldRule,
     Kind,
     Table,
     a_path,
@@ -41,63 +40,62 @@ from stepwell.runtime.engine.definition.field_kinds import (
 )
 from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED, JSONATA_DISTRIBUTED
 from stepwell.runtime.engine.language import choice_rules
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Location
-
-Json = Any
 
 YEAR = 366 * 24 * 3600
 SECONDS = number(0, YEAR, above=True)
 
 RETRY: Table = {
-    "maxAttempts": Field(number(1, 1000, whole=True)),
-    "intervalSeconds": Field(number(0, YEAR)),
-    "backoffRate": Field(number(1, 100)),
-    "maxDelaySeconds": Field(SECONDS),
+    "maxAttempts": FieldRule(number(1, 1000, whole=True)),
+    "intervalSeconds": FieldRule(number(0, YEAR)),
+    "backoffRate": FieldRule(number(1, 100)),
+    "maxDelaySeconds": FieldRule(SECONDS),
 }
 
 STEP: Table = {
-    "taskName": Field(text, required=True),
-    "name": Field(name),
-    "data": Field(anything),
-    "retry": Field(object_of(RETRY, "a retry")),
-    "timeoutSeconds": Field(SECONDS),
+    "taskName": FieldRule(text, required=True),
+    "name": FieldRule(name),
+    "data": FieldRule(anything),
+    "retry": FieldRule(object_of(RETRY, "a retry")),
+    "timeoutSeconds": FieldRule(SECONDS),
 }
 
 BACKOFF: Table = {
-    "type": Field(choice("fixed", "exponential"), required=True),
-    "delay": Field(number(0, YEAR * 1000), required=True),
+    "type": FieldRule(choice("fixed", "exponential"), required=True),
+    "delay": FieldRule(number(0, YEAR * 1000), required=True),
 }
 
 FLOW_OPTIONS: Table = {
-    "attempts": Field(number(1, 1000, whole=True)),
-    "backoff": Field(object_of(BACKOFF, "a backoff")),
-    "delay": Field(number(0, YEAR * 1000)),
+    "attempts": FieldRule(number(1, 1000, whole=True)),
+    "backoff": FieldRule(object_of(BACKOFF, "a backoff")),
+    "delay": FieldRule(number(0, YEAR * 1000)),
 }
 
 RETRIER: Table = {
-    "ErrorEquals": Field(list_of(text, least=1), required=True),
-    "IntervalSeconds": Field(number(0, LARGEST_ON_AWS)),
-    "MaxAttempts": Field(number(0, LARGEST_ON_AWS, whole=True)),
-    "BackoffRate": Field(number(1, 1000)),
-    "MaxDelaySeconds": Field(SECONDS),
-    "JitterStrategy": Field(choice("FULL", "NONE")),
-    "Comment": Field(text),
+    "ErrorEquals": FieldRule(list_of(text, least=1), required=True),
+    "IntervalSeconds": FieldRule(number(0, LARGEST_ON_AWS)),
+    "MaxAttempts": FieldRule(number(0, LARGEST_ON_AWS, whole=True)),
+    "BackoffRate": FieldRule(number(1, 1000)),
+    "MaxDelaySeconds": FieldRule(SECONDS),
+    "JitterStrategy": FieldRule(choice("FULL", "NONE")),
+    "Comment": FieldRule(text),
 }
 
 _CATCHER: Table = {
-    "ErrorEquals": Field(list_of(text, least=1), required=True),
-    "Next": Field(text, required=True),
-    "Comment": Field(text),
+    "ErrorEquals": FieldRule(list_of(text, least=1), required=True),
+    "Next": FieldRule(text, required=True),
+    "Comment": FieldRule(text),
 }
-_ASSIGN: Table = {"Assign": Field(assign(template))}
+_ASSIGN: Table = {"Assign": FieldRule(assign(template))}
 
 
 def _jsonata_ending(*members: str) -> Table:
     kind = jsonata_seeing(*members)
-    return {"Output": Field(kind), "Assign": Field(assign(kind))}
+    return {"Output": FieldRule(kind), "Assign": FieldRule(assign(kind))}
 
 
-CATCHER: Table = {**_CATCHER, **_ASSIGN, "ResultPath": Field(reference_path_or_null)}
+CATCHER: Table = {**_CATCHER, **_ASSIGN, "ResultPath": FieldRule(reference_path_or_null)}
 JSONATA_CATCHER: Table = {**_CATCHER, **_jsonata_ending("errorOutput")}
 
 
@@ -113,7 +111,7 @@ def nested_rule(value: Json, where: Location) -> Iterator[Fault]:
 
 def _rule(value: Json, where: Location, table: Table, what: str) -> Iterator[Fault]:
     yield from check(value, where, table, what)
-    # With an unknown field the operator may only be misspelled, and the fault above says so.
+    # With an unknown field the operator may only be misspelled, and the fault above reports that.
     if isinstance(value, dict) and value.keys() <= table.keys():
         yield from _one_operator(value, where, what)
 
@@ -138,56 +136,60 @@ _OPERANDS: Mapping[str, Kind] = {
 }
 
 OPERATORS: Table = {
-    **{name: Field(_OPERANDS[one.kind]) for name, one in choice_rules.COMPARISONS.items()},
-    **{f"{name}Path": Field(a_path) for name in choice_rules.COMPARISONS},
-    **{name: Field(flag) for name in (*choice_rules.TESTS, "IsPresent")},
-    "StringMatches": Field(pattern),
+    **{name: FieldRule(_OPERANDS[one.kind]) for name, one in choice_rules.COMPARISONS.items()},
+    **{f"{name}Path": FieldRule(a_path) for name in choice_rules.COMPARISONS},
+    **{name: FieldRule(flag) for name in (*choice_rules.TESTS, "IsPresent")},
+    "StringMatches": FieldRule(pattern),
 }
 
 COMBINATIONS: Table = {
-    "And": Field(list_of(nested_rule, least=1)),
-    "Or": Field(list_of(nested_rule, least=1)),
-    "Not": Field(nested_rule),
+    "And": FieldRule(list_of(nested_rule, least=1)),
+    "Or": FieldRule(list_of(nested_rule, least=1)),
+    "Not": FieldRule(nested_rule),
 }
 
-NESTED_RULE: Table = {"Variable": Field(a_path), "Comment": Field(text), **OPERATORS, **COMBINATIONS}
-CHOICE_RULE: Table = {**NESTED_RULE, **_ASSIGN, "Next": Field(text, required=True)}
+NESTED_RULE: Table = {"Variable": FieldRule(a_path), "Comment": FieldRule(text), **OPERATORS, **COMBINATIONS}
+CHOICE_RULE: Table = {**NESTED_RULE, **_ASSIGN, "Next": FieldRule(text, required=True)}
 JSONATA_RULE: Table = {
     **_jsonata_ending(),
-    "Condition": Field(or_jsonata(flag), required=True),
-    "Next": Field(text, required=True),
-    "Comment": Field(text),
+    "Condition": FieldRule(or_jsonata(flag), required=True),
+    "Next": FieldRule(text, required=True),
+    "Comment": FieldRule(text),
 }
 
 LANGUAGES = ("JSONPath", "JSONata")
 
 MACHINE: Table = {
-    "StartAt": Field(text, required=True),
-    "States": Field(an_object, required=True),
-    "Comment": Field(text),
-    "TimeoutSeconds": Field(number(0, LARGEST_ON_AWS, above=True)),
-    "Version": Field(choice("1.0")),
-    "QueryLanguage": Field(choice(*LANGUAGES)),
+    "StartAt": FieldRule(text, required=True),
+    "States": FieldRule(an_object, required=True),
+    "Comment": FieldRule(text),
+    "TimeoutSeconds": FieldRule(number(0, LARGEST_ON_AWS, above=True)),
+    "Version": FieldRule(choice("1.0")),
+    "QueryLanguage": FieldRule(choice(*LANGUAGES)),
 }
 
 BRANCH: Table = {name: MACHINE[name] for name in ("StartAt", "States", "Comment")}
 PROCESSOR_CONFIG: Table = {
-    "Mode": Field(choice("INLINE", "DISTRIBUTED")),
-    "ExecutionType": Field(choice("STANDARD", "EXPRESS")),
+    "Mode": FieldRule(choice("INLINE", "DISTRIBUTED")),
+    "ExecutionType": FieldRule(choice("STANDARD", "EXPRESS")),
 }
-PROCESSOR: Table = {**BRANCH, "ProcessorConfig": Field(object_of(PROCESSOR_CONFIG, "a processor's configuration"))}
+PROCESSOR: Table = {**BRANCH, "ProcessorConfig": FieldRule(object_of(PROCESSOR_CONFIG, "a processor's configuration"))}
 
-_ANY: Table = {"Type": Field(text, required=True), "Comment": Field(text), "QueryLanguage": Field(choice(*LANGUAGES))}
-_GOES_ON: Table = {"Next": Field(text), "End": Field(flag)}
-_RETRY: Table = {"Retry": Field(list_of(object_of(RETRIER, "a retrier")))}
-_INSIDE: Table = {"ItemProcessor": Field(anything), "Iterator": Field(anything)}
-_BRANCHES: Table = {"Branches": Field(list_of(anything, 1), required=True)}
+_ANY: Table = {
+    "Type": FieldRule(text, required=True),
+    "Comment": FieldRule(text),
+    "QueryLanguage": FieldRule(choice(*LANGUAGES)),
+}
+_GOES_ON: Table = {"Next": FieldRule(text), "End": FieldRule(flag)}
+_RETRY: Table = {"Retry": FieldRule(list_of(object_of(RETRIER, "a retrier")))}
+_INSIDE: Table = {"ItemProcessor": FieldRule(anything), "Iterator": FieldRule(anything)}
+_BRANCHES: Table = {"Branches": FieldRule(list_of(anything, 1), required=True)}
 _TIMEOUT = number(0, LARGEST_ON_AWS, above=True)
 _CONCURRENCY = number(0, LARGEST_ON_AWS, whole=True)
 
-_PATHS: Table = {**_ANY, "InputPath": Field(path_or_null), "OutputPath": Field(path_or_null)}
-_RESULT_PATH: Table = {"ResultPath": Field(reference_path_or_null)}
-_CATCH: Table = {"Catch": Field(list_of(object_of(CATCHER, "a catcher")))}
+_PATHS: Table = {**_ANY, "InputPath": FieldRule(path_or_null), "OutputPath": FieldRule(path_or_null)}
+_RESULT_PATH: Table = {"ResultPath": FieldRule(reference_path_or_null)}
+_CATCH: Table = {"Catch": FieldRule(list_of(object_of(CATCHER, "a catcher")))}
 _WORK: Table = {
     **_PATHS,
     **_GOES_ON,
@@ -195,12 +197,12 @@ _WORK: Table = {
     **_RESULT_PATH,
     **_RETRY,
     **_CATCH,
-    "ResultSelector": Field(template),
-    "Parameters": Field(template),
+    "ResultSelector": FieldRule(template),
+    "Parameters": FieldRule(template),
 }
 
 _JSONATA: Table = {**_ANY, **_jsonata_ending()}
-_JSONATA_CATCH: Table = {"Catch": Field(list_of(object_of(JSONATA_CATCHER, "a catcher")))}
+_JSONATA_CATCH: Table = {"Catch": FieldRule(list_of(object_of(JSONATA_CATCHER, "a catcher")))}
 _JSONATA_WORK: Table = {**_ANY, **_jsonata_ending("result"), **_GOES_ON, **_RETRY, **_JSONATA_CATCH}
 
 JSONPATH_STATES: Mapping[str, Table] = {
@@ -209,50 +211,50 @@ JSONPATH_STATES: Mapping[str, Table] = {
         **_GOES_ON,
         **_ASSIGN,
         **_RESULT_PATH,
-        "Parameters": Field(template),
-        "Result": Field(anything),
+        "Parameters": FieldRule(template),
+        "Result": FieldRule(anything),
     },
     "Task": {
         **_WORK,
-        "Resource": Field(text, required=True),
-        "TimeoutSeconds": Field(_TIMEOUT),
-        "TimeoutSecondsPath": Field(a_path),
-        "HeartbeatSeconds": Field(_TIMEOUT),
-        "HeartbeatSecondsPath": Field(a_path),
-        "Credentials": Field(template),
+        "Resource": FieldRule(text, required=True),
+        "TimeoutSeconds": FieldRule(_TIMEOUT),
+        "TimeoutSecondsPath": FieldRule(a_path),
+        "HeartbeatSeconds": FieldRule(_TIMEOUT),
+        "HeartbeatSecondsPath": FieldRule(a_path),
+        "Credentials": FieldRule(template),
     },
     "Choice": {
         **_PATHS,
         **_ASSIGN,
-        "Choices": Field(list_of(choice_rule, least=1), required=True),
-        "Default": Field(text),
+        "Choices": FieldRule(list_of(choice_rule, least=1), required=True),
+        "Default": FieldRule(text),
     },
     "Wait": {
         **_PATHS,
         **_GOES_ON,
         **_ASSIGN,
-        "Seconds": Field(number(0, YEAR)),
-        "SecondsPath": Field(a_path),
-        "Timestamp": Field(timestamp),
-        "TimestampPath": Field(a_path),
+        "Seconds": FieldRule(number(0, YEAR)),
+        "SecondsPath": FieldRule(a_path),
+        "Timestamp": FieldRule(timestamp),
+        "TimestampPath": FieldRule(a_path),
     },
     "Parallel": {**_WORK, **_BRANCHES},
     "Map": {
         **_WORK,
         **_INSIDE,
         **DISTRIBUTED,
-        "ItemsPath": Field(path_or_null),
-        "ItemSelector": Field(template),
-        "MaxConcurrency": Field(_CONCURRENCY),
-        "MaxConcurrencyPath": Field(a_path),
+        "ItemsPath": FieldRule(path_or_null),
+        "ItemSelector": FieldRule(template),
+        "MaxConcurrency": FieldRule(_CONCURRENCY),
+        "MaxConcurrencyPath": FieldRule(a_path),
     },
     "Succeed": _PATHS,
     "Fail": {
         **_ANY,
-        "Error": Field(text_up_to(256)),
-        "ErrorPath": Field(expression),
-        "Cause": Field(text_up_to(32768)),
-        "CausePath": Field(expression),
+        "Error": FieldRule(text_up_to(256)),
+        "ErrorPath": FieldRule(expression),
+        "Cause": FieldRule(text_up_to(32768)),
+        "CausePath": FieldRule(expression),
     },
 }
 
@@ -260,34 +262,38 @@ JSONATA_STATES: Mapping[str, Table] = {
     "Pass": {**_JSONATA, **_GOES_ON},
     "Task": {
         **_JSONATA_WORK,
-        "Resource": Field(text, required=True),
-        "Arguments": Field(jsonata),
-        "TimeoutSeconds": Field(or_jsonata(_TIMEOUT)),
-        "HeartbeatSeconds": Field(or_jsonata(_TIMEOUT)),
-        "Credentials": Field(jsonata),
+        "Resource": FieldRule(text, required=True),
+        "Arguments": FieldRule(jsonata),
+        "TimeoutSeconds": FieldRule(or_jsonata(_TIMEOUT)),
+        "HeartbeatSeconds": FieldRule(or_jsonata(_TIMEOUT)),
+        "Credentials": FieldRule(jsonata),
     },
     "Choice": {
         **_JSONATA,
-        "Choices": Field(list_of(object_of(JSONATA_RULE, "a choice rule"), least=1), required=True),
-        "Default": Field(text),
+        "Choices": FieldRule(list_of(object_of(JSONATA_RULE, "a choice rule"), least=1), required=True),
+        "Default": FieldRule(text),
     },
     "Wait": {
         **_JSONATA,
         **_GOES_ON,
-        "Seconds": Field(or_jsonata(number(0, YEAR))),
-        "Timestamp": Field(or_jsonata(timestamp)),
+        "Seconds": FieldRule(or_jsonata(number(0, YEAR))),
+        "Timestamp": FieldRule(or_jsonata(timestamp)),
     },
-    "Parallel": {**_JSONATA_WORK, **_BRANCHES, "Arguments": Field(jsonata)},
+    "Parallel": {**_JSONATA_WORK, **_BRANCHES, "Arguments": FieldRule(jsonata)},
     "Map": {
         **_JSONATA_WORK,
         **_INSIDE,
         **JSONATA_DISTRIBUTED,
-        "Items": Field(jsonata),
-        "ItemSelector": Field(jsonata),
-        "MaxConcurrency": Field(or_jsonata(_CONCURRENCY)),
+        "Items": FieldRule(jsonata),
+        "ItemSelector": FieldRule(jsonata),
+        "MaxConcurrency": FieldRule(or_jsonata(_CONCURRENCY)),
     },
-    "Succeed": {**_ANY, "Output": Field(jsonata)},
-    "Fail": {**_ANY, "Error": Field(or_jsonata(text_up_to(256))), "Cause": Field(or_jsonata(text_up_to(32768)))},
+    "Succeed": {**_ANY, "Output": FieldRule(jsonata)},
+    "Fail": {
+        **_ANY,
+        "Error": FieldRule(or_jsonata(text_up_to(256))),
+        "Cause": FieldRule(or_jsonata(text_up_to(32768))),
+    },
 }
 
 STATES: Mapping[str, Mapping[str, Table]] = {"JSONPath": JSONPATH_STATES, "JSONata": JSONATA_STATES}
@@ -302,14 +308,14 @@ ELSEWHERE: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 
 _INVOCATION_FIELDS = ("FunctionName", "Payload", "ClientContext", "InvocationType", "LogType", "Qualifier")
 INVOCATION: Table = {
-    **{name: Field(anything) for name in _INVOCATION_FIELDS},
-    **{f"{name}.$": Field(anything) for name in _INVOCATION_FIELDS},
-    "FunctionName": Field(text),
+    **{name: FieldRule(anything) for name in _INVOCATION_FIELDS},
+    **{f"{name}.$": FieldRule(anything) for name in _INVOCATION_FIELDS},
+    "FunctionName": FieldRule(text),
 }
 """The arguments of ``lambda:invoke``. Source: developer guide, "Optimized Lambda APIs"."""
 
 _START_FIELDS = ("StateMachineArn", "Input", "Name", "TraceHeader")
-START: Table = {f"{name}{suffix}": Field(anything) for name in _START_FIELDS for suffix in ("", ".$")}
+START: Table = {f"{name}{suffix}": FieldRule(anything) for name in _START_FIELDS for suffix in ("", ".$")}
 """The arguments of ``states:startExecution``. Source: API reference, "StartExecution"."""
 
 ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from stepwell.runtime.engine.definition.model import PlannedTask
 from stepwell.runtime.engine.language.paths import spell
 from stepwell.runtime.engine.values import jsontext
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 ATTEMPTS = 3
 """The number of attempts of a step whose retry has no ``maxAttempts``."""
@@ -97,8 +95,8 @@ def retry_of(retry: Mapping[str, Json] | None) -> list[Json]:
     if retry is None or attempts == 1:
         return []
     names = {"intervalSeconds": "IntervalSeconds", "backoffRate": "BackoffRate", "maxDelaySeconds": "MaxDelaySeconds"}
-    said = {asl: retry[ours] for ours, asl in names.items() if retry.get(ours) is not None}
-    return [{"ErrorEquals": ["States.ALL"], "MaxAttempts": attempts - 1, **said}]
+    given = {asl: retry[ours] for ours, asl in names.items() if retry.get(ours) is not None}
+    return [{"ErrorEquals": ["States.ALL"], "MaxAttempts": attempts - 1, **given}]
 
 
 def task_state(step: Step, parameters: Json) -> dict[str, Json]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any
 
 from stepwell.runtime.engine.definition import field_kinds, graph, rules
-from stepwell.runtime.engine.definition.field_kinds import Fault, Field, check, named, shown
+from stepwell.runtime.engine.definition.field_kinds import Fault, FieldRule, check, named, shown
 from stepwell.runtime.engine.definition.resources import NO_ALIASES
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import ROOT, Location
-
-Json = Any
 
 MOST_FAULTS = 100
 STATES_A_STEP = 3
@@ -53,7 +51,7 @@ def _step_list(definition: Json, functions: Collection[str], most: int) -> Itera
         yield Fault(ROOT, f"a definition must be an object with steps, or a state machine, not {named(definition)}")
         return
     kind = field_kinds.list_of(lambda value, where: _step(value, where, functions), least=1)
-    yield from check(definition, ROOT, {"steps": Field(kind, required=True)}, "a step list")
+    yield from check(definition, ROOT, {"steps": FieldRule(kind, required=True)}, "a step list")
     steps = list(_steps(definition.get("steps"), ROOT / "steps"))
     yield from _too_many(len(steps), most, ROOT / "steps")
     yield from _doubled(steps)
@@ -62,7 +60,7 @@ def _step_list(definition: Json, functions: Collection[str], most: int) -> Itera
 def _step(value: Json, where: Location, functions: Collection[str]) -> Iterator[Fault]:
     if isinstance(value, dict) and "parallel" in value:
         kind = field_kinds.list_of(lambda member, where: _step(member, where, functions), least=1)
-        yield from check(value, where, {"parallel": Field(kind, required=True)}, "a parallel group")
+        yield from check(value, where, {"parallel": FieldRule(kind, required=True)}, "a parallel group")
         return
     yield from check(value, where, rules.STEP, "a step")
     if isinstance(value, dict) and isinstance(value.get("taskName"), str):
@@ -96,10 +94,10 @@ def _too_many(found: int, most: int, where: Location, of: str = "steps") -> Iter
 
 def _node(value: Json, where: Location, functions: Collection[str]) -> Iterator[Fault]:
     table = {
-        "name": Field(field_kinds.text, required=True),
-        "data": Field(field_kinds.anything),
-        "opts": Field(field_kinds.object_of(rules.FLOW_OPTIONS, "opts")),
-        "children": Field(field_kinds.list_of(lambda child, where: _node(child, where, functions))),
+        "name": FieldRule(field_kinds.text, required=True),
+        "data": FieldRule(field_kinds.anything),
+        "opts": FieldRule(field_kinds.object_of(rules.FLOW_OPTIONS, "opts")),
+        "children": FieldRule(field_kinds.list_of(lambda child, where: _node(child, where, functions))),
     }
     yield from check(value, where, table, "a job")
     if isinstance(value, dict) and isinstance(value.get("name"), str):

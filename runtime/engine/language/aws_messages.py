@@ -7,13 +7,10 @@ in the recordings of gabrielmoreira/tiny-asl-machine (`tests/conformance/cases/.
 
 from __future__ import annotations
 
-from typing import Any
-
 from stepwell.runtime.engine.language.paths import Path
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.entries import entered
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 LONGEST = 32_768
 """Characters of a Cause. Source: AWS Step Functions API reference, "ExecutionFailedEventDetails"."""
@@ -27,15 +24,15 @@ def in_state(state: str, entry: int, what: str) -> str:
 
 
 NO_INPUT = "Unable to apply Path transformation to null or empty input."
-"""A path is applied to an input that is null. Source: a question whose title is "AWS Step function parameters are not
+"""A path is applied to an input that is null. Source: the question "AWS Step function parameters are not
 moving to the next step"."""
 
 
 def no_results(path: Path, reached: int | None) -> str:
     """There is nothing at InputPath or OutputPath. The words behind the colon are Jayway JsonPath's."""
     steps = "".join(f"['{step}']" if isinstance(step, str) else f"[{step}]" for step in path.steps[:reached])
-    said = "No results for path:" if reached is None else "Missing property in path"
-    return f"Invalid path '{path.text}' : {said} ${steps}"
+    problem = "No results for path:" if reached is None else "Missing property in path"
+    return f"Invalid path '{path.text}' : {problem} ${steps}"
 
 
 def no_step(path: Path, document: Json) -> str:
@@ -55,10 +52,10 @@ def no_integer(field: str, path: str, value: Json) -> str:
     return f'The {field} field refers to value "{text}" which is not a valid integer: {path}'[:LONGEST]
 
 
-def of_parameter(field: str, said: str, path: str, value: Json) -> str:
-    """A Wait cannot use the value at its path; ``said`` is the reason."""
+def of_parameter(field: str, problem: str, path: str, value: Json) -> str:
+    """A Wait cannot use the value at its path; ``problem`` is the reason."""
     text = value if isinstance(value, str) else jsontext.write(value)
-    return f"The {field} parameter {said}: {path} == {text}"
+    return f"The {field} parameter {problem}: {path} == {text}"
 
 
 def no_value(path: str, field: str, document: Json) -> str:

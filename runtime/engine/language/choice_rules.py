@@ -1,4 +1,4 @@
-"""Choice rules in JSONPath. Each is compiled once, into a function that says whether the rule holds.
+"""Choice rules in JSONPath. Each is compiled once, into a function that returns whether the rule holds.
 
 Tables give the 39 operators: KINDS reads a value as one of a kind, RELATIONS compares two values of a kind, TESTS looks
 at one value. Source: the Amazon States Language specification, section "Choice State".
@@ -16,12 +16,11 @@ from typing import Any
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.language.paths import PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.times import instant
 
-Json = Any
-
 Condition = Callable[[Scope], bool]
-"""Says whether a rule holds. Raises ConditionFault; in JSONata the faults of its expression."""
+"""Returns whether a rule holds. Raises ConditionFault; in JSONata the faults of its expression."""
 
 _OTHER = object()
 """The reading of a value that is not of the wanted kind."""
@@ -69,7 +68,7 @@ def compile(rule: Mapping[str, Json]) -> Condition:
 def pattern(text: str) -> Callable[[str], bool]:
     """The test of a StringMatches pattern. It takes no more than linear time for each wildcard. Raises PatternSyntax.
 
-    ``*`` stands for any characters, or none; ``\\*`` and ``\\\\`` for the characters themselves.
+    ``*`` matches any characters, or none; ``\\*`` and ``\\\\`` match the characters themselves.
     """
     first, *others = _pieces(text)
     if not others:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from stepwell.runtime.engine.language import aws_messages
-from stepwell.runtime.engine.language.intrinsics import Call
+from stepwell.runtime.engine.language.intrinsics import IntrinsicCall
 from stepwell.runtime.engine.language.jsonata import expressions
 from stepwell.runtime.engine.language.jsonata.expressions import JsonataTemplate
 from stepwell.runtime.engine.language.jsonata.expressions import compile_template as compile_jsonata
@@ -19,8 +19,7 @@ from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.language.templates import NoValue, Template, evaluate, expression
 from stepwell.runtime.engine.language.templates import compile as compile_template
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 class NoStep(PathMissing):
@@ -52,7 +51,7 @@ class Reference:
     """A path or an intrinsic function: a field whose name ends in ``Path``."""
 
     name: str
-    node: Path | Call
+    node: Path | IntrinsicCall
 
     def value(self, scope: Scope) -> Json:
         try:

@@ -1,9 +1,9 @@
 """The 18 intrinsic functions, as a closed table of name -> function.
 
 Sources: AWS's developer guide, "Intrinsic functions for JSONPath states"; the Amazon States Language specification,
-appendix "Intrinsic Functions". Where both are silent, or AWS differs from them, AWS's recorded behaviour counts, marked
-"seen": the recordings of LocalStack's tests (`tests/aws/services/stepfunctions/v2/intrinsic_functions`) and those of
-gabrielmoreira/tiny-asl-machine (`tests/conformance/cases`). AWS runs Java, so much here is Java's behaviour.
+appendix "Intrinsic Functions". Where neither covers a case, or AWS differs from them, AWS's recorded behaviour counts,
+marked "seen": the recordings of LocalStack's tests (`tests/aws/services/stepfunctions/v2/intrinsic_functions`) and
+those of gabrielmoreira/tiny-asl-machine (`tests/conformance/cases`). AWS runs Java, so much here is Java's behaviour.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from stepwell.runtime.engine.language import java_text
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 MOST_CHARACTERS = 10_000
 """The longest text that is hashed, encoded or decoded."""
@@ -43,7 +41,7 @@ _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha38
 
 
 class IntrinsicFault(ValueError):
-    """A function cannot use its arguments. The message is empty unless AWS's own says more."""
+    """A function cannot use its arguments. The message is empty unless AWS's own is known."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +236,7 @@ def _number(value: Json) -> int | float:
 
 
 def _cut(value: Json, span: range = _INT) -> int:
-    """A number without its fraction (seen, though the guide says it is rounded)."""
+    """A number without its fraction (seen, although the guide calls for rounding)."""
     return _fitting(math.trunc(_number(value)), span)
 
 

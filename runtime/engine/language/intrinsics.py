@@ -15,10 +15,10 @@ from stepwell.runtime.engine.language.intrinsic_functions import FUNCTIONS, Intr
 from stepwell.runtime.engine.language.paths import Path, PathSyntax, scan
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
+from stepwell.runtime.engine.values.jsontext import Json
 
-__all__ = ["FUNCTIONS", "Call", "IntrinsicFault", "IntrinsicSyntax", "Literal", "parse_call"]
+__all__ = ["FUNCTIONS", "IntrinsicCall", "IntrinsicFault", "IntrinsicSyntax", "LiteralArgument", "parse_call"]
 
-Json = Any
 
 MOST_CALLS = 10
 """How many calls one expression may have, nested ones included: AWS's own limit."""
@@ -38,7 +38,7 @@ class IntrinsicSyntax(ValueError):
 
 
 @dataclass(frozen=True)
-class Call:
+class IntrinsicCall:
     """A compiled call; its arguments are literals, paths and calls."""
 
     name: str
@@ -63,11 +63,11 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Literal:
+class LiteralArgument:
     value: Json
 
 
-def parse_call(text: str) -> Call:
+def parse_call(text: str) -> IntrinsicCall:
     """The call of a text. Raises IntrinsicSyntax."""
     reader = _Reader(text)
     call = reader.call()
@@ -107,7 +107,7 @@ class _Reader:
             self._move(self.at + 1)
         return found
 
-    def call(self) -> Call:
+    def call(self) -> IntrinsicCall:
         begin = self.at
         match = self.take(_NAME)
         if match is None or match.group() not in FUNCTIONS:
@@ -120,7 +120,7 @@ class _Reader:
             raise self.fault("'(' is missing")
         arguments = self.arguments(is_template=match.group() == "States.Format")
         self._check_count(match.group(), len(arguments))
-        return Call(match.group(), arguments)
+        return IntrinsicCall(match.group(), arguments)
 
     def arguments(self, *, is_template: bool) -> tuple[Any, ...]:
         """The arguments up to the closing parenthesis. States.Format reads the escapes of its template itself."""
@@ -140,9 +140,9 @@ class _Reader:
         if self.text.startswith("$", self.at):
             return self._path()
         if match := self.take(_TEXT):
-            return Literal(self._unescaped(match.group(1), keep_escapes))
+            return LiteralArgument(self._unescaped(match.group(1), keep_escapes))
         if match := self.take(_NUMBER) or self.take(_WORD):
-            return Literal(self._read(match.group()))
+            return LiteralArgument(self._read(match.group()))
         raise self.fault(f"what is {self.rest!r}?")
 
     def _unescaped(self, text: str, keep_escapes: bool) -> str:
@@ -182,7 +182,7 @@ def _evaluate(
     variables: Mapping[str, Json] | None,
     dice: Dice | None,
 ) -> Json:
-    if isinstance(argument, Literal):
+    if isinstance(argument, LiteralArgument):
         return argument.value
     if isinstance(argument, Path):
         return argument.get(document, context, variables)

@@ -1,4 +1,4 @@
-"""Paths into data: ``$.a['b c'][0]``, and for reading all of JSONPath, such as ``$.a[*].b`` and ``$.a[?(@.b > 1)]``.
+"""Paths into data: ``$.a['b c'][0]``, and for reading all of JSONPath: ``$.a[*].b`` and ``$.a[?(@.b > 1)]``.
 
 ``$`` is the state's own data, ``$$`` the context object, ``$name`` a variable. A reference path names exactly one place
 of the state's own data, so it can be written to. A definite path names at most one place: it gives the value there,
@@ -14,14 +14,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from stepwell.runtime.engine.language.brackets import LONGEST, PathSyntax
 from stepwell.runtime.engine.language.selection import Child, Picked, Reading, Segment, TooMuch, Union, select, token
+from stepwell.runtime.engine.values.jsontext import Json
 
 __all__ = ["Path", "PathMissing", "PathSyntax", "parse", "parse_reference", "scan", "spell"]
 
-Json = Any
 
 MOST_STEPS = 64
 _ROOT = re.compile(r"\$(?:(\$)|([^\W\d]\w{0,79}))?")
@@ -29,7 +28,7 @@ _MISSING = object()
 
 
 class PathMissing(LookupError):
-    """There is no value at the path, whose text is ``path``.
+    """There is no value at the path. Its text is ``path``.
 
     ``reached`` is the number of the first step, from 1, that an object lacks; None when that is the last step.
     """

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from stepwell.runtime.engine.language.jsonata import expressions
 from stepwell.runtime.engine.language.paths import Path
 from stepwell.runtime.engine.values.dice import Dice
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,9 @@ class Scope:
         return path.get(self.document, self.context if path.of_context else None, self.variables)
 
     @cached_property
-    def bindings(self) -> expressions.Scope:
+    def bindings(self) -> expressions.ExpressionScope:
         """The scope for expressions in JSONata."""
-        return expressions.Scope({**self.states, "context": self.context}, self.variables)
+        return expressions.ExpressionScope({**self.states, "context": self.context}, self.variables)
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
         """The scope with more members in the context object."""

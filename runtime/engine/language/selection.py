@@ -46,8 +46,8 @@ from jsonpath.selectors import (
 from jsonpath.stream import TokenStream
 
 from stepwell.runtime.engine.language.brackets import PathSyntax, closing, strict
+from stepwell.runtime.engine.values.jsontext import Json
 
-Json = Any
 Test = Callable[[Json, "Reading"], bool]
 Operand = Callable[[Json, "Reading"], Json]
 
@@ -101,7 +101,7 @@ def select(value: Json, segments: Sequence[Segment], reading: Reading) -> list[J
 
 @dataclass(frozen=True)
 class Child(Segment):
-    """One member or item: a step that stands behind a segment."""
+    """One member or item: a step behind a segment."""
 
     step: str | int
 
@@ -158,7 +158,7 @@ class Union(Segment):
             yield from Child(step).of(value, reading)
 
     def at_the_end(self) -> Segment:
-        """The segment that stands for this one at the end of a path."""
+        """The segment in place of this one at the end of a path."""
         names = tuple(step for step in self.steps if isinstance(step, str))
         return Picked(names) if names else self
 
@@ -179,7 +179,7 @@ class Picked(Segment):
 class Where(Segment):
     """The elements of a list that pass a test; an object if it passes itself.
 
-    Two tests do not compare: the text of the path tells paths apart.
+    Two tests do not compare; the texts of their paths do.
     """
 
     test: Test = field(compare=False, repr=False)
@@ -303,7 +303,7 @@ def _union(selectors: Sequence[JSONPathSelector]) -> Segment:
 
 
 def _test(expression: BaseExpression) -> Test:
-    """The test that a filter's expression stands for. Raises PathSyntax."""
+    """The test of a filter's expression. Raises PathSyntax."""
     match expression:
         case FilterExpression():
             return _test(expression.expression)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepwell.runtime.engine.language import aws_messages
-from stepwell.runtime.engine.language.intrinsics import Call, IntrinsicFault, parse_call
+from stepwell.runtime.engine.language.intrinsics import IntrinsicCall, IntrinsicFault, parse_call
 from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps
-
-Json = Any
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _steps(node: Json) -> Iterable[tuple[Step, Json]]:
     return node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ())
 
 
-def expression(text: Json) -> Path | Call:
+def expression(text: Json) -> Path | IntrinsicCall:
     """The compiled value of a ``.$`` member: a path or a call. Raises ValueError."""
     if not isinstance(text, str):
         raise ValueError("the value of a member that ends in '.$' must be a path or an intrinsic function")
@@ -114,14 +113,14 @@ def _refuse_doubled(names: list[str]) -> None:
 
 
 def _is_live(node: Any) -> bool:
-    return isinstance(node, Path | Call | _Members | _Items)
+    return isinstance(node, Path | IntrinsicCall | _Members | _Items)
 
 
 class NoValue(PathMissing):
     """There is nothing at a path in a template; the message is AWS's."""
 
 
-def evaluate(node: Path | Call, scope: Scope) -> Json:
+def evaluate(node: Path | IntrinsicCall, scope: Scope) -> Json:
     """The value of a path or a call. Raises PathMissing, NoValue for the path of an argument, IntrinsicFault."""
     if isinstance(node, Path):
         return scope.at_path(node)
@@ -134,7 +133,7 @@ def evaluate(node: Path | Call, scope: Scope) -> Json:
 
 
 def _render(node: Any, scope: Scope) -> Json:
-    if isinstance(node, Path | Call):
+    if isinstance(node, Path | IntrinsicCall):
         return evaluate(node, scope)
     if isinstance(node, _Members):
         filled = {name: _filled(name, value, scope) for name, value in node.filled}

@@ -1,7 +1,7 @@
 """Map, distributed: its items are executions of their own, in a Map Run that the caller of the core keeps.
 
-A transition only asks for the run to begin and takes its end. Between the two the caller asks a :class:`DistributedMap`
-what the run is to be and what each child execution gets. Source: AWS Step Functions developer guide, "Using Map state
+A transition only requests the run and takes its end. Between the two a :class:`DistributedMap` gives the caller the
+plan of the run and the input of each child execution. Source: AWS Step Functions developer guide, "Using Map state
 in Distributed mode".
 """
 
@@ -23,9 +23,8 @@ from stepwell.runtime.engine.definition.model import Distribution, MapState, Sta
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.states.items import collection_of, members_of
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
-
-Json = Any
 
 MOST_AT_ONCE = 10_000
 """How many child executions of a run are in progress at a time at most: AWS's own number."""
@@ -34,7 +33,7 @@ MOST_BATCH_BYTES = 256 << 10
 
 @dataclass(frozen=True)
 class Plan:
-    """A Map Run as the fields of its state want it. ``items`` is None when ``reader`` says where they are."""
+    """A Map Run as the fields of its state want it. ``items`` is None when a ``reader`` reads them."""
 
     label: str
     items: list[Json] | None
@@ -56,7 +55,7 @@ class Plan:
 
 
 def enter(run: Run, frame: Frame, state: MapState) -> None:
-    """Ask for the Map Run: on entry, or again when the state is retried. Raises StateFault."""
+    """Request the Map Run: on entry, or again when the state is retried. Raises StateFault."""
     _, distribution = _distributed(run.view, frame)
     length = 0  # the items of a reader are not read yet
     if distribution.reader is None:
@@ -67,7 +66,7 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
 
 
 def ask_for_run(run: Run, frame: Frame) -> None:
-    """Ask for the Map Run to be started, or redriven if this entry had one. A timer that is due at once does it."""
+    """Request that the Map Run is started, or redriven if this entry had one. A timer that is due at once does it."""
     run.put(frame, waiting=execution.FOR_RUN)
     run.commands.append(SetTimer(commands.WAKE_RUN, frame.path, frame.entry, 0, 0))
 
@@ -106,7 +105,7 @@ class DistributedMap:
     ) -> list[tuple[Json, int]]:
         """The inputs of the child executions for these items, each with its item count. Raises StateFault.
 
-        ``first`` is the index of the first item. With each item come the members of ``$$.Map.Item`` besides it.
+        ``first`` is the index of the first item. Each item comes with the other members of ``$$.Map.Item``.
         """
         state, _ = _distributed(self._view, self.frame)
         selected = [
@@ -163,7 +162,7 @@ def _plan(view: View, frame: Frame) -> Plan:
 
 
 def _batches(plan: Plan, base: Json, items: Sequence[Json]) -> list[list[Json]]:
-    """The items in batches within the plan's bounds. ``base`` are the members that each input has besides them."""
+    """The items in batches within the plan's bounds. ``base`` are the further members of each input."""
     most = min(plan.batch_bytes or MOST_BATCH_BYTES, MOST_BATCH_BYTES)
     overhead = jsontext.size(jsontext.write({**base, "Items": []}))
     batches: list[list[Json]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.faults import StateFault
@@ -11,12 +10,11 @@ from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState
 from stepwell.runtime.engine.language.fields import Field, Jsonata, Reference
 from stepwell.runtime.engine.language.paths import Path
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 def items_of(view: View, frame: Frame, state: MapState, given: Json) -> list[Json]:
-    """The list of items. In JSONata an object stands for the list of its members. Raises StateFault."""
+    """The list of items. In JSONata an object gives the list of its members. Raises StateFault."""
     items = collection_of(view, frame, state, given, takes_objects=state.is_jsonata)
     return members_of(items) if isinstance(items, dict) else items
 
@@ -27,7 +25,7 @@ def members_of(items: Mapping[str, Json]) -> list[Json]:
 
 
 def collection_of(view: View, frame: Frame, state: MapState, given: Json, *, takes_objects: bool) -> Json:
-    """The list of items, or with ``takes_objects`` the object whose members they are. Raises StateFault."""
+    """The list of items, or with ``takes_objects`` an object with the items as members. Raises StateFault."""
     items = given if state.items is None else view.evaluate(state.items, frame, view.scope(frame, given))
     if isinstance(items, list) or (takes_objects and isinstance(items, dict)):
         return items

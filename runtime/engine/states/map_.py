@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stepwell.runtime.engine.core import dataflow
 from stepwell.runtime.engine.core.execution import Frame, child_path
 from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.definition.model import MapState
 from stepwell.runtime.engine.states import distributed
 from stepwell.runtime.engine.states.items import items_of
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 AT_ONCE = 40
 """How many items run at a time at most. Source: AWS's developer guide, "Using Map state in Inline mode"."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stepwell.runtime.engine.core import dataflow, execution, invocations, retry
 from stepwell.runtime.engine.core.commands import CompleteTask, DispatchTask
 from stepwell.runtime.engine.core.events import TaskFailed, TaskSucceeded
@@ -15,8 +13,7 @@ from stepwell.runtime.engine.definition.resources import ACTIVITY, FUNCTION, INV
 from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.values import jsontext
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 
 def enter(run: Run, frame: Frame, state: TaskState) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from stepwell.runtime.engine.core import commands, dataflow, execution
 from stepwell.runtime.engine.core.commands import SetTimer
@@ -15,9 +14,8 @@ from stepwell.runtime.engine.definition.model import WaitState
 from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field, Reference
 from stepwell.runtime.engine.language.scope import Scope
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.times import milliseconds
-
-Json = Any
 
 _LONG = re.compile(r"[+-]?[0-9]{1,18}")
 

@@ -51,7 +51,7 @@ class Deployment:
     """The account in which a state machine runs, as its context object shows it: the same for all executions of a
     version.
 
-    Whoever loads the machine gives it. ``role`` is the ARN of the state machine's role.
+    The caller that loads the machine gives it. ``role`` is the ARN of the state machine's role.
     """
 
     region: str = ""

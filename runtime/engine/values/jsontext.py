@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 Json = Any
+"""What ``read`` gives: dict, list, str, int, float, bool or None."""
 
 DEPTH = 64
 # The closing quote is optional. Without that, a string that never ends would take quadratic time: the search would
@@ -25,7 +26,7 @@ _LONG = 4096
 
 
 class NotJson(ValueError):
-    """The text is not strict JSON. The message says why and, where known, at which line and column."""
+    """The text is not strict JSON. The message is the reason and, where known, the line and column."""
 
 
 def read(text: bytes | str, depth: int = DEPTH) -> Json:

@@ -10,7 +10,7 @@ class EngineLimits:
     """The limits of one execution; all sizes are bytes of JSON text.
 
     ``payload`` and ``depth`` (levels of nesting) bound each input and output of a state, ``history`` the number of
-    lines, ``variables`` the variables of a frame together with its ancestors', ``move`` what one transition writes.
+    lines, ``variables`` the variables of a frame together with its ancestors', ``move`` the writes of one transition.
     """
 
     payload: int = 256 << 10

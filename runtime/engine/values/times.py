@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 # Not left to fromisoformat, which takes more of ISO 8601 with every Python: RFC 3339 has no 24:00, no weeks, no comma.
 _INSTANT = re.compile(

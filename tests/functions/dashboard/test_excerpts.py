@@ -67,7 +67,7 @@ def test_any_other_cause_is_shown_as_it_came(cause):
 
 @pytest.mark.parametrize(("error", "cause"), [(None, None), ("", "")])
 def test_an_error_that_says_nothing(error, cause):
-    assert _excerpts.failure(error, cause) == _excerpts.Failure("", Excerpt(""))
+    assert _excerpts.failure(error, cause) == _excerpts.ShownError("", Excerpt(""))
 
 
 def test_a_trace_of_anything_is_shown():

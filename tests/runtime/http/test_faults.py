@@ -28,6 +28,6 @@ NOT_FOUND = NotFound()
 def test_the_error_of_a_fault(
     fault: Exception, error: StepwellError, logged: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert error_of(fault, LOG, "GET '/'", "r1", away=AWAY, failed=FAILED) is error
+    assert error_of(fault, LOG, "GET '/'", "r1", outage=AWAY, failed=FAILED) is error
     assert [record.getMessage() for record in caplog.records] == logged
     assert [record.exc_info is not None for record in caplog.records] == [error is FAILED for _ in logged]

@@ -12,9 +12,9 @@ import pytest
 from peewee import OperationalError
 
 from stepwell.db.database import connect, database
-from stepwell.db.function_models import FunctionSeat
+from stepwell.db.function_models import RunningInvocation
 from stepwell.db.migrate import migrate
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.runtime.invoke import concurrency
 from stepwell.runtime.invoke.concurrency import ReservedConcurrency, SlotsUnknown
 from stepwell.runtime.lambdas import store
@@ -46,14 +46,14 @@ def url(empty_url: str) -> Iterator[str]:
     migrate()
     for name, reserved in (("mine", 2), ("free", None)):
         store.create(name, {}, store.Package(package("return 1")), {})
-        store.reserve(Reference(name), reserved)
+        store.reserve(FunctionReference(name), reserved)
     yield empty_url
     database.close_all()
 
 
-def rows() -> list[FunctionSeat]:
+def rows() -> list[RunningInvocation]:
     with database.connection_context():
-        return list(FunctionSeat.select())
+        return list(RunningInvocation.select())
 
 
 def is_free(of: ReservedConcurrency, name: str = "mine", reserved: int | None = 2) -> bool:
@@ -90,14 +90,14 @@ def test_who_reserves_nothing_is_not_counted_and_who_has_nothing_never_runs(url:
 
 def test_what_is_reserved_now_counts(url: str) -> None:
     with closing(ReservedConcurrency(FOREVER, FOREVER)) as mine, mine.slot("mine", 2):
-        store.reserve(Reference("mine"), 1)
+        store.reserve(FunctionReference("mine"), 1)
         assert not is_free(mine, "mine", 2)
-        store.reserve(Reference("mine"), None)
+        store.reserve(FunctionReference("mine"), None)
         assert is_free(mine, "mine", 2)
 
 
 def test_a_slot_of_a_process_that_was_killed_is_free_after_its_lease(url: str) -> None:
-    store.reserve(Reference("mine"), 1)
+    store.reserve(FunctionReference("mine"), 1)
     command = [sys.executable, "-c", HOLDS, url]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "True\n"
@@ -106,7 +106,7 @@ def test_a_slot_of_a_process_that_was_killed_is_free_after_its_lease(url: str) -
     with closing(ReservedConcurrency(FOREVER, FOREVER)) as mine:
         assert not is_free(mine)
         with database.connection_context():
-            FunctionSeat.update(lease_until=1).execute()
+            RunningInvocation.update(lease_until=1).execute()
         assert is_free(mine)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
-from stepwell.functions.contract.function_names import Reference
+from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.runtime.lambdas import store, unpacked
 from stepwell.runtime.lambdas.store import Package
 from stepwell.runtime.lambdas.unpacked import UNUSED_SECONDS, Unpacked
@@ -32,7 +32,7 @@ def packages(tmp_path: Path) -> Iterator[Unpacked]:
 
 
 def replace(code: Package) -> None:
-    store.change(Reference("mine"), None, package=code)
+    store.change(FunctionReference("mine"), None, package=code)
 
 
 def left_unused(path: Path, seconds: float = UNUSED_SECONDS + 1) -> None:
@@ -68,7 +68,7 @@ def test_what_was_used_of_late_stays_for_the_call_that_runs_in_it(packages: Unpa
 
 def test_what_a_version_has_stays_however_old_it_is(packages: Unpacked) -> None:
     old = found(packages, OLD)
-    store.publish(Reference("mine"), None, None, None)
+    store.publish(FunctionReference("mine"), None, None, None)
     replace(NEW)
     left_unused(old)
     assert {old.name, found(packages, NEW).name} == names(packages)

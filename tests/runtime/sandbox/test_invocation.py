@@ -10,8 +10,8 @@ import pytest
 
 from stepwell.runtime.sandbox.invocation import (
     CAUSE_CHARS,
-    Fault,
-    Functions,
+    Handlers,
+    InvocationFault,
     SourceWatch,
     exit_status,
     marshal,
@@ -41,7 +41,7 @@ def error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delitem(sys.modules, module, raising=False)
         request = {"module": module, "path": str(path), "handler": "handler", "event": "null", "context": CONTEXT}
         try:
-            error = perform(Functions(SourceWatch(())), request)["error"]
+            error = perform(Handlers(SourceWatch(())), request)["error"]
         finally:
             monkeypatch.delitem(sys.modules, module, raising=False)
         assert list(error) == LAMBDAS_ORDER
@@ -77,14 +77,14 @@ def test_a_failed_import_is_tried_again(tmp_path: Path):
     path = tmp_path / "app.py"
     path.write_text("raise ValueError('early')\n")
     request = {"module": "sandboxed", "path": str(path), "handler": "handler", "event": "1", "context": CONTEXT}
-    functions = Functions(SourceWatch(()))
+    functions = Handlers(SourceWatch(()))
     assert [perform(functions, request)["error"]["errorType"] for _ in range(2)] == ["ValueError", "ValueError"]
     assert "sandboxed" not in sys.modules
 
 
 def test_a_missing_file_is_a_failed_import():
     request = {"module": "gone", "path": "/nowhere/gone.py", "handler": "handler", "event": "1", "context": CONTEXT}
-    found = perform(Functions(SourceWatch(())), request)["error"]
+    found = perform(Handlers(SourceWatch(())), request)["error"]
     assert found["errorMessage"] == "Unable to import module 'gone': No module named 'gone'"
 
 
@@ -109,7 +109,7 @@ def test_a_handler_that_cannot_be_called_is_an_error(error):
 
 def test_a_name_that_is_taken_is_a_conflict():
     request = {"module": "json", "path": __file__, "handler": "handler", "event": "1", "context": CONTEXT}
-    found = perform(Functions(SourceWatch(())), request)["error"]
+    found = perform(Handlers(SourceWatch(())), request)["error"]
     assert found["errorType"] == "Runtime.BuiltInModuleConflict"
     assert sys.modules["json"] is json
 
@@ -187,13 +187,15 @@ def endless() -> list[Any]:
     ids=["object", "set", "bytes", "nan", "inf", "no decimal", "huge decimal", "half a surrogate", "huge int", "deep"],
 )
 def test_what_is_no_json_is_a_marshal_error(value: object):
-    with pytest.raises(Fault, match=r"^Unable to marshal response: ") as found:
+    with pytest.raises(InvocationFault, match=r"^Unable to marshal response: ") as found:
         marshal(value)
     assert found.value.kind == "Runtime.MarshalError"
 
 
 def test_the_marshal_error_has_lambdas_words():
-    with pytest.raises(Fault, match=r"^Unable to marshal response: Object of type object is not JSON serializable$"):
+    with pytest.raises(
+        InvocationFault, match=r"^Unable to marshal response: Object of type object is not JSON serializable$"
+    ):
         marshal(object())
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from stepwell.runtime.sandbox.output import Output
-from stepwell.runtime.sandbox.process import Child, Gone, describe_exit
+from stepwell.runtime.sandbox.process import ChildProcess, Gone, describe_exit
 from tests.runtime.sandbox.bench import Bench
 
 
@@ -25,8 +25,8 @@ def test_an_exit_is_described_as_lambda_does(returncode: int, said: str | None):
     assert describe_exit(returncode) == said
 
 
-def received(data: bytes) -> Child:
-    child = Child.__new__(Child)
+def received(data: bytes) -> ChildProcess:
+    child = ChildProcess.__new__(ChildProcess)
     child._received = bytearray(data)
     return child
 
@@ -53,7 +53,7 @@ def test_what_cannot_be_an_answer_is_the_end_of_the_child(data: bytes):
 
 
 def test_an_endless_flood_of_output_is_left_at_some_point():
-    child = Child.__new__(Child)
+    child = ChildProcess.__new__(ChildProcess)
     child._output = os.open("/dev/zero", os.O_RDONLY)
     output = Output(0)
     child.drain(output)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stepwell.runtime.sandbox.output import Output
-from stepwell.runtime.sandbox.process import Child
+from stepwell.runtime.sandbox.process import ChildProcess
 from stepwell.runtime.sandbox.spawner import Spawner, Workspace
 from tests.runtime.sandbox.bench import CONTEXT, ENOUGH_SECONDS, gone, wait_until
 
@@ -45,7 +45,7 @@ def spawner(tmp_path: Path):
 
 def test_a_child_outlives_the_thread_that_asked_for_it(spawner: Spawner, tmp_path: Path):
     (tmp_path / "here.py").write_text("def handler(event, context): return 'here'")
-    children: list[Child] = []
+    children: list[ChildProcess] = []
 
     def ask_for_one() -> None:
         children.append(spawner.start(here(tmp_path)))
@@ -60,7 +60,7 @@ def test_a_child_outlives_the_thread_that_asked_for_it(spawner: Spawner, tmp_pat
     assert gone(children[0].pid)
 
 
-def ask(child: Child, root: Path) -> dict[str, Any]:
+def ask(child: ChildProcess, root: Path) -> dict[str, Any]:
     request = {
         "module": "here",
         "path": str(root / "here.py"),
@@ -68,7 +68,7 @@ def ask(child: Child, root: Path) -> dict[str, Any]:
         "event": "null",
         "context": {**CONTEXT, "remaining_ms": 1000},
     }
-    return child.ask(request, time.monotonic() + ENOUGH_SECONDS, Output(0))
+    return child.exchange(request, time.monotonic() + ENOUGH_SECONDS, Output(0))
 
 
 def test_an_ended_child_leaves_no_descriptor_behind(spawner: Spawner, tmp_path: Path):

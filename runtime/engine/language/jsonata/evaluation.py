@@ -33,8 +33,7 @@ from stepwell.runtime.engine.language.jsonata.values import (
     shown,
     string,
 )
-
-Json = Any
+from stepwell.runtime.engine.values.jsontext import Json
 
 DEEPEST = 100
 MOST_STEPS = 250_000
@@ -50,7 +49,7 @@ _TOO_DEEP = "Stack overflow error: Check for non-terminating recursive function.
 _TOO_LONG = "Expression evaluation timeout: Check for infinite loop"
 
 
-class Dice(Protocol):
+class Randomness(Protocol):
     """The randomness of an evaluation: the same dice give the same values."""
 
     def fraction(self) -> float:
@@ -99,7 +98,7 @@ def _at_the_very_end(pattern: str) -> str:
     return re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda found: r"\Z" if found[0] == "$" else found[0], pattern)
 
 
-class Frame(Jsonata.Frame):  # type: ignore[misc]
+class VariableFrame(Jsonata.Frame):  # type: ignore[misc]
     """A scope of variables. Unlike the library's, it does not rename a function that is bound to a variable."""
 
     def bind(self, name: str, value: Value) -> None:
@@ -115,7 +114,7 @@ class Frame(Jsonata.Frame):  # type: ignore[misc]
 
 
 class _Signature(Signature):  # type: ignore[misc]
-    """The signature of a built-in function. Unlike the library's, it tells null from a missing argument."""
+    """The signature of a built-in function. Unlike the library's, null and a missing argument differ."""
 
     def get_symbol(self, value: Value) -> str:
         return "l" if value is NULL else str(super().get_symbol(value))
@@ -146,9 +145,9 @@ class _Function(Jsonata.JNativeFunction):  # type: ignore[misc]
         return rounded(result) if is_number(result) and math.isfinite(result) else result
 
 
-def _root() -> Frame:
+def _root() -> VariableFrame:
     """The scope of the built-in functions: the library's, ours in place of some, and no $eval."""
-    root = Frame(None)
+    root = VariableFrame(None)
     for name, (_, function) in FUNCTIONS.items():
         setattr(_Repaired, name, staticmethod(function))
     ours = {name: _Function(name, text, _Repaired, name) for name, (text, _) in FUNCTIONS.items()}
@@ -177,7 +176,7 @@ class Evaluation(Jsonata):  # type: ignore[misc]
     The library finds it in a thread-local variable. ``at`` is in milliseconds since the epoch.
     """
 
-    def __init__(self, tree: Any, at: int, dice: Dice) -> None:
+    def __init__(self, tree: Any, at: int, dice: Randomness) -> None:
         self.tree = tree
         self.parser = tree._outer_instance
         self.input = None
@@ -188,8 +187,8 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         self.steps = 0
 
     def of(self, variables: Mapping[str, Value]) -> Value:
-        """The value of the expression; None for undefined. Raises JException, Refused, and what Python raises."""
-        frame = Frame(ROOT)
+        """The value of the expression; None for undefined. Raises JException, Refused, and Python's own exceptions."""
+        frame = VariableFrame(ROOT)
         frame.bindings.update(variables)
         frame.bindings.update({"__evaluate_entry": None, "__evaluate_exit": None})
         before = getattr(Jsonata.CURRENT, "jsonata", None)
@@ -202,10 +201,10 @@ class Evaluation(Jsonata):  # type: ignore[misc]
     def get_per_thread_instance(self) -> Evaluation:
         return self
 
-    def create_frame(self, enclosing: Frame | None = None) -> Frame:
-        return Frame(enclosing)
+    def create_frame(self, enclosing: VariableFrame | None = None) -> VariableFrame:
+        return VariableFrame(enclosing)
 
-    def _eval(self, tree: Any, context: Value, frame: Frame) -> Value:
+    def _eval(self, tree: Any, context: Value, frame: VariableFrame) -> Value:
         self.depth += 1
         if self.depth > DEEPEST:
             raise Refused(f"{_TOO_DEEP} Depth={self.depth} max={DEEPEST}")
@@ -232,7 +231,7 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         if _is_made(tree, result):
             self.spend(weighing(result))
 
-    def apply_inner(self, function: Value, arguments: Value, context: Value, frame: Frame) -> Value:
+    def apply_inner(self, function: Value, arguments: Value, context: Value, frame: VariableFrame) -> Value:
         if not is_function(function):
             raise JException("T1006", -1)
         if isinstance(function, Regex):
@@ -266,12 +265,12 @@ class Evaluation(Jsonata):  # type: ignore[misc]
             raise OutOfMemory
         return super().evaluate_range_expression(left, right)
 
-    def evaluate_group_expression(self, tree: Any, context: Value, frame: Frame) -> Value:
+    def evaluate_group_expression(self, tree: Any, context: Value, frame: VariableFrame) -> Value:
         if isinstance(context, list):  # the library copies a group each time it grows
             self.spend(len(context) ** 2 // _QUADRATIC_PER_STEP)
         return super().evaluate_group_expression(tree, context, frame)
 
-    def evaluate_transform_expression(self, tree: Any, context: Value, frame: Frame) -> Value:
+    def evaluate_transform_expression(self, tree: Any, context: Value, frame: VariableFrame) -> Value:
         return Jsonata.JFunction(_Transformer(self, tree, frame), "<(oa):o>")
 
 
@@ -289,7 +288,7 @@ def _same(left: Value, right: Value) -> bool:
 
 
 def _is_made(tree: Any, result: Value) -> bool:
-    """True if this node made its result, so that nobody has counted its size before."""
+    """True if this node made its result, so its size was not counted before."""
     made = tree.type in _MAKERS or getattr(tree, "group", None) is not None
     return made or (tree.type == "path" and isinstance(result, Utils.JList))
 

@@ -18,11 +18,10 @@ from typing import Any
 
 from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
-from stepwell.runtime.engine.language.jsonata.evaluation import Dice, Evaluation, Regex, message, plain
+from stepwell.runtime.engine.language.jsonata.evaluation import Evaluation, Randomness, Regex, message, plain
 from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps, slashed
-
-Json = Any
 
 OPENING, CLOSING = "{%", "%}"
 RESERVED = "states"
@@ -72,7 +71,7 @@ class Undefined(JsonataFault):
         super().__init__(expression, str(type(self).__doc__))
 
 
-class Scope:
+class ExpressionScope:
     """The scope of expressions: ``$states`` and the variables. Expressions that share it prepare each value once."""
 
     def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json]) -> None:
@@ -88,7 +87,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression. Nobody writes to it, so threads may share it."""
+    """A compiled expression. It never changes, so threads may share it."""
 
     text: str
     variables: frozenset[str]
@@ -96,11 +95,11 @@ class Expression:
     functions."""
     tree: Any = field(repr=False, compare=False)
 
-    def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
+    def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Randomness) -> Json:
         """The value of the expression. Raises JsonataFault; Undefined when there is none."""
-        return self.within(Scope(states, variables), at, dice)
+        return self.within(ExpressionScope(states, variables), at, dice)
 
-    def within(self, scope: Scope, at: int, dice: Dice) -> Json:
+    def within(self, scope: ExpressionScope, at: int, dice: Randomness) -> Json:
         """The value of the expression in a shared scope. Raises JsonataFault; Undefined when there is none."""
         try:
             value = Evaluation(self.tree, at, dice).of(scope.bindings(self.variables))
@@ -109,7 +108,7 @@ class Expression:
         except JException as fault:
             reason = f"{fault.error}: {message(fault)}" if _CODE.fullmatch(str(fault.error)) else message(fault)
             raise JsonataFault(self.text, f"threw an error during evaluation. {reason}") from None
-        except Exception as fault:  # the library lets through what Python raises
+        except Exception as fault:  # the library lets Python's own exceptions through
             raise JsonataFault(self.text, f"threw an error during evaluation: {_words(fault)}") from None
         raise Undefined(self.text)
 
@@ -265,14 +264,14 @@ class JsonataTemplate:
         """True if the template has no expression: it always renders to itself."""
         return not _is_live(self.node)
 
-    def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Dice) -> Json:
+    def render(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Randomness) -> Json:
         """The template with the value of each expression.
 
         Raises JsonataFault, which has the steps to the expression.
         """
-        return self.within(Scope(states, variables), at, dice)
+        return self.within(ExpressionScope(states, variables), at, dice)
 
-    def within(self, scope: Scope, at: int, dice: Dice) -> Json:
+    def within(self, scope: ExpressionScope, at: int, dice: Randomness) -> Json:
         """The same as :meth:`render`, in a shared scope."""
         return _render(self.node, lambda one: one.within(scope, at, dice))
 

@@ -1,7 +1,7 @@
 """The functions of JSONata that jsonata-python lacks, or has with other results than jsonata.js.
 
 There are two kinds: the six that Step Functions adds ($partition, $range, $hash, $random, $uuid, $parse), and those of
-the language whose results, errors or bounds differ from the reference. None stands for undefined, NULL for null.
+the language with other results, errors or bounds than the reference. None is undefined, NULL is null.
 Sources: the Step Functions guide, "JSONata functions provided by Step Functions"; jsonata.js 2.0.6, which AWS runs.
 """
 

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from stepwell.runtime.engine.definition.steplist import literal
-from stepwell.runtime.engine.language.intrinsics import Call, IntrinsicFault, IntrinsicSyntax, Literal, parse_call
+from stepwell.runtime.engine.language.intrinsics import (
+    IntrinsicCall,
+    IntrinsicFault,
+    IntrinsicSyntax,
+    LiteralArgument,
+    parse_call,
+)
 from stepwell.runtime.engine.language.paths import PathMissing, parse
 from stepwell.runtime.engine.language.templates import compile as compile_template
 from stepwell.runtime.engine.values import jsontext
@@ -144,8 +150,8 @@ def test_a_missing_path_is_told_as_that() -> None:
 
 
 def test_a_call_is_a_value() -> None:
-    arguments = (Literal("{}"), parse("$.a"))
-    assert parse_call("States.Format('{}', $.a)") == Call("States.Format", arguments)
+    arguments = (LiteralArgument("{}"), parse("$.a"))
+    assert parse_call("States.Format('{}', $.a)") == IntrinsicCall("States.Format", arguments)
 
 
 def test_an_unknown_function_is_told_with_the_known_ones() -> None:

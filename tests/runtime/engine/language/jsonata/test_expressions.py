@@ -95,7 +95,7 @@ def test_states_and_variables_are_bound() -> None:
 
 
 def test_expressions_may_share_a_scope() -> None:
-    scope = expressions.Scope({"input": [None, 1]}, {"x": None})
+    scope = expressions.ExpressionScope({"input": [None, 1]}, {"x": None})
     texts = ("$x", "$states.input[0]", "$type($states.input[0]) & $type($x)", "$states.input[1] + $count($y)")
     assert [expressions.compile(text).within(scope, AT, Dice(0)) for text in texts] == [None, None, "nullnull", 1]
 
