@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import fastjsonschema
 
-from stepwell.functions.contract import Json
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime.engine.definition.field_kinds import MOST_KNOWN, cut, did_you_mean, shown
+from stepwell.runtime.engine.values.jsontext import Json
 
 MOST_COMPILED = 200
 _PLAIN = re.compile(r"[A-Za-z_]\w*")

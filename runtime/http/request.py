@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
-from stepwell.functions.contract import Json
 from stepwell.functions.errors import InvalidRequest
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.http.routes import Match
 
 LONGEST_TARGET = 8000

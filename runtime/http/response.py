@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from stepwell.functions.contract import Json
 from stepwell.functions.errors import StepwellError
 from stepwell.runtime.engine.values import jsontext
+from stepwell.runtime.engine.values.jsontext import Json
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
