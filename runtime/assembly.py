@@ -35,14 +35,14 @@ from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
-from stepwell.runtime.express import EXPRESS_FUNCTION
+from stepwell.runtime.express_machines import EXPRESS_FUNCTION
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.invoke.call import Caller, Own
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.lambdas import files
 from stepwell.runtime.lambdas.aliases import LambdaAliases
-from stepwell.runtime.lambdas.events import EventQueue, EventSender, LambdaEvents
+from stepwell.runtime.lambdas.event_queue import EventQueue, EventSender, LambdaEvents
 from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
 from stepwell.runtime.lambdas.operations import LambdaOperations
 from stepwell.runtime.lambdas.policies import LambdaPolicies

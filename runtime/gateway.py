@@ -24,9 +24,9 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.access_keys import AccessKeys
 from stepwell.runtime.http.body import drain, json_of, read_body
 from stepwell.runtime.http.body_schema import BodySchema
-from stepwell.runtime.http.faults import error_of
 from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Request, event_of, locate
+from stepwell.runtime.http.request_errors import error_of
 from stepwell.runtime.http.response import MalformedResponse, Response, error_response, json_response, response_of
 from stepwell.runtime.http.routes import Router
 from stepwell.runtime.invoke.in_process import InProcessInvoker

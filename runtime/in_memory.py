@@ -1,7 +1,7 @@
 """Runs a whole state machine in memory: the core decides, this thread acts, and no row is written.
 
 AWS's Express executions run so. A synchronous one has no rows at all. An asynchronous one is a single task of an
-execution with rows (``express``): when its worker is lost, it runs again from its beginning.
+execution with rows (``express_machines``): when its worker is lost, it runs again from its beginning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stepwell.runtime.engine.transition import transition
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
-from stepwell.runtime.express import EXPRESS_SECONDS
+from stepwell.runtime.express_machines import EXPRESS_SECONDS
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.call import Caller, TaskCall
 from stepwell.runtime.invoke.outcome import Outcome

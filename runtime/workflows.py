@@ -30,7 +30,7 @@ from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.locations import ROOT, Location
-from stepwell.runtime.express import EXPRESS, MachinePair, machines_of
+from stepwell.runtime.express_machines import EXPRESS, MachinePair, machines_of
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.settings import Limits
 

@@ -21,7 +21,7 @@ from stepwell.runtime.aws.step_functions.task_tokens import WireTaskTokens
 from stepwell.runtime.aws.step_functions.test_state import WireStateTests
 from stepwell.runtime.aws.step_functions.versions import WireAliases, WireVersions
 from stepwell.runtime.lambdas.aliases import LambdaAliases
-from stepwell.runtime.lambdas.events import LambdaEvents
+from stepwell.runtime.lambdas.event_queue import LambdaEvents
 from stepwell.runtime.lambdas.operations import LambdaOperations
 from stepwell.runtime.lambdas.policies import LambdaPolicies
 

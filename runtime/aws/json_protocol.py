@@ -29,9 +29,9 @@ from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.access_keys import AccessKeys
 from stepwell.runtime.http.body import read_body
-from stepwell.runtime.http.faults import error_of
 from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Request
+from stepwell.runtime.http.request_errors import error_of
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
 

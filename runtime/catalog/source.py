@@ -22,7 +22,7 @@ class CatalogError(ValueError):
 
 
 @dataclass(frozen=True)
-class Constant:
+class FileConstant:
     """A constant's value and its line."""
 
     value: Json
@@ -34,7 +34,7 @@ class Source:
     """One handler's file: its literal constants, and its docstring as first line and rest."""
 
     path: Path
-    literals: Mapping[str, Constant]
+    literals: Mapping[str, FileConstant]
     summary: str
     description: str
 
@@ -66,11 +66,11 @@ def _parse(path: Path, content: bytes) -> ast.Module:
         raise CatalogError(path, 1, f"cannot be read: {fault}") from None
 
 
-def _literals(path: Path, tree: ast.Module) -> dict[str, Constant]:
-    found: dict[str, Constant] = {}
+def _literals(path: Path, tree: ast.Module) -> dict[str, FileConstant]:
+    found: dict[str, FileConstant] = {}
     for statement in tree.body:
         for name in CONSTANTS.intersection(_names(statement)):
-            found[name] = Constant(_value(path, name, statement), statement.lineno)
+            found[name] = FileConstant(_value(path, name, statement), statement.lineno)
     return found
 
 

@@ -47,6 +47,7 @@ class Caller:
 
     def run(self, call: TaskCall) -> Outcome:
         """Call a function, and return when it has ended."""
+        # Before any look-up: these need neither a file nor a row, and so no database.
         if (own := self._own.get(call.function)) is not None:
             return own(call)
         target = self._find(call)

@@ -42,6 +42,7 @@ class ReservedConcurrency:
 
         ``reserved`` None takes no slot and yields True; 0 yields False.
         """
+        # The function found says whether it has a reservation, so the others cost no statement.
         if not reserved:
             yield reserved is None
             return
@@ -70,6 +71,7 @@ class ReservedConcurrency:
     def _hold(self, identity: str) -> None:
         with self._lock:
             self._held.add(identity)
+            # Started with the first slot: a process without reservations has no such thread.
             if not self._renewing:
                 self._renewing = True
                 threading.Thread(target=self._renew, name="reserved-concurrency", daemon=True).start()

@@ -50,7 +50,7 @@ class ClientContext:
         self.client = Client(client) if isinstance(client, Mapping) else None
 
 
-class LambdaContext:
+class HandlerContext:
     """Lambda's context object, member by member."""
 
     tenant_id = None
@@ -171,7 +171,7 @@ def _same(known: types.ModuleType, name: str, path: str) -> types.ModuleType:
 
 def perform(handlers: Handlers, request: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to a request. Passes on a BaseException that is no Exception: SystemExit, KeyboardInterrupt."""
-    context = LambdaContext(request["context"])
+    context = HandlerContext(request["context"])
     try:
         handler = handlers.find(request["module"], request["path"], request["handler"])
         text, size = marshal(handler(json.loads(request["event"]), context))

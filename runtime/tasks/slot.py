@@ -16,7 +16,7 @@ from stepwell.db.values import OFTEN_LOST, Claimed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.executions import Executions
-from stepwell.runtime.express import EXPRESS_FUNCTION
+from stepwell.runtime.express_machines import EXPRESS_FUNCTION
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.invoke.call import Caller, Own, TaskCall

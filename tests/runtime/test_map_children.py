@@ -9,7 +9,7 @@ import time
 import pytest
 
 from stepwell.db.values import DueTimer
-from stepwell.runtime.express import EXPRESS_FUNCTION
+from stepwell.runtime.express_machines import EXPRESS_FUNCTION
 from stepwell.runtime.map_runs import pump
 from stepwell.runtime.tasks import start_execution
 from tests.runtime.maps import OBJECT, PASS, children, echo, fan, listed, reading, store, the_run

@@ -15,7 +15,7 @@ from stepwell.db.models import Attempt, Execution
 from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.lambda_ import EventRules
 from stepwell.runtime.engine.definition import validate
-from stepwell.runtime.lambdas.events import machine
+from stepwell.runtime.lambdas.event_queue import machine
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
 from tests.wire.lambda_client import LambdaWire, refused, served
 from tests.wire.packages import package

@@ -7,7 +7,7 @@ import pytest
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine, TaskState
 from stepwell.runtime.engine.values import names
-from stepwell.runtime.express import EXPRESS_FUNCTION, EXPRESS_SECONDS, machines_of
+from stepwell.runtime.express_machines import EXPRESS_FUNCTION, EXPRESS_SECONDS, machines_of
 from tests.runtime.stage import machine, task
 
 

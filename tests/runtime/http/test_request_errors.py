@@ -8,7 +8,7 @@ import peewee
 import pytest
 
 from stepwell.functions.errors import NotFound, StepwellError, Unavailable
-from stepwell.runtime.http.faults import error_of
+from stepwell.runtime.http.request_errors import error_of
 
 LOG = logging.getLogger("stepwell.test")
 AWAY, FAILED = Unavailable(), StepwellError()
