@@ -40,12 +40,12 @@ runtime/engine/trial: runtime/engine/core runtime/engine/definition runtime/engi
 runtime/http: functions/errors runtime/engine/definition runtime/engine/values runtime/outage
 runtime/catalog: functions/contract runtime/engine/definition runtime/engine/values runtime/http runtime/settings
 
-runtime/express: runtime/engine/definition runtime/engine/language
+runtime/express_machines: runtime/engine/definition runtime/engine/language
 runtime/workflows: db functions/errors runtime/engine/aws_history runtime/engine/definition runtime/engine/values
-    runtime/express runtime/ids runtime/settings runtime/workflow_names
+    runtime/express_machines runtime/ids runtime/settings runtime/workflow_names
 runtime/invoke: db runtime/engine/values runtime/ids runtime/outage runtime/sandbox runtime/settings
 runtime/in_memory: runtime/engine/core runtime/engine/definition runtime/engine/transition runtime/engine/values
-    runtime/express runtime/ids runtime/invoke
+    runtime/express_machines runtime/ids runtime/invoke
 
 runtime/moves: db functions/errors runtime/crashpoints runtime/engine/core runtime/engine/definition
     runtime/engine/transition runtime/engine/values runtime/ids runtime/outage runtime/workflows
@@ -65,15 +65,15 @@ runtime/api: db functions/contract functions/errors runtime/aws/step_functions r
     runtime/engine/definition runtime/engine/values runtime/executions runtime/http runtime/ids runtime/invoke
     runtime/lambdas runtime/moves runtime/workflows
 runtime/tasks: db functions/errors runtime/aws/step_functions runtime/crashpoints runtime/engine/core
-    runtime/engine/definition runtime/engine/values runtime/executions runtime/express runtime/ids runtime/in_memory
-    runtime/invoke runtime/lambdas runtime/moves runtime/outage runtime/settings runtime/workflow_names
-    runtime/workflows
+    runtime/engine/definition runtime/engine/values runtime/executions runtime/express_machines runtime/ids
+    runtime/in_memory runtime/invoke runtime/lambdas runtime/moves runtime/outage runtime/settings
+    runtime/workflow_names runtime/workflows
 
 runtime/gateway: functions/contract functions/errors runtime/api runtime/aws runtime/catalog runtime/engine/values
     runtime/http runtime/invoke runtime/lambdas runtime/settings
 runtime/assembly: db runtime/api runtime/aws/step_functions runtime/catalog runtime/engine/core runtime/engine/values
-    runtime/executions runtime/express runtime/in_memory runtime/invoke runtime/lambdas runtime/settings runtime/tasks
-    runtime/workflows
+    runtime/executions runtime/express_machines runtime/in_memory runtime/invoke runtime/lambdas runtime/settings
+    runtime/tasks runtime/workflows
 runtime/app: runtime/api runtime/assembly runtime/catalog runtime/gateway runtime/http runtime/invoke runtime/logs
     runtime/settings
 runtime/worker: runtime/assembly runtime/logs runtime/settings runtime/tasks

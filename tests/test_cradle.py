@@ -17,7 +17,7 @@ from tests.services import until
 PRINTS = """
 import atexit, os, sys, threading
 atexit.register(print, "ended", flush=True)
-threading.Thread(target=print, args=("a thread",)).start()
+threading.Thread(target=os.write, args=(1, b"a thread\\n")).start()  # in one piece, as print() is not
 print(sys.argv[1:], __name__, os.environ["WORD"], "PATH" in os.environ, os.getsid(0) == os.getpid(), flush=True)
 sys.exit(7)
 """
