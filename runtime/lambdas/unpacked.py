@@ -71,7 +71,8 @@ def _let_go(path: Path) -> None:
     going = path.with_name(f"{GOING}{secrets.token_hex(8)}")
     with suppress(OSError):  # another process was faster
         os.rename(path, going)
-        if time.time() - going.stat().st_mtime <= UNUSED_SECONDS:
+        # What another process is deleting looks used, since each deletion in it is a change: it is not put back.
+        if not path.name.startswith(GOING) and time.time() - going.stat().st_mtime <= UNUSED_SECONDS:
             os.rename(going, path)
     shutil.rmtree(going, ignore_errors=True)
 

@@ -116,6 +116,13 @@ def test_who_uses_one_that_is_about_to_go_has_it(packages: Unpacked, monkeypatch
     assert names(packages) == {old.name} and (old / "app.py").is_file()
 
 
+def test_a_directory_that_another_process_is_deleting_is_not_put_back(packages: Unpacked) -> None:
+    going = packages._directory / f"{unpacked.GOING}1"
+    going.mkdir(parents=True)
+    unpacked._let_go(going)
+    assert names(packages) == set()
+
+
 def test_many_may_use_and_prune_at_once(packages: Unpacked) -> None:
     old = found(packages, OLD)
     for number in range(20):
