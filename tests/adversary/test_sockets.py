@@ -83,7 +83,7 @@ HEADS: Mapping[str, tuple[bytes, Statuses]] = {
     "a method in small letters": (get(b"/workflows", method=b"delete"), (400, 405)),
     "a method that nobody knows": (get(b"/workflows", method=b"BREW"), (405,)),
     "a method that is none": (get(b"/workflows", method=b"G(T"), (400, 405)),
-    "two keys": (get(b"/workflows/none/execute", b"Idempotency-Key: a", b"Idempotency-Key: b", method=b"POST"), (404,)),
+    "two keys": (get(b"/workflows/none/execute", b"Idempotency-Key: c", b"Idempotency-Key: d", method=b"POST"), (404,)),
 }
 LINES: Mapping[str, tuple[bytes, Statuses]] = {
     "no request line": (b"NONSENSE\r\n\r\n", (400,)),
@@ -170,7 +170,10 @@ def test_two_keys_are_one_key_of_both(server: Server) -> None:
         assert status == 201, body
         return str(json.loads(body)["executionId"])
 
-    assert begun(b"a", b"b") == begun(b"a", b"b") != begun(b"a")
+    both, again, one = begun(b"a", b"b"), begun(b"a", b"b"), begun(b"a")
+    assert both == again != one
+    for execution in (both, one):  # the other tests of this server count its rows: nothing may go on
+        server.say(get(b"/executions/%s/cancel" % execution.encode(), method=b"POST"))
 
 
 def test_nothing_sent_is_written_into_a_header_of_the_answer(server: Server) -> None:

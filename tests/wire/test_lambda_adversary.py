@@ -167,11 +167,11 @@ def test_variables_spoil_their_own_function_at_most(called: Any, variables: Json
 )
 def test_what_nobody_could_keep_is_refused(one: LambdaWire, given: Json, code: str) -> None:
     zipped = base64.b64encode(package(RETURNS_1)).decode()
-    whole = {"FunctionName": "mine", "Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler"}
+    whole = {"FunctionName": "nobody", "Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler"}
     body = json.dumps({**whole, "Code": {"ZipFile": zipped}, **given})
     status, kind, _ = sent(one, "POST", "/2015-03-31/functions", body.encode())
     assert (status, kind) == (400, code)
-    assert refused(one.client.get_function, FunctionName="mine")[0] == "ResourceNotFoundException"
+    assert refused(one.client.get_function, FunctionName="nobody")[0] == "ResourceNotFoundException"
 
 
 def sent(wire: LambdaWire, method: str, path: str, body: bytes) -> tuple[int, str, Json]:
