@@ -4,9 +4,9 @@
 # make coverage the whole suite, and which lines no test of it reaches
 # make test-faults  processes die, servers vanish, much happens at once
 # make long     soak and growth: half an hour of torture, and Maps of up to 100,000 items
-# make torture  a whole house is hurt for MINUTES=3 and must lose nothing; SEED=1 says how
-# make check    style, types and the rules of the house
-# make format   put the files into the house's form
+# make torture  faults hit a whole deployment for MINUTES=3, and it must lose nothing; SEED=1 chooses the faults
+# make check    style, types and the layers
+# make format   format the files
 #
 # Each makes .venv when it is missing. PYTHON=python3.12 chooses the interpreter it is made from.
 

@@ -66,9 +66,10 @@ def _types(row: type, only: Sequence[str] = ()) -> Declared:
 
 
 def _arrays(prefix: str, row: type) -> Declared:
-    """One array a column. psycopg2 writes a list as ARRAY[...]: of strings, or of nothing but nulls, that is a text[].
+    """The array type of each column's parameter.
 
-    So every type that may be null or is written as a string is a text[] here, and ``_cast`` makes it what it is.
+    psycopg2 writes a list as ARRAY[...], which is a text[] when the list holds strings or only nulls. So a column that
+    may be null, or that is written as a string, has text[] here, and ``_cast`` turns its values into the column's type.
     """
     return {f"{prefix}_{name}": f"{_array_type(kind)}[]" for name, kind in _types(row).items()}
 

@@ -93,21 +93,11 @@ class NewTask:
 
 
 @dataclass(frozen=True)
-class NewFrame:
-    """A branch or an item at its start."""
+class NewFrame(Root):
+    """A branch or an item at its start: the columns of a root frame, and those that only a frame's own row has."""
 
     path: str
-    state: str
-    entry: int
-    entered_at: int
-    waiting: str
-    retries: str
-    open: int
-    data: str
     output: str | None
-    begun: int
-    children: int
-    variables: str
     item: str | None
 
 

@@ -100,6 +100,8 @@ class Runtime:
         queue = EventQueue(self.workflows, self.executions, settings.event_retry_seconds)
         self.sender = EventSender(queue, self.functions)
         self._nested = Nested(self.executions)
+        # The functions that Stepwell itself carries out.
+        self._own: dict[str, Own] = {invocations.EVENT: self.sender.send, **dict.fromkeys(FUNCTIONS, self._nested.run)}
         self._without_rows = self._caller_without_rows()
         self._express = Express(self._without_rows, self.executions.limits)
         self._context = self._made_context(queue)
@@ -151,18 +153,14 @@ class Runtime:
     def worker(self) -> tuple[Work, Loops]:
         """The additional parts of a worker process, under a new owner name."""
         owner = f"{socket.gethostname()}:{secrets.token_hex(8)}"
-        functions = [*self.functions.files, EXPRESS_FUNCTION, *self._own()]
+        functions = [*self.functions.files, EXPRESS_FUNCTION, *self._own]
         claims = Claims(self.executions, functions, owner, self.settings)
-        work = Work(claims, self.executions, self.invoker, self.functions, self._express, self._nested, self._own())
+        work = Work(claims, self.executions, self.invoker, self.functions, self._express, self._nested, self._own)
         return work, Loops(work, self.timers, self.queue, self._signals, self.settings)
-
-    def _own(self) -> dict[str, Own]:
-        """The functions that Stepwell itself carries out."""
-        return {invocations.EVENT: self.sender.send, **dict.fromkeys(FUNCTIONS, self._nested.run)}
 
     def _caller_without_rows(self) -> Caller:
         """Calls functions for the tasks of Express executions and of TestState: they cannot wait for an execution."""
-        own = {function: do for function, do in self._own().items() if function in (invocations.EVENT, START)}
+        own = {function: do for function, do in self._own.items() if function in (invocations.EVENT, START)}
         return Caller(self.invoker, lambda call: self.functions.find(call.function), own)
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ class PumpNeeds:
 
 @dataclass(frozen=True)
 class Pumped:
-    """The result of a pump: whom to notify, and the run's end if it has ended.
+    """The result of a pump: the effects to announce, and the run's end if it has ended.
 
     ``execution`` is the execution as the pump has left it, so that the event needs no other load.
     """

@@ -1,4 +1,4 @@
-"""Requests to look after a map run. Each is a timer of the kind ``run`` that is due at once, and is a row.
+"""Requests to pump a Map Run. Each is a timer of the kind ``run`` that is due at once, and is a row.
 
 A timer's number is 1 plus the place of the child execution whose end it reports, and 0 when it reports no end.
 """
@@ -11,6 +11,7 @@ from stepwell.db.models import MapRun, Timer
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.core import commands
 from stepwell.runtime.engine.values.statuses import MapRunStatus
+from stepwell.runtime.moves.completion import child_place
 
 
 def request_pump(execution_id: str, frame: str, entry: int, delay_ms: int = 0) -> None:
@@ -38,8 +39,8 @@ def take(execution_id: str, frame: str, entry: int) -> list[int] | None:
     """Remove all requests. Returns the places of the child executions that have ended; None when none waited."""
     # DELETE ... RETURNING takes the requests and the right to pump in one step; a second pump finds none.
     requests = Timer.delete().where(*_of_map(execution_id, frame, entry)).returning(Timer.number)
-    numbers = [one.number for one in requests]
-    return [number - 1 for number in numbers if number] if numbers else None
+    places = [child_place(one.number) for one in requests]
+    return [place for place in places if place is not None] if places else None
 
 
 def forget(execution_id: str, frame: str, entry: int) -> None:

@@ -62,6 +62,11 @@ def wake_number(place: int) -> int:
     return place + 1
 
 
+def child_place(number: int) -> int | None:
+    """The place of the child that has set the wake-up with this number. None when no child has set it."""
+    return number - 1 if number else None
+
+
 def waiting(parent: str) -> Task | MapRun | None:
     """The task or the Map Run that waits for an execution with this parent."""
     found = Parent.decode(parent)

@@ -16,7 +16,7 @@ class Notifier(Protocol):
 
 @dataclass
 class Effects:
-    """Whom to notify once the transaction is committed.
+    """The notifications that follow the commit.
 
     ``queued`` holds the ids of tasks that workers may claim, ``timers`` is True if a timer was set, and ``cancelled``
     is True if the work of a running handler was cancelled.
