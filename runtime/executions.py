@@ -242,7 +242,7 @@ class Executions:
         self._set_paused(execution_id, True)
 
     def resume(self, execution_id: str) -> None:
-        """Let a paused execution go on. Raises NotFound, Conflict."""
+        """Resume a paused execution. Raises NotFound, Conflict."""
         self._set_paused(execution_id, False)
 
     def _set_paused(self, execution_id: str, paused: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests import quick, services
-from tests.databases import Emptied, migrated_postgres
+from tests.databases import Emptied, migrated_postgres, no_statements
 
 
 @pytest.hookimpl(wrapper=True)
@@ -20,6 +21,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     quick.refuse_servers(item.path, getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("no_rows"):
+        metafunc.definition.add_marker(pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with no_statements() if item.get_closest_marker("no_rows") else nullcontext():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

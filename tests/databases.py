@@ -7,8 +7,11 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
+from unittest.mock import patch
 
 import psycopg2
+from peewee import Database
 
 from stepwell.db.database import SESSION, connect, database
 from stepwell.db.migrate import migrate
@@ -50,6 +53,25 @@ def migrated_postgres(server_url: str) -> Iterator[Emptied]:
         with closing(psycopg2.connect(url, options=SESSION)) as connection:
             connection.autocommit = True
             yield Emptied(url, connection)
+
+
+class RowsTouched(Exception):
+    """A test that is marked ``no_rows`` sent a statement."""
+
+
+@contextmanager
+def no_statements() -> Iterator[None]:
+    """Inside, every SQL statement raises RowsTouched; so does the end if the statement's caller hid it."""
+    sent: list[str] = []
+
+    def refuse(self: Database, sql: str, *_arguments: object) -> NoReturn:
+        sent.append(sql)
+        raise RowsTouched(sql)
+
+    with patch.object(Database, "execute_sql", refuse):
+        yield
+    if sent:
+        raise RowsTouched(sent[0])
 
 
 def put_migrated_sqlite(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Cancel an execution: what has not begun never will, and what runs is stopped."""
+"""Cancel an execution: its running tasks are stopped, and no other task begins."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Store a workflow definition.
 
-A name that is there already gets a new version; executions keep the version they began with.
+A name that exists gets a new version; executions keep the version they began with.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fetch what a step wrote to the artifact store."""
+"""Download a file that a step wrote to the artifact store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show what happened in an execution, oldest first."""
+"""List the history events of an execution, oldest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lead to the dashboard."""
+"""Redirect to the dashboard."""
 
 from __future__ import annotations
 

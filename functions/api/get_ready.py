@@ -1,4 +1,4 @@
-"""Say whether requests can be answered: 503 while the database is away.
+"""Answer 200 when requests can be served, 503 while the database is away.
 
 ``lostRings`` and ``fencedResults`` are what the process that answers has counted since its start: messages that the
 queue did not take, and results that came too late to count. Both cost time only.

@@ -1,4 +1,4 @@
-"""Show a workflow in its newest version.
+"""Show the newest version of a workflow.
 
 ``?form=asl`` shows a step list as the state machine that it is compiled to.
 """

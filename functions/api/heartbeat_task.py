@@ -1,4 +1,4 @@
-"""Say that a waiting task is still being worked on."""
+"""Report that a waiting task is still being worked on."""
 
 from __future__ import annotations
 

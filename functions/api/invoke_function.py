@@ -1,4 +1,4 @@
-"""Run one step function now, outside of any workflow.
+"""Run one step function now, outside any workflow.
 
 The body is its event. A function that fails is answered too: with ``error`` and ``cause`` in place of ``result``.
 """

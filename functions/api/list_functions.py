@@ -1,4 +1,4 @@
-"""List every step type, every endpoint, and every function that was made over Lambda's API."""
+"""List the step types, the endpoints, and the functions created over Lambda's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List the workflows, each in its newest version, without their definitions."""
+"""List the newest version of every workflow, without the definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pause an execution: no task begins any more, what runs finishes."""
+"""Pause an execution: running tasks finish, no other task begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let a paused execution go on."""
+"""Resume a paused execution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start a demo flow that fails, after showing what a retry is.
+"""Start a demo flow that retries one step and then fails.
 
 Its child succeeds at the third attempt, each later than the one before; then its parent fails at every attempt.
 """

@@ -1,4 +1,4 @@
-"""Show one execution: what went in and came out, its steps with their attempts and logs, its history."""
+"""Show one execution: input, output, steps with attempts and logs, history."""
 
 from __future__ import annotations
 

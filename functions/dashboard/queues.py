@@ -1,4 +1,4 @@
-"""Show what the house is doing: counts, the latest executions and tasks, the workflows."""
+"""Show the state of this installation: counts, latest executions and tasks, workflows."""
 
 from __future__ import annotations
 

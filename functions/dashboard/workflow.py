@@ -1,4 +1,4 @@
-"""Show one workflow: its definition, its versions, its latest executions, and how to start it."""
+"""Show one workflow: definition, versions, latest executions, and how to start it."""
 
 from __future__ import annotations
 

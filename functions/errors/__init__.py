@@ -32,7 +32,7 @@ class StepwellError(Exception):
 
 
 class InvalidRequest(StepwellError):
-    """The request is not understood."""
+    """The request is invalid."""
 
     status = 400
     code = "InvalidRequest"
@@ -51,7 +51,7 @@ class InvalidName(InvalidRequest):
 
 
 class InvalidDefinition(InvalidRequest):
-    """The definition cannot be run."""
+    """The definition is invalid."""
 
     code = "InvalidDefinition"
 
@@ -73,13 +73,13 @@ class InvalidDefinition(InvalidRequest):
 
 
 class InvalidCursor(InvalidRequest):
-    """The cursor is not one that a listing has given."""
+    """The cursor does not come from this listing."""
 
     code = "InvalidCursor"
 
 
 class InvalidToken(InvalidRequest):
-    """The task token is not one that was given out."""
+    """No task has this token."""
 
     code = "InvalidToken"
 
@@ -101,21 +101,21 @@ class Unauthenticated(StepwellError):
 
 
 class CrossSite(StepwellError):
-    """A page of another site may not change anything here."""
+    """Requests from pages of other sites may change nothing."""
 
     status = 403
     code = "CrossSite"
 
 
 class UnknownHost(StepwellError):
-    """The request is for another host."""
+    """This server does not answer for that host."""
 
     status = 421
     code = "UnknownHost"
 
 
 class NotFound(StepwellError):
-    """There is nothing here."""
+    """Nothing exists at this path."""
 
     status = 404
     code = "NotFound"

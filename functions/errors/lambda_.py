@@ -52,7 +52,7 @@ class ResourceNotFoundException(LambdaError):
 
 
 class UnknownOperationException(LambdaError):
-    """There is no such operation."""
+    """The operation is unknown."""
 
     status = 404
 

@@ -31,7 +31,7 @@ class ServiceUnavailable(AwsError):
 
 
 class UnknownOperationException(AwsError):
-    """The operation is not one that is known."""
+    """The operation is unknown."""
 
 
 class SerializationException(AwsError):
@@ -53,7 +53,7 @@ class ThrottlingException(AwsError):
 
 
 class InvalidArn(AwsError):
-    """The ARN is not one of this kind."""
+    """The ARN does not name a resource of this type."""
 
 
 class InvalidName(AwsError):
@@ -61,7 +61,7 @@ class InvalidName(AwsError):
 
 
 class InvalidDefinition(AwsError):
-    """The definition cannot be run."""
+    """The definition is invalid."""
 
 
 class InvalidExecutionInput(AwsError):
@@ -73,7 +73,7 @@ class InvalidOutput(AwsError):
 
 
 class InvalidToken(AwsError):
-    """The token is not one that was given out."""
+    """No task has this token."""
 
 
 class InvalidLoggingConfiguration(AwsError):

@@ -1,4 +1,4 @@
-"""AddPermission: add a statement to a function's policy. Nobody is kept out by one: see ``STEPWELL_ACCESS_KEYS``."""
+"""AddPermission: add a statement to a function's policy. Policies are not enforced: see ``STEPWELL_ACCESS_KEYS``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CreateAlias: give a version of a function a name, or two versions by their weights."""
+"""CreateAlias: give a name to one version of a function, or to two versions with weights."""
 
 from __future__ import annotations
 

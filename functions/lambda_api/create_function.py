@@ -1,4 +1,4 @@
-"""CreateFunction: store a function's code and configuration; it can be called when this is answered."""
+"""CreateFunction: store a function's code and configuration; it is active when this answers."""
 
 from __future__ import annotations
 

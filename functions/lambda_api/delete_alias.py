@@ -1,4 +1,4 @@
-"""DeleteAlias: let a name of a function be gone."""
+"""DeleteAlias: delete an alias of a function."""
 
 from __future__ import annotations
 

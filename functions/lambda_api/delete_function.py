@@ -1,4 +1,4 @@
-"""DeleteFunction: let a function be gone with all its versions and aliases, or one version alone."""
+"""DeleteFunction: delete a function with all its versions and aliases, or one of its versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeleteFunctionConcurrency: let any number of a function's invocations run at a time."""
+"""DeleteFunctionConcurrency: remove the bound on a function's concurrent invocations."""
 
 from __future__ import annotations
 

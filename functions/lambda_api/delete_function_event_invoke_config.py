@@ -1,4 +1,4 @@
-"""DeleteFunctionEventInvokeConfig: let a function's events be treated as all others."""
+"""DeleteFunctionEventInvokeConfig: return a function's asynchronous invocations to the defaults."""
 
 from __future__ import annotations
 

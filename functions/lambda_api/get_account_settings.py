@@ -1,4 +1,4 @@
-"""GetAccountSettings: how much of what there may be is there."""
+"""GetAccountSettings: show the account's limits and how much of them is used."""
 
 from __future__ import annotations
 

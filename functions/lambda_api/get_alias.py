@@ -1,4 +1,4 @@
-"""GetAlias: which version, or which two, a name stands for."""
+"""GetAlias: show the one or two versions that an alias points to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GetFunction: a function's configuration and what belongs to it."""
+"""GetFunction: show a function's configuration, code location, tags and concurrency."""
 
 from __future__ import annotations
 

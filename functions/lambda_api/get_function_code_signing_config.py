@@ -1,4 +1,4 @@
-"""GetFunctionCodeSigningConfig: no code is signed here; Terraform asks, and takes an error for a failure."""
+"""GetFunctionCodeSigningConfig: answer that there is none, since Terraform asks and stops at an error."""
 
 from __future__ import annotations
 

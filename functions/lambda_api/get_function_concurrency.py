@@ -1,4 +1,4 @@
-"""GetFunctionConcurrency: how many invocations of a function may run at a time, where that is bounded."""
+"""GetFunctionConcurrency: show the bound on a function's concurrent invocations, if it has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GetFunctionConfiguration: the configuration of a function, or of one of its versions."""
+"""GetFunctionConfiguration: show the configuration of a function or of one of its versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GetFunctionEventInvokeConfig: what becomes of a function's events."""
+"""GetFunctionEventInvokeConfig: show how a function's asynchronous invocations are handled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GetPolicy: who was given permission to call a function, or one of its versions or aliases."""
+"""GetPolicy: show the resource policy of a function, or of one of its versions or aliases."""
 
 from __future__ import annotations
 

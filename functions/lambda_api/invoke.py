@@ -1,4 +1,4 @@
-"""Invoke: run a function and answer with what it returns, take an event for it, or only see whether it could run."""
+"""Invoke: run a function and answer with its result, queue an event for it, or check that it could run."""
 
 from __future__ import annotations
 

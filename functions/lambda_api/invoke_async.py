@@ -1,4 +1,4 @@
-"""InvokeAsync: take an event for a function, as Invoke does with ``Event``; the operation is AWS's oldest."""
+"""InvokeAsync: queue an event for a function, as Invoke does with ``Event``. AWS calls this one deprecated."""
 
 from __future__ import annotations
 

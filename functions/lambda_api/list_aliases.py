@@ -1,4 +1,4 @@
-"""ListAliases: the names of a function's versions."""
+"""ListAliases: list the aliases of a function."""
 
 from __future__ import annotations
 

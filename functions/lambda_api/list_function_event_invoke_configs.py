@@ -1,4 +1,4 @@
-"""ListFunctionEventInvokeConfigs: what becomes of the events of a function, by version and alias."""
+"""ListFunctionEventInvokeConfigs: list the settings for a function's asynchronous invocations, by version and alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ListFunctions: every function there is, by name; with ``FunctionVersion=ALL`` its published versions too."""
+"""ListFunctions: list the functions by name; with ``FunctionVersion=ALL`` their published versions too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ListTags: the tags of a function."""
+"""ListTags: list the tags of a function."""
 
 from __future__ import annotations
 

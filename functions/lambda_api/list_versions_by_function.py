@@ -1,4 +1,4 @@
-"""ListVersionsByFunction: $LATEST and what was published of it."""
+"""ListVersionsByFunction: list $LATEST and the published versions."""
 
 from __future__ import annotations
 

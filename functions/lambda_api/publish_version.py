@@ -1,4 +1,4 @@
-"""PublishVersion: make of $LATEST a version that never changes."""
+"""PublishVersion: publish $LATEST as a version that never changes."""
 
 from __future__ import annotations
 

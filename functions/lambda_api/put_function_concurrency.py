@@ -1,4 +1,4 @@
-"""PutFunctionConcurrency: let at most so many of a function's invocations run at a time, in all processes together."""
+"""PutFunctionConcurrency: bound a function's concurrent invocations, over all processes together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PutFunctionEventInvokeConfig: say what becomes of a function's events; what is not said is the default."""
+"""PutFunctionEventInvokeConfig: set how a function's asynchronous invocations are handled, and reset the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RemovePermission: take a statement out of a function's policy."""
+"""RemovePermission: remove a statement from a function's policy."""
 
 from __future__ import annotations
 

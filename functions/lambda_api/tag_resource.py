@@ -1,4 +1,4 @@
-"""TagResource: add tags to a function, or give some of them other values."""
+"""TagResource: add tags to a function, or overwrite their values."""
 
 from __future__ import annotations
 

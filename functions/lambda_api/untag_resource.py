@@ -1,4 +1,4 @@
-"""UntagResource: take tags off a function."""
+"""UntagResource: remove tags from a function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UpdateAlias: let a name stand for another version from the next call on."""
+"""UpdateAlias: point an alias to other versions, from the next invocation on."""
 
 from __future__ import annotations
 

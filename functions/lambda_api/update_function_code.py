@@ -1,4 +1,4 @@
-"""UpdateFunctionCode: the next invocation runs this code, in every process."""
+"""UpdateFunctionCode: replace $LATEST's code; the next invocation in any process runs it."""
 
 from __future__ import annotations
 

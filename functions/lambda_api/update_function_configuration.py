@@ -1,4 +1,4 @@
-"""UpdateFunctionConfiguration: change what is named of a function's configuration, and leave the rest."""
+"""UpdateFunctionConfiguration: change the given members of a function's configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UpdateFunctionEventInvokeConfig: change some of what becomes of a function's events."""
+"""UpdateFunctionEventInvokeConfig: change some settings of a function's asynchronous invocations."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -91,11 +90,3 @@ def check_description(given: Input) -> None:
     """Raises ValidationException for the description of a version that is not being published."""
     if "versionDescription" in given and not given.get("publish"):
         raise ValidationException("Version description can only be set when publish is true")
-
-
-def is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

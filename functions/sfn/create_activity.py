@@ -1,4 +1,4 @@
-"""Make an activity, or find it made before: a name for work that other people's workers fetch."""
+"""Create an activity, whose tasks outside workers fetch; one that exists already is answered as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Create a state machine, or find it created just so before."""
+"""Create a state machine; an identical one that exists already is answered as it is."""
 
 from __future__ import annotations
 

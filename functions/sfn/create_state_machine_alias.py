@@ -1,4 +1,4 @@
-"""Name one or two versions of a state machine."""
+"""Create an alias that points to one or two versions of a state machine."""
 
 from __future__ import annotations
 

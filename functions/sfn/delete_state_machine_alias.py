@@ -1,4 +1,4 @@
-"""Delete an alias; the versions it led to stay."""
+"""Delete an alias; its versions stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delete a version that no alias leads to; its executions go on."""
+"""Delete a version that no alias points to; its executions go on."""
 
 from __future__ import annotations
 

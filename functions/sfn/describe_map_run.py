@@ -1,4 +1,4 @@
-"""Show a map run: how it is bounded, and how many of its items and executions are how far."""
+"""Show a map run: its limits, and counts of its items and executions by status."""
 
 from __future__ import annotations
 

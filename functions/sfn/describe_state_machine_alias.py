@@ -1,4 +1,4 @@
-"""Show where an alias leads."""
+"""Show the versions that an alias points to."""
 
 from __future__ import annotations
 

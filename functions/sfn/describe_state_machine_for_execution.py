@@ -1,4 +1,4 @@
-"""Show the revision of a state machine that an execution runs, whatever has become of it since."""
+"""Show the state machine as it was when an execution began."""
 
 from __future__ import annotations
 

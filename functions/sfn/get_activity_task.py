@@ -1,4 +1,4 @@
-"""Hand out a task of an activity, waiting for one for a minute; no task token means that there was none."""
+"""Wait up to a minute for a task of an activity and answer with it; without a task token, there was none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List an execution's events in AWS's words, oldest first or newest first."""
+"""List an execution's events with AWS's event types, oldest or newest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List the aliases of a state machine, or those that lead to one of its versions."""
+"""List the aliases of a state machine, or those that point to one of its versions."""
 
 from __future__ import annotations
 

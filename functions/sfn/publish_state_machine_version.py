@@ -1,4 +1,4 @@
-"""Give the newest revision of a state machine a version number, or find the one it has."""
+"""Publish the newest revision of a state machine as a version; one that is published keeps its number."""
 
 from __future__ import annotations
 

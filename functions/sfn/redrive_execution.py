@@ -1,4 +1,4 @@
-"""Let an execution that ended without success go on in the state in which it ended."""
+"""Restart an unsuccessful execution from the state that failed."""
 
 from __future__ import annotations
 

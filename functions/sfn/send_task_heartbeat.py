@@ -1,4 +1,4 @@
-"""Say that a task is still being worked on."""
+"""Report that a task is still being worked on."""
 
 from __future__ import annotations
 

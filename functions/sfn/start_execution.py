@@ -1,4 +1,4 @@
-"""Start an execution; the same name and input again, while it runs, is the same start."""
+"""Start an execution; repeated with the same name and input while it runs, nothing more is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run an Express execution and answer with its end."""
+"""Run an Express execution and answer when it has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""End an execution; one that has ended stays as it is."""
+"""Stop an execution; one that has ended stays as it is."""
 
 from __future__ import annotations
 

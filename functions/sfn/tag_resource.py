@@ -1,4 +1,4 @@
-"""Put tags on a state machine or an activity."""
+"""Add tags to a state machine or an activity, or overwrite their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Try one state by itself, with a mock in place of its work or with the function that it names."""
+"""Run one state by itself, with a mock result or with the function that it names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take tags off a state machine or an activity."""
+"""Remove tags from a state machine or an activity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let more or fewer executions of a map run go on at a time, or more or fewer of them fail, while it goes on."""
+"""Change the concurrency and the tolerated failures of a map run while it runs."""
 
 from __future__ import annotations
 

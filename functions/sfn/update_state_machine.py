@@ -1,4 +1,4 @@
-"""Give a state machine a new revision; executions go on with the one they began with."""
+"""Change a state machine; running executions keep the definition they began with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let an alias lead to other versions, or describe it anew."""
+"""Point an alias to other versions, or change its description."""
 
 from __future__ import annotations
 

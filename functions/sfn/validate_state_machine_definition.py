@@ -1,4 +1,4 @@
-"""Say what is wrong with a definition, without storing it."""
+"""Check a definition without storing it, and list its faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fails every time, with an error of the name ``data.error`` (AlwaysFails unless told) that says ``data.message``."""
+"""Fails every time, with error ``data.error`` (default AlwaysFails) and message ``data.message``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Gives back the invoice in its one form: the data's or the execution input's ``invoice``, checked; else a sample.
+"""Checks the ``invoice`` of its data or of the execution's input and returns it in one form; without one, a sample.
 
-The form, the rounding and what is refused stand in ``_invoice.py``.
+``_invoice.py`` describes the form, the rounding and what is refused.
 """
 
 from __future__ import annotations

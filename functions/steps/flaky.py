@@ -1,4 +1,4 @@
-"""Fails ``data.failures`` times (2 unless told), then succeeds: shows what Retry does."""
+"""Fails ``data.failures`` times (default 2), then succeeds: a step to try Retry with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends one HTTP request and gives back the answer; a status that was not expected is an HttpError.
+"""Sends one HTTP request and returns the response; an unexpected status is an HttpError.
 
 data: ``url`` (http or https), ``method`` (GET), ``headers``, ``body`` (a text is sent as it is, all else as JSON),
 ``timeoutSeconds`` (10: how long the server may be silent, and how long its whole body may take), ``expect`` (the list

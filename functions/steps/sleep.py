@@ -1,4 +1,4 @@
-"""Works for ``data.seconds`` (1 unless told) by sleeping, and holds its worker meanwhile; a Wait state holds none."""
+"""Sleeps for ``data.seconds`` (default 1) and occupies a worker meanwhile; a Wait state occupies none."""
 
 from __future__ import annotations
 

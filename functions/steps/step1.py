@@ -1,4 +1,4 @@
-"""Logs its data and echoes it: the first of the two example steps."""
+"""Logs its data and returns it: the first of the two example steps."""
 
 from __future__ import annotations
 

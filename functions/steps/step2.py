@@ -1,4 +1,4 @@
-"""Logs its data and echoes it with what step1 gave back: the second of the two example steps."""
+"""Logs its data and returns it with the result of step1: the second of the two example steps."""
 
 from __future__ import annotations
 

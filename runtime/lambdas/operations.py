@@ -165,7 +165,7 @@ class LambdaOperations:
 def _number(cursor: str) -> int:
     """The version number in a marker. Raises InvalidParameterValueException."""
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise InvalidParameterValueException("The marker is not one that was given out.")
+        raise InvalidParameterValueException("The marker does not come from this listing.")
     return int(cursor)
 
 

@@ -57,6 +57,7 @@ def test_an_execution_keeps_the_version_it_began_with(stage: Stage):
     assert stage.execution(identity).version == 1
 
 
+@pytest.mark.no_rows
 def test_all_that_is_wrong_is_told_at_once_and_where(stage: Stage):
     with pytest.raises(InvalidDefinition) as caught:
         stage.workflows.create("w", {"steps": [{"taskNmae": "step1"}, {"taskName": "step1", "name": "a/b"}]})

@@ -204,6 +204,7 @@ def test_a_deleted_activitys_tasks_go_on_waiting(dig: Wire):
     until(lambda: ended(dig, arn)["status"] == "SUCCEEDED", "it ends")
 
 
+@pytest.mark.no_rows
 def test_an_express_one_has_no_activities(wire: Wire):
     given = {"name": "play", "definition": json.dumps(DIG), "roleArn": "arn:aws:iam::123456789012:role/r"}
     error = refusal(wire.client.create_state_machine, **given, type="EXPRESS")

@@ -102,6 +102,7 @@ def test_every_operation_that_is_served_is_called_by_a_test_of_this_folder() -> 
     assert {xform_name(name) for name in lambda_model.names()} <= called
 
 
+@pytest.mark.no_rows
 def test_what_is_not_served_is_refused_in_aws_s_form(wire: LambdaWire) -> None:
     for name in EXCEPTIONS:
         http = lambda_model.SERVICE.operation_model(name).http
@@ -130,6 +131,7 @@ def send(wire: LambdaWire, method: str, path: str, body: bytes = b"") -> tuple[i
         ("GET", "/2015-03-31/%ff"),
     ],
 )
+@pytest.mark.no_rows
 def test_what_is_no_operation_is_refused_in_aws_s_form(wire: LambdaWire, method: str, path: str) -> None:
     status, kind, said = send(wire, method, path)
     assert 400 <= status < 500 and kind and said["Type"] == "User" and said["message"]

@@ -69,11 +69,13 @@ BY_HAND = {
 """The operations with pages but without a paginator, with the items' member."""
 
 
+@pytest.mark.no_rows
 def test_these_are_all_there_are(wire: Wire):
     operations = {xform_name(one) for one in wire.client.meta.service_model.operation_names}
     assert {one for one in operations if wire.client.can_paginate(one)} == set(PAGED)
 
 
+@pytest.mark.no_rows
 def test_step_functions_has_no_waiters(wire: Wire):
     assert wire.client.waiter_names == []
     with pytest.raises(UnknownServiceError):

@@ -34,12 +34,14 @@ def test_an_empty_body_is_an_empty_object(wire: Wire):
 @pytest.mark.parametrize(
     "target", [None, "", "AWSStepFunctions.", "AWSStepFunctions.Nope", "ListStateMachines", "x" * 500]
 )
+@pytest.mark.no_rows
 def test_an_operation_that_is_not_known(wire: Wire, target: str | None):
     status, answer = ask(wire, b"{}", target)
     assert (status, answer["__type"]) == (400, "UnknownOperationException")
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a":1,"a":2}', b"[" * 100_000, b"nil"])
+@pytest.mark.no_rows
 def test_a_body_that_is_no_json(wire: Wire, body: bytes):
     status, answer = ask(wire, body)
     assert (status, answer["__type"]) == (400, "SerializationException")
@@ -55,6 +57,7 @@ def test_a_body_that_is_no_json(wire: Wire, body: bytes):
         ({"nextToken": 7}, "NUMBER_VALUE can not be converted to a String"),
     ],
 )
+@pytest.mark.no_rows
 def test_a_value_of_another_type(wire: Wire, given: Json, said: str):
     assert ask(wire, json.dumps(given).encode()) == (400, {"__type": "SerializationException", "message": said})
 
@@ -95,6 +98,7 @@ def test_a_value_of_another_type(wire: Wire, given: Json, said: str):
         ),
     ],
 )
+@pytest.mark.no_rows
 def test_an_input_against_the_models_rules(wire: Wire, operation: str, given: Json, said: str):
     answer = ask(wire, json.dumps(given).encode(), f"AWSStepFunctions.{operation}")
     assert answer == (400, {"__type": "ValidationException", "message": said})
@@ -104,11 +108,13 @@ def test_nulls_and_unknown_members_are_as_if_they_were_not_there(wire: Wire):
     assert ask(wire, b'{"maxResults":null,"colour":"red"}') == (200, {"stateMachines": []})
 
 
+@pytest.mark.no_rows
 def test_a_request_that_is_too_large(wire: Wire):
     status, answer = ask(wire, b" " * (3 << 20) + b"{}")
     assert (status, answer["__type"]) == (413, "RequestEntityTooLarge")
 
 
+@pytest.mark.no_rows
 def test_a_page_of_another_site_is_refused(wire: Wire):
     status, answer = ask(wire, b"{}", origin="http://elsewhere.example")
     assert (status, answer["__type"]) == (403, "CrossSite")
@@ -116,6 +122,7 @@ def test_a_page_of_another_site_is_refused(wire: Wire):
     assert (status, answer["__type"]) == (421, "UnknownHost")
 
 
+@pytest.mark.no_rows
 def test_a_fault_of_ours_is_not_shown(wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     monkeypatch.setattr("stepwell.runtime.aws.step_functions.machines.WireMachines.list", None)
     status, answer = ask(wire, b"{}")

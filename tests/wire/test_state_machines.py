@@ -90,6 +90,17 @@ def test_made_again_otherwise_it_is_refused(wire: Wire, other: dict[str, object]
             "InvalidEncryptionConfiguration",
             "kmsKeyId",
         ),
+        (
+            {"encryptionConfiguration": {"type": "AWS_OWNED_KEY", "kmsKeyId": "k"}},
+            "InvalidEncryptionConfiguration",
+            "no other members",
+        ),
+        (
+            {"loggingConfiguration": {"destinations": [{}, {}]}},
+            "InvalidLoggingConfiguration",
+            "Log Destination",
+        ),
+        ({"tags": [{"value": "v"}]}, "ValidationException", "A tag needs a key"),
         ({"versionDescription": "first"}, "ValidationException", "Version description can only be set when publish"),
         ({"tags": [{"key": str(n), "value": ""} for n in range(51)]}, "TooManyTags", "50"),
     ],
@@ -182,6 +193,7 @@ def test_a_token_is_good_for_its_own_question_only(wire: Wire):
         ("arn:aws:s3:::bucket", "Invalid Arn: 'Unrecognized format: arn:aws:s3:::bucket'"),
     ],
 )
+@pytest.mark.no_rows
 def test_what_is_no_arn_of_a_state_machine(wire: Wire, arn: str, said: str):
     assert refusal(wire.client.describe_state_machine, stateMachineArn=arn) == ("InvalidArn", said)
 

@@ -136,6 +136,21 @@ def test_an_alias_from_its_making_to_its_end(published: Wire):
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "Either the routing configuration or the description"),
+        ({"routingConfiguration": [{"stateMachineVersionArn": f"{ARN}s:1", "weight": 100}]}, "its own state machine"),
+        ({"stateMachineAliasArn": f"{ARN}:1", "description": "d"}, "not that of a state machine alias"),
+    ],
+)
+@pytest.mark.no_rows
+def test_what_does_not_change_an_alias(wire: Wire, given: Json, said: str):
+    update = wire.client.update_state_machine_alias
+    code, message = refusal(update, **{"stateMachineAliasArn": f"{ARN}:PROD", **given})
+    assert code == "ValidationException" and said in message
+
+
+@pytest.mark.parametrize(
     ("given", "code"),
     [
         ({"name": "7"}, "ValidationException"),
