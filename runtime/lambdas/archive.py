@@ -14,7 +14,6 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 UNZIPPED_BYTES = 262_144_000
@@ -54,8 +53,7 @@ def unpack(content: bytes, directory: Path) -> None:
             for member in archive.infolist():
                 _write(archive, member, fresh)
         fresh.chmod(0o755)
-        with suppress(FileExistsError, NotADirectoryError):
-            os.rename(fresh, directory)
+        os.rename(fresh, directory)
     except OSError:
         if not directory.is_dir():  # another process was faster: renaming onto a directory with files fails
             raise

@@ -154,9 +154,9 @@ def exists(name: str) -> bool:
         return StoredFunction.select().where(StoredFunction.name == name).exists()
 
 
-def named(after: str = "") -> list[str]:
-    """The names of the stored functions after this one, sorted."""
-    query = StoredFunction.select(StoredFunction.name).where(StoredFunction.name > after)
+def named() -> list[str]:
+    """The names of the stored functions, sorted."""
+    query = StoredFunction.select(StoredFunction.name)
     with database.connection_context():
         return sorted(row.name for row in query)
 

@@ -164,3 +164,10 @@ def test_many_may_unpack_the_same_at_once(tmp_path: Path) -> None:
             pass
     assert len(files(tmp_path / "code" / "one")) == 50
     assert [path.name for path in (tmp_path / "code").iterdir()] == ["one"]
+
+
+def test_a_file_in_place_of_the_directory_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("kept")
+    with pytest.raises(NotADirectoryError):
+        archive.unpack(package("return 1"), tmp_path / "one")
+    assert files(tmp_path) == {"one": "kept"}
