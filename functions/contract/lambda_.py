@@ -171,7 +171,7 @@ class FunctionAliases(Protocol):
 
 @dataclass(frozen=True)
 class EventRules:
-    """The rules for a function's asynchronous events. None is the default; destinations are ARNs of functions."""
+    """The rules for a function's asynchronous events. None is the default. Destinations are ARNs."""
 
     retries: int | None = None
     max_age: int | None = None

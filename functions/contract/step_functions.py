@@ -340,7 +340,7 @@ class ExpressExecutions(Protocol):
 
 
 class TaskTokens(Protocol):
-    """Answers to tasks by their tokens. All raise InvalidToken, TaskDoesNotExist, TaskTimedOut."""
+    """Answers to tasks by their tokens. All raise InvalidToken, TaskTimedOut."""
 
     def succeed(self, token: str, output: str) -> None:
         """Complete the task. Raises InvalidOutput as well."""

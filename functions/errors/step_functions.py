@@ -120,14 +120,6 @@ class ActivityAlreadyExists(AwsError):
     """An activity with this name and another configuration exists."""
 
 
-class ActivityWorkerLimitExceeded(AwsError):
-    """The maximum number of workers concurrently polling for activity tasks has been reached."""
-
-
-class TaskDoesNotExist(AwsError):
-    """The task does not exist."""
-
-
 class TaskTimedOut(AwsError):
     """The task token has either expired or the task associated with the token has already been closed."""
 
