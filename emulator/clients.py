@@ -8,7 +8,7 @@ from stepwell.runtime.engine.values.arns import REGION
 from stepwell.runtime.settings import Settings
 
 ANY_KEY = "stepwell"
-"""Clients refuse to work without a key. This one is never checked."""
+"""Clients refuse to work without a key. A Stepwell without access keys checks none."""
 
 
 def environment(settings: Settings) -> dict[str, str]:

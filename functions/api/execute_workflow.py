@@ -13,7 +13,7 @@ ROUTE = "POST /workflows/{name}/execute"
 BODY = {
     "type": ["object", "null"],
     "additionalProperties": False,
-    "properties": {"input": {"description": "any JSON value; {} unless told"}, "name": {"type": "string"}},
+    "properties": {"input": {"description": "any JSON value; {} by default"}, "name": {"type": "string"}},
 }
 ANSWERS = {201: {"$ref": "#/components/schemas/Started"}}
 

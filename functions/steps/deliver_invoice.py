@@ -1,9 +1,9 @@
 """Mails the invoice with its PDF: by SMTP where SMTP_URL is set, else as an .eml file in OUTBOX_DIR.
 
-data, all optional: ``to`` (the buyer's address unless told), ``sender`` (the seller's), ``subject``, ``invoice``,
-``key`` (of the artifact); ``invoiceFrom`` and ``pdfFrom`` name the steps to take the last two from, if not
-``fetch_invoice`` and ``render_invoice_pdf``. The Message-ID comes from the idempotency key: a mail that goes out twice,
-because a worker died between sending and saying so, is the same mail to whoever compares, and one file in the outbox.
+data, all optional: ``to`` (by default the buyer's address), ``sender`` (the seller's), ``subject``, ``invoice``,
+``key`` (of the artifact); ``invoiceFrom`` and ``pdfFrom`` name the steps to take the last two from, by default
+``fetch_invoice`` and ``render_invoice_pdf``. The Message-ID comes from the idempotency key. If a worker dies between
+sending a mail and reporting it, the mail goes out twice with the same Message-ID; in the outbox it is one file.
 Result: ``{via: "smtp", server, to, messageId}`` or ``{via: "outbox", path, to, messageId}``.
 """
 

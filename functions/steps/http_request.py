@@ -2,7 +2,7 @@
 
 data: ``url`` (http or https), ``method`` (GET), ``headers``, ``body`` (a text is sent as it is, all else as JSON),
 ``timeoutSeconds`` (10: how long the server may be silent, and how long its whole body may take), ``expect`` (the list
-of good statuses; 200 to 399 unless told).
+of good statuses; 200 to 399 by default).
 Every attempt carries the same Idempotency-Key, so that a server that honours it does the work once.
 Result: ``{status, headers, body, isBase64Encoded}``; the body is parsed when it is JSON, base64 when it is no text.
 Redirects are followed for GET and HEAD only, never from https to http, and without credentials to another origin.

@@ -3,7 +3,7 @@
 The invoice is the data's own, or the result of step ``fetch_invoice`` (``data.invoiceFrom`` names another), or the
 execution input's. Result: ``{key, uri, size, sha256, contentType, missingCharacters}``; ``uri`` is a path of
 the API, whatever name a reader knows it by. The text is set in Noto Sans, which has Latin, Greek and Cyrillic letters;
-what it lacks is printed as "?", logged, and told in the result.
+what it lacks is printed as "?", logged, and listed in the result.
 """
 
 from __future__ import annotations

@@ -39,8 +39,7 @@ class BodySchema:
 
 @dataclass(frozen=True, eq=False)
 class _Components:
-    """Schemas by name, the same only as themselves: to compare what is in them would cost a gateway's start more
-    than all else."""
+    """Schemas by name. They are equal only to themselves, since comparing their contents would dominate a start."""
 
     schemas: Mapping[str, Json]
 

@@ -250,7 +250,7 @@ def faults_of_aws_error(body: Json) -> Iterator[str]:
 
 def _internals_shown(said: Json) -> Iterator[str]:
     if re.search(r"Traceback|File \"|\.py\b|<class|object at 0x", json.dumps(said)):
-        yield f"tells of our inside: {said}"
+        yield f"shows internals: {said}"
 
 
 def _environ(ask: Ask) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class LambdaWire:
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
-        """A worker that starts before the test's next step."""
+        """One worker slot of the runtime, run by hand."""
         yield Worker(self.runtime)
 
 

@@ -94,10 +94,10 @@ def answer_faults(operation: str, status: int, headers: dict[str, str], body: by
     if status >= 300:
         return list(_error_faults(model, status, headers, body))
     shape = model.output_shape
-    tells = shape is not None and any(
+    has_status = shape is not None and any(
         one.serialization.get("location") == "statusCode" for one in shape.members.values()
     )
-    wanted = {200, 202, 204} if tells else {model.http.get("responseCode", 200)}
+    wanted = {200, 202, 204} if has_status else {model.http.get("responseCode", 200)}
     faults = [] if status in wanted else [f"{operation}: status {status}, not {wanted}"]
     if shape is None or shape.serialization.get("payload") or status == 204:
         return faults if shape is not None or body == b"" else [*faults, f"{operation}: has a body"]
@@ -127,7 +127,8 @@ COMMON = {
     "IncompleteSignatureException": 403,
     "UnknownHost": 421,
 }
-"""The errors common to all operations, with their status. AWS's reference lists them apart; the last two are ours."""
+"""The errors common to all operations, with their status. AWS's reference lists them apart. CrossSite and UnknownHost
+are ours."""
 
 
 def main() -> None:

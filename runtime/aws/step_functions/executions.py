@@ -203,7 +203,10 @@ def _not_redrivable(row: Execution, status: str, now: int) -> str | None:
 
 
 def _standard(arn: Arn) -> Workflow:
-    """The state machine whose executions may be listed. Raises StateMachineTypeNotSupported."""
+    """The state machine whose executions may be listed.
+
+    Raises StateMachineDoesNotExist, StateMachineTypeNotSupported.
+    """
     workflow = live_workflow(arn)
     if workflow.kind == EXPRESS:
         raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")

@@ -1,4 +1,7 @@
-"""Commands: the requests of the core, in the imperative. Only ``runtime/executions.py`` carries them out."""
+"""Commands: the requests of the core, in the imperative.
+
+``runtime/moves`` writes them as rows. ``runtime/in_memory.py`` carries them out without rows.
+"""
 
 from __future__ import annotations
 
@@ -77,5 +80,5 @@ Command = DispatchTask | CompleteTask | FailTask | HoldTask | SetTimer | CancelF
 RETRY, WAIT, EXECUTION = "retry", "wait", "execution"
 """The kinds of timer that fire after a delay of the state machine's."""
 WAKE_PARENT, WAKE_RUN = "nested", "run"
-"""The kinds of timer that are due at once: a mailbox. They wake the task that waits for a child execution (by its
-``number``), or have a Map Run looked after (``number`` is 0, or the place of the child that has ended, plus 1)."""
+"""The kinds of wake-up: a timer that is due at once. The first wakes the task that waits for a child execution, by its
+``number``. The second calls a Map Run's pump: ``number`` is 0, or the place of the child that has ended, plus 1."""

@@ -1,6 +1,6 @@
 """A Task's ``Resource``: a function, a service integration, or an activity.
 
-Source: AWS Step Functions developer guide, "Integrating services", "Invoke an Lambda function", "Activities".
+Source: AWS Step Functions developer guide, "Integrating services", "Invoke an AWS Lambda function", "Activities".
 """
 
 from __future__ import annotations

@@ -191,5 +191,5 @@ def _evaluate(
 
 def _given(dice: Dice | None) -> tuple[Dice]:
     if dice is None:
-        raise IntrinsicFault("there is no chance to draw from here")
+        raise IntrinsicFault("there are no dice to draw from here")
     return (dice,)

@@ -27,7 +27,7 @@ class TaskStatus(StrEnum):
 
 
 class MapRunStatus(StrEnum):
-    """Where a Map Run is: a Map in distributed mode, with its child executions."""
+    """The status of a Map Run: of a Map in distributed mode, with its child executions."""
 
     RUNNING = "RUNNING"  #: start, or redrive of one that failed or was aborted
     SUCCEEDED = "SUCCEEDED"  #: running -> succeeded: all children have ended, and no more failed than is tolerated

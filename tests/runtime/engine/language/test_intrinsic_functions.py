@@ -228,7 +228,7 @@ def test_what_is_drawn_is_the_same_again_from_the_same_chance(text: str) -> None
 
 @pytest.mark.parametrize("text", [*DRAWING, "States.Array(States.UUID())"])
 def test_nothing_is_drawn_where_no_chance_was_handed_in(text: str) -> None:
-    with pytest.raises(IntrinsicFault, match=r"^there is no chance to draw from here$"):
+    with pytest.raises(IntrinsicFault, match=r"^there are no dice to draw from here$"):
         call(text)
 
 
