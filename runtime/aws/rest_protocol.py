@@ -29,18 +29,17 @@ from stepwell.runtime.aws.model import Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.origin import Origins
-from stepwell.runtime.http.request import Request, RequestTarget
+from stepwell.runtime.http.request import DATED, Request, RequestTarget
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
 
 MODEL = Model(Path(__file__).with_name("lambda.json"), SerializationException, ValidationException)
-_DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
 _TRUTHS = {"true": True, "false": False}
 
 
 def is_dated(target: str) -> bool:
     """Whether a path belongs to this protocol: it begins with the date of an API's version."""
-    return _DATED.match(target) is not None
+    return DATED.match(target) is not None
 
 
 def segments_of(location: RequestTarget) -> tuple[str, ...]:

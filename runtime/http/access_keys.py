@@ -9,20 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
 
 from stepwell.functions.errors import Unauthenticated
 from stepwell.runtime.http import sigv4
-from stepwell.runtime.http.request import Request, origin_form
+from stepwell.runtime.http.request import DATED, Request, origin_form
 from stepwell.runtime.http.sigv4 import Signed
 
 Proof = Callable[[bytes], None]
 
 OPEN_PATHS = ("/health",)
-_DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
 REFUSAL = (
     "Stepwell does not listen on {address} without access keys: whoever reaches it could run code on this machine. "
     "Set STEPWELL_ACCESS_KEYS=id:secret and give the same to its callers, or listen on 127.0.0.1 (docs/operations.md)."
@@ -73,7 +71,7 @@ class AccessKeys:
 
 def _service_at(method: str, path: str) -> str | None:
     """AWS's service that a request is for. None for our own API, which takes a signature for any service."""
-    if _DATED.match(path):
+    if DATED.match(path):
         return "lambda"
     return "states" if method == "POST" and path in ("", "/") else None
 

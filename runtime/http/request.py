@@ -18,6 +18,8 @@ from stepwell.runtime.http.routes import Match
 LONGEST_TARGET = 8000
 MOST_PARAMETERS = 1000
 TEXT_TYPES = frozenset({"application/json", "application/xml", "application/javascript"})
+DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
+"""The beginning of a path of AWS's REST protocol: the date of an API's version."""
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/@,\[\]]+?)\.?)(?::(\d*))?")
 
