@@ -25,7 +25,7 @@ from stepwell.runtime.http.access_keys import AccessKeys
 from stepwell.runtime.http.body import drain, json_of, read_body
 from stepwell.runtime.http.body_schema import BodySchema
 from stepwell.runtime.http.origin import Origins
-from stepwell.runtime.http.request import Request, event_of, locate
+from stepwell.runtime.http.request import Request, event_of, is_dated, locate
 from stepwell.runtime.http.request_errors import error_of
 from stepwell.runtime.http.response import MalformedResponse, Response, error_response, json_response, response_of
 from stepwell.runtime.http.routes import Router
@@ -146,7 +146,7 @@ class Lambda:
         self._routed = routed
 
     def accepts(self, request: Request) -> bool:
-        return rest_protocol.is_dated(request.target)
+        return is_dated(request.target)
 
     def answer(self, request: Request, request_id: str) -> Response:
         return self._routed.answer(request, request_id).with_header(REQUEST_ID, request_id)

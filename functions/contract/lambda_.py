@@ -190,7 +190,10 @@ class Events(Protocol):
 
     def rules(self, function: FunctionReference) -> EventRules: ...
     def set_rules(self, function: FunctionReference, rules: EventRules) -> EventRules:
-        """Raises InvalidParameterValueException."""
+        """Replace the rules. Raises InvalidParameterValueException."""
+
+    def change_rules(self, function: FunctionReference, changes: Mapping[str, Json]) -> EventRules:
+        """Replace only these members of the rules. Raises InvalidParameterValueException."""
 
     def drop_rules(self, function: FunctionReference) -> None: ...
     def list(self, function: FunctionReference, *, limit: int, cursor: str | None) -> Page[EventRules]:

@@ -52,7 +52,7 @@ def chosen(given: Mapping[str, Json]) -> dict[str, Json]:
 def _check_runtime(runtime: str | None) -> None:
     if runtime is not None and not runtime.startswith("python3."):
         raise InvalidParameterValueException(
-            f"The runtime parameter of {runtime} is not supported here: functions run on the Python of this house."
+            f"The runtime parameter of {runtime} is not supported here: functions run on the server's own Python."
         )
 
 

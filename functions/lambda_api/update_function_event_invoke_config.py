@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stepwell.functions.contract import Json, function_names
 from stepwell.functions.contract.lambda_ import LambdaContext
 from stepwell.functions.lambda_api import _shapes
@@ -13,5 +11,4 @@ ROUTE = "POST /2019-09-25/functions/{FunctionName}/event-invoke-config"
 
 def handler(given: Json, context: LambdaContext) -> Json:
     function = function_names.reference(given)
-    rules = replace(context.lambda_events.rules(function), **_shapes.chosen_rules(given))
-    return _shapes.event_rules(context.lambda_events.set_rules(function, rules))
+    return _shapes.event_rules(context.lambda_events.change_rules(function, _shapes.chosen_rules(given)))

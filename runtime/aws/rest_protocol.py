@@ -29,7 +29,7 @@ from stepwell.runtime.aws.model import Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.origin import Origins
-from stepwell.runtime.http.request import DATED, Request, RequestTarget
+from stepwell.runtime.http.request import Request, RequestTarget
 from stepwell.runtime.http.response import Response
 from stepwell.runtime.settings import Limits
 
@@ -37,15 +37,10 @@ MODEL = Model(Path(__file__).with_name("lambda.json"), SerializationException, V
 _TRUTHS = {"true": True, "false": False}
 
 
-def is_dated(target: str) -> bool:
-    """Whether a path belongs to this protocol: it begins with the date of an API's version."""
-    return DATED.match(target) is not None
-
-
 def segments_of(location: RequestTarget) -> tuple[str, ...]:
     """The segments to route. Older clients of this protocol append a slash, which means nothing."""
     segments = location.segments
-    return segments[:-1] if is_dated(location.path) and segments[-1] == "" else segments
+    return segments[:-1] if location.is_dated and segments[-1] == "" else segments
 
 
 class Operation:

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 
 from stepwell.functions.errors import Unauthenticated
 from stepwell.runtime.http import sigv4
-from stepwell.runtime.http.request import DATED, Request, origin_form
+from stepwell.runtime.http.request import Request, is_dated, origin_form
 from stepwell.runtime.http.sigv4 import Signed
 
 Proof = Callable[[bytes], None]
@@ -71,7 +71,7 @@ class AccessKeys:
 
 def _service_at(method: str, path: str) -> str | None:
     """AWS's service that a request is for. None for our own API, which takes a signature for any service."""
-    if DATED.match(path):
+    if is_dated(path):
         return "lambda"
     return "states" if method == "POST" and path in ("", "/") else None
 

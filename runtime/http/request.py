@@ -18,8 +18,7 @@ from stepwell.runtime.http.routes import Match
 LONGEST_TARGET = 8000
 MOST_PARAMETERS = 1000
 TEXT_TYPES = frozenset({"application/json", "application/xml", "application/javascript"})
-DATED = re.compile(r"/\d{4}-\d\d-\d\d/")
-"""The beginning of a path of AWS's REST protocol: the date of an API's version."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/@,\[\]]+?)\.?)(?::(\d*))?")
 
@@ -56,6 +55,11 @@ class RequestTarget:
     segments: tuple[str, ...]
     query: str
     parameters: Mapping[str, str]
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the path belongs to AWS's REST protocol: it begins with the date of an API's version."""
+        return len(self.segments) > 1 and _DATE.fullmatch(self.segments[0]) is not None
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -165,6 +169,12 @@ def origin_form(target: str) -> str:
         if target.lower().startswith(scheme):
             return "/" + target[len(scheme) :].partition("/")[2]
     return target
+
+
+def is_dated(target: str) -> bool:
+    """``RequestTarget.is_dated`` for a target that is not taken apart, and that ``locate`` may refuse."""
+    first, slash, _ = origin_form(target)[1:].partition("/")
+    return bool(slash) and _DATE.fullmatch(unquote(first)) is not None
 
 
 def _segment(part: str) -> str:

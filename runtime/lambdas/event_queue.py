@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import accumulate
 
-from stepwell.db.database import database, transaction
+from stepwell.db.database import database
 from stepwell.db.function_models import EventConfig
 from stepwell.db.queries import clock_sql
 from stepwell.functions.contract import Json, Page, page_of
@@ -123,23 +124,29 @@ class LambdaEvents:
         """Raises ResourceNotFoundException."""
         found = event_calls.rules_of(function)
         if found is None:
-            raise ResourceNotFoundException(f"The function {arn_of(function)} doesn't have an EventInvokeConfig")
+            raise _no_rules(function)
         return found
 
     def set_rules(self, function: FunctionReference, rules: EventRules) -> EventRules:
         self._lambdas.get(function)
-        for destination in (rules.on_success, rules.on_failure):
-            self._check(destination)
-        options = jsontext.write({name: one for name, one in vars(rules).items() if name not in ("modified_at", "arn")})
-        row = EventConfig.insert(**_key(function), options=options, modified_at=clock_sql())
-        changed = {EventConfig.options: options, EventConfig.modified_at: clock_sql()}
-        with database.connection_context(), transaction():
-            row.on_conflict(conflict_target=[EventConfig.name, EventConfig.qualifier], update=changed).execute()
+        self._check(rules.on_success, rules.on_failure)
+        with self._lambdas.holding(function):
+            _write(function, rules)
+        return self.rules(function)
+
+    def change_rules(self, function: FunctionReference, changes: Mapping[str, Json]) -> EventRules:
+        self.rules(function)
+        self._check(changes.get("on_success"), changes.get("on_failure"))
+        with self._lambdas.holding(function):
+            row = EventConfig.get_or_none(*event_calls.rules_key(function))
+            if row is None:
+                raise _no_rules(function)
+            _write(function, replace(event_calls.rules(row), **changes))
         return self.rules(function)
 
     def drop_rules(self, function: FunctionReference) -> None:
         self.rules(function)
-        with database.connection_context(), transaction():
+        with self._lambdas.holding(function):
             EventConfig.delete().where(*event_calls.rules_key(function)).execute()
 
     def list(self, function: FunctionReference, *, limit: int, cursor: str | None) -> Page[EventRules]:
@@ -149,11 +156,12 @@ class LambdaEvents:
             found = list(query.order_by(EventConfig.qualifier).limit(limit + 1))
         return page_of(found, limit, lambda one: one.qualifier, event_calls.rules)
 
-    def _check(self, destination: str | None) -> None:
-        """A destination must be an existing function, or have a step type in its place.
+    def _check(self, *destinations: str | None) -> None:
+        """Raises InvalidParameterValueException unless each is a function, or has a step type in its place."""
+        for destination in destinations:
+            self._check_one(destination)
 
-        Raises InvalidParameterValueException.
-        """
+    def _check_one(self, destination: str | None) -> None:
         if destination is None or destination in self._queue.aliases:
             return
         if ":lambda:" not in destination:
@@ -166,6 +174,17 @@ class LambdaEvents:
             raise InvalidParameterValueException(
                 f"The destination ARN {destination} is invalid: {fault.message}"
             ) from None
+
+
+def _no_rules(function: FunctionReference) -> ResourceNotFoundException:
+    return ResourceNotFoundException(f"The function {arn_of(function)} doesn't have an EventInvokeConfig")
+
+
+def _write(function: FunctionReference, rules: EventRules) -> None:
+    options = jsontext.write({name: one for name, one in vars(rules).items() if name not in ("modified_at", "arn")})
+    row = EventConfig.insert(**_key(function), options=options, modified_at=clock_sql())
+    changed = {EventConfig.options: options, EventConfig.modified_at: clock_sql()}
+    row.on_conflict(conflict_target=[EventConfig.name, EventConfig.qualifier], update=changed).execute()
 
 
 def machine(function: FunctionReference, rules: EventRules, retry_seconds: float) -> Json:

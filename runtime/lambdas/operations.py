@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 
+from stepwell.db.database import database, transaction
 from stepwell.functions.contract import Page, page_of
 from stepwell.functions.contract.function_names import LATEST, FunctionReference
 from stepwell.functions.contract.lambda_ import (
@@ -109,6 +111,19 @@ class LambdaOperations:
         gone = set(removed)
         store.tag(function, lambda tags: {name: tag for name, tag in {**tags, **added}.items() if name not in gone})
 
+    @contextmanager
+    def holding(self, function: FunctionReference) -> Iterator[None]:
+        """A transaction in which nobody else changes the function. Raises ResourceNotFoundException.
+
+        A function in a file has no row to lock, and nobody can delete it over the wire.
+        """
+        if self._in_file(function):
+            with database.connection_context(), transaction():
+                yield
+        else:
+            with store.changing(function):
+                yield
+
     def usage(self) -> Usage:
         stored, code_bytes, reserved = store.usage()
         return Usage(len(self._files) + stored, code_bytes, reserved)
@@ -146,7 +161,7 @@ class LambdaOperations:
     def _refuse_file(self, function: FunctionReference) -> None:
         """A function in a file can only be changed there. Raises ResourceConflictException."""
         if function.name in self._files:
-            raise ResourceConflictException(f"{function.name} is a file of this house: change it there.")
+            raise ResourceConflictException(f"{function.name} is a file of this installation: change the file.")
 
     def _listed(self, name: str, all_versions: bool) -> Iterable[FunctionConfiguration]:
         if all_versions:

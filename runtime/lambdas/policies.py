@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import IntegrityError
 
-from stepwell.db.database import database, transaction
+from stepwell.db.database import database
 from stepwell.db.function_models import FunctionPermission
 from stepwell.db.queries import clock_sql
 from stepwell.functions.contract import Json
@@ -43,7 +43,7 @@ class LambdaPolicies:
         own = {"name": function.name, "qualifier": function.qualifier or "", "sid": statement["Sid"]}
         text = jsontext.write(whole)
         try:
-            with database.connection_context(), transaction():
+            with self._lambdas.holding(function):
                 FunctionPermission.insert(**own, statement=text, created_at=clock_sql()).execute()
                 found = _statements(function)
                 store.check_revision(revision, _revision([one for one in found if one["Sid"] != own["sid"]]))
@@ -65,7 +65,7 @@ class LambdaPolicies:
 
     def remove(self, function: FunctionReference, statement_id: str, revision: str | None) -> None:
         self._lambdas.get(function)
-        with database.connection_context(), transaction():
+        with self._lambdas.holding(function):
             store.check_revision(revision, _revision(_statements(function)))
             gone = FunctionPermission.delete().where(*_is(function), FunctionPermission.sid == statement_id)
             if not gone.execute():

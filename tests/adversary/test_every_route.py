@@ -11,9 +11,9 @@ import pytest
 
 from stepwell.functions.contract.schemas import SCHEMAS
 from stepwell.functions.errors import InvalidRequest
-from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.catalog.catalog import Catalog, Function
 from stepwell.runtime.http.body_schema import BodySchema
+from stepwell.runtime.http.request import is_dated
 from stepwell.runtime.http.routes import METHODS, Route
 from tests.adversary.web import JSON, Ask, Web, breaches
 
@@ -194,7 +194,7 @@ def hostile_paths(web: Web, route: Route, ask: Ask) -> Iterator[tuple[str, Ask, 
     for name, changed, expected in (
         ("no slash", target[1:] or "x", (400,)),
         ("two slashes", f"/{target}", REFUSED),
-        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or rest_protocol.is_dated(target) else REFUSED),
+        ("a slash behind", f"{target}/", OK_OR_REFUSED if target == "/" or is_dated(target) else REFUSED),
         ("a way up", f"/x/..{target}", (400,)),
         ("a dot", f"/.{target}", (400,)),
         ("an asterisk", "*", (400,)),

@@ -14,5 +14,12 @@ def test_a_shell_reads_the_variables_as_they_are():
     shown = subprocess.check_output(shell, env={"PATH": defpath}, text=True)
     told = dict(line.split("=", 1) for line in shown.splitlines())
     wanted = environment(settings)
+    assert wanted["AWS_ACCESS_KEY_ID"] == wanted["AWS_SECRET_ACCESS_KEY"] == "stepwell"
     assert wanted["AWS_ENDPOINT_URL_SFN"].endswith("it's here")
     assert {name: told[name] for name in wanted} == wanted
+
+
+def test_clients_send_a_key_that_is_answered():
+    settings = read_settings({"STEPWELL_ACCESS_KEYS": "one:sixteen-or-longer,two:another-secret-key"})
+    given = environment(settings)
+    assert (given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"]) == ("one", "sixteen-or-longer")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from botocore import xform_name
 
 from stepwell.runtime.lambdas.policies import MOST_BYTES
 from tests.runtime.conftest import emptied_postgres, empty_url, migrated_postgres
+from tests.services import until
 from tests.wire import lambda_model
 from tests.wire.lambda_client import LambdaWire, refused, served
 from tests.wire.packages import package
@@ -198,6 +202,32 @@ def test_a_policy_changes_for_who_has_seen_it(wire: LambdaWire, mine: str) -> No
         stale = refused(call, **{"FunctionName": mine, "StatementId": "b", "RevisionId": seen, **more})
         assert stale[::2] == ("PreconditionFailedException", 412)
     assert [one["Sid"] for one in policy_of(wire)["Statement"]] == ["a", "b"]
+
+
+def _is_somebody_waiting(cursor: Any) -> bool:
+    cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+    return cursor.fetchone() is not None
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("change", ["add_permission", "remove_permission", "put_function_event_invoke_config"])
+def test_a_change_of_what_belongs_to_a_function_waits_for_its_row(
+    wire: LambdaWire, mine: str, empty_url: str, change: str
+) -> None:
+    given = {
+        "add_permission": {"Action": "lambda:InvokeFunction", "Principal": "*", "StatementId": "a"},
+        "remove_permission": {"StatementId": "a"},
+        "put_function_event_invoke_config": {"MaximumRetryAttempts": 1},
+    }
+    if change == "remove_permission":
+        wire.client.add_permission(FunctionName=mine, **given["add_permission"])
+    with closing(psycopg2.connect(empty_url)) as other, other.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        cursor.execute("SELECT FROM stored_function WHERE name = %s FOR UPDATE", (mine,))
+        changed = pool.submit(getattr(wire.client, change), FunctionName=mine, **given[change])
+        until(lambda: changed.done() or _is_somebody_waiting(cursor), "the change waits or is done")
+        assert not changed.done()
+        other.rollback()
+        changed.result()
 
 
 def test_a_policy_has_20_kb(wire: LambdaWire, mine: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ def test_an_artifact_is_read_and_nothing_beside_it(tmp_path: Path):
     for key in ("b.pdf", "", ".", "../secret.txt", str(tmp_path / "secret.txt"), "link", "a\0b", "x" * 5000):
         with pytest.raises(NotFound):
             artifacts.read(key)
+
+
+def test_an_artifact_that_cannot_be_read_is_not_called_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "a.bin").write_bytes(b"a")
+    monkeypatch.setattr(Path, "read_bytes", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        ArtifactsApi(tmp_path, 5).read("a.bin")
 
 
 def test_an_artifact_that_is_too_large_to_be_held_is_refused_unread(tmp_path: Path):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from stepwell.functions.errors import InvalidRequest
-from stepwell.runtime.http.request import Request, event_of, joined, locate
+from stepwell.runtime.http.request import Request, event_of, is_dated, joined, locate
 from stepwell.runtime.http.routes import Match, parse_route
 
 AT = datetime(2026, 11, 24, 3, 0, 0, 250_000, tzinfo=UTC)
@@ -145,6 +145,23 @@ def test_text_that_is_no_utf_8_is_base64():
 )
 def test_a_path_is_split_before_it_is_decoded(target, segments):
     assert locate(target).segments == segments
+
+
+@pytest.mark.parametrize(
+    ("target", "dated"),
+    [
+        ("/2015-03-31/functions", True),
+        ("/2015-03-31/", True),
+        ("/%32015-03-31/functions", True),
+        ("http://host/2015-03-31/functions", True),
+        ("/2015-03-31", False),
+        ("/2015-03-31%2ffunctions", False),
+        ("/2015-03-31x/functions", False),
+        ("//2015-03-31/functions", False),
+    ],
+)
+def test_a_path_of_aws_is_one_however_it_is_written(target: str, dated: bool):
+    assert is_dated(target) == locate(target).is_dated == dated
 
 
 @pytest.mark.parametrize(
