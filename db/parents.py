@@ -16,6 +16,20 @@ PLACE = f"CAST(substr(parent, {len(_PREFIX) + _ID_CHARS + 2}) AS INTEGER)"
 """The SQL expression for the place of a Map Run's child."""
 
 
+def is_wanted(execution: str, as_id: str = "{}") -> str:
+    """The SQL condition that an execution belongs to no Map Run, or to one that goes on.
+
+    ``execution`` is the execution's name in the statement, ``as_id`` turns text into the type of an id. A Map Run that
+    was cancelled or failed has ended long before the last of its children is stopped.
+    """
+    own = as_id.format(f"substr({execution}.parent, {len(_PREFIX) + 1}, {_ID_CHARS})")
+    # CASE: the parent of any other execution is no id, and the look-up is not even begun.
+    return (
+        f"CASE WHEN substr({execution}.parent, 1, {len(_PREFIX)}) = '{_PREFIX}' "
+        f"THEN EXISTS (SELECT 1 FROM map_run r WHERE r.id = {own} AND r.status = 'RUNNING') ELSE TRUE END"
+    )
+
+
 @dataclass(frozen=True)
 class Parent:
     """A Map Run and the child's ``place`` in it, or the ``token`` of a task, or neither."""

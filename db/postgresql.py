@@ -17,6 +17,7 @@ from typing import Any
 
 from psycopg2 import errors
 
+from stepwell.db.parents import is_wanted
 from stepwell.db.statements import (
     FINISHED,
     FOLLOWING,
@@ -101,6 +102,7 @@ WITH x AS MATERIALIZED (
   -- The execution first, then its task: every move locks in this order.
   SELECT e.* FROM execution e
   WHERE e.id = (SELECT execution_id FROM task WHERE id = :id) AND e.status = 'IN_PROGRESS' AND NOT e.paused
+    AND {is_wanted("e", "{}::uuid")}
   FOR UPDATE OF e),
 cur AS MATERIALIZED (
   -- A function is known by its name: behind '::' may stand a version or an alias.
@@ -169,7 +171,10 @@ n AS MATERIALIZED (
   SELECT t.id FROM task t, cur WHERE t.id = :next_id AND t.status = 'PENDING' FOR UPDATE OF t),
 go AS MATERIALIZED (
   -- All guards together: every change below takes its row from here, so all of them happen or none.
-  SELECT x.history_count FROM x, cur WHERE :next_id IS NULL OR :is_new OR EXISTS (SELECT FROM n)),
+  SELECT x.history_count FROM x, cur WHERE (:next_id IS NULL OR :is_new OR EXISTS (SELECT FROM n))
+    -- As in the claim: nothing more is begun for a Map Run that has ended.
+    AND CASE WHEN :claim AND :run_id IS NOT NULL
+      THEN EXISTS (SELECT FROM map_run r WHERE r.id = :run_id AND r.status = 'RUNNING') ELSE true END),
 done AS (
   UPDATE task t SET status = 'COMPLETED', result = :result, error = NULL, cause = NULL, finished_at = {NOW},
     {nulls(FREED)}

@@ -50,8 +50,9 @@ def start(begin: Start) -> bool:
 def claim(task_id: str, owner: str, lease_ms: int, functions: Sequence[str], often_lost: bool) -> Claimed | None:
     """Take a queued task: from QUEUED to IN_PROGRESS, one attempt more, leased to ``owner``, its start in the history.
 
-    None if it is not queued (a doubled, late or forged message), if its execution is paused or has ended, if it needs
-    a function that is neither stored nor among ``functions``, or if it was lost often and ``often_lost`` is False.
+    None if it is not queued (a doubled, late or forged message), if its execution is paused or has ended, if the Map
+    Run of its execution has ended, if it needs a function that is neither stored nor among ``functions``, or if it was
+    lost often and ``often_lost`` is False.
     """
     if is_sqlite():
         with transaction():

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from stepwell.db.database import database
+from stepwell.db.parents import is_wanted
 from stepwell.db.statements import CLAIMED, assigned, columns, names, nulls, numbered, parameters, values_of
 from stepwell.db.values import (
     FREED,
@@ -33,7 +34,7 @@ FUNCTION = "substr(t.function, 1, instr(t.function || '::', '::') - 1)"
 # The guards of PostgreSQL's "x" and "cur". One SELECT is enough: this transaction is the only writer.
 CLAIMABLE = f"""
 SELECT t.execution_id, e.history_count FROM task t JOIN execution e ON e.id = t.execution_id
-WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused
+WHERE t.id = ? AND t.status = 'QUEUED' AND e.status = 'IN_PROGRESS' AND NOT e.paused AND {is_wanted("e")}
   AND (? OR t.losses < {OFTEN_LOST}) AND ({FUNCTION} IN ({{}})
     OR EXISTS (SELECT 1 FROM stored_function f WHERE f.name = {FUNCTION}))
 """
@@ -55,6 +56,7 @@ SELECT t.started_at FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PROGRESS' AND NOT e.paused
   AND t.id = ? AND t.attempt = ? AND t.owner = ? AND t.status = 'IN_PROGRESS'
 """
+GOES_ON = "SELECT 1 FROM map_run WHERE id = ? AND status = 'RUNNING'"
 DONE = f"""
 UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW},
   {nulls(FREED)} WHERE id = ?
@@ -182,7 +184,7 @@ def finish(move: Finish) -> tuple[bool, int | None, int] | None:
     guards = (move.execution_id, move.revision, move.history_count, move.task_id, move.attempt, move.owner)
     current = database.execute_sql(IS_CURRENT, guards).fetchone()
     # Both guards before the first change: on a refusal the transaction commits nothing.
-    if current is None or (move.next is not None and not _is_free(move.next)):
+    if current is None or (move.next is not None and not _may_follow(move.next, move.run_id)):
         return None
     database.execute_sql(DONE, (move.result, move.task_id))
     database.execute_sql(TRIED, (move.task_id, move.attempt, move.owner, move.logs, current[0]))
@@ -195,7 +197,9 @@ def finish(move: Finish) -> tuple[bool, int | None, int] | None:
     return (True, attempt, database.execute_sql(f"SELECT {NOW}").fetchone()[0])
 
 
-def _is_free(following: NextTask) -> bool:
+def _may_follow(following: NextTask, run: str | None) -> bool:
+    if following.claim and run is not None and database.execute_sql(GOES_ON, (run,)).fetchone() is None:
+        return False
     if following.is_new:
         return True
     row = database.execute_sql("SELECT status FROM task WHERE id = ?", (following.task.id,)).fetchone()

@@ -209,7 +209,10 @@ class RunWakeUp:
 
 @dataclass(frozen=True)
 class Finish:
-    """A task's success with all that follows from it, for an execution with no frame but the root."""
+    """A task's success with all that follows from it, for an execution with no frame but the root.
+
+    ``run_id`` is the Map Run that the execution belongs to: when that has ended, the next task is not claimed.
+    """
 
     execution_id: str
     revision: int
@@ -222,6 +225,7 @@ class Finish:
     status: str
     output: str | None
     lease_ms: int
+    run_id: str | None
     root: Root
     lines: Sequence[HistoryLine]
     next: NextTask | None

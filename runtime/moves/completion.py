@@ -77,6 +77,11 @@ def waiting(parent: str) -> Task | MapRun | None:
     return _task(parent)
 
 
+def is_wanted(parent: str | None) -> bool:
+    """False if an execution with this parent belongs to a Map Run that has ended: nothing more of it is begun."""
+    return Parent.decode(parent).run is None or waiting(str(parent)) is not None
+
+
 def running(runs: Collection[str]) -> set[str]:
     """Those of these Map Runs that have not ended."""
     found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == MapRunStatus.RUNNING)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from stepwell.db.parents import Parent
 from stepwell.db.values import Claimed, Finish, Finished, HistoryLine, NextTask, Root
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.model import StateMachine
@@ -75,6 +76,7 @@ def finish(move: Move, result: str, logs: str, may_go_on: Callable[[Claimed], bo
         status=after.status,
         output=jsontext.write(after.output) if after.status == Status.COMPLETED else None,
         lease_ms=lease_ms,
+        run_id=Parent.decode(claim.parent).run,
         root=move.root,
         lines=[*history.lines_of(move.transition), *(_started(move.following) if claims else ())],
         next=None if move.following is None else NextTask(move.following, not move.is_planned, claims),

@@ -15,7 +15,7 @@ from stepwell.db.values import HistoryLine
 from stepwell.runtime.engine.definition.resources import task_function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
-from stepwell.runtime.moves import history
+from stepwell.runtime.moves import completion, history
 
 LOOKED_AT = 10
 """One of this many oldest tasks is taken at random, so that pollers do not wait for each other's locks."""
@@ -42,7 +42,7 @@ def poll(activity: str, worker: str | None = None) -> Polled | None:
 def _take(found: Task, worker: str | None) -> Polled | None:
     with transaction():
         own = locked(Execution, Execution.id == found.execution_id)
-        if own is None or own.paused or own.status != Status.IN_PROGRESS:
+        if own is None or own.paused or own.status != Status.IN_PROGRESS or not completion.is_wanted(own.parent):
             return None
         # The same condition again, now under the lock: that decides.
         task = locked(Task, Task.id == found.id, Task.status == TaskStatus.IN_PROGRESS, Task.started_at.is_null())

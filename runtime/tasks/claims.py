@@ -21,7 +21,7 @@ from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import execution_of, is_id
-from stepwell.runtime.moves import task_rows
+from stepwell.runtime.moves import completion, task_rows
 from stepwell.runtime.moves.guards import AttemptEnd, Guard, OverdueGuard
 from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.settings import Settings
@@ -64,7 +64,7 @@ class Claims:
             claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
             reach("claim.after_commit")
         if claim is None:
-            self._note_missing(task_id)
+            self._note_refused(task_id)
         return claim
 
     def held(self, task_id: str) -> list[Claimed]:
@@ -166,28 +166,41 @@ class Claims:
         with database.connection_context(), transaction():
             Worker.delete().where(Worker.owner == self.owner).execute()
 
-    def _note_missing(self, task_id: str) -> None:
-        """Postpone a queued task that could not be claimed because this worker lacks its function.
+    def _note_refused(self, task_id: str) -> None:
+        """Look why a queued task could not be claimed, and do what keeps it from being refused again and again.
 
-        The task fails when no living worker has had the function for MISSING_FOR_MS. Other tasks are left alone.
+        Tasks that are paused, taken, or were lost often are left alone.
         """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False))
-            # The claim may have failed for another reason: paused, taken, or lost often. Those tasks are left alone.
-            if task is None or self._is_here(task.function):
+            if task is None:
                 return
+            parent = Execution.select(Execution.parent).where(Execution.id == task.execution_id).scalar()
+            is_wanted, is_here = completion.is_wanted(parent), self._is_here(task.function)
+        if not is_wanted:
+            # The sweep stops some at a time; those whose turn comes meanwhile are stopped instead of being run.
+            self.executions.stop(task.execution_id)
+        elif not is_here:
+            self._note_missing(task)
+
+    def _note_missing(self, task: Task) -> None:
+        """Postpone a queued task that this worker lacks the function for.
+
+        The task fails when no living worker has had the function for MISSING_FOR_MS.
+        """
+        with database.connection_context():
             is_served = self._is_served(task.function)
             since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
             with transaction():
                 # ``queued_at`` as it was read: if another worker postponed or claimed the task meanwhile, nothing
                 # changes.
                 Task.update(missing_since=since, queued_at=clock_sql() + MISSING_RETRY_MS).where(
-                    Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at == task.queued_at
+                    Task.id == task.id, Task.status == TaskStatus.QUEUED, Task.queued_at == task.queued_at
                 ).execute()
             waited = 0 if is_served or task.missing_since is None else queries.now() - task.missing_since
-        log.warning("task %s needs the function %r, which this worker does not have", task_id, task.function)
+        log.warning("task %s needs the function %r, which this worker does not have", task.id, task.function)
         if waited > MISSING_FOR_MS:
-            guard = Guard(task_id, task.attempt, task.owner, TaskStatus.QUEUED)
+            guard = Guard(task.id, task.attempt, task.owner, TaskStatus.QUEUED)
             cause = f"FunctionMissing: no worker has the function {task.function!r}"
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
 

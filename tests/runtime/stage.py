@@ -145,6 +145,12 @@ class Stage:
             due = queries.due_timers()
         return sum(self.executions.fire(timer) for timer in due)
 
+    def fire_run_timers(self) -> int:
+        """Pump all Map Runs that request it. Returns the number of requests."""
+        with database.connection_context():
+            waiting = [one for one in queries.due_timers() if one.kind == "run"]
+        return sum(self.executions.fire(timer) for timer in waiting)
+
     def claim(self, execution_id: str, work: Work | None = None) -> Claimed:
         """Claim an execution's first queued task."""
         return self.claim_all(execution_id, work)[0]
