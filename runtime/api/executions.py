@@ -26,6 +26,7 @@ from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.moves import start as starting
+from stepwell.runtime.moves import start_keys
 from stepwell.runtime.moves.start import Started, Wanted
 from stepwell.runtime.workflows import Workflows
 
@@ -43,14 +44,14 @@ class ExecutionsApi:
     def start(
         self, workflow: str, input: Json, *, name: str | None = None, idempotency_key: str | None = None
     ) -> ExecutionRow:
-        key = starting.key_of(idempotency_key, [workflow, input, name])
+        key = starting.key_of(start_keys.of_client(idempotency_key), [workflow, input, name])
         if earlier := self._started_by(key):
             return earlier
         latest = self._workflows.latest(workflow)
         return self._begun(self._executions.start(latest, Wanted(input, name, key)))
 
     def start_flow(self, tree: Json, *, idempotency_key: str | None = None) -> ExecutionRow:
-        key = starting.key_of(idempotency_key, [FLOWS, tree, None])
+        key = starting.key_of(start_keys.of_client(idempotency_key), [FLOWS, tree, None])
         if earlier := self._started_by(key):
             return earlier
         latest = self._workflows.create_flow(tree)

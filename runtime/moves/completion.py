@@ -21,6 +21,7 @@ from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import MapRunStatus, Status
 from stepwell.runtime.ids import task_id
+from stepwell.runtime.moves import start_keys
 from stepwell.runtime.moves.guards import WAITS_FOR_ANSWER, parts_of
 
 STATUSES: dict[str, str] = {
@@ -29,11 +30,6 @@ STATUSES: dict[str, str] = {
     Status.TIMED_OUT: "TIMED_OUT",
     Status.CANCELLED: "ABORTED",
 }
-
-
-def key_of(task: str, retries: int) -> str:
-    """The key under which a try of a task starts its execution, however often a worker is lost during the try."""
-    return f"task:{task}/{retries}"
 
 
 def notify(parent: str) -> bool:
@@ -90,7 +86,7 @@ def running(runs: Collection[str]) -> set[str]:
 
 def event_of(at: int, seed: int, task: Task) -> events.Event | None:
     """The event by which a task learns of its child's end; None while the child runs."""
-    key = key_of(task.id, task.retries)
+    key = start_keys.of_try(task.id, task.retries)
     child = (
         # By the key and not by ``parent``: the key names the try, so the child of an earlier try is no answer to this
         # one.

@@ -24,14 +24,20 @@ from stepwell.runtime.workflows import Workflows, limits_of
 
 REDRIVABLE = (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
 """The final statuses after which an execution may go on."""
+KEY_KEPT_MS = 15 * 60_000
+"""How long a repeated request is known by its key. AWS keeps a client token for 15 minutes."""
 
 
 def redriven(
     execution_id: str, workflows: Workflows, seed: int, limits: EngineLimits, key: str | None = None
 ) -> Effects | None:
-    """Let an execution go on, inside the caller's transaction. None if its status is not redrivable."""
+    """Let an execution go on, inside the caller's transaction. None if its status is not redrivable.
+
+    None, too, if this key has redriven it already.
+    """
     row = locked(Execution, Execution.id == execution_id)
-    if row is None or row.status not in REDRIVABLE:
+    # The key is read under the lock: of two requests at once the second may find that its redrive has ended again.
+    if row is None or row.status not in REDRIVABLE or (key is not None and is_known(key)):
         return None
     machine, event = workflows.machine(row.version_id), events.ExecutionRedriven(queries.now(), seed, row.redrives + 1)
     before = _revived(row)
@@ -50,6 +56,11 @@ def redriven(
     if move.execution.status != Status.IN_PROGRESS and row.parent is not None:
         effects.timers |= completion.notify(row.parent)
     return effects
+
+
+def is_known(key: str) -> bool:
+    """True if a request with this key has redriven its execution not long ago."""
+    return bool(StartKey.select().where(StartKey.key == key, StartKey.created_at > clock_sql() - KEY_KEPT_MS).exists())
 
 
 def _revived(row: Execution) -> execution.Execution:

@@ -100,8 +100,8 @@ def write(begin: Start) -> str | None:
             reach("start.after_commit")
             return None if is_new or begin.key is None else started_by(begin.key)
     except IntegrityError:
-        # Without a name the conflict is a fault of ours, not of the caller.
-        if own.name is None:
+        # Any other conflict is a fault of ours, not of the caller.
+        if own.name is None or not _is_name_taken(own):
             raise
         taken = f"Workflow {own.workflow} has an execution named {own.name!r} already."
         raise NameTaken(taken, path="$.name") from None
@@ -171,6 +171,12 @@ def _all_rows(
         timers=[save.new_timer(one) for one in move.commands if isinstance(one, commands.SetTimer)],
         lines=history.lines_of(move),
     )
+
+
+def _is_name_taken(own: NewExecution) -> bool:
+    with database.connection_context():
+        named = Execution.workflow_id == own.workflow_id, Execution.name == own.name
+        return bool(Execution.select().where(*named).exists())
 
 
 def _was_written(own: NewExecution) -> bool:

@@ -26,7 +26,7 @@ from stepwell.runtime.engine.values.times import timestamp
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.call import TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
-from stepwell.runtime.moves import completion
+from stepwell.runtime.moves import completion, start_keys
 from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.workflows import Latest
@@ -53,7 +53,7 @@ class Nested:
             return self._begin(arguments, call.request_id, None, None)
         request = invocations.request_of(claim.execution_id, claim.number)
         parent = claim.token if claim.function in SYNC else None
-        return self._begin(arguments, request, completion.key_of(claim.id, claim.retries), parent)
+        return self._begin(arguments, request, start_keys.of_try(claim.id, claim.retries), parent)
 
     def _begin(self, arguments: Json, request: str, key: str | None, parent: str | None) -> Outcome:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -119,3 +120,29 @@ def test_what_has_no_paginator_has_pages(wire: Wire, operation: str):
             break
         token = {"nextToken": page["nextToken"]}
     assert found == whole
+
+
+FORGED = ("no id", "1' OR '1'='1", "-1", "9" * 30, "٣", "1e3", "", "\ud800", "\0", "G" * 36)
+
+
+def forged(token: str, cursor: str) -> str:
+    """The token with another cursor: nothing in it is secret."""
+    _, *rest = json.loads(base64.urlsafe_b64decode(token))
+    return base64.urlsafe_b64encode(json.dumps([cursor, *rest]).encode()).decode()
+
+
+@pytest.mark.parametrize("operation", PAGED)
+def test_a_forged_token_is_refused_and_never_an_error_of_ours(wire: Wire, operation: str):
+    make, member = PAGED[operation]
+    given = make(wire)
+    list_some = getattr(wire.client, operation)
+    token = list_some(**given, maxResults=1)["nextToken"]
+    assert member in list_some(**given, nextToken=forged(token, json.loads(base64.urlsafe_b64decode(token))[0]))
+    for cursor in FORGED:
+        # A name is a place in an alphabet: any text is one.
+        is_name = operation in ("list_state_machines", "list_activities") and cursor not in ("\ud800", "\0")
+        again = {**given, "nextToken": forged(token, cursor)}
+        if is_name:
+            assert member in list_some(**again), cursor
+        else:
+            assert refusal(list_some, **again)[0] == "InvalidToken", cursor

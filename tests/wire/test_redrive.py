@@ -198,6 +198,37 @@ def test_two_at_once_are_one(wire: Wire):
     assert wire.client.describe_execution(executionArn=arn)["redriveCount"] == 1
 
 
+def test_the_same_request_twice_at_once_is_answered_alike(wire: Wire):
+    wire.stage.script.let("flaky", raises("Boom"))
+    arn = wire.ran(THREE)["executionArn"]
+
+    def redrive() -> object:
+        return wire.client.redrive_execution(executionArn=arn, clientToken="once")["redriveDate"]
+
+    first, *others = at_once(redrive, redrive, redrive)
+    assert others == [first, first]
+    assert wire.client.describe_execution(executionArn=arn)["redriveCount"] == 1
+
+
+def test_a_request_that_comes_twice_redrives_once_even_if_the_first_has_ended_already(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    wire.stage.script.let("flaky", raises("Boom"))
+    arn = wire.ran(THREE)["executionArn"]
+    redrive = wire.stage.executions.redrive
+
+    def overtaken(identity: str, key: str | None) -> bool:
+        monkeypatch.setattr(wire.stage.executions, "redrive", redrive)
+        wire.client.redrive_execution(executionArn=arn, clientToken="once")
+        wire.stage.run()
+        return redrive(identity, key)
+
+    monkeypatch.setattr(wire.stage.executions, "redrive", overtaken)
+    wire.client.redrive_execution(executionArn=arn, clientToken="once")
+    described = wire.client.describe_execution(executionArn=arn)
+    assert (described["redriveCount"], described["status"]) == (1, "FAILED")
+
+
 def test_one_that_dies_before_its_commit_changes_nothing(wire: Wire):
     wire.stage.script.let("flaky", raises("Boom"), returns("well"))
     arn = wire.ran(THREE)["executionArn"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from stepwell.db import queries
 from stepwell.db.database import database
-from stepwell.db.models import Execution, MapRun, StartKey, Workflow
+from stepwell.db.models import Execution, MapRun, Workflow
 from stepwell.db.pages import newest
 from stepwell.db.parents import Parent
 from stepwell.functions import errors
@@ -40,10 +40,10 @@ from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
 from stepwell.runtime.map_runs import redrive as map_redrives
+from stepwell.runtime.moves import redrive as redrives
+from stepwell.runtime.moves import start_keys
 from stepwell.runtime.moves.start import Wanted
 
-TOKEN_KEPT_MS = 15 * 60_000
-"""How long a second redrive with the same token counts as the same redrive."""
 LONGEST_MS = 365 * 24 * 3600 * 1000
 """The longest time AWS gives an execution in all. One that began earlier cannot be redriven."""
 ROW_COLUMNS = (
@@ -83,17 +83,18 @@ class WireExecutions:
 
     def redrive(self, arn: Arn, token: str | None) -> int:
         found = self.get(arn)
-        key = f"redrive:{found.id}:{token}"
-        with database.connection_context():
-            kept, now = StartKey.get_or_none(StartKey.key == key), queries.now()
-        if token is not None and kept is not None and now - kept.created_at < TOKEN_KEPT_MS:
-            return int(found.redriven_at or kept.created_at)
+        key = None if token is None else start_keys.of_redrive(found.id, token)
+        if (earlier := _redriven_at(found.id, key)) is not None:
+            return earlier
         reason = found.not_redrivable
         if found.map_run_arn is not None and reason is None:
             reason = "Execution belongs to a Map Run, and is redriven with it"
-        if reason is not None or not self._executions.redrive(found.id, None if token is None else key):
-            raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
-        return int(self.get(arn).redriven_at or 0)
+        if reason is None and self._executions.redrive(found.id, key):
+            return int(self.get(arn).redriven_at or 0)
+        # The same request may have come twice at once: the other one has redriven it since the look above.
+        if (earlier := _redriven_at(found.id, key)) is not None:
+            return earlier
+        raise ExecutionNotRedrivable(reason or "Execution is RUNNING and cannot be redriven")
 
     def get(self, arn: Arn) -> ExecutionDescription:
         with database.connection_context():
@@ -177,6 +178,16 @@ def found_execution(arn: Arn) -> Execution:
 
 def _does_not_exist(arn: Arn) -> ExecutionDoesNotExist:
     return ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.text}'")
+
+
+def _redriven_at(execution_id: str, key: str | None) -> int | None:
+    """When an execution was last redriven, if the request with this key has redriven it; else None."""
+    if key is None:
+        return None
+    with database.connection_context():
+        if not redrives.is_known(key):
+            return None
+        return int(Execution.select(Execution.redriven_at).where(Execution.id == execution_id).scalar())
 
 
 def _earlier(machine: str, name: str, given: Json) -> StartedExecution:

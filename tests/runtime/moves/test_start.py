@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from peewee import OperationalError
+from peewee import IntegrityError, OperationalError
 
 from stepwell.db import queries
 from stepwell.db.values import IdempotencyKey, Start
-from stepwell.functions.errors import Unavailable
+from stepwell.functions.errors import NameTaken, Unavailable
 from stepwell.runtime.moves import start
 from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import Stage, steps
@@ -61,3 +61,13 @@ def test_a_key_that_an_earlier_release_kept_still_stands_for_the_same_request():
     kept = start.key_of("k", ["play", {"a": [1, "é"], "b": None}, None])
     text = '["play",{"a":[1,"é"],"b":null},null]'
     assert kept == IdempotencyKey("k", hashlib.sha256(text.encode()).hexdigest())
+
+
+def test_a_conflict_that_is_not_about_the_name_is_no_name_that_is_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    first = stage.start(steps("step1"), name="one")
+    monkeypatch.setattr(start, "new_execution_id", lambda: first)
+    with pytest.raises(IntegrityError):
+        stage.executions.start(stage.workflows.latest("play"), Wanted({}, "two"))
+    monkeypatch.undo()
+    with pytest.raises(NameTaken):
+        stage.executions.start(stage.workflows.latest("play"), Wanted({}, "one"))
