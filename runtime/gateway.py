@@ -186,12 +186,13 @@ class BuiltInEndpoint:
     ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._origins = origins
+        self._changes = function.changes
         self._body = BodyCheck(function, limits) if function.kind == "api" else None
         self._handler = import_module(function.imported_as).handler
         self._make_context = make_context
 
     def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response:
-        self._origins.check(request)
+        self._origins.check(request, self._changes)
         if self._body:
             value = self._body.check(request, body)
             if body:

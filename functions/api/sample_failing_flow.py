@@ -10,6 +10,7 @@ from stepwell.functions.contract import Event, Response, reply
 from stepwell.functions.contract.rest import ApiContext
 
 ROUTE = "GET /tasks/sample-failing-flow"
+CHANGES = True
 ANSWERS = {200: {"$ref": "#/components/schemas/Started"}}
 
 TREE = {

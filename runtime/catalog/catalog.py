@@ -41,7 +41,10 @@ _STATUSES = range(200, 600)
 
 @dataclass(frozen=True)
 class Function:
-    """One handler: its file and its constants. ``module`` is the dotted path below ``root``."""
+    """One handler: its file and its constants. ``module`` is the dotted path below ``root``.
+
+    ``changes`` is True for a GET that changes something: no page of another site may send it.
+    """
 
     name: str
     kind: str
@@ -53,6 +56,7 @@ class Function:
     description: str = ""
     route: str | None = None
     target: str | None = None
+    changes: bool = False
     query: Mapping[str, Json] = field(default_factory=dict)
     body: Json = None
     body_limit: str = "body"
@@ -192,6 +196,12 @@ def _target(value: Json) -> str:
     return value
 
 
+def _truth(value: Json) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be True or False, not {value!r}")
+    return value
+
+
 def _schema(value: Json) -> Json:
     if not isinstance(value, dict):
         raise ValueError(f"must be a JSON Schema, not {value!r}")
@@ -242,6 +252,7 @@ def _refuse_faults(faults: Iterator[field_kinds.Fault]) -> None:
 _MEMBERS: Mapping[str, tuple[str, Callable[[Json], Json]]] = {
     "ROUTE": ("route", _route_key),
     "TARGET": ("target", _target),
+    "CHANGES": ("changes", _truth),
     "QUERY": ("query", _query),
     "BODY": ("body", _body),
     "BODY_LIMIT": ("body_limit", _body_limit),

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from stepwell.functions.contract import Json
 
-CONSTANTS = frozenset({"ROUTE", "TARGET", "QUERY", "BODY", "BODY_LIMIT", "ANSWERS", "RETRY", "TIMEOUT_SECONDS"})
+CONSTANTS = frozenset(
+    {"ROUTE", "TARGET", "CHANGES", "QUERY", "BODY", "BODY_LIMIT", "ANSWERS", "RETRY", "TIMEOUT_SECONDS"}
+)
 MOST_REMEMBERED = 1_000
 
 

@@ -7,6 +7,7 @@ machine, so any address is accepted as a host; of names, only our own are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ANY_HOST = "*"
 _OWN_PAGES = ("same-origin", "none")
 _SHOWN = 80
+_AUTHORITY_ENDS = re.compile("[/?#]")
 
 
 class Origins:
@@ -26,12 +28,15 @@ class Origins:
     def __init__(self, url: str, hosts: Collection[str] = ()) -> None:
         self._names = {urlsplit(url).hostname, *hosts}
 
-    def check(self, request: Request) -> None:
-        """Raises UnknownHost and CrossSite. A request without a host passes, and so does one from no browser."""
+    def check(self, request: Request, changes: bool = False) -> None:
+        """Raises UnknownHost and CrossSite. A request without a host passes, and so does one from no browser.
+
+        ``changes`` says that the request changes something although its method is a safe one.
+        """
         host = request.headers.get("host", "")
         if host and not self._is_ours(host_of(host)):
             raise UnknownHost(f"Nothing here is called {host[:_SHOWN]!r}.", hint="set STEPWELL_URL or STEPWELL_HOSTS")
-        if request.method not in SAFE_METHODS and not _is_own_page(request, host):
+        if (changes or request.method not in SAFE_METHODS) and not _is_own_page(request, host):
             raise CrossSite()
 
     def _is_ours(self, name: str) -> bool:
@@ -43,11 +48,16 @@ class Origins:
 def _is_own_page(request: Request, host: str) -> bool:
     """Whether one of our own pages sent the request, or no page at all.
 
-    Browsers name the origin of a page in one or both headers, Sec-Fetch-Site only to https and this machine.
+    Browsers name the origin of a page in one or both headers, Sec-Fetch-Site only to https and this machine, and Origin
+    only where the method is no safe one: there the page's address stands for it, unless the page withholds it.
     """
     if request.headers.get("sec-fetch-site", "none") not in _OWN_PAGES:
         return False
     origin = request.headers.get("origin")
+    if origin is None and request.method in SAFE_METHODS:
+        # Not urlsplit: it raises for some texts, and a client may send any.
+        scheme, mark, page = request.headers.get("referer", "").partition("://")
+        origin = f"{scheme}{mark}{_AUTHORITY_ENDS.split(page)[0]}" if mark else None
     return origin is None or origin.lower().partition("://")[2] == host.lower()
 
 

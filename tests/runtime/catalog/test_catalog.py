@@ -105,6 +105,7 @@ def test_a_route_may_not_stand_twice(user_folder, route):
         ("api/a.py", "ROUTE = 'GET /a'\nQUERY = {'x': 1}\n", "2: QUERY must be a JSON Schema"),
         ("api/a.py", "ROUTE = 'GET /a'\nANSWERS = {'200': {}}\n", "2: ANSWERS must map"),
         ("api/a.py", "ROUTE = 'GET /a'\nANSWERS = {200: 1}\n", "2: ANSWERS must be"),
+        ("api/a.py", "ROUTE = 'GET /a'\nCHANGES = 1\n", "2: CHANGES must be True or False"),
         ("api/a.py", "ROUTE = 'GET /a'\nBODY_LIMIT = 'huge'\n", "2: BODY_LIMIT must be one of"),
         ("steps/a.py", "ROUTE = 'GET /a'\n", "1: has a ROUTE, but is a step type"),
         ("steps/a.py", "RETRY = 3\n", "1: RETRY a retry must be an object"),

@@ -11,9 +11,9 @@ from stepwell.runtime.http.request import Request, host_of, joined
 HOME = "http://web:3000"
 
 
-def check(method="GET", url=HOME, hosts=(), **headers):
+def check(method="GET", url=HOME, hosts=(), changes=False, **headers):
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    Origins(url, hosts).check(Request(method, "/", joined(named), io.BytesIO()))
+    Origins(url, hosts).check(Request(method, "/", joined(named), io.BytesIO()), changes)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,30 @@ def test_who_is_no_browser_may_change_something():
 def test_a_page_of_another_site_may_look():
     for method in ("GET", "HEAD", "OPTIONS"):
         check(method, host="localhost", sec_fetch_site="cross-site", origin="https://evil.example")
+
+
+OTHERS = (
+    {"sec_fetch_site": "cross-site"},
+    {"sec_fetch_site": "same-site"},
+    {"origin": "https://evil.example"},
+    {"referer": "https://evil.example/page?x#y"},
+    {"referer": "https://evil.example"},
+    {"referer": "https://[evil"},
+    {"referer": "http://localhost:3000@evil.example/"},
+)
+
+
+@pytest.mark.parametrize("headers", OTHERS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_page_of_another_site_may_not_send_a_get_that_changes_something(method, headers):
+    with pytest.raises(CrossSite):
+        check(method, changes=True, host="localhost:3000", **headers)
+    check(method, host="localhost:3000", **headers)
+
+
+@pytest.mark.parametrize("headers", [{}, {"sec_fetch_site": "none"}, {"referer": "http://localhost:3000/queues?x"}])
+def test_anybody_else_may_send_one(headers):
+    check(changes=True, host="localhost:3000", **headers)
 
 
 @pytest.mark.parametrize(

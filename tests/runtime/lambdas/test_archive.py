@@ -171,3 +171,67 @@ def test_a_file_in_place_of_the_directory_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         archive.unpack(package("return 1"), tmp_path / "one")
     assert files(tmp_path) == {"one": "kept"}
+
+
+def zip_of(count: int, comment: bytes = b"", zip64: bool = False) -> bytes:
+    """A zip of this many empty files; ``zip64`` writes the end record of a large one, whatever its size."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file:
+        for number in range(count):
+            file.writestr(f"{number}", "")
+        file.comment = comment
+    content = made.getvalue()
+    if not zip64:
+        return content
+    at = content.rindex(b"PK\x05\x06")
+    _, *_, entries, size, offset, length = struct.unpack("<4s4H2LH", content[at : at + 22])
+    large = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, entries, entries, size, offset)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, length)
+    return content[:at] + large + locator + end + content[at + 22 :]
+
+
+def with_count(content: bytes, entries: int) -> bytes:
+    """The same zip, whose end record says that it has this many entries."""
+    at = content.rindex(b"PK\x05\x06") + 8
+    return content[:at] + struct.pack("<2H", entries, entries) + content[at + 4 :]
+
+
+def marked(content: bytes) -> bytes:
+    """The same zip, with the mark of an end record inside its end record, in place of the directory's offset."""
+    return content[:-6] + b"PK\x05\x06" + content[-2:]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zip_of(30),
+        with_count(zip_of(30), 1),
+        zip_of(30, comment=b"x" * 65_535),
+        marked(zip_of(30)),
+        zip_of(30, zip64=True),
+    ],
+    ids=["plain", "a false count", "a comment", "a mark inside the record", "zip64"],
+)
+def test_an_archive_of_too_many_files_is_refused_before_its_directory_is_parsed(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(zipfile.ZipFile(io.BytesIO(content)).infolist()) == 30
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *args: pytest.fail("an entry was made"))
+    with pytest.raises(BadArchive, match="may have 29 files, this one has 30"):
+        archive.check(content, most_files=29)
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+def test_the_entries_of_an_archive_inside_do_not_count(zip64: bool) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as file:
+        file.writestr("inner.zip", zip_of(50, zip64=zip64))
+        file.writestr("app.py", "")
+    archive.check(made.getvalue(), most_files=2)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x05\x06", zip_of(3)[:-1], zip_of(3)[:-10], b"\0" * 100])
+def test_what_has_no_end_record_is_unreadable(content: bytes) -> None:
+    with pytest.raises(BadArchive, match="Could not unzip"):
+        archive.check(content)
