@@ -1,7 +1,7 @@
 """Configures gunicorn for the web process.
 
-The environment sets the address (``BIND``, ``PORT``) and the number of processes (``WEB_CONCURRENCY``). Gunicorn's own
-options on the command line take precedence over this file.
+The environment sets the address (``BIND``, ``PORT``; of a container also ``PUBLISH``) and the number of processes
+(``WEB_CONCURRENCY``). Gunicorn's own options on the command line take precedence over this file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from stepwell.functions.errors import InvalidRequest, StepwellError
 from stepwell.runtime.http.access_keys import check_address
-from stepwell.runtime.settings import read_settings
+from stepwell.runtime.settings import read_server_settings
 
 
 class JsonWorker(ThreadWorker):
@@ -49,13 +49,16 @@ class Refusal:
 def on_starting(server: Any) -> None:
     """Refuse to listen where other machines can connect while there are no access keys.
 
-    This holds however the address was set. A socket that gunicorn inherits is not checked.
+    This holds however the address was set. A socket that gunicorn inherits is not checked. A container has to listen on
+    all of its addresses, and what counts is where its port is published: whoever starts it says so in PUBLISH.
     """
     try:
-        keys = dict(read_settings().access_keys)
-        for address in server.cfg.address:
+        keys = dict(read_server_settings().access_keys)
+        published = os.environ.get("PUBLISH")
+        addresses = [one if isinstance(one, str | int) else one[0] for one in server.cfg.address]
+        for address in [published] if published else addresses:
             if not isinstance(address, int):
-                check_address(address if isinstance(address, str) else address[0], keys)
+                check_address(address, keys)
     except ValueError as fault:
         sys.exit(f"Stepwell does not start: {fault}")
 

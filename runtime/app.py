@@ -19,7 +19,7 @@ from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request, joined
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
-from stepwell.runtime.settings import Settings, read_settings
+from stepwell.runtime.settings import Settings, read_server_settings
 
 
 class WebRuntime(Protocol):
@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
 
     A runtime that is given stays open: its owner closes it.
     """
-    settings = settings or read_settings()
+    settings = settings or read_server_settings()
     runtime = runtime or _built(settings)
     gateway = Gateway(runtime.catalog, runtime.api_context, runtime.invoker, settings)
     app = flask.Flask(__name__, static_folder=None)

@@ -194,6 +194,22 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def read_server_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a web process or a worker. Raises SettingsError, also if there is no DATABASE_URL.
+
+    Only the emulator has a default: processes of one deployment that each fell back to a file of their own would not
+    meet, and what they were told would be lost with the machine.
+    """
+    environ = os.environ if environ is None else environ
+    if not environ.get("DATABASE_URL"):
+        raise SettingsError(
+            "DATABASE_URL is not set. A web process or a worker needs one, for example "
+            "postgresql://user:password@host:5432/stepwell; SQLite has to be named, too: sqlite:///stepwell.db "
+            "(python -m emulator runs without any)"
+        )
+    return read_settings(environ)
+
+
 def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)

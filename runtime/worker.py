@@ -6,6 +6,7 @@ Huey carries the messages and runs the slots; it keeps nothing. Its retries, sch
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from huey import Huey
@@ -14,7 +15,7 @@ from huey.consumer import Consumer
 
 from stepwell.runtime import logs
 from stepwell.runtime.assembly import Runtime
-from stepwell.runtime.settings import read_settings
+from stepwell.runtime.settings import SettingsError, read_server_settings
 from stepwell.runtime.tasks.queue import JOB, MessageSerializer
 from stepwell.runtime.tasks.queue_storage import QUEUE, MemoryQueue, RedisQueue
 
@@ -100,4 +101,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     logs.configure()
     logging.getLogger("huey").propagate = False  # huey_consumer gives it a handler of its own
-    return StepwellHuey(Runtime(read_settings()))
+    try:
+        return StepwellHuey(Runtime(read_server_settings()))
+    except SettingsError as fault:
+        # huey_consumer would print where it was raised, and import once more.
+        sys.exit(f"Stepwell does not start: {fault}")

@@ -7,6 +7,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,9 +26,11 @@ import yaml
 
 from stepwell.runtime.settings import READERS, read_settings
 from tests.services import free_port, until
+from tests.test_docs import README, Emulator, blocks, executions_of
 
 ROOT = Path(__file__).resolve().parents[1]
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 SERVICES = COMPOSE["services"]
 OURS = {name: one for name, one in SERVICES.items() if one.get("image") == "stepwell"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
@@ -88,21 +91,39 @@ def test_every_name_in_an_environment_is_known() -> None:
 
 def test_the_environments_are_understood() -> None:
     for service in OURS.values():
-        environment = {name: given(str(value)) for name, value in service["environment"].items()}
-        settings = read_settings({**image_environment(), **environment})
+        settings = read_settings({**image_environment(), **environment_of(service)})
         assert settings.database_url == "postgresql://postgres:postgres@postgres:5432/stepwell"
+        assert settings.access_keys == ()
         assert str(settings.artifacts_dir) in mounted(service)
         assert str(settings.outbox_dir) in mounted(service)
 
 
-def given(value: str) -> str:
-    """A value of the compose file, with its required variable filled in."""
-    return re.sub(r"\$\{STEPWELL_ACCESS_KEYS:\?[^}]+\}", "me:a-secret-of-sixteen", value)
+def environment_of(service: dict[str, Any], **given: str) -> dict[str, str]:
+    """The environment that a service gets where Compose was given these variables."""
+    return {name: filled(str(value), given) for name, value in service["environment"].items()}
 
 
-def test_a_server_that_others_reach_is_not_started_without_keys() -> None:
-    assert image_environment()["BIND"] == "0.0.0.0"
-    assert all("${STEPWELL_ACCESS_KEYS:?" in one["environment"]["STEPWELL_ACCESS_KEYS"] for one in OURS.values())
+def filled(value: str, given: dict[str, str]) -> str:
+    """A value of the compose file with its variables filled in. One without a default fails the test."""
+    text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1]) or found[2], value)
+    assert "$" not in text, value
+    return text
+
+
+def test_compose_wants_no_variable_and_keys_are_passed_on() -> None:
+    variables = re.findall(r"\$\{[^}]*\}", COMPOSE_TEXT)
+    assert len(variables) > 2 and all(":-" in one for one in variables)
+    for service in OURS.values():
+        assert environment_of(service)["STEPWELL_ACCESS_KEYS"] == ""
+        assert environment_of(service, STEPWELL_ACCESS_KEYS="me:x")["STEPWELL_ACCESS_KEYS"] == "me:x"
+
+
+@pytest.mark.parametrize("given", [{}, {"PUBLISH": "0.0.0.0"}, {"PUBLISH": "::1"}, {"PUBLISH": ""}])
+def test_web_is_told_the_address_that_its_port_is_published_at(given: dict[str, str]) -> None:
+    (port,) = SERVICES["web"]["ports"]
+    address = filled(port["host_ip"], given)
+    assert environment_of(SERVICES["web"], **given)["PUBLISH"] == address == (given.get("PUBLISH") or "127.0.0.1")
+    assert (port["published"], port["target"]) == ("3000", int(image_environment()["PORT"]))
 
 
 def mounted(service: dict[str, Any]) -> set[str]:
@@ -142,13 +163,9 @@ def test_more_workers_can_be_had() -> None:
     assert not {"ports", "container_name", "hostname"}.intersection(SERVICES["worker"])
 
 
-def test_every_published_port_is_this_machine_s_alone() -> None:
-    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
-    assert published == {
-        "web": ["127.0.0.1:3000:3000"],
-        "postgres": ["127.0.0.1:5432:5432"],
-        "redis": ["127.0.0.1:6379:6379"],
-    }
+def test_the_servers_are_this_machine_s_alone_wherever_the_api_is_published() -> None:
+    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one and name != "web"}
+    assert published == {"postgres": ["127.0.0.1:5432:5432"], "redis": ["127.0.0.1:6379:6379"]}
 
 
 def test_every_volume_is_declared_and_every_server_says_whether_it_is_well() -> None:
@@ -257,6 +274,82 @@ def test_with_keys_it_listens_for_others_and_answers_who_has_one(environment: di
         with urlopen(keyed, timeout=30) as answer:
             assert json.load(answer)["database"] == "ok"
         assert ends_on_sigterm(web) == 0
+
+
+@pytest.mark.parametrize("process", ["web", "worker"])
+def test_without_a_database_nothing_is_kept_in_a_file_that_nobody_named(
+    environment: dict[str, str], process: str
+) -> None:
+    del environment["DATABASE_URL"]
+    ended = subprocess.run(procfile()[process], cwd=ROOT, env=environment, capture_output=True, timeout=60)
+    said = ended.stderr.decode()
+    assert ended.returncode == 1
+    assert "Stepwell does not start: DATABASE_URL is not set" in said and "Traceback" not in said
+    assert list(Path(environment["STEPWELL_HOME"]).iterdir()) == []
+
+
+def test_web_needs_keys_where_its_container_is_published(environment: dict[str, str]) -> None:
+    published = {"BIND": "0.0.0.0", "PUBLISH": "192.0.2.1"}
+    ended = subprocess.run(procfile()["web"], cwd=ROOT, env=environment | published, capture_output=True, timeout=60)
+    assert ended.returncode == 1
+    assert "does not listen on 192.0.2.1 without access keys" in ended.stderr.decode()
+
+
+def copied(folder: Path) -> None:
+    """Carry out the image's COPY instructions."""
+    for source, target in (words.split() for words in instructions("COPY")):
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+        else:
+            shutil.copy(ROOT / source, folder / target)
+
+
+def test_the_image_s_files_run_the_whole_stack_and_the_readme_s_commands(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """All of the containers' processes, with the files and the environment of the containers, but no container."""
+    app, data, mine = (tmp_path / name for name in ("app", "data", "mine"))
+    (mine / "steps").mkdir(parents=True)
+    (mine / "steps" / "greet.py").write_text(blocks(README, "python")[0])
+    app.mkdir()
+    copied(app)
+    image = {name: value.replace("/data", str(data)) for name, value in image_environment().items()}
+    here = {name: environment[name] for name in ("PATH", "PORT", "DATABASE_URL", "REDIS_URL")}
+    url = {"STEPWELL_URL": f"http://127.0.0.1:{environment['PORT']}", "FUNCTIONS_PATH": str(mine)}
+
+    def run(name: str, log: Any) -> subprocess.Popen[bytes]:
+        given = {**image, **environment_of(SERVICES[name]), **here, **url}
+        return subprocess.Popen(SERVICES[name]["command"], cwd=app, env=given, stdout=log, stderr=log)
+
+    client = Emulator(tmp_path, int(environment["PORT"]))
+    with (tmp_path / "log").open("wb") as log:
+        assert run("migrate", log).wait(60) == 0
+        processes = [run("web", log), run("worker", log)]
+        try:
+            until(client.answers, "the web process answers")
+            ended = executions_of(README, client)
+        finally:
+            for one in processes:
+                one.terminate()
+            statuses = [one.wait(60) for one in processes]
+    assert sorted(one["status"] for one in ended.values()) == [*["COMPLETED"] * 4, "FAILED"]
+    assert list((data / "artifacts").glob("*.pdf")) and list((data / "outbox").glob("*.eml"))
+    assert statuses == [0, 0]
+
+
+def test_the_emulator_runs_on_the_servers_of_the_compose_file(environment: dict[str, str], tmp_path: Path) -> None:
+    client = Emulator(tmp_path, int(environment["PORT"]))
+    command = [sys.executable, "-m", "emulator"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as one:
+        try:
+            until(client.answers, "the emulator answers")
+            assert client.get("/ready").items() >= {"database": "ok", "queue": "ok"}.items()
+            client.run("curl http://localhost:3000/tasks/sample-flow")
+            assert client.ended(client.started[-1])["status"] == "COMPLETED"
+            assert ends_on_sigterm(one) == 0
+        finally:
+            one.kill()
+    assert not (tmp_path / "stepwell.db").exists()
 
 
 MALFORMED = {

@@ -185,8 +185,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
     shown = {name: default for name, default in rows(DOCS / "configuration.md").items() if name.isupper()}
     ours = {name: default_of(attribute) for name, (attribute, _) in READERS.items()}
     gunicorn = (ROOT / "gunicorn.conf.py").read_text()
-    its = dict(re.findall(r"environ\.get\([\"'](\w+)[\"'], [\"'](.*?)[\"']\)", gunicorn))
-    assert shown == {**{name: f"`{value}`" for name, value in its.items()}, **ours}
+    its = dict(re.findall(r"environ\.get\([\"'](\w+)[\"'](?:, [\"'](.*?)[\"'])?\)", gunicorn))
+    assert shown == {**{name: f"`{value}`" if value else "none" for name, value in its.items()}, **ours}
 
 
 def default_of(attribute: str) -> str:
