@@ -90,7 +90,7 @@ class Activity(Table):
 
 
 class Execution(Table):
-    """One run of a workflow. From ``state`` to ``variables`` the columns are the root frame's.
+    """One run of a workflow. From ``state`` to ``visits`` the columns are the root frame's.
 
     ``revision`` grows with each move, with a pause and with a resume. ``published``, ``alias`` and ``trace`` come from
     a start on AWS's wire: the version and the alias in the request, and the trace header. ``parent`` is the one to
@@ -117,6 +117,7 @@ class Execution(Table):
     begun = IntegerField(default=0)
     children = IntegerField(default=0)
     variables = TextField(default="{}")
+    visits = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
     input = TextField()
     output = TextField(null=True)
     error = TextField(null=True)
@@ -169,6 +170,7 @@ class Frame(Table):
     begun = IntegerField(default=0)
     children = IntegerField(default=0)
     variables = TextField(default="{}")
+    visits = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
     item = TextField(null=True)
 
     class Meta:
@@ -180,8 +182,8 @@ class Task(Table):
 
     ``queued_at`` is the time from which it may be handed out, null while its execution is paused. ``missing_since`` is
     when a worker first found that no worker has its function. ``token`` answers it if its handler does not, and
-    ``beat_by`` is when the next heartbeat of the token's holder is due. An activity's task is IN_PROGRESS without an
-    owner from its beginning.
+    ``beat_by`` is when the next heartbeat of the token's holder is due. ``visit`` names the visit of the state that
+    it is the work of. An activity's task is IN_PROGRESS without an owner from its beginning.
     """
 
     id = IdField(primary_key=True)
@@ -204,6 +206,7 @@ class Task(Table):
     queued_at = BigIntegerField(null=True)
     missing_since = BigIntegerField(null=True)
     token = TextField(null=True)
+    visit = TextField(null=True)
     data = TextField(default="null")
     input = TextField(null=True)
     result = TextField(null=True)

@@ -140,6 +140,7 @@ FOLLOWED = {
     "entry": ":next_entry",
     "input": ":next_input",
     "timeout_seconds": ":next_timeout_seconds",
+    "visit": ":next_visit",
 }
 """The columns of the following task, whether its row is there or new: claimed at once, or queued for any worker."""
 

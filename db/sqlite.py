@@ -69,12 +69,12 @@ VALUES (?, ?, ?, 'COMPLETED', ?, ?, {NOW})
 FOLLOW = numbered(
     f"""
 UPDATE task SET status = :status, attempt = attempt + :claim, owner = :owner, entry = :entry, input = :input,
-  queued_at = {NOW}, timeout_seconds = :timeout_seconds, lease_until = {NOW} + :lease_ms,
+  queued_at = {NOW}, timeout_seconds = :timeout_seconds, visit = :visit, lease_until = {NOW} + :lease_ms,
   started_at = CASE WHEN :claim THEN {NOW} END,
   deadline_at = CASE WHEN :claim THEN {NOW} + CAST(:timeout_seconds * 1000 AS INTEGER) END
 WHERE id = :id RETURNING attempt
 """,
-    ("id", "entry", "input", "timeout_seconds", "status", "claim", "owner", "lease_ms"),
+    ("id", "entry", "input", "timeout_seconds", "visit", "status", "claim", "owner", "lease_ms"),
     "?",
 )
 MAKE = f"""
@@ -216,7 +216,7 @@ def _follow(move: Finish, following: NextTask) -> int | None:
 
 
 _made = attrgetter("id", "number", "step", "function")
-_changed = attrgetter("id", "entry", "input", "timeout_seconds")
+_changed = attrgetter("id", "entry", "input", "timeout_seconds", "visit")
 
 
 def _write_lines(execution_id: str, count: int, lines: Sequence[HistoryLine]) -> None:

@@ -24,7 +24,7 @@ def values_of(row: Any) -> tuple[Any, ...]:
     return tuple(vars(row).values())
 
 
-FOLLOWING = ("id", "number", "entry", "step", "function", "input", "timeout_seconds")
+FOLLOWING = ("id", "number", "entry", "step", "function", "input", "timeout_seconds", "visit")
 """The columns of the following task that FINISH writes."""
 FINISHED = names(Finish)[: names(Finish).index("root")]
 """The parameters of FINISH that are single values of ``Finish`` itself."""

@@ -42,6 +42,7 @@ class Root:
     begun: int
     children: int
     variables: str
+    visits: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class NewTask:
     timeout_seconds: float | None = None
     token: str | None = None
     heartbeat_seconds: float | None = None
+    visit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ class ClaimedTask:
     losses: int
     timeout_seconds: float | None
     token: str | None
+    visit: str | None
     input: str
 
 

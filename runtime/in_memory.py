@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 
-from stepwell.runtime.engine.core import commands, events
+from stepwell.runtime.engine.core import commands, events, visits
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.transition import transition
@@ -93,7 +93,7 @@ class Express:
         """Run one task's handler, and put its outcome into the flight's arrivals."""
         key = flight.key_of(task)
         try:
-            outcome = self._outcome(task, key)
+            outcome = self._outcome(task, key, flight.value.id)
         except Exception as fault:
             outcome = Outcome(error="States.Runtime", cause=str(fault))
         is_wanted = flight.running.pop(key, None) is not None
@@ -101,9 +101,16 @@ class Express:
         if is_wanted:
             flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
 
-    def _outcome(self, task: commands.DispatchTask, key: str) -> Outcome:
+    def _outcome(self, task: commands.DispatchTask, key: str, execution: str) -> Outcome:
         return self._caller.run(
-            TaskCall(task.function, jsontext.write(task.input), key, new_id(), task.timeout_seconds)
+            TaskCall(
+                task.function,
+                jsontext.write(task.input),
+                key,
+                new_id(),
+                task.timeout_seconds,
+                idempotency_key=visits.key_of(execution, task.visit),
+            )
         )
 
     def _stop(self, flight: _Flight, keys: list[str]) -> None:

@@ -26,6 +26,7 @@ class TaskCall:
     request_id: str
     timeout_seconds: float | None = None
     terms: Terms | None = None
+    idempotency_key: str | None = None
     claim: Claimed | None = None
     """The claim of the task's row; None for a task that has no row."""
 
@@ -54,7 +55,15 @@ class Caller:
         if isinstance(target, Outcome):
             return target
         return self._invoker.run(
-            Invocation(target, call.event, call.key, call.request_id, call.timeout_seconds, call.terms)
+            Invocation(
+                target,
+                call.event,
+                call.key,
+                call.request_id,
+                call.timeout_seconds,
+                call.terms,
+                call.idempotency_key,
+            )
         )
 
     def kill(self, key: str) -> bool:

@@ -50,6 +50,8 @@ class Invocation:
     """The seconds left of the state's own limit; None when the state has none."""
     terms: Terms | None = None
     """Set for a direct Lambda call. None for a state machine's: the limit of its payloads holds."""
+    idempotency_key: str | None = None
+    """The key of the state's visit, for a state machine's call: the client context has it among its custom values."""
 
     def context(self) -> dict[str, Json]:
         """Lambda's context object, without the members that only the handler's process knows."""
@@ -61,5 +63,10 @@ class Invocation:
             "memory_limit_in_mb": str(target.memory_mb),
             "invoked_function_arn": arns.function(target.name, target.qualifier),
             "log_group_name": f"/aws/lambda/{target.name}",
-            "client_context": None if self.terms is None else self.terms.client_context,
+            "client_context": self._client_context(),
         }
+
+    def _client_context(self) -> Json:
+        if self.terms is not None:
+            return self.terms.client_context
+        return None if self.idempotency_key is None else {"custom": {"idempotencyKey": self.idempotency_key}}

@@ -119,6 +119,7 @@ def _following(claim: Claimed, root: Root, dispatch: commands.DispatchTask) -> C
         retries=0,
         losses=0,
         timeout_seconds=dispatch.timeout_seconds,
+        visit=dispatch.visit,
         input=jsontext.write(dispatch.input),
         revision=claim.revision + 1,
         root=root,

@@ -85,6 +85,7 @@ def _frame(path: str, row: Execution | Root | Frame) -> execution.Frame:
         children=row.children,
         output=None if output is None else json.loads(output),
         variables=json.loads(row.variables),
+        visits=json.loads(row.visits),
         item=json.loads(getattr(row, "item", None) or "null"),
     )
 

@@ -94,6 +94,7 @@ def _small_columns(frame: execution.Frame) -> dict[str, Any]:
         "open": frame.open,
         "begun": frame.begun,
         "children": frame.children,
+        "visits": jsontext.write(dict(frame.visits)),
     }
 
 

@@ -38,6 +38,7 @@ def dispatched(execution_id: str, command: commands.DispatchTask, data: str = "n
         timeout_seconds=command.timeout_seconds,
         token=command.token,
         heartbeat_seconds=command.heartbeat_seconds,
+        visit=command.visit,
     )
 
 
@@ -54,7 +55,7 @@ def dispatch(row: Execution, command: commands.DispatchTask) -> str:
     """Make a task claimable and return its id. Its row may be planned, or left by an earlier try, or missing."""
     made = vars(dispatched(row.id, command))
     # Everything but the identity and the plan's own columns: the row of an earlier try keeps its attempts.
-    again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds")
+    again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds", "visit")
     queued = {name: made[name] for name in again}
     queued |= {"retries": command.retry, "finished_at": None}
     queued |= {"queued_at": None if row.paused or command.is_polled else clock_sql(), "missing_since": None}

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from stepwell.db.values import OFTEN_LOST, Claimed
 from stepwell.runtime.crashpoints import reach
+from stepwell.runtime.engine.core import visits
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.express_machines import EXPRESS_FUNCTION
@@ -233,7 +234,13 @@ def call_of(claim: Claimed) -> TaskCall:
     request_id, terms = new_id(), None
     if _is_event(claim):
         request_id, terms = claim.name or request_id, Terms()
-    return TaskCall(claim.function, claim.input, _key(claim), request_id, claim.timeout_seconds, terms, claim)
+    idempotency_key, limit = _idempotency_key(claim), claim.timeout_seconds
+    return TaskCall(claim.function, claim.input, _key(claim), request_id, limit, terms, idempotency_key, claim)
+
+
+def _idempotency_key(claim: Claimed) -> str | None:
+    """The key of the visit that the task is the work of. None if Stepwell 0.1.0 has dispatched it."""
+    return None if claim.visit is None else visits.key_of(claim.execution_id, claim.visit)
 
 
 def _waiting(own: Own) -> Own:

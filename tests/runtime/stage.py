@@ -68,6 +68,8 @@ class Script:
     def __init__(self) -> None:
         self.parts: dict[str, Callable[[Json], Outcome]] = {}
         self.events: list[tuple[str, Json]] = []
+        self.keys: list[tuple[str, str | None]] = []
+        """The function of each call, and the idempotency key in its client context."""
         self.killed: list[str] = []
 
     def let(self, function: str, *outcomes: Outcome | Callable[[Json], Outcome]) -> None:
@@ -83,6 +85,8 @@ class Script:
     def run(self, invocation: Invocation) -> Outcome:
         name, event = invocation.target.name, json.loads(invocation.event)
         self.events.append((name, event))
+        client = invocation.context()["client_context"] or {}
+        self.keys.append((name, client.get("custom", {}).get("idempotencyKey")))
         part = self.parts.get(name)
         return part(event) if part else returns(name)
 

@@ -22,6 +22,8 @@ class DispatchTask:
     input: Json
     retry: int
     timeout_seconds: float | None
+    visit: str
+    """The visit of the state: with the execution's id it is the idempotency key."""
     token: str | None = None
     """The task token, where an answer with this token ends the task and its handler's return does not."""
     heartbeat_seconds: float | None = None

@@ -43,6 +43,8 @@ class Frame:
     output: Json = None
     variables: Mapping[str, Json] = field(default_factory=dict)
     """The variables assigned in this frame. Expressions see those of its ancestors as well."""
+    visits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """How often the frame has entered each state in a loop, and when last: see ``core/visits.py``."""
     item: Json = None
     """The item itself where the frame is an item of a Map; ``$$.Map.Item.Value`` shows it."""
 

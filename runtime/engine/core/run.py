@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from stepwell.runtime.engine.core import aborted_history, commands, dataflow, execution, retry
+from stepwell.runtime.engine.core import aborted_history, commands, dataflow, execution, retry, visits
 from stepwell.runtime.engine.core.commands import (
     CancelFrames,
     Command,
@@ -114,6 +114,7 @@ class Run:
             entry=self.ledger.count,
             entered_at=self.event.at,
             variables=frame.variables,
+            visits=visits.counted(self.view.machine_of(frame.path), frame, self.ledger.count),
             item=frame.item,
         )
         return self.put(fresh)

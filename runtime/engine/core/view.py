@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b
 
+from stepwell.runtime.engine.core import visits
 from stepwell.runtime.engine.core.events import Event
 from stepwell.runtime.engine.core.execution import Execution, Frame, branch_of, child_path, parent_of
 from stepwell.runtime.engine.core.faults import FramesMissing, QuotaExceeded, StateFault, too_large
@@ -14,6 +15,7 @@ from stepwell.runtime.engine.core.ledger import Ledger
 from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, State, StateMachine, WorkState
 from stepwell.runtime.engine.language import aws_messages
+from stepwell.runtime.engine.language.context_object import ContextObject
 from stepwell.runtime.engine.language.fields import Field, Jsonata, NoStep
 from stepwell.runtime.engine.language.intrinsics import IntrinsicFault
 from stepwell.runtime.engine.language.jsonata.expressions import JsonataFault
@@ -78,10 +80,14 @@ class View:
             raise FramesMissing(path)
         return self.frames[path]
 
+    def visit(self, frame: Frame) -> str:
+        """The name of a frame's visit of its state."""
+        return visits.name_of((self.machine_of(one.path), one) for one in self.lineage(frame.path))
+
     # Expressions
 
     def context(self, frame: Frame) -> dict[str, Json]:
-        """The context object, ``$$``."""
+        """The context object, ``$$``. That of a Task, a Parallel or a Map has an idempotency key."""
         state: dict[str, Json] = {"Name": frame.state, "EnteredTime": timestamp(frame.entered_at)}
         if isinstance(self.state_of(frame), WorkState):
             state["RetryCount"] = sum(frame.retries)
@@ -89,7 +95,10 @@ class View:
         item = self._item_of(frame) if frame.path else None
         if item is not None:
             context["Map"] = {"Item": {"Index": branch_of(item.path), "Value": item.item}}
-        return {**context, **self._overridden(context)} if self.before.context_overrides else context
+        if self.before.context_overrides:
+            return {**context, **self._overridden(context)}
+        is_work = "RetryCount" in state
+        return ContextObject(context, lambda: visits.key_of(self.before.id, self.visit(frame))) if is_work else context
 
     @cached_property
     def _of_execution(self) -> dict[str, Json]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepwell.runtime.engine.definition import model as d
+from stepwell.runtime.engine.definition.loops import in_loops
 from stepwell.runtime.engine.definition.resources import INVOKE, NO_ALIASES, read
 from stepwell.runtime.engine.language.choice_rules import Condition, Rule
 from stepwell.runtime.engine.language.choice_rules import compile as compile_condition
@@ -67,7 +68,7 @@ def load(
 
 def _machine(document: Mapping[str, Json], language: _Language) -> d.StateMachine:
     states = {name: _state(name, body, language) for name, body in document["States"].items()}
-    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"))
+    return d.StateMachine(document["StartAt"], states, document.get("TimeoutSeconds"), in_loops(states))
 
 
 def _state(name: str, body: Mapping[str, Json], language: _Language) -> d.State:

@@ -177,5 +177,7 @@ class StateMachine:
     start_at: str
     states: Mapping[str, State]
     timeout_seconds: float | None = None
+    loops: frozenset[str] = field(default=frozenset(), compare=False)
+    """The Tasks, Parallels and Maps that a frame may enter more than once."""
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
     deployment: Deployment = field(default=NOWHERE, compare=False)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from stepwell.runtime.engine.language.brackets import LONGEST, PathSyntax
+from stepwell.runtime.engine.language.context_object import KEY_STEPS, ContextObject
 from stepwell.runtime.engine.language.selection import Child, Picked, Reading, Segment, TooMuch, Union, select, token
 from stepwell.runtime.engine.values.jsontext import Json
 
@@ -78,6 +79,10 @@ class Path:
         value = document
         if self.of_context:
             value = context
+            if isinstance(context, ContextObject):
+                if self.steps == KEY_STEPS and not self.segments:
+                    return context.key()
+                value = context if self.steps else dict(context)  # no state's data may hold the key
         elif self.variable is not None:
             value = self._assigned(self.variable, variables or {})
         root = value

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from stepwell.runtime.engine.language.context_object import ContextObject
 from stepwell.runtime.engine.language.jsonata import expressions
 from stepwell.runtime.engine.language.paths import Path
 from stepwell.runtime.engine.values.dice import Dice
@@ -39,8 +40,15 @@ class Scope:
     @cached_property
     def bindings(self) -> expressions.ExpressionScope:
         """The scope for expressions in JSONata."""
-        return expressions.ExpressionScope({**self.states, "context": self.context}, self.variables)
+        return expressions.ExpressionScope({**self.states, "context": self._for_jsonata()}, self.variables)
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
         """The scope with more members in the context object."""
-        return replace(self, make_context=lambda: {**self.context, **members})
+        return replace(self, make_context=lambda: self._context_with(members))
+
+    def _context_with(self, members: Mapping[str, Json]) -> Mapping[str, Json]:
+        own = self.context
+        return own.with_members(members) if isinstance(own, ContextObject) else {**own, **members}
+
+    def _for_jsonata(self) -> Mapping[str, Json]:
+        return self.context.for_jsonata() if isinstance(self.context, ContextObject) else self.context

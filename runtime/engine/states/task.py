@@ -48,6 +48,7 @@ def enter(run: Run, frame: Frame, state: TaskState) -> None:
             input={"function": function, "event": given} if is_event else given,
             retry=sum(frame.retries),
             timeout_seconds=timeout,
+            visit=run.view.visit(frame),
             token=token,
             heartbeat_seconds=heartbeat if token else None,
             is_polled=state.call.kind == ACTIVITY,

@@ -13,7 +13,7 @@ import pytest
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.invoke.outcome import Outcome
-from stepwell.runtime.invoke.target import Invocation, Target
+from stepwell.runtime.invoke.target import Invocation, Target, Terms
 from stepwell.runtime.sandbox.pool import Pool
 from stepwell.runtime.settings import Limits, Settings
 from tests.runtime.sandbox.bench import ENOUGH_SECONDS, gone, wait_until
@@ -225,3 +225,16 @@ def test_in_process_a_file_is_read_anew(target):
     assert [run(invoker, target(f"return {number}")).result for number in (1, 2)] == ["1", "2"]
     assert not invoker.kill("task/1")
     invoker.close()
+
+
+def test_the_client_context_has_the_idempotency_key_of_a_state_machines_call(invoker, target):
+    shows = target("client = context.client_context\nreturn client and [client.custom, client.env, client.client]")
+    keyed = run(invoker, shows, idempotency_key="e/visit")
+    assert keyed.result == '[{"idempotencyKey":"e/visit"},null,null]'
+    assert run(invoker, shows).result == "null"
+
+
+def test_a_direct_call_keeps_the_client_context_of_its_caller(invoker, target):
+    shows = target("return context.client_context.custom")
+    terms = Terms({"custom": {"mine": 1}})
+    assert run(invoker, shows, terms=terms, idempotency_key="e/visit").result == '{"mine":1}'
