@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from stepwell.runtime.ids import new_execution_id, task_id
+from stepwell.runtime.ids import task_id
 from stepwell.runtime.moves import start_keys
 from stepwell.runtime.moves.start import key_of
 from stepwell.runtime.tasks.slot import call_of
 from tests.runtime.stage import Stage, machine, task
 
-ID = new_execution_id()
+ID = "01a20fc5-e6ce-7ef2-af04-ef428e000000"
 START = "arn:aws:states:::states:startExecution"
 OURS = (start_keys.of_try(task_id(ID, 7), 2), start_keys.of_redrive(ID, "mine"), start_keys.of_redrive(ID, ""))
 THEIRS = ("k", "task:4711", "redrive:", f"task:{ID}", f"order:{ID}/0", "\xe9")
