@@ -57,7 +57,8 @@ runtime/executions: db functions/errors runtime/crashpoints runtime/engine/core 
 runtime/lambdas: db functions/contract functions/errors runtime/catalog runtime/engine/core runtime/engine/definition
     runtime/engine/values runtime/executions runtime/http runtime/ids runtime/invoke runtime/moves runtime/sandbox
     runtime/settings runtime/workflow_names runtime/workflows
-runtime/aws: functions/contract functions/errors runtime/catalog runtime/engine/values runtime/http runtime/settings
+runtime/aws: functions/contract functions/errors runtime/catalog runtime/engine/values runtime/http runtime/ids
+    runtime/settings
 runtime/aws/step_functions: db functions/contract functions/errors runtime/engine/aws_history runtime/engine/core
     runtime/engine/definition runtime/engine/states runtime/engine/trial runtime/engine/values runtime/executions
     runtime/http runtime/ids runtime/in_memory runtime/invoke runtime/map_runs runtime/moves runtime/workflows
