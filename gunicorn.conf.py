@@ -17,6 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from stepwell.functions.errors import InvalidRequest, StepwellError
 from stepwell.runtime.http.access_keys import check_address
+from stepwell.runtime.sandbox.parent import hide
 from stepwell.runtime.settings import read_server_settings
 
 
@@ -52,6 +53,7 @@ def on_starting(server: Any) -> None:
     This holds however the address was set. A socket that gunicorn inherits is not checked. A container has to listen on
     all of its addresses, and what counts is where its port is published: whoever starts it says so in PUBLISH.
     """
+    hide()  # here, too: gunicorn's first process has the environment of those that it forks, and outlives them
     try:
         keys = dict(read_server_settings().access_keys)
         published = os.environ.get("PUBLISH")

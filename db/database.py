@@ -6,11 +6,12 @@ One process has one database: :func:`connect` binds it, the models and ``queries
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,16 @@ class _Pool(PooledPostgresqlDatabase):
 
 
 class _File(PooledSqliteDatabase):
-    """A pool that waits for its turn to switch a new file to WAL, which SQLite's own time-out does not cover."""
+    """A pool that waits for its turn to switch a new file to WAL, which SQLite's own time-out does not cover.
+
+    A new file is its user's alone, and so are those that SQLite puts beside it.
+    """
+
+    def _connect(self) -> Any:
+        # SQLite would make it with the umask's mode. One that is there keeps its own; SQLite tells all faults better.
+        with suppress(OSError):
+            os.close(os.open(self.database, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return super()._connect()
 
     def _set_pragmas(self, conn: sqlite3.Connection) -> None:
         deadline = time.monotonic() + LOCKED_SECONDS

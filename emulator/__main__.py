@@ -19,8 +19,9 @@ from stepwell.emulator.clients import exports
 from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime import logs
 from stepwell.runtime.app import create_app
-from stepwell.runtime.assembly import Runtime, build
+from stepwell.runtime.assembly import PRIVATE, Runtime, build
 from stepwell.runtime.catalog.catalog import CatalogError
+from stepwell.runtime.sandbox import parent
 from stepwell.runtime.settings import Settings, SettingsError, read_settings
 from stepwell.runtime.worker import EmbeddedConsumer, StepwellConsumer, StepwellHuey
 
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         return _refuse(f"it knows no argument but env, and was given {' '.join(arguments)!r}")
     logs.configure(logging.WARNING)
     logging.getLogger("huey").setLevel(logging.WARNING)
+    parent.hide()
     try:
         settings = read_settings()
         listening = listen(settings.port)
@@ -112,7 +114,7 @@ def listen(port: int) -> socket.socket:
 def open_state(settings: Settings) -> None:
     """Make the state's directory and the database's tables, where they are missing. Raises Unusable."""
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         migrate()
     except OSError as fault:

@@ -19,6 +19,7 @@ from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request, joined
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
+from stepwell.runtime.sandbox import parent
 from stepwell.runtime.settings import Settings, read_server_settings
 
 
@@ -59,6 +60,8 @@ class _Answer(flask.Response):
 
 def _built(settings: Settings) -> WebRuntime:
     logs.configure()
+    parent.hide()
+    parent.warn_of_root()
     runtime = build(settings)
     atexit.register(runtime.close)
     return runtime

@@ -9,6 +9,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 
 from peewee import PeeweeException
@@ -68,6 +69,10 @@ INVOICE_PDF = {
 }
 
 
+PRIVATE = 0o700
+"""The mode of our directories; the files in them have it without the right to be run."""
+
+
 class Runtime:
     """All parts of one process. ``close`` ends its sandbox children and its connections.
 
@@ -77,6 +82,7 @@ class Runtime:
     def __init__(self, settings: Settings, invoker: Invoker | InProcessInvoker | None = None) -> None:
         self.settings = settings
         self.catalog = Catalog.load(settings.function_paths)
+        keep_private(settings)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
         limits = settings.limits
         known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
@@ -168,6 +174,22 @@ class Runtime:
         self.invoker.close()
         self.storage.close()
         database.close_all()
+
+
+def keep_private(settings: Settings) -> None:
+    """Make the state directory, and let no other user read what is in it: inputs, results, mails, code.
+
+    A directory that is there already keeps its mode, since it may hold files of others; our own in it lose theirs.
+    """
+    home = settings.home
+    folders = [one for one in (settings.artifacts_dir, settings.outbox_dir, settings.code_dir) if one.parent == home]
+    # What may not be changed belongs to another user; a state directory that cannot be made is missed when it is used.
+    with suppress(OSError):
+        home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        for folder in folders:
+            folder.mkdir(mode=PRIVATE, exist_ok=True)
+        for path in (*folders, *home.glob("stepwell.db*")):
+            path.chmod(PRIVATE if path.is_dir() else PRIVATE & 0o666)
 
 
 def build(settings: Settings) -> Runtime:

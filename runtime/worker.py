@@ -15,6 +15,7 @@ from huey.consumer import Consumer
 
 from stepwell.runtime import logs
 from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.sandbox import parent
 from stepwell.runtime.settings import SettingsError, read_server_settings
 from stepwell.runtime.tasks.queue import JOB, MessageSerializer
 from stepwell.runtime.tasks.queue_storage import QUEUE, MemoryQueue, RedisQueue
@@ -100,6 +101,8 @@ def __getattr__(name: str) -> Any:
     if name != "huey":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     logs.configure()
+    parent.hide()
+    parent.warn_of_root()
     logging.getLogger("huey").propagate = False  # huey_consumer gives it a handler of its own
     try:
         return StepwellHuey(Runtime(read_server_settings()))

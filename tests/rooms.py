@@ -76,10 +76,10 @@ runtime/assembly: db runtime/api runtime/aws/step_functions runtime/catalog runt
     runtime/executions runtime/express_machines runtime/in_memory runtime/invoke runtime/lambdas runtime/settings
     runtime/tasks runtime/workflows
 runtime/app: runtime/api runtime/assembly runtime/catalog runtime/gateway runtime/http runtime/invoke runtime/logs
-    runtime/settings
-runtime/worker: runtime/assembly runtime/logs runtime/settings runtime/tasks
+    runtime/sandbox runtime/settings
+runtime/worker: runtime/assembly runtime/logs runtime/sandbox runtime/settings runtime/tasks
 emulator: db functions/errors runtime/app runtime/assembly runtime/catalog runtime/engine/values runtime/logs
-    runtime/settings runtime/worker
+    runtime/sandbox runtime/settings runtime/worker
 """
 
 
