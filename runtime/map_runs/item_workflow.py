@@ -55,7 +55,8 @@ def _processor(machine: Json, state: str) -> Json:
     while waiting:
         states = waiting.pop()["States"]
         if state in states:
-            return states[state]["ItemProcessor"]
+            found = states[state]
+            return found.get("ItemProcessor") or found["Iterator"]
         for one in states.values():
             inside = (one.get("ItemProcessor"), one.get("Iterator"), *one.get("Branches", ()))
             waiting += [machine for machine in inside if machine is not None]

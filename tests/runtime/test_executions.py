@@ -396,7 +396,7 @@ def test_a_token_may_be_answered_in_the_moment_its_handler_returns(stage: Stage,
 
 def test_a_token_of_an_earlier_try_does_not_answer_the_next_one(stage: Stage, monkeypatch):
     """The lookup still finds the token. Then the try ends, and the next try begins with a new token."""
-    identity = with_token(stage, Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 0}])
+    identity = with_token(stage, Retry=[{"ErrorEquals": ["States.ALL"]}])
     claim = stage.claim(identity)
     found = task_tokens.task_of
 

@@ -194,8 +194,8 @@ class Maker:
         return _chained([*self._blocks(depth), give])
 
     def _retrier(self, errors: list[str], most: int = 3) -> Json:
-        interval = self.dice.choice((0, 0.1, 0.3))
-        return {"ErrorEquals": errors, "MaxAttempts": self.dice.randint(1, most), "IntervalSeconds": interval}
+        longest = self.dice.choice((0.01, 0.1, 0.3))  # a retry of a second would make the run last for hours
+        return {"ErrorEquals": errors, "MaxAttempts": self.dice.randint(1, most), "MaxDelaySeconds": longest}
 
     # Both
 

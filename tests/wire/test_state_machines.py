@@ -78,7 +78,11 @@ def test_made_again_otherwise_it_is_refused(wire: Wire, other: dict[str, object]
         ({"name": "a b"}, "InvalidName", "Invalid Name: 'a b'"),
         ({"roleArn": "me"}, "InvalidArn", "Invalid Role Arn: 'me'"),
         ({"definition": "{"}, "InvalidDefinition", "Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: "),
-        ({"definition": json.dumps(steps("step1"))}, "InvalidDefinition", "'StartAt' and 'States'"),
+        (
+            {"definition": json.dumps(steps("step1"))},
+            "InvalidDefinition",
+            "These fields are required: [States, StartAt] at /'",
+        ),
         (
             {"definition": json.dumps({"StartAt": "B", "States": PASS["States"]})},
             "InvalidDefinition",

@@ -34,7 +34,7 @@ from stepwell.functions.errors.step_functions import (
 from stepwell.runtime.aws.step_functions import history
 from stepwell.runtime.aws.step_functions.machines import revision, role_of
 from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, target_of
-from stepwell.runtime.engine.values import arns, jsontext, names
+from stepwell.runtime.engine.values import arns, json_faults, jsontext, names
 from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS, EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.executions import Executions
@@ -157,7 +157,11 @@ def read_input(text: str, limits: EngineLimits) -> Json:
     try:
         return jsontext.read(text, limits.depth)
     except jsontext.NotJson as fault:
-        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
+        if not text.strip():
+            raise InvalidExecutionInput("Invalid execution input.") from None
+        known = json_faults.fault_of(text)
+        what = fault if known is None else known.message
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{what}'") from None
 
 
 def found_execution(arn: Arn) -> Execution:

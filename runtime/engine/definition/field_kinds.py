@@ -52,6 +52,8 @@ class Fault:
     message: str
     hint: str | None = None
     code: str = SCHEMA
+    on_aws: tuple[str, Location] | None = None
+    """AWS's own words, with the location that it names, where it was seen to say them."""
 
     @property
     def path(self) -> str:
@@ -223,7 +225,25 @@ def reference_path_or_null(value: Json, where: Location) -> Iterator[Fault]:
 
 def template(value: Json, where: Location) -> Iterator[Fault]:
     for way, message in templates.faults(value):
-        yield Fault(where / way, message[:LONGEST_MESSAGE])
+        yield Fault(where / way, message[:LONGEST_MESSAGE], on_aws=_of_member(way, where))
+
+
+def _of_member(way: Steps, where: Location) -> tuple[str, Location] | None:
+    """AWS's words for a member whose path or call does not parse: it names the whole template's location."""
+    if not way or not str(way[-1]).endswith(".$"):
+        return None
+    return f"The value for the field '{way[-1]}' must be a valid JSONPath or a valid intrinsic function call", where
+
+
+def credentials(kind_of_value: Kind) -> Kind:
+    """The credentials of a Task: the role that it assumes, and perhaps more."""
+
+    def kind(value: Json, where: Location) -> Iterator[Fault]:
+        yield from kind_of_value(value, where)
+        if isinstance(value, dict) and not value.keys() & {"RoleArn", "RoleArn.$"}:
+            yield Fault(where, "The field 'RoleArn' is required but was missing")
+
+    return kind
 
 
 def pattern(value: Json, where: Location) -> Iterator[Fault]:
@@ -235,7 +255,8 @@ def pattern(value: Json, where: Location) -> Iterator[Fault]:
 def timestamp(value: Json, where: Location) -> Iterator[Fault]:
     yield from text(value, where)
     if isinstance(value, str) and not choice_rules.is_instant(value):
-        yield Fault(where, f"must be a timestamp such as 2026-11-24T03:00:00Z, not {shown(value)}")
+        message = f"must be a timestamp such as 2026-11-24T03:00:00Z, not {shown(value)}"
+        yield Fault(where, message, on_aws=("String does not match RFC3339 timestamp", where))
 
 
 def spelled(compile: Callable[[Any], object], value: Json, where: Location) -> Iterator[Fault]:

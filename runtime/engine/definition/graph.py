@@ -22,7 +22,7 @@ from stepwell.runtime.engine.definition.field_kinds import (
     shown,
 )
 from stepwell.runtime.engine.definition.load import is_distributed
-from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED
+from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED, TOLERATED
 from stepwell.runtime.engine.definition.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
 from stepwell.runtime.engine.language.jsonata.expressions import is_expression
 from stepwell.runtime.engine.values.jsontext import Json
@@ -53,6 +53,9 @@ def count(document: Json) -> int:
     return len(own) + sum(count(inner) for state in own for _, inner in inside(state))
 
 
+_ONE_LANGUAGE = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine"
+
+
 class _Machine:
     """Checks a machine and the machines inside it. ``whole`` is the outermost one: it sets the query language."""
 
@@ -81,10 +84,11 @@ class _Machine:
             return
         language = state.get("QueryLanguage", self._language)
         if language == "JSONPath" and self._language == "JSONata":
-            yield Fault(where / "QueryLanguage", "cannot be JSONPath where the whole state machine is JSONata")
+            message = "cannot be JSONPath where the whole state machine is JSONata"
+            yield Fault(where / "QueryLanguage", message, on_aws=(_ONE_LANGUAGE, where))
         spoken = language if isinstance(language, str) and language in rules.STATES else "JSONPath"
         yield from check(state, where, rules.STATES[spoken][kind], f"a {kind} state", rules.ELSEWHERE[spoken][kind])
-        yield from _together(state, where, kind)
+        yield from _together(state, where, kind, spoken == "JSONata")
         yield from _exits(state, where, kind, siblings)
         if kind == "Task" and isinstance(state.get("Resource"), str):
             yield from self._resource(state, where, "Arguments" if language == "JSONata" else "Parameters")
@@ -157,18 +161,32 @@ def inside(state: Json) -> Iterator[tuple[Steps, Json]]:
             yield (field,), state[field]
 
 
-def _together(state: Mapping[str, Json], where: Location, kind: str) -> Iterator[Fault]:
+def _together(state: Mapping[str, Json], where: Location, kind: str, is_jsonata: bool) -> Iterator[Fault]:
     """Faults of fields that exclude or require each other."""
     if kind == "Map" and not is_distributed(state):
+        # AWS was seen to take these two in an inline JSONata Map, where they do nothing.
+        known = TOLERATED if is_jsonata else ()
         for name in DISTRIBUTED:
-            if name in state:
+            if name in state and name not in known:
                 yield Fault(where / name, "only a Map in distributed mode has this field")
+    if kind == "Task" and _beats_too_late(state):
+        yield Fault(where / "HeartbeatSeconds", "must be smaller than 'TimeoutSeconds'")
     for names in rules.ONE_OF.get(kind, ()):
         if sum(name in state for name in names) != 1:
             yield Fault(where, f"needs exactly one of {', '.join(names)}")
     for names in rules.AT_MOST_ONE.get(kind, ()):
         if sum(name in state for name in names) > 1:
             yield Fault(where, f"has at most one of {', '.join(names)}")
+
+
+def _beats_too_late(state: Mapping[str, Json]) -> bool:
+    """True if a Task's heartbeat and its time-out are both given as numbers, and the heartbeat is not the smaller one.
+
+    Source: developer guide, "Task workflow state".
+    """
+    heartbeat, timeout = state.get("HeartbeatSeconds"), state.get("TimeoutSeconds")
+    are_numbers = all(isinstance(one, int | float) for one in (heartbeat, timeout))
+    return are_numbers and heartbeat >= timeout  # type: ignore[operator]
 
 
 def _named_twice(document: Json, where: Location, seen: dict[str, Location]) -> Iterator[Fault]:

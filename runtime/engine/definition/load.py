@@ -136,7 +136,7 @@ def _map(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
 
 def is_distributed(body: Mapping[str, Json]) -> bool:
     """True if a Map is in distributed mode: its items are executions of their own."""
-    processor = body.get("ItemProcessor")
+    processor = body.get("ItemProcessor", body.get("Iterator"))
     config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
     return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
 

@@ -110,6 +110,7 @@ def _or_zero(kind: Kind) -> Kind:
 
 
 _PERCENTAGE = number(0, 100)
+TOLERATED = ("ToleratedFailureCount", "ToleratedFailurePercentage")
 DISTRIBUTED = _distributed(
     {"Parameters": FieldRule(template)},
     template,

@@ -21,6 +21,7 @@ from stepwell.runtime.engine.definition.field_kinds import (
     assign,
     check,
     choice,
+    credentials,
     expression,
     flag,
     jsonata,
@@ -74,7 +75,7 @@ FLOW_OPTIONS: Table = {
 
 RETRIER: Table = {
     "ErrorEquals": FieldRule(list_of(text, least=1), required=True),
-    "IntervalSeconds": FieldRule(number(0, LARGEST_ON_AWS)),
+    "IntervalSeconds": FieldRule(number(1, LARGEST_ON_AWS)),
     "MaxAttempts": FieldRule(number(0, LARGEST_ON_AWS, whole=True)),
     "BackoffRate": FieldRule(number(1, 1000)),
     "MaxDelaySeconds": FieldRule(SECONDS),
@@ -221,7 +222,7 @@ JSONPATH_STATES: Mapping[str, Table] = {
         "TimeoutSecondsPath": FieldRule(a_path),
         "HeartbeatSeconds": FieldRule(_TIMEOUT),
         "HeartbeatSecondsPath": FieldRule(a_path),
-        "Credentials": FieldRule(template),
+        "Credentials": FieldRule(credentials(template)),
     },
     "Choice": {
         **_PATHS,
@@ -266,7 +267,7 @@ JSONATA_STATES: Mapping[str, Table] = {
         "Arguments": FieldRule(jsonata),
         "TimeoutSeconds": FieldRule(or_jsonata(_TIMEOUT)),
         "HeartbeatSeconds": FieldRule(or_jsonata(_TIMEOUT)),
-        "Credentials": FieldRule(jsonata),
+        "Credentials": FieldRule(credentials(jsonata)),
     },
     "Choice": {
         **_JSONATA,
