@@ -59,9 +59,10 @@ runtime/lambdas: db functions/contract functions/errors runtime/catalog runtime/
     runtime/settings runtime/workflow_names runtime/workflows
 runtime/aws: functions/contract functions/errors runtime/catalog runtime/engine/values runtime/http runtime/ids
     runtime/settings
-runtime/aws/step_functions: db functions/contract functions/errors runtime/engine/aws_history runtime/engine/core
-    runtime/engine/definition runtime/engine/states runtime/engine/trial runtime/engine/values runtime/executions
-    runtime/http runtime/ids runtime/in_memory runtime/invoke runtime/map_runs runtime/moves runtime/workflows
+runtime/aws/step_functions: db functions/contract functions/errors runtime/aws runtime/engine/aws_history
+    runtime/engine/core runtime/engine/definition runtime/engine/states runtime/engine/trial runtime/engine/values
+    runtime/executions runtime/http runtime/ids runtime/in_memory runtime/invoke runtime/map_runs runtime/moves
+    runtime/workflows
 runtime/api: db functions/contract functions/errors runtime/aws/step_functions runtime/catalog
     runtime/engine/definition runtime/engine/values runtime/executions runtime/http runtime/ids runtime/invoke
     runtime/lambdas runtime/moves runtime/workflows

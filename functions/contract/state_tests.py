@@ -20,6 +20,7 @@ class StateTest:
     context: str | None
     mock: Mapping[str, Json] | None
     retries: int
+    role: str | None = None
     reveals_secrets: bool = False
     caused_by: str | None = None
     """The state inside a Map or Parallel state in which the mock's error arose."""

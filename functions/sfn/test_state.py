@@ -21,6 +21,7 @@ def handler(event: _inputs.Input, context: SfnContext) -> Json:
             context=event.get("context"),
             mock=event.get("mock"),
             retries=configuration.get("retrierRetryCount", 0),
+            role=event.get("roleArn"),
             reveals_secrets=event.get("revealSecrets", False),
             caused_by=configuration.get("errorCausedByState"),
             failures=configuration.get("mapIterationFailureCount"),

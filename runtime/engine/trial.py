@@ -9,11 +9,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from stepwell.runtime.engine.core import commands, dataflow, events, execution, retry
+from stepwell.runtime.engine.core import commands, dataflow, events, execution, invocations, retry
 from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.core.view import View
-from stepwell.runtime.engine.definition.model import MapState, PassState, State, StateMachine, WorkState
+from stepwell.runtime.engine.definition.graph import inside, states_of
+from stepwell.runtime.engine.definition.model import (
+    MapState,
+    ParallelState,
+    PassState,
+    State,
+    StateMachine,
+    TaskState,
+    WorkState,
+)
 from stepwell.runtime.engine.states.items import items_of
 from stepwell.runtime.engine.transition import transition
 from stepwell.runtime.engine.values.jsontext import Json
@@ -24,8 +33,12 @@ Work = Callable[[commands.DispatchTask], "Result | Failure"]
 SUCCEEDED, FAILED, RETRIABLE, CAUGHT = "SUCCEEDED", "FAILED", "RETRIABLE", "CAUGHT_ERROR"
 ENTRY = 2
 """The history id of the state's entry: line 1 is the start of the execution."""
-ALONE = "State"
-"""The name of a state that has none of its own."""
+ALONE = "StateName"
+"""The name of a state that has none of its own, and of any state in the context object that AWS makes up."""
+AGAIN = "\0"
+"""The target of a state that leads to itself: a trial ends there. No definition can hold this name: JSON with it is
+refused."""
+_LEADS = ("Next", "Default")
 _FAULTS = ("TaskFailed", "TaskTimedOut", "EvaluationFailed")
 _OF_CONTAINERS = (
     *("Branches", "ItemProcessor", "Iterator", "ItemSelector", "ItemsPath", "Items", "MaxConcurrency", "Label"),
@@ -43,6 +56,19 @@ class Result:
 class Failure:
     error: str
     cause: str | None = None
+
+
+@dataclass(frozen=True)
+class MapFields:
+    """What a Map makes of its fields before its work.
+
+    ``data`` has it by AWS's names. ``items`` is None when they are not known. ``failure`` is the first fault of a
+    field: the Map fails of it, whatever its work would give.
+    """
+
+    data: Mapping[str, Json]
+    items: list[Json] | None = None
+    failure: Failure | None = None
 
 
 TOO_MANY = Failure("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
@@ -74,7 +100,7 @@ class Verdict:
     details: Mapping[str, Json] = field(default_factory=dict)
 
 
-def found(definition: Mapping[str, Json], name: str) -> Json:
+def found(definition: Json, name: str) -> Json:
     """The state of this name in a machine or in the machines inside it; None when there is none."""
     return next((state for own, state in _states(definition) if own == name), None)
 
@@ -86,66 +112,72 @@ def alone(state: Mapping[str, Json], name: str, language: str | None, stand_in: 
     """
     if stand_in is not None and state.get("Type") in ("Task", "Parallel", "Map"):
         state = _mocked(state, stand_in)
-    targets = {target: {"Type": "Succeed"} for target in _targets(state) if target != name}
+    lists = {key: [_led_away(entry, name) for entry in entries] for key, entries in _lists(state)}
+    own = {**_led_away(state, name), **lists}
+    targets = {target: {"Type": "Succeed"} for target in _targets(own)}
     top = {} if language is None else {"QueryLanguage": language}
-    return {**top, "StartAt": name, "States": {name: state, **targets}}
+    return {**top, "StartAt": name, "States": {name: own, **targets}}
 
 
-def tried(machine: StateMachine, before: Execution, given: Given, work: Work, limits: EngineLimits) -> Verdict:
-    """The verdict on the machine's first state. ``work`` answers the tasks that it dispatches."""
-    state = machine.states[machine.start_at]
-    result: list[Json] = []
+def tried(
+    machine: StateMachine, played: StateMachine, before: Execution, given: Given, work: Work, limits: EngineLimits
+) -> Verdict:
+    """The verdict on the machine's first state.
+
+    ``played`` is the machine that runs: the same one, or one with a function in place of the state's work. ``work``
+    answers the tasks that it dispatches.
+    """
+    results: list[Json] = []
 
     def recorded(task: commands.DispatchTask) -> Result | Failure:
         outcome = work(task)
-        result.extend([outcome.value] if isinstance(outcome, Result) else [])
+        results.extend([outcome.value] if isinstance(outcome, Result) else [])
         return outcome
 
+    state = machine.states[machine.start_at]
     frame = _frame(state, given, before.started_at)
-    lines, issued, ended = _moved(machine, before, frame, recorded, limits)
+    lines, issued, ended = _moved(played, before, frame, recorded, limits)
     verdict = _judged(state, lines, issued, ended)
-    view = View(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
-    return replace(
-        verdict, data=dict(_data(view, frame, state, result)), details=_details(state, frame, verdict, issued)
-    )
+    view = _view(machine, before, frame, limits)
+    shown = dict(_data(view, frame, state, [_as_answered(one, lines, before) for one in results]))
+    return replace(verdict, data=shown, details=_details(state, verdict, issued))
 
 
 def names_inside(state: Mapping[str, Json]) -> set[str]:
     """The names of the states inside a Map or Parallel state."""
-    inner = (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", ()))
-    return {name for machine in inner for name, _ in _states(machine or {})}
+    return {name for _, machine in inside(state) for name, _ in _states(machine)}
 
 
-def map_data(
-    machine: StateMachine, before: Execution, given: Given, read: Json, limits: EngineLimits
-) -> dict[str, Json]:
-    """The data of a Map's fields, by AWS's names, up to the first that faults. ``read`` is the data from its reader."""
+def map_fields(machine: StateMachine, before: Execution, given: Given, read: Json, limits: EngineLimits) -> MapFields:
+    """What the machine's first state, a Map, makes of its fields. ``read`` is the data from its reader."""
     state = machine.states[machine.start_at]
-    assert isinstance(state, MapState) and state.concurrency is not None
+    assert isinstance(state, MapState)
     frame = _frame(state, given, before.started_at)
-    view = View(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
-    found: dict[str, Json] = {}
-    with suppress(StateFault):
-        found |= _bounds(view, frame, state)
+    view = _view(machine, before, frame, limits)
+    shown: dict[str, Json] = {}
+    items = None
+    try:
         items = _pointed(state, read) if read is not None else _listed(view, frame, state)
-        found |= {} if state.is_jsonata or items is None else _item_data(state, items, read is not None)
+        shown |= {} if state.is_jsonata or items is None else _item_data(state, items, read is not None)
+        shown |= dict(_bounds(view, frame, state))
         if items is not None and state.selector is not None:
-            found["afterItemSelector"] = [
+            shown["afterItemSelector"] = [
                 dataflow.item_input(view, frame, state, index, item) for index, item in enumerate(items)
             ]
-        found["items"] = items
-    return found
+    except StateFault as fault:
+        return MapFields(shown, items, Failure(fault.error, fault.cause))
+    return MapFields(shown, items)
 
 
-def is_too_much(data: dict[str, Json], failures: int) -> bool:
-    """True if a Map does not tolerate this number of failures. A Map without a tolerated number tolerates any.
-
-    ``data`` is the result of :func:`map_data`; its member ``items`` is taken out.
-    """
-    items = data.pop("items", None) or []
-    percentage = data.get("toleratedFailurePercentage")
+def is_too_much(fields: MapFields, failures: int) -> bool:
+    """True if a Map does not tolerate this number of failures. A Map without a tolerated number tolerates any."""
+    percentage, items = fields.data.get("toleratedFailurePercentage"), fields.items or []
     is_over_share = percentage is not None and bool(items) and 100 * failures / len(items) > percentage
-    return is_over_share or failures > int(data.get("toleratedFailureCount", failures))
+    return is_over_share or failures > int(fields.data.get("toleratedFailureCount", failures))
+
+
+def _view(machine: StateMachine, before: Execution, frame: Frame, limits: EngineLimits) -> View:
+    return View(machine, replace(before, frames={"": frame}), events.ExecutionStarted(before.started_at, 0), limits)
 
 
 def _bounds(view: View, frame: Frame, state: MapState) -> Iterator[tuple[str, Json]]:
@@ -160,14 +192,14 @@ def _bounds(view: View, frame: Frame, state: MapState) -> Iterator[tuple[str, Js
             yield "toleratedFailurePercentage", dataflow.number(view, frame, percentage, scope)
 
 
-def _listed(view: View, frame: Frame, state: MapState) -> Json:
+def _listed(view: View, frame: Frame, state: MapState) -> list[Json] | None:
     """The items that a Map takes from its own data; None when it has a reader."""
     if state.distribution is not None and state.distribution.reader is not None:
         return None
     return items_of(view, frame, state, dataflow.effective_input(view, frame, state))
 
 
-def _pointed(state: MapState, read: Json) -> Json:
+def _pointed(state: MapState, read: Json) -> list[Json] | None:
     """The items at ItemsPointer in the data from a reader; None when there is no list."""
     assert state.distribution is not None
     for name in state.distribution.reader_config.get("ItemsPointer", "").split("/")[1:]:
@@ -183,11 +215,11 @@ def _item_data(state: MapState, items: Json, is_read: bool) -> dict[str, Json]:
     return {"afterItemsPath": items}
 
 
-def _states(machine: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
-    for name, state in machine.get("States", {}).items():
+def _states(machine: Json) -> Iterator[tuple[str, Json]]:
+    for name, state in states_of(machine).items():
         yield name, state
-        for inner in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", ())):
-            yield from _states(inner or {})
+        for _, inner in inside(state):
+            yield from _states(inner)
 
 
 def _mocked(state: Mapping[str, Json], stand_in: str) -> dict[str, Json]:
@@ -197,17 +229,28 @@ def _mocked(state: Mapping[str, Json], stand_in: str) -> dict[str, Json]:
     return {**kept, "Type": "Task", "Resource": stand_in}
 
 
+def _led_away(entry: Json, name: str) -> Json:
+    """A state, a catcher or a choice. Where it leads to the state of this name, it leads to AGAIN instead."""
+    if not isinstance(entry, Mapping):
+        return entry
+    return {**entry, **{key: AGAIN for key in _LEADS if entry.get(key) == name}}
+
+
+def _lists(state: Mapping[str, Json]) -> Iterator[tuple[str, list[Json]]]:
+    """The fields of a state that are lists of catchers or choices."""
+    return ((key, state[key]) for key in ("Catch", "Choices") if isinstance(state.get(key), list))
+
+
 def _targets(state: Mapping[str, Json]) -> Iterator[str]:
-    entries = [state, *state.get("Catch", ()), *state.get("Choices", ())]
-    for entry in entries:
-        for name in ("Next", "Default"):
-            if isinstance(entry, Mapping) and isinstance(entry.get(name), str):
-                yield entry[name]
+    for entry in (state, *(entry for _, entries in _lists(state) for entry in entries)):
+        for key in _LEADS:
+            if isinstance(entry, Mapping) and isinstance(entry.get(key), str):
+                yield entry[key]
 
 
 def _frame(state: State, given: Given, at: int) -> Frame:
+    """The frame of the state's visit. Any retrier that matches has granted the given retries."""
     retriers = state.retriers if isinstance(state, WorkState) else ()
-    retries = (given.retries, *(0 for _ in retriers[1:])) if retriers and given.retries else ()
     return Frame(
         path="",
         state=state.name,
@@ -215,7 +258,7 @@ def _frame(state: State, given: Given, at: int) -> Frame:
         entry=ENTRY,
         entered_at=at,
         waiting=execution.FOR_RETRY,
-        retries=retries,
+        retries=tuple(given.retries for _ in retriers) if given.retries else (),
         variables=given.variables,
     )
 
@@ -262,45 +305,88 @@ def _judged(
     left = next((line for line in lines if line.step == state.name and line.type.endswith("StateExited")), None)
     if left is None:
         return Verdict(FAILED, error=ended.error, cause=ended.cause)
-    entered = (line.step for line in lines if line.type.endswith("StateEntered"))
-    status = CAUGHT if fault else SUCCEEDED
-    return Verdict(status, left.details["output"], error, cause, next(entered, None))
+    entered = next((line.step for line in lines if line.type.endswith("StateEntered")), None)
+    following = state.name if entered == AGAIN else entered
+    return Verdict(CAUGHT if fault else SUCCEEDED, left.details["output"], error, cause, following)
 
 
-def _details(state: State, frame: Frame, verdict: Verdict, issued: Sequence[commands.Command]) -> dict[str, Json]:
-    """The index of the Retry or Catch that took the error, and the retry's delay in whole seconds."""
+def _as_answered(value: Json, lines: Sequence[HistoryEvent], before: Execution) -> Json:
+    """The result of the work as the service answers it: ``lambda:invoke`` wraps what the function returned."""
+    details = next((line.details for line in lines if line.type == "TaskSucceeded"), {})
+    return invocations.result(value, details, before.id, details["task"]) if "at" in details else value
+
+
+def _details(state: State, verdict: Verdict, issued: Sequence[commands.Command]) -> dict[str, Json]:
+    """The index of the Retry or Catch that the error matches, and the delay of a retry in whole seconds.
+
+    A failure names the Retry that is used up.
+    """
     if not isinstance(state, WorkState) or verdict.error is None:
         return {}
-    takers = [one.error_equals for one in (state.retriers if verdict.status == RETRIABLE else state.catchers)]
+    takers = [one.error_equals for one in (state.catchers if verdict.status == CAUGHT else state.retriers)]
     index = next((n for n, names in enumerate(takers) if retry.matches(names, verdict.error)), None)
-    if verdict.status == CAUGHT:
-        return {"catchIndex": index}
-    timers = (one.delay_seconds for one in issued if isinstance(one, commands.SetTimer))
-    return {"retryIndex": index, "retryBackoffIntervalSeconds": round(next(timers))} if index is not None else {}
+    if index is None:
+        return {}
+    if verdict.status != RETRIABLE:
+        return {"catchIndex" if verdict.status == CAUGHT else "retryIndex": index}
+    delay = next(one.delay_seconds for one in issued if isinstance(one, commands.SetTimer))
+    return {"retryIndex": index, "retryBackoffIntervalSeconds": round(delay)}
 
 
-def _data(view: View, frame: Frame, state: State, result: Sequence[Json]) -> Iterator[tuple[str, Json]]:
-    """The state's data at each step, up to the first field that faults; the verdict reports the fault."""
+Shown = Iterator[tuple[str, Json]]
+"""The data of a state at each step, by AWS's names, up to the first field that faults."""
+
+
+def _data(view: View, frame: Frame, state: State, result: Sequence[Json]) -> Shown:
+    """All data of a state but that of a Map's own fields. The verdict reports the fault of a field."""
     yield "input", frame.input
-    yield "variables", dict(frame.variables)
-    try:
-        if not state.is_jsonata:
-            yield "afterInputPath", dataflow.effective_input(view, frame, state)
-        if isinstance(state, WorkState | PassState) and state.parameters is not None:
-            name = "afterArguments" if state.is_jsonata else "afterParameters"
-            yield name, dataflow.arguments(view, frame, state)
-        if result:
-            yield from _after(view, frame, state, result[0])
-    except StateFault:
-        return
+    if frame.variables:
+        yield "variables", dict(frame.variables)
+    with suppress(StateFault):
+        if isinstance(state, TaskState):
+            yield from _task_data(view, frame, state, result)
+        elif not state.is_jsonata:
+            yield from _jsonpath_data(view, frame, state, result)
 
 
-def _after(view: View, frame: Frame, state: State, result: Json) -> Iterator[tuple[str, Json]]:
-    yield "result", result
-    if not isinstance(state, WorkState) or state.is_jsonata:
+def _task_data(view: View, frame: Frame, state: TaskState, result: Sequence[Json]) -> Shown:
+    if not state.is_jsonata:
+        yield "afterInputPath", dataflow.effective_input(view, frame, state)
+        yield "afterParameters", dataflow.arguments(view, frame, state)
+    elif state.parameters is not None:
+        yield "afterArguments", dataflow.arguments(view, frame, state)
+    if result:
+        yield "result", result[0]
+    if result and not state.is_jsonata:
+        yield from _joined_data(view, frame, state, result[0])
+
+
+def _jsonpath_data(view: View, frame: Frame, state: State, result: Sequence[Json]) -> Shown:
+    """The data of a state in JSONPath that is no Task. AWS shows fewer fields than a Pass and a Parallel have."""
+    if isinstance(state, PassState):
+        yield from _pass_data(view, frame, state)
         return
-    if state.result_selector is not None:
+    if not isinstance(state, ParallelState):
+        yield "afterInputPath", dataflow.effective_input(view, frame, state)
+    if isinstance(state, WorkState) and result:
+        yield from _joined_data(view, frame, state, result[0])
+
+
+def _pass_data(view: View, frame: Frame, state: PassState) -> Shown:
+    if state.has_result:
+        value = state.result
+        yield "result", value
+    else:
+        yield "afterInputPath", dataflow.effective_input(view, frame, state)
+        value = dataflow.arguments(view, frame, state)
+        yield "afterParameters", value
+    yield from _joined_data(view, frame, state, value)
+
+
+def _joined_data(view: View, frame: Frame, state: WorkState | PassState, result: Json) -> Shown:
+    """The result after ResultSelector and after ResultPath. Without the field it goes through as it is."""
+    if isinstance(state, WorkState) and state.result_selector is not None:
         result = view.evaluate(state.result_selector, frame, view.scope(frame, result))
-        yield "afterResultSelector", result
+    yield "afterResultSelector", result
     placed = frame.input if state.result_path is None else dataflow.placed(state.result_path, frame.input, result)
     yield "afterResultPath", placed

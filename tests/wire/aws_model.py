@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from botocore.model import Shape, StructureShape
+from botocore.model import ServiceModel, Shape, StructureShape
 
 Json = Any
 
@@ -46,6 +46,12 @@ def added(shape: Shape, shapes: dict[str, Json]) -> str:
     elif shape.type_name == "map":
         own |= {"key": added(shape.key, shapes), "value": added(shape.value, shapes)}
     return shape.name
+
+
+def outputs(service: ServiceModel, names: Iterable[str], shapes: dict[str, Json]) -> dict[str, str]:
+    """The name of the output shape of each operation that has one. They are added to ``shapes``."""
+    found = {name: service.operation_model(name).output_shape for name in names}
+    return {name: added(shape, shapes) for name, shape in found.items() if shape is not None}
 
 
 def faults(value: Json, shape: Shape, path: str) -> Iterator[str]:

@@ -41,7 +41,8 @@ def table() -> Json:
     """The input, output and member locations of each operation, and every shape with its rules."""
     shapes: dict[str, Json] = {}
     operations = {name: _operation(SERVICE.operation_model(name), shapes) for name in names()}
-    return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
+    outputs = aws_model.outputs(SERVICE, names(), shapes)
+    return {"operations": operations, "outputs": outputs, "shapes": dict(sorted(shapes.items()))}
 
 
 def text() -> str:

@@ -29,10 +29,11 @@ def error_codes(name: str) -> set[str]:
 
 
 def table() -> Json:
-    """The name of each operation's input shape, and every shape with its rules."""
+    """The names of each operation's input and output shape, and every shape with its rules."""
     shapes: dict[str, Json] = {}
     operations = {name: aws_model.added(operation(name).input_shape, shapes) for name in SERVICE.operation_names}
-    return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
+    outputs = aws_model.outputs(SERVICE, SERVICE.operation_names, shapes)
+    return {"operations": operations, "outputs": outputs, "shapes": dict(sorted(shapes.items()))}
 
 
 def text() -> str:

@@ -6,29 +6,10 @@ from typing import Any
 import pytest
 
 from tests.runtime.stage import machine, raises, returns, task
-from tests.wire.client import Wire, refusal
+from tests.wire.client import ROLE, Wire, refusal
+from tests.wire.trials import FANNED, INVOKE, READ, SUMS, TOLERANT, tried
 
 Json = Any
-
-RETRIED = [{"ErrorEquals": ["Boom"], "IntervalSeconds": 7, "MaxAttempts": 2, "BackoffRate": 2.0}]
-CAUGHT = [{"ErrorEquals": ["Other"], "Next": "X"}, {"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "Y"}]
-INVOKE = {
-    "Type": "Task",
-    "Resource": "arn:aws:states:::lambda:invoke",
-    "InputPath": "$.in",
-    "Parameters": {"FunctionName": "step1", "Payload": {"n.$": "$.n"}},
-    "ResultSelector": {"got.$": "$.Payload"},
-    "ResultPath": "$.out",
-    "Retry": RETRIED,
-    "Catch": CAUGHT,
-    "Next": "After",
-}
-
-
-def tried(wire: Wire, definition: Json, input: Json = None, **given: Any) -> Json:
-    found = wire.client.test_state(definition=json.dumps(definition), input=json.dumps(input or {}), **given)
-    del found["ResponseMetadata"]
-    return found
 
 
 def test_a_pass_state(wire: Wire):
@@ -75,7 +56,6 @@ def test_a_mock_stands_for_the_answer_of_what_is_called(wire: Wire):
         "result": {"Payload": 5, "StatusCode": 200},
         "afterResultSelector": {"got": 5},
         "afterResultPath": {"in": {"n": 3}, "out": {"got": 5}},
-        "variables": {},
     }
     assert wire.stage.script.events == []
 
@@ -114,9 +94,9 @@ def test_jsonata_sees_variables_and_the_context(wire: Wire):
         "Output": "{% [$states.result, $states.context.Execution.Name] %}",
         "End": True,
     }
-    given = {"variables": '{"v":"!"}', "context": '{"Execution":{"Name":"me"}}', "mock": {"result": "1"}}
+    given = {"variables": '{"v":"!"}', "context": '{"Execution":{"Name":"me"}}', "mock": {"result": "{}"}}
     found = tried(wire, state, {"k": "a"}, **given, inspectionLevel="DEBUG")
-    assert (found["status"], json.loads(found["output"])) == ("SUCCEEDED", [1, "me"])
+    assert (found["status"], json.loads(found["output"])) == ("SUCCEEDED", [{}, "me"])
     assert json.loads(found["inspectionData"]["afterArguments"]) == {"k": "a!"}
     assert json.loads(found["inspectionData"]["variables"]) == {"v": "!"}
 
@@ -125,45 +105,6 @@ def test_a_map_with_a_mock(wire: Wire):
     state = {"Type": "Map", "ItemProcessor": machine(A={"Type": "Pass"}), "ItemsPath": "$.list", "Next": "N"}
     found = tried(wire, state, {"list": [1, 2]}, mock={"result": "[3,4]"})
     assert (found["output"], found["nextState"]) == ("[3,4]", "N")
-
-
-@pytest.mark.parametrize(
-    ("given", "code"),
-    [
-        ({"definition": "{"}, "InvalidDefinition"),
-        ({"definition": "[]"}, "InvalidDefinition"),
-        ({"definition": json.dumps({"Type": "Nope"})}, "InvalidDefinition"),
-        ({"input": "{"}, "InvalidExecutionInput"),
-        ({"definition": json.dumps(task("nowhere", End=True))}, "InvalidDefinition"),
-        ({"definition": json.dumps({"Type": "Parallel", "Branches": [], "End": True})}, "InvalidDefinition"),
-        ({"mock": {}}, "ValidationException"),
-        ({"mock": {"result": "{"}}, "InvalidExecutionInput"),
-    ],
-)
-def test_what_cannot_be_tried(wire: Wire, given: Json, code: str):
-    valid = {"definition": json.dumps(task("step1", End=True))}
-    assert refusal(wire.client.test_state, **{**valid, **given})[0] == code
-
-
-SUMS = {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": machine(I={"Type": "Pass"}), "End": True}
-FANNED = {"Type": "Parallel", "Branches": [machine(A={"Type": "Pass"}), machine(B={"Type": "Pass"})], "End": True}
-DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}
-READ = {
-    "Resource": "arn:aws:states:::s3:getObject",
-    "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/orders"},
-    "Parameters": {"Bucket": "b", "Key": "k"},
-}
-WRITTEN = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}}
-NESTED = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "End": True}
-TOLERANT = SUMS | {
-    "ItemProcessor": machine(I={"Type": "Pass"}) | DISTRIBUTED,
-    "MaxConcurrency": 4,
-    "ToleratedFailureCount": 1,
-    "Retry": [
-        {"ErrorEquals": ["Other"]},
-        {"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "IntervalSeconds": 3},
-    ],
-}
 
 
 def test_a_map_shows_what_it_makes_of_its_fields(wire: Wire):
@@ -211,51 +152,87 @@ def test_an_error_from_inside_is_that_of_the_whole(wire: Wire):
         assert (found["status"], found["error"], found["cause"]) == ("FAILED", "Boom", "c")
 
 
-SCHEMA = "Mock result schema validation error: "
-REFUSED: list[tuple[Json, Json, str]] = [
-    ({"Type": "Pass", "End": True}, {"mock": {"result": "1"}}, "State type 'Pass' is not supported when a mock is"),
-    (SUMS, {"mock": {"result": "{}"}}, "Mocked result must be an array."),
-    (SUMS | {"ItemProcessor": SUMS["ItemProcessor"] | DISTRIBUTED, "ResultWriter": WRITTEN}, {}, "JSON object."),
-    (FANNED, {"mock": {"result": "[1]"}}, "same number of items as number of Parallel branches."),
-    (FANNED, {"mock": {"result": "[1]", "errorOutput": {"error": "E"}}}, "only one of the following fields"),
-    (INVOKE, {"revealSecrets": True}, "TestState does not support RevealSecrets when a mock is specified."),
-    (INVOKE, {"mock": {"result": '{"StatusCode":"200"}'}}, f"{SCHEMA}Field 'StatusCode' must be a number"),
-    (NESTED, {"mock": {"result": "{}"}}, f"{SCHEMA}Required field 'ExecutionArn' is missing"),
-    (NESTED, {"mock": {"result": '{"ExecutionArn":"a","StartDate":1}'}}, "Field 'StartDate' must be a string"),
-    (INVOKE, {"stateConfiguration": {"mapIterationFailureCount": 1}}, "can only be set for a Map state"),
-    (SUMS, {"mock": {"result": "[]"}, "stateConfiguration": {"mapItemReaderData": "[]"}}, "with an ItemReader"),
-    (FANNED, {"mock": {"result": "[1,2]"}, "stateConfiguration": {"errorCausedByState": "C"}}, "must name a state"),
-]
+SEEN = {"Type": "Pass", "Parameters": {"seen.$": "$$"}, "End": True}
 
 
-@pytest.mark.parametrize("place", range(len(REFUSED)))
-def test_a_mock_that_does_not_fit(wire: Wire, place: int):
-    state, given, said = REFUSED[place]
-    call = {"mock": {"result": "[]"}, **given}
-    code, message = refusal(wire.client.test_state, definition=json.dumps(state), input='{"list":[1],"in":{}}', **call)
-    assert code == "ValidationException" and said in message
+def test_the_context_object_is_made_up_anew_for_each_call(wire: Wire):
+    def seen(**given: Any) -> Json:
+        definition = json.dumps({**machine(Mine=SEEN)})
+        answer = wire.client.test_state(definition=definition, stateName="Mine", input='{"a":1}', **given)
+        return json.loads(answer["output"])["seen"]
+
+    first, second = seen(), seen(roleArn=ROLE)
+    execution, whole = first["Execution"], first["StateMachine"]
+    home = "arn:aws:states:us-east-1:123456789012"
+    assert first.keys() == {"Execution", "State", "StateMachine"}
+    assert execution.keys() == {"Id", "Input", "Name", "RoleArn", "StartTime"}
+    assert execution["Id"] == f"{home}:express:{whole['Name']}:{execution['Name']}"
+    assert whole == {"Id": f"{home}:stateMachine:{whole['Name']}", "Name": whole["Name"]}
+    assert (execution["Input"], execution["RoleArn"]) == ({"a": 1}, None)
+    assert (first["State"]["Name"], first["State"]["RetryCount"]) == ("StateName", 0)
+    assert second["Execution"]["RoleArn"] == ROLE
+    assert second["Execution"]["Name"] != execution["Name"] and second["StateMachine"] != whole
 
 
-@pytest.mark.parametrize(
-    ("mode", "result", "is_fine"),
-    [
-        ("STRICT", {"ExecutionArn": "a", "StartDate": "d", "More": 1}, True),
-        ("STRICT", {"ExecutionArn": "a"}, False),
-        ("PRESENT", {"ExecutionArn": "a"}, True),
-        ("PRESENT", {"ExecutionArn": True}, False),
-        ("NONE", {"ExecutionArn": True}, True),
-        ("NONE", "anything", True),
-    ],
-)
-def test_how_strictly_a_mock_is_held_against_its_api(wire: Wire, mode: str, result: Json, is_fine: bool):
-    call = {"definition": json.dumps(NESTED), "mock": {"result": json.dumps(result), "fieldValidationMode": mode}}
-    if is_fine:
-        assert json.loads(wire.client.test_state(**call)["output"]) == result
-    else:
-        assert refusal(wire.client.test_state, **call)[0] == "ValidationException"
+def test_a_given_context_object_is_the_whole_one(wire: Wire):
+    state = task("step1", Parameters={"seen.$": "$$"}, End=True)
+    for given in ({}, {"Execution": {}}, {"State": {"Name": "S"}, "StateMachine": {"Id": "i"}}):
+        found = tried(wire, state, mock={"result": "1"}, context=json.dumps(given), inspectionLevel="DEBUG")
+        assert json.loads(found["inspectionData"]["afterParameters"]) == {"seen": given}
 
 
-def test_without_a_mock_there_is_no_context_to_give(wire: Wire):
-    definition = json.dumps(task("step1", End=True))
-    assert refusal(wire.client.test_state, definition=definition, context="{}")[0] == "ValidationException"
-    assert wire.client.test_state(definition=definition, revealSecrets=True)["status"] == "SUCCEEDED"
+def test_a_mocked_call_that_waits_has_a_token_in_its_context_object(wire: Wire):
+    state = task("arn:aws:states:::sqs:sendMessage.waitForTaskToken", Parameters={"t.$": "$$.Task.Token"}, End=True)
+    given = {"mock": {"result": '"any"'}, "inspectionLevel": "DEBUG"}
+    assert json.loads(tried(wire, state, **given)["inspectionData"]["afterParameters"])["t"]
+    found = tried(wire, state, **given, context='{"Task":{"Token":"mine"}}')
+    assert json.loads(found["inspectionData"]["afterParameters"]) == {"t": "mine"}
+
+
+def shown(found: Json) -> Json:
+    numbers = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage", "errorDetails")
+    data = found["inspectionData"]
+    return {name: of if name in numbers else json.loads(of) for name, of in data.items()}
+
+
+def test_a_map_and_a_parallel_show_what_surrounds_their_mock(wire: Wire):
+    given: Any = {"mock": {"result": "[3,4]"}, "inspectionLevel": "TRACE"}
+    items = {"list": [1, 2]}
+    around = {"input": items, "afterResultSelector": [3, 4], "afterResultPath": [3, 4]}
+    fields = {"afterInputPath": items, "afterItemsPath": [1, 2], "maxConcurrency": 0}
+    assert shown(tried(wire, SUMS, items, **given)) == {**around, **fields}
+    assert shown(tried(wire, FANNED, items, **given)) == around
+    jsonata = {name: of for name, of in SUMS.items() if name != "ItemsPath"} | {
+        "QueryLanguage": "JSONata",
+        "Items": [1],
+    }
+    assert shown(tried(wire, jsonata, items, **given)) == {"input": items, "maxConcurrency": 0}
+
+
+def test_the_items_of_a_map_come_before_its_mock(wire: Wire):
+    state = SUMS | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Y"}]}
+    for mock in ({"result": "[1]"}, {"errorOutput": {"error": "E"}}):
+        found = tried(wire, state, {"list": {}}, mock=mock, inspectionLevel="DEBUG")
+        assert shown(found) == {"input": {"list": {}}, "afterInputPath": {"list": {}}}
+        del found["inspectionData"]
+        cause = 'Reference path "$.list" must point to array.'
+        assert found == {"status": "FAILED", "error": "States.Runtime", "cause": cause}
+
+
+NOWHERE = "arn:aws:lambda:eu-nowhere-7:999999999999:function:nobody"
+
+
+def test_what_a_state_names_need_not_exist(wire: Wire):
+    inside = machine(A={"Type": "Task", "Resource": NOWHERE}, B=task("nobody"))
+    queue = machine(C={"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage"})
+    fan = {"Type": "Parallel", "Branches": [inside, queue], "End": True}
+    assert tried(wire, fan, mock={"result": "[1,2]"})["output"] == "[1,2]"
+    states = {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": inside, "End": True}
+    assert tried(wire, states, {"list": [1]}, mock={"result": "[1]"})["output"] == "[1]"
+    invoke = {**INVOKE, "InputPath": "$", "Parameters": {"FunctionName": NOWHERE}}
+    for state in (task("nobody", End=True), task(NOWHERE, End=True), invoke):
+        assert tried(wire, state, mock={"errorOutput": {"error": "E"}})["error"] == "E"
+    found = tried(wire, task(NOWHERE, End=True))
+    assert (found["status"], found["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
+    made = refusal(wire.made, definition=machine(A=task(NOWHERE)))
+    assert made[0] == "InvalidDefinition" and "there is no step type" in made[1]

@@ -1,52 +1,45 @@
-"""Checks the mock of a TestState call: whether the state takes one, and whether its form is right.
+"""Checks a TestState call: whether its state takes the mock and the configuration, and whether the mock has their form.
 
-AWS checks a mocked result against the model of its API. Here the models of ``lambda:invoke`` and
-``states:startExecution`` are known; a result of another service is not checked. The words are AWS's answers, as they
+A mocked result of a service is held against the model of the API that gives it. The words are AWS's answers, as they
 are publicly recorded in localstack/localstack (``tests/aws/services/stepfunctions/v2/test_state``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest
 from stepwell.functions.errors.step_functions import InvalidDefinition, ValidationException
+from stepwell.runtime.aws.response_models import response_model
 from stepwell.runtime.aws.step_functions.definitions import waits_outside
 from stepwell.runtime.engine.trial import Failure, Result, names_inside
 
 CONTAINERS = ("Parallel", "Map")
 STRICT, NONE = "STRICT", "NONE"
-_KINDS: Mapping[str, tuple[type, ...]] = {"a string": (str,), "a number": (int, float)}
+_DESCRIBED, _TIMES = "states:describeExecution", ("StartDate", "StopDate", "RedriveDate")
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The form of a call's answer: the types of its members, and the required ones among them."""
+class _Answer:
+    """The call whose response is the result of an integration, and the members that the integration changes."""
 
-    members: Mapping[str, str]
-    required: tuple[str, ...] = ()
+    call: str
+    changed: tuple[str, ...] = ()
 
 
-_INVOKED = Shape(
-    {"StatusCode": "a number", "ExecutedVersion": "a string", "FunctionError": "a string", "LogResult": "a string"}
-)
-_STARTED = Shape({"ExecutionArn": "a string", "StartDate": "a string"}, ("ExecutionArn", "StartDate"))
-_DESCRIBED = Shape(
-    dict.fromkeys(("ExecutionArn", "StateMachineArn", "Name", "Status", "Error", "Cause"), "a string"),
-    ("ExecutionArn", "StateMachineArn", "Status"),
-)
-SHAPES: Mapping[str, Shape] = {
-    "lambda:invoke": _INVOKED,
-    "states:startExecution": _STARTED,
-    "states:startExecution.sync": _DESCRIBED,
-    "states:startExecution.sync:2": _DESCRIBED,
+_OTHER_ANSWERS: Mapping[str, _Answer] = {
+    "lambda:invoke": _Answer("lambda:invoke", ("Payload",)),
+    "states:startExecution.sync": _Answer(_DESCRIBED, _TIMES),
+    "states:startExecution.sync:2": _Answer(_DESCRIBED, (*_TIMES, "Input", "Output")),
 }
+"""The integrations whose result is not the response of the API that they name. A payload, an input or an output is any
+JSON there, and a time is a number."""
 
 
 def check(state: Mapping[str, Json], wanted: StateTest) -> None:
-    """Raises InvalidDefinition or ValidationException for a state that cannot be tested in the wanted way."""
+    """Raises InvalidDefinition or ValidationException for a valid state that cannot be tested in the wanted way."""
     kind, mock, inside = state.get("Type"), wanted.mock, state.get("Type") in CONTAINERS
     if mock is None:
         _check_unmocked(state, wanted)
@@ -63,6 +56,8 @@ def check(state: Mapping[str, Json], wanted: StateTest) -> None:
 
 
 def _check_unmocked(state: Mapping[str, Json], wanted: StateTest) -> None:
+    if wanted.failures is not None:
+        raise ValidationException("TestState does not support MapIterationFailureCount when a mock is not specified.")
     if state.get("Type") in CONTAINERS:
         raise InvalidDefinition(
             "TestState API does not support Map or Parallel states. "
@@ -72,6 +67,16 @@ def _check_unmocked(state: Mapping[str, Json], wanted: StateTest) -> None:
         raise ValidationException("A mock is needed for activities, and for .sync and .waitForTaskToken")
     if wanted.context is not None:
         raise ValidationException("The context can only be specified when a mock is specified")
+    if state.get("Type") == "Task" and wanted.role is None:
+        raise ValidationException("RoleArn must be specified when testing a Task state")
+
+
+def check_failures(failures: int | None, items: Sequence[Json] | None) -> None:
+    """Raises ValidationException for more failed iterations than a Map has items, where these are known."""
+    if failures is not None and items is not None and failures > len(items):
+        raise ValidationException(
+            "Map iteration failure count must be less than or equal to the number of Map iterations"
+        )
 
 
 def failure_of(mock: Mapping[str, Json]) -> Failure | None:
@@ -90,7 +95,7 @@ def result_of(state: Mapping[str, Json], mock: Mapping[str, Json], value: Json) 
     if state["Type"] in CONTAINERS:
         _check_joined(state, value)
     elif mode != NONE:
-        _check_shape(str(state.get("Resource", "")), value, is_strict=mode == STRICT)
+        _check_response(str(state.get("Resource", "")), value, is_strict=mode == STRICT)
     return Result(value)
 
 
@@ -104,19 +109,15 @@ def _check_joined(state: Mapping[str, Json], value: Json) -> None:
         raise ValidationException("Mocked result must contain the same number of items as number of Parallel branches.")
 
 
-def _check_shape(resource: str, value: Json, is_strict: bool) -> None:
-    shape = SHAPES.get(resource.partition(":states:::")[2])
-    if shape is None:
-        return
-    if not isinstance(value, dict):
-        raise _schema_fault("Mocked result must be a JSON object.")
-    for name in shape.required if is_strict else ():
-        if name not in value:
-            raise _schema_fault(f"Required field '{name}' is missing")
-    for name, kind in shape.members.items():
-        if name in value and (not isinstance(value[name], _KINDS[kind]) or isinstance(value[name], bool)):
-            raise _schema_fault(f"Field '{name}' must be {kind}")
+def _check_response(resource: str, value: Json, is_strict: bool) -> None:
+    """Raises ValidationException for a response that its model does not allow.
 
-
-def _schema_fault(what: str) -> ValidationException:
-    return ValidationException(f"Mock result schema validation error: {what}")
+    No model is known of a function, an activity, and a call that waits for a job's end or for an answer from outside.
+    """
+    integration = resource.partition(":states:::")[2]
+    answer = _OTHER_ANSWERS.get(integration, _Answer(integration.removeprefix("aws-sdk:")))
+    service, _, action = answer.call.partition(":")
+    model = response_model(service, action)
+    faults = model.faults(value, is_strict=is_strict, changed=answer.changed) if model is not None else ()
+    for fault in faults:
+        raise ValidationException(f"Mock result schema validation error: {fault}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from stepwell.db import queries
 from stepwell.db.database import database
@@ -12,7 +12,7 @@ from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest, StateTestResult
 from stepwell.functions.contract.step_functions import DefinitionFault
 from stepwell.functions.errors.step_functions import InvalidExecutionInput, ValidationException
-from stepwell.runtime.aws.step_functions import mocks
+from stepwell.runtime.aws.step_functions import mocks, test_context
 from stepwell.runtime.aws.step_functions.definitions import NO_JSON, as_aws, refusal
 from stepwell.runtime.engine import trial
 from stepwell.runtime.engine.core import commands
@@ -20,7 +20,8 @@ from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.definition.field_kinds import SCHEMA
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
-from stepwell.runtime.engine.trial import Failure, Given, Result
+from stepwell.runtime.engine.definition.validate import machine as machine_faults
+from stepwell.runtime.engine.trial import Failure, Given, MapFields, Result
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -35,6 +36,13 @@ NUMBERS = ("toleratedFailureCount", "toleratedFailurePercentage", "maxConcurrenc
 """The members of the inspected data that are numbers. All others are JSON text."""
 
 
+class _AnyFunction(frozenset[str]):
+    """The functions that a tested state may name: all, whether they exist or not."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 class WireStateTests:
     """The tests of states that ``functions.contract.step_functions`` promises."""
 
@@ -46,35 +54,53 @@ class WireStateTests:
     def run(self, wanted: StateTest) -> StateTestResult:
         given = Given(self._read(wanted.input), self._read(wanted.variables), wanted.retries)
         state, name, language = self._state(wanted)
+        document = trial.alone(state, name, language, None)
+        self._check(document, None)
         mocks.check(state, wanted)
-        stand_in = None if wanted.mock is None else next(iter(self._workflows.defaults))
-        machine = self._loaded(trial.alone(state, name, language, stand_in))
+        if wanted.mock is None:
+            self._check(document, _AnyFunction())
+        machine = self._loaded(document)
+        context = None if wanted.context is None else self._context(state, wanted.context)
         mock = None if wanted.mock is None else self._mock(state, wanted.mock)
-        before = self._execution(given.input, self._read(wanted.context or "{}"))
-        inspected: dict[str, Json] = {}
-        if state.get("Type") == "Map":
-            whole = self._loaded(trial.alone(state, name, language, None))
-            inspected = trial.map_data(whole, before, given, self._items(state, wanted.reader_data), self._limits)
-            if isinstance(mock, Result) and trial.is_too_much(inspected, wanted.failures or 0):
-                mock = trial.TOO_MANY
-        verdict = trial.tried(machine, before, given, (lambda task: mock) if mock else self._work, self._limits)
-        return _tried(verdict, inspected)
+        before = self._execution(state, given, wanted.role, context)
+        if mock is None:
+            return _tried(trial.tried(machine, machine, before, given, self._work, self._limits), {})
+        fields = MapFields({})
+        if state["Type"] == "Map":
+            read = self._items(state, wanted.reader_data)
+            fields = trial.map_fields(machine, before, given, read, self._limits)
+            mocks.check_failures(wanted.failures, fields.items)
+        played = self._loaded(trial.alone(state, name, language, next(iter(self._workflows.defaults))))
+        outcome = self._outcome_of(fields, mock, wanted.failures or 0)
+        return _tried(trial.tried(machine, played, before, given, lambda _: outcome, self._limits), fields.data)
+
+    def _outcome_of(self, fields: MapFields, mock: Result | Failure, failures: int) -> Result | Failure:
+        """The outcome of mocked work. A Map that fails of its fields, or of its items, does not come to its mock."""
+        if fields.failure is not None:
+            return fields.failure
+        return trial.TOO_MANY if isinstance(mock, Result) and trial.is_too_much(fields, failures) else mock
 
     def _items(self, state: Mapping[str, Json], text: str | None) -> Json:
         """The items in the text that replaces a Map's source; None for a format that is not JSON."""
         kind = state.get("ItemReader", {}).get("ReaderConfig", {}).get("InputType", "JSON")
         return None if text is None or kind != "JSON" else self._read(text)
 
+    def _check(self, document: dict[str, Json], functions: Collection[str] | None) -> None:
+        """Raises InvalidDefinition. Without functions nothing that a Task calls is looked into."""
+        if found := machine_faults(document, functions, self._workflows.limits.steps, self._workflows.aliases):
+            raise refusal([as_aws(one) for one in found])
+
     def _loaded(self, document: dict[str, Json]) -> StateMachine:
-        return load(
-            self._compiled(document), (), self._workflows.aliases, Deployment(arns.REGION, arns.ACCOUNT, arns.ROLE)
-        )
+        deployment = Deployment(arns.REGION, arns.ACCOUNT, arns.ROLE)
+        return load(document, (), self._workflows.aliases, deployment)
 
     def _state(self, wanted: StateTest) -> tuple[dict[str, Json], str, str | None]:
         """The state to test, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""
         definition = self._definition(wanted.definition)
         language = definition.get("QueryLanguage") if "States" in definition else None
         state: Json = definition if wanted.state is None else trial.found(definition, wanted.state)
+        if state is None:
+            raise ValidationException("State not found in definition")
         if not isinstance(state, dict) or "States" in state:
             raise ValidationException("stateName must name a state of the definition that is a whole state machine")
         return state, wanted.state or trial.ALONE, language
@@ -88,28 +114,38 @@ class WireStateTests:
             raise refusal([DefinitionFault(SCHEMA, "a definition must be an object", "/")])
         return found
 
-    def _compiled(self, document: dict[str, Json]) -> Json:
-        if found := self._workflows.faults(document):
-            raise refusal([as_aws(one) for one in found])
-        return self._workflows.compile(document).machine
-
     def _read(self, text: str) -> Json:
         try:
             return jsontext.read(text, self._limits.depth)
         except jsontext.NotJson as fault:
             raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
 
-    def _mock(self, state: Mapping[str, Json], mock: Mapping[str, Json]) -> Result | Failure:
-        return mocks.failure_of(mock) or mocks.result_of(state, mock, self._read(mock["result"]))
+    def _context(self, state: Mapping[str, Json], text: str) -> Mapping[str, Json]:
+        try:
+            context = jsontext.read(text, self._limits.depth)
+        except jsontext.NotJson as fault:
+            raise ValidationException(f"Invalid Context object provided: {fault}") from None
+        return test_context.check(context, _resource_of(state))
 
-    def _execution(self, given: Json, context: Json) -> Execution:
-        """The execution that expressions see. Members of the given context object replace the known ones."""
-        members = context.items() if isinstance(context, dict) else ()
-        overrides = {name: of for name, of in members if isinstance(of, dict)}
+    def _mock(self, state: Mapping[str, Json], mock: Mapping[str, Json]) -> Result | Failure:
+        if failure := mocks.failure_of(mock):
+            return failure
+        try:
+            value = jsontext.read(mock["result"], self._limits.depth)
+        except jsontext.NotJson:
+            raise ValidationException("Mocked result must be valid JSON") from None
+        return mocks.result_of(state, mock, value)
+
+    def _execution(
+        self, state: Mapping[str, Json], given: Given, role: str | None, context: Mapping[str, Json] | None
+    ) -> Execution:
+        """The execution that expressions see, by the context object."""
         identity = str(uuid.uuid4())
         with database.connection_context():
             now = queries.now()
-        return Execution(identity, identity, "TestState", given, now, context_overrides=overrides)
+        if context is None:
+            context = test_context.made_up(given.input, given.retries, role, now, _resource_of(state))
+        return Execution(identity, identity, "TestState", given.input, now, context=context)
 
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The result of the real function, run once."""
@@ -121,6 +157,10 @@ class WireStateTests:
     def _outcome(self, task: commands.DispatchTask) -> Outcome:
         identity, seconds = new_id(), min(task.timeout_seconds or SECONDS, SECONDS)
         return self._caller.run(TaskCall(task.function, jsontext.write(task.input), identity, identity, seconds))
+
+
+def _resource_of(state: Mapping[str, Json]) -> str:
+    return str(state.get("Resource", "")) if state["Type"] == "Task" else ""
 
 
 def _tried(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> StateTestResult:

@@ -70,8 +70,8 @@ class Execution:
     cause: str | None = None
     redrives: int = 0
     redriven_at: int | None = None
-    context_overrides: Mapping[str, Json] = field(default_factory=dict)
-    """Members of the context object that override the execution's own. Only TestState gives some."""
+    context: Mapping[str, Json] | None = None
+    """The whole context object, in place of the execution's own. Only TestState gives one."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b
@@ -88,17 +88,21 @@ class View:
 
     def context(self, frame: Frame) -> dict[str, Json]:
         """The context object, ``$$``. That of a Task, a Parallel or a Map has an idempotency key."""
+        is_work = isinstance(self.state_of(frame), WorkState)
+        context = self._own_context(frame, is_work) if self.before.context is None else dict(self.before.context)
+        if not is_work or "State" not in context:
+            return context
+        return ContextObject(context, lambda: visits.key_of(self.before.id, self.visit(frame)))
+
+    def _own_context(self, frame: Frame, is_work: bool) -> dict[str, Json]:
         state: dict[str, Json] = {"Name": frame.state, "EnteredTime": timestamp(frame.entered_at)}
-        if isinstance(self.state_of(frame), WorkState):
+        if is_work:
             state["RetryCount"] = sum(frame.retries)
         context: dict[str, Json] = {**self._of_execution, "State": state}
         item = self._item_of(frame) if frame.path else None
         if item is not None:
             context["Map"] = {"Item": {"Index": branch_of(item.path), "Value": item.item}}
-        if self.before.context_overrides:
-            return {**context, **self._overridden(context)}
-        is_work = "RetryCount" in state
-        return ContextObject(context, lambda: visits.key_of(self.before.id, self.visit(frame))) if is_work else context
+        return context
 
     @cached_property
     def _of_execution(self) -> dict[str, Json]:
@@ -120,10 +124,6 @@ class View:
             about["RedriveTime"] = timestamp(before.redriven_at)
         machine = {"Id": deployment.machine(before.workflow), "Name": before.workflow}
         return {"Execution": about, "StateMachine": machine}
-
-    def _overridden(self, context: Mapping[str, Json]) -> dict[str, Json]:
-        """The members of the context object that have overrides, merged with them."""
-        return {name: {**context.get(name, {}), **given} for name, given in self.before.context_overrides.items()}
 
     def scope(self, frame: Frame, document: Json, **states: Json) -> Scope:
         """The scope of an expression of a frame's state.

@@ -202,6 +202,15 @@ def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
     return kind
 
 
+def filled(kind: Kind) -> Kind:
+    """A list of this kind with at least one item. The fault of an empty one is in AWS's words."""
+
+    def full(value: Json, where: Location) -> Iterator[Fault]:
+        yield from [Fault(where, "Value cannot be empty")] if value == [] else kind(value, where)
+
+    return full
+
+
 def a_path(value: Json, where: Location) -> Iterator[Fault]:
     yield from text(value, where)
     if isinstance(value, str):

@@ -29,10 +29,11 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import ROOT, Location, Steps
 
 
-def faults(document: Json, functions: Collection[str], aliases: Mapping[str, str]) -> Iterator[Fault]:
+def faults(document: Json, functions: Collection[str] | None, aliases: Mapping[str, str]) -> Iterator[Fault]:
     """The faults of a whole machine.
 
-    ``functions`` are the step types that exist, ``aliases`` has the function for each resource that has one.
+    ``functions`` are the step types that exist, ``aliases`` has the function for each resource that has one. Without
+    ``functions`` nothing that a Task calls is looked into.
     """
     return chain(
         _Machine(functions, aliases, document).of(document, ROOT, rules.MACHINE),
@@ -59,8 +60,9 @@ _ONE_LANGUAGE = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for w
 class _Machine:
     """Checks a machine and the machines inside it. ``whole`` is the outermost one: it sets the query language."""
 
-    def __init__(self, functions: Collection[str], aliases: Mapping[str, str], whole: Json) -> None:
-        self._functions = functions
+    def __init__(self, functions: Collection[str] | None, aliases: Mapping[str, str], whole: Json) -> None:
+        self._checks_calls = functions is not None
+        self._functions = () if functions is None else functions
         self._aliases = aliases
         self._language = whole.get("QueryLanguage", "JSONPath") if isinstance(whole, dict) else "JSONPath"
 
@@ -80,7 +82,7 @@ class _Machine:
     def _state(self, state: Json, where: Location, siblings: Mapping[str, Json]) -> Iterator[Fault]:
         kind = state.get("Type") if isinstance(state, dict) else None
         if not isinstance(kind, str) or kind not in rules.JSONPATH_STATES:
-            yield from _bad_type(state, kind, where)
+            yield from _bad_type(state, where)
             return
         language = state.get("QueryLanguage", self._language)
         if language == "JSONPath" and self._language == "JSONata":
@@ -90,7 +92,7 @@ class _Machine:
         yield from check(state, where, rules.STATES[spoken][kind], f"a {kind} state", rules.ELSEWHERE[spoken][kind])
         yield from _together(state, where, kind, spoken == "JSONata")
         yield from _exits(state, where, kind, siblings)
-        if kind == "Task" and isinstance(state.get("Resource"), str):
+        if kind == "Task" and self._checks_calls and isinstance(state.get("Resource"), str):
             yield from self._resource(state, where, "Arguments" if language == "JSONata" else "Parameters")
         for field in ("Retry", "Catch"):
             yield from _wildcards(_listed(state, field), where / field)
@@ -239,12 +241,11 @@ def _listed(state: Json, field: str) -> list[Json]:
     return found if isinstance(found, list) else []
 
 
-def _bad_type(state: Json, kind: Json, where: Location) -> Iterator[Fault]:
+def _bad_type(state: Json, where: Location) -> Iterator[Fault]:
     if not isinstance(state, dict):
         yield Fault(where, f"a state must be an object, not {named(state)}")
     else:
-        hint = did_you_mean(kind, rules.JSONPATH_STATES) if isinstance(kind, str) else None
-        yield Fault(where / "Type", f"must be one of {', '.join(rules.JSONPATH_STATES)}", hint)
+        yield Fault(where / "Type", f"The field 'Type' should have one of these values: [{', '.join(rules.TYPES)}]")
 
 
 def _exits(state: Mapping[str, Json], where: Location, kind: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:

@@ -23,6 +23,7 @@ from stepwell.runtime.engine.definition.field_kinds import (
     choice,
     credentials,
     expression,
+    filled,
     flag,
     jsonata,
     jsonata_seeing,
@@ -184,7 +185,7 @@ _ANY: Table = {
 _GOES_ON: Table = {"Next": FieldRule(text), "End": FieldRule(flag)}
 _RETRY: Table = {"Retry": FieldRule(list_of(object_of(RETRIER, "a retrier")))}
 _INSIDE: Table = {"ItemProcessor": FieldRule(anything), "Iterator": FieldRule(anything)}
-_BRANCHES: Table = {"Branches": FieldRule(list_of(anything, 1), required=True)}
+_BRANCHES: Table = {"Branches": FieldRule(filled(list_of(anything)), required=True)}
 _TIMEOUT = number(0, LARGEST_ON_AWS, above=True)
 _CONCURRENCY = number(0, LARGEST_ON_AWS, whole=True)
 
@@ -298,6 +299,8 @@ JSONATA_STATES: Mapping[str, Table] = {
 }
 
 STATES: Mapping[str, Mapping[str, Table]] = {"JSONPath": JSONPATH_STATES, "JSONata": JSONATA_STATES}
+TYPES = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
+"""The types of states, in the order in which AWS lists them."""
 ELSEWHERE: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     mine: {
         kind: dict.fromkeys(STATES[other][kind].keys() - table.keys(), f" in {mine}, only in {other}")

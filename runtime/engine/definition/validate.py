@@ -26,13 +26,17 @@ def workflow(
     for each resource that has one.
     """
     if isinstance(definition, dict) and "StartAt" in definition and "steps" not in definition:
-        faults = chain(
-            _too_many(graph.count(definition), steps * STATES_A_STEP, ROOT / "States", "states"),
-            graph.faults(definition, functions, aliases),
-        )
-    else:
-        faults = chain(_step_list(definition, functions, steps))
-    return list(islice(faults, MOST_FAULTS))
+        return machine(definition, functions, steps, aliases)
+    return list(islice(_step_list(definition, functions, steps), MOST_FAULTS))
+
+
+def machine(definition: Json, functions: Collection[str] | None, steps: int, aliases: Mapping[str, str]) -> list[Fault]:
+    """The faults of a state machine, 100 at most.
+
+    Without ``functions`` nothing that a Task calls is looked into; the other arguments are those of :func:`workflow`.
+    """
+    too_many = _too_many(graph.count(definition), steps * STATES_A_STEP, ROOT / "States", "states")
+    return list(islice(chain(too_many, graph.faults(definition, functions, aliases)), MOST_FAULTS))
 
 
 def flow(tree: Json, functions: Collection[str], steps: int = 1000) -> list[Fault]:

@@ -31,6 +31,11 @@ def express(machine: str, name: str, identity: str) -> str:
     return _of_states("express", machine, name, identity)
 
 
+def tested(machine: str, name: str) -> str:
+    """The ARN of the execution that TestState makes up. It names an Express execution, and ends with its name."""
+    return _of_states("express", machine, name)
+
+
 def map_run(label: str, identity: str) -> str:
     """The ARN of a Map Run; ``label`` has the form ``machine/label``."""
     return _of_states("mapRun", label, identity)
