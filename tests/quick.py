@@ -19,6 +19,7 @@ REST = (
     "tests/functions/api",
     "tests/functions/dashboard",
     "tests/functions/test_statuses.py",
+    "tests/runtime/aws/step_functions",
     "tests/runtime/catalog",
     "tests/runtime/engine",
     "tests/runtime/http",

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from stepwell.functions.contract.state_tests import StateTest
+from stepwell.functions.errors.step_functions import InvalidDefinition, ValidationException
 from tests.runtime.stage import machine, task
 from tests.wire.client import ROLE, Wire, refusal
-from tests.wire.trials import DISTRIBUTED, FANNED, INVOKE, NESTED, SUMS, WRITTEN
+from tests.wire.trials import DISTRIBUTED, FANNED, INVOKE, NESTED, READ, SUMS, TOLERANT, WRITTEN
 
 Json = Any
 
@@ -181,3 +185,49 @@ def test_a_mock_is_held_against_the_model_of_its_service(wire: Wire, resource: s
     else:
         code, message = refusal(wire.client.test_state, **call)
         assert code == "ValidationException" and message.startswith(f"{SCHEMA}{said}")
+
+
+@pytest.mark.parametrize("variables", ["null", "1", "[]", '["v"]', '"v"'])
+@pytest.mark.no_rows
+def test_variables_that_are_no_object(wire: Wire, variables: str):
+    call = {"definition": json.dumps(INVOKE), "mock": {"result": "{}"}}
+    assert refusal(wire.client.test_state, variables=variables, **call)[0] == "ValidationException"
+
+
+BAD = (None, -1, True, "", "$.x", "{% x %}", [], [1], [None], {}, [{"Next": 5}])
+
+
+@pytest.mark.parametrize(("name", "result"), [("A", "{}"), ("I", None), ("C", "[1,2]"), ("D", "[1]")])
+def test_a_definition_with_one_wrong_value_is_tried_or_refused(wire: Wire, name: str, result: str | None):
+    reading = {**TOLERANT, "ItemReader": READ}
+    del reading["ItemsPath"]
+    whole = {"StartAt": "A", "States": {"A": INVOKE | {"Next": "B"}, "B": SUMS, "C": FANNED, "D": reading}}
+    tests = wire.stage.runtime.api_context("id").state_tests
+    mock = None if result is None else {"result": result}
+    refused = 0
+    for place in places(whole):
+        for bad in BAD:
+            definition = json.dumps(with_value(whole, place, bad))
+            try:
+                tests.run(StateTest(definition, name, '{"in":{"n":1},"list":[1]}', "{}", None, mock, 0))
+            except (InvalidDefinition, ValidationException):
+                refused += 1
+    assert refused > 100
+
+
+def places(value: Json, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of each value inside a value."""
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, one in members:
+        yield (*place, step)
+        yield from places(one, (*place, step))
+
+
+def with_value(value: Json, place: tuple[Any, ...], new: Json) -> Json:
+    """A copy of a value with another one at this place."""
+    changed = copy.deepcopy(value)
+    parent = changed
+    for step in place[:-1]:
+        parent = parent[step]
+    parent[place[-1]] = new
+    return changed

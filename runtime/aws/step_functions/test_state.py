@@ -52,7 +52,7 @@ class WireStateTests:
         self._limits = limits
 
     def run(self, wanted: StateTest) -> StateTestResult:
-        given = Given(self._read(wanted.input), self._read(wanted.variables), wanted.retries)
+        given = Given(self._read(wanted.input), self._variables(wanted.variables), wanted.retries)
         state, name, language = self._state(wanted)
         document = trial.alone(state, name, language, None)
         self._check(document, None)
@@ -119,6 +119,12 @@ class WireStateTests:
             return jsontext.read(text, self._limits.depth)
         except jsontext.NotJson as fault:
             raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
+
+    def _variables(self, text: str) -> Mapping[str, Json]:
+        variables = self._read(text)
+        if not isinstance(variables, dict):
+            raise ValidationException("The variables must be a JSON object")
+        return variables
 
     def _context(self, state: Mapping[str, Json], text: str) -> Mapping[str, Json]:
         try:
