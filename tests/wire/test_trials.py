@@ -181,6 +181,13 @@ def test_a_given_context_object_is_the_whole_one(wire: Wire):
         assert json.loads(found["inspectionData"]["afterParameters"]) == {"seen": given}
 
 
+def test_a_tested_state_has_an_idempotency_key(wire: Wire):
+    state = task("step1", Parameters={"k.$": "$$.State.IdempotencyKey", "s.$": "$$.State"}, End=True)
+    found = tried(wire, state, mock={"result": "1"}, inspectionLevel="DEBUG")
+    parameters = json.loads(found["inspectionData"]["afterParameters"])
+    assert parameters["k"] and parameters["s"].keys() == {"Name", "EnteredTime", "RetryCount"}
+
+
 def test_a_mocked_call_that_waits_has_a_token_in_its_context_object(wire: Wire):
     state = task("arn:aws:states:::sqs:sendMessage.waitForTaskToken", Parameters={"t.$": "$$.Task.Token"}, End=True)
     given = {"mock": {"result": '"any"'}, "inspectionLevel": "DEBUG"}

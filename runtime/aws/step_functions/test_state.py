@@ -32,6 +32,8 @@ from stepwell.runtime.workflows import Workflows
 
 SECONDS = 300.0
 """The longest time AWS gives a test."""
+MOCK = "mock"
+"""The function in place of mocked work. It is never looked up."""
 NUMBERS = ("toleratedFailureCount", "toleratedFailurePercentage", "maxConcurrency")
 """The members of the inspected data that are numbers. All others are JSON text."""
 
@@ -65,20 +67,21 @@ class WireStateTests:
         before = self._execution(state, given, wanted.role, context)
         if mock is None:
             return _tried(trial.tried(machine, machine, before, given, self._work, self._limits), {})
-        fields = MapFields({})
-        if state["Type"] == "Map":
-            read = self._items(state, wanted.reader_data)
-            fields = trial.map_fields(machine, before, given, read, self._limits)
-            mocks.check_failures(wanted.failures, fields.items)
-        played = self._loaded(trial.alone(state, name, language, next(iter(self._workflows.defaults))))
-        outcome = self._outcome_of(fields, mock, wanted.failures or 0)
+        fields = self._fields(state, machine, before, given, wanted)
+        played = self._loaded(trial.alone(state, name, language, MOCK))
+        outcome = _mocked(fields, mock, wanted.failures or 0)
         return _tried(trial.tried(machine, played, before, given, lambda _: outcome, self._limits), fields.data)
 
-    def _outcome_of(self, fields: MapFields, mock: Result | Failure, failures: int) -> Result | Failure:
-        """The outcome of mocked work. A Map that fails of its fields, or of its items, does not come to its mock."""
-        if fields.failure is not None:
-            return fields.failure
-        return trial.TOO_MANY if isinstance(mock, Result) and trial.is_too_much(fields, failures) else mock
+    def _fields(
+        self, state: Mapping[str, Json], machine: StateMachine, before: Execution, given: Given, wanted: StateTest
+    ) -> MapFields:
+        """What a Map makes of its fields. Raises ValidationException for more failures than it has items."""
+        if state["Type"] != "Map":
+            return MapFields({})
+        read = self._items(state, wanted.reader_data)
+        fields = trial.map_fields(machine, before, given, read, self._limits)
+        mocks.check_failures(wanted.failures, fields.items)
+        return fields
 
     def _items(self, state: Mapping[str, Json], text: str | None) -> Json:
         """The items in the text that replaces a Map's source; None for a format that is not JSON."""
@@ -167,6 +170,13 @@ class WireStateTests:
 
 def _resource_of(state: Mapping[str, Json]) -> str:
     return str(state.get("Resource", "")) if state["Type"] == "Task" else ""
+
+
+def _mocked(fields: MapFields, mock: Result | Failure, failures: int) -> Result | Failure:
+    """The outcome of mocked work. A Map that fails of its fields, or of its items, does not come to its mock."""
+    if fields.failure is not None:
+        return fields.failure
+    return trial.TOO_MANY if isinstance(mock, Result) and trial.is_too_much(fields, failures) else mock
 
 
 def _tried(verdict: trial.Verdict, inspected: Mapping[str, Json]) -> StateTestResult:
