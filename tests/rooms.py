@@ -31,8 +31,8 @@ runtime/engine/definition: runtime/engine/language runtime/engine/values
 runtime/engine/core: runtime/engine/definition runtime/engine/language runtime/engine/values
 runtime/engine/states: runtime/engine/core runtime/engine/definition runtime/engine/language runtime/engine/values
 runtime/engine/redrive: runtime/engine/core runtime/engine/states runtime/engine/values
-runtime/engine/transition: runtime/engine/core runtime/engine/definition runtime/engine/redrive runtime/engine/states
-    runtime/engine/values
+runtime/engine/transition: runtime/engine/core runtime/engine/definition runtime/engine/language
+    runtime/engine/redrive runtime/engine/states runtime/engine/values
 runtime/engine/aws_history: runtime/engine/core runtime/engine/definition runtime/engine/values
 runtime/engine/trial: runtime/engine/core runtime/engine/definition runtime/engine/states runtime/engine/transition
     runtime/engine/values

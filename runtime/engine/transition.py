@@ -16,12 +16,13 @@ from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEven
 from stepwell.runtime.engine.core.faults import FramesMissing, QuotaExceeded
 from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.definition.model import StateMachine
+from stepwell.runtime.engine.language.budget import Alarm, BudgetExceeded, MoveTookTooLong
 from stepwell.runtime.engine.states import distributed, task, wait
 from stepwell.runtime.engine.states import table as states
 from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 
-__all__ = ["FramesMissing", "Transition", "transition"]
+__all__ = ["Alarm", "FramesMissing", "MoveTookTooLong", "Transition", "transition"]
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,25 @@ class Transition:
 
 
 def transition(
-    machine: StateMachine, before: Execution, event: events.Event, limits: EngineLimits = LIMITS
+    machine: StateMachine,
+    before: Execution,
+    event: events.Event,
+    limits: EngineLimits = LIMITS,
+    alarm: Alarm | None = None,
 ) -> Transition:
     """Apply an event to an execution. An event that does not match it changes nothing.
 
-    Raises FramesMissing when the move needs children of a frame that ``before`` does not hold.
+    Raises FramesMissing when the move needs children of a frame that ``before`` does not hold, and MoveTookTooLong once
+    ``alarm`` returns True: the core has no clock. Neither decides anything, so nothing of the move may be stored.
     """
     if before.status != Status.IN_PROGRESS:
         return Transition(before)
-    run = Run(machine, before, event, limits)
+    run = Run(machine, before, event, limits, alarm)
     try:
         if not _apply(run, event):
             return Transition(before)
         _enter_all(run)
-    except QuotaExceeded as fault:
+    except (QuotaExceeded, BudgetExceeded) as fault:
         run.break_off(str(fault))
     return Transition(run.result(), tuple(run.commands), tuple(run.ledger.lines))
 

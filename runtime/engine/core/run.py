@@ -28,6 +28,7 @@ from stepwell.runtime.engine.core.execution import Execution, Frame, branch_of, 
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine, TaskState, WorkState
+from stepwell.runtime.engine.language.budget import Alarm
 from stepwell.runtime.engine.values.dice import Dice
 from stepwell.runtime.engine.values.entries import redrive_of
 from stepwell.runtime.engine.values.jsontext import Json
@@ -71,8 +72,15 @@ class Run:
     ``frames`` are the frames as they are now, by path; only the Run changes them.
     """
 
-    def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:
-        self.view = View(machine, before, event, limits)
+    def __init__(
+        self,
+        machine: StateMachine,
+        before: Execution,
+        event: Event,
+        limits: EngineLimits,
+        alarm: Alarm | None = None,
+    ) -> None:
+        self.view = View(machine, before, event, limits, alarm)
         self.ledger = self.view.ledger
         self.frames = self.view.frames
         self.event = event
@@ -101,6 +109,7 @@ class Run:
 
     def next_entry(self) -> Frame | None:
         """Take the next frame from the queue and let it enter its state. None when it was cancelled meanwhile."""
+        self.view.budget.ask_alarm()
         frame = self.frames.get(self.entering.popleft())
         if frame is None:
             return None

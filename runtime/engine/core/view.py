@@ -15,6 +15,7 @@ from stepwell.runtime.engine.core.ledger import Ledger
 from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, State, StateMachine, WorkState
 from stepwell.runtime.engine.language import aws_messages
+from stepwell.runtime.engine.language.budget import Alarm, Budget
 from stepwell.runtime.engine.language.context_object import ContextObject
 from stepwell.runtime.engine.language.fields import Field, Jsonata, NoStep
 from stepwell.runtime.engine.language.intrinsics import IntrinsicFault
@@ -36,16 +37,25 @@ class View:
     """Answers the questions of states: which state a frame is in, what an expression gives, whether a value fits.
 
     ``before`` is the execution as the transition found it. ``frames`` are the frames as they are now, by path; the view
-    looks at them and never changes them. ``ledger`` takes the line that AWS writes when an expression fails.
+    looks at them and never changes them. ``ledger`` takes the line that AWS writes when an expression fails,
+    and ``budget`` is charged with all that the move's expressions take.
     """
 
-    def __init__(self, machine: StateMachine, before: Execution, event: Event, limits: EngineLimits) -> None:
+    def __init__(
+        self,
+        machine: StateMachine,
+        before: Execution,
+        event: Event,
+        limits: EngineLimits,
+        alarm: Alarm | None = None,
+    ) -> None:
         self.machine = machine
         self.before = before
         self.event = event
         self.limits = limits
         self.frames = dict(before.frames)
         self.ledger = Ledger(before.history_count, limits.history)
+        self.budget = Budget(limits.expression_steps, limits.expression_elements, alarm)
         self._written = 0
         self._evaluated = 0
 

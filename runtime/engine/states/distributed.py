@@ -20,6 +20,7 @@ from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import Distribution, MapState, StateMachine
+from stepwell.runtime.engine.language.budget import Alarm
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.states.items import collection_of, members_of
 from stepwell.runtime.engine.values import jsontext
@@ -91,10 +92,16 @@ class DistributedMap:
     """
 
     def __init__(
-        self, machine: StateMachine, execution: Execution, event: Event, frame: Frame, limits: EngineLimits
+        self,
+        machine: StateMachine,
+        execution: Execution,
+        event: Event,
+        frame: Frame,
+        limits: EngineLimits,
+        alarm: Alarm | None = None,
     ) -> None:
         self.frame = frame
-        self._view = View(machine, execution, event, limits)
+        self._view = View(machine, execution, event, limits, alarm)
 
     def plan(self) -> Plan:
         """The plan of the Map Run. Raises StateFault."""

@@ -11,6 +11,8 @@ class EngineLimits:
 
     ``payload`` and ``depth`` (levels of nesting) bound each input and output of a state, ``history`` the number of
     lines, ``variables`` the variables of a frame together with its ancestors', ``move`` the writes of one transition.
+    ``expression_steps`` and ``expression_elements`` bound the expressions of one move, in the units of its Budget.
+    250,000 steps take about a second of one core, 1,000,000 elements about 64 MB of memory.
     """
 
     payload: int = 256 << 10
@@ -18,6 +20,8 @@ class EngineLimits:
     history: int = 25_000
     move: int = 64 << 20
     variables: int = 10 << 20
+    expression_steps: int = 250_000
+    expression_elements: int = 1_000_000
 
 
 LIMITS = EngineLimits()

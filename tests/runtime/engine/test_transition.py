@@ -10,7 +10,8 @@ import pytest
 from stepwell.runtime.engine.core import events
 from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.definition.load import load
-from stepwell.runtime.engine.transition import transition
+from stepwell.runtime.engine.transition import MoveTookTooLong, transition
+from stepwell.runtime.engine.values.limits import LIMITS
 from tests.runtime.engine.driver import BEGIN, Answer, Driver
 
 Json = Any
@@ -50,6 +51,15 @@ def test_ten_thousand_states_in_one_transition() -> None:
     states[names[-1]] = {"Type": "Succeed"}
     move = transition(load({"StartAt": "S0", "States": states}), Execution("e", "e", "w", 7, BEGIN), start())
     assert (move.execution.status, move.execution.output, len(move.history)) == ("COMPLETED", 7, 20_002)
+
+
+def test_an_alarm_ends_a_move_at_the_next_state_and_decides_nothing() -> None:
+    states = {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(9)} | {"S9": {"Type": "Succeed"}}
+    machine, before = load({"StartAt": "S0", "States": states}), Execution("e", "e", "w", 7, BEGIN)
+    answers = iter([False, False, True])
+    with pytest.raises(MoveTookTooLong):
+        transition(machine, before, start(), LIMITS, lambda: next(answers))
+    assert (before.status, before.frames, next(answers, None)) == ("IN_PROGRESS", {}, None)
 
 
 def test_a_thousand_branches_that_end_in_any_order() -> None:

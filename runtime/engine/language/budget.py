@@ -1,0 +1,88 @@
+"""The budget of one move: what the expressions of all its states may take together.
+
+All work is counted, so a move ends the same way on every machine. Only the caller's alarm goes by time, and a move that
+it ends is no decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from stepwell.runtime.engine.values.limits import LIMITS
+
+Alarm = Callable[[], bool]
+"""Returns True once the move has taken too long. It must answer at once: it is asked again and again."""
+
+RESERVE = 10
+"""Which part of the budget what catches the error gets once more: a tenth."""
+_STRIDE = 50
+"""How often the alarm is asked while the whole budget is spent."""
+
+
+class MoveTookTooLong(Exception):
+    """The caller's alarm went off during a move. The move is no decision, and nothing of it may be stored."""
+
+
+class BudgetExceeded(Exception):
+    """The expressions of a move take more than a move may; the message is the bound that they exceed.
+
+    The first one of a move is a fault of its state, which may be caught. ``is_final`` is true for the second one: what
+    caught the first one has exceeded the reserve, too.
+    """
+
+    def __init__(self, message: str, is_final: bool) -> None:
+        self.is_final = is_final
+        super().__init__(message)
+
+
+class Budget:
+    """What a move may still take. One move has one, and every expression of the move is charged to it.
+
+    A step is a node of a JSONata expression that is evaluated, or as much work. An element is a value that an
+    expression looks at or makes: an item, a member, 64 characters of a text.
+    """
+
+    __slots__ = ("_alarm", "_elements", "_elements_mark", "_is_exceeded", "_most", "_steps", "_steps_mark")
+
+    def __init__(
+        self,
+        steps: int = LIMITS.expression_steps,
+        elements: int = LIMITS.expression_elements,
+        alarm: Alarm | None = None,
+    ) -> None:
+        self._alarm = alarm
+        self._most = (steps, elements)
+        self._steps, self._elements = steps, elements
+        self._steps_mark, self._elements_mark = steps, elements
+        self._is_exceeded = False
+
+    def ask_alarm(self) -> None:
+        """Raises MoveTookTooLong if the caller's alarm has gone off."""
+        if self._alarm is not None and self._alarm():
+            raise MoveTookTooLong("The move took too long; it will be decided again.")
+
+    def step(self, count: int = 1) -> None:
+        """Charge steps. Raises BudgetExceeded, MoveTookTooLong."""
+        self._steps -= count
+        if self._steps < self._steps_mark:
+            self.ask_alarm()
+            if self._steps < 0:
+                self._exceed(f"{self._most[0]} JSONata steps")
+            self._steps_mark = max(self._steps - self._most[0] // _STRIDE, 0)
+
+    def element(self, count: int = 1) -> None:
+        """Charge elements. Raises BudgetExceeded, MoveTookTooLong."""
+        self._elements -= count
+        if self._elements < self._elements_mark:
+            self.ask_alarm()
+            if self._elements < 0:
+                self._exceed(f"{self._most[1]} elements")
+            self._elements_mark = max(self._elements - self._most[1] // _STRIDE, 0)
+
+    def _exceed(self, what: str) -> NoReturn:
+        is_final, self._is_exceeded = self._is_exceeded, True
+        self._steps, self._elements = (max(0, most // RESERVE) for most in self._most)
+        self._steps_mark = self._elements_mark = 0
+        again = ", and what caught this a tenth more" if is_final else ""
+        raise BudgetExceeded(f"The expressions of one move may take {what} at most{again}.", is_final)
