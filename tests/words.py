@@ -5,12 +5,12 @@ from __future__ import annotations
 PLAIN = frozenset(
     """
     aborted access account add always arguments by call calls cancel child code create data delete deliver describe
-    distributed excerpts execute fail failing fails faults fetch field fields files for formats functions get in
-    item items keys kinds language limits list listing load locations loops main memory messages moves names object
-    operations options origin output page pages paper parent parents pass path paths pause places plan process
+    distributed excerpts execute fail failing fails faults fetch field fields files for formats functions get in item
+    items keys kinds language limits list listing load locations loops main memory messages moves names object
+    operations options origin output page pages paper parent parents pass path paths pause pictures places plan process
     protocol put reader ready references remove render request requests resources response rest result resume rows
-    rules run runs sample save selection send settings shapes signals sleep source start statements statuses stop
-    store stream succeed success table tag tags target targets test tests text threads times unpacked untag update
+    rules run runs sample save selection send sequences settings shapes signals sleep source start statements statuses
+    stop store stream succeed success table tag tags target targets test tests text threads times unpacked untag update
     values view views wait writer
     """.split()
 )
@@ -18,15 +18,14 @@ PLAIN = frozenset(
 
 FIELD = frozenset(
     """
-    activities activity alias aliases api app archive arns artifact artifacts assembly async aws body brackets
-    catalog choice claims clients columns commands concurrency config configs configuration context contract core
-    crashpoints dashboard database dataflow db definition definitions emulator engine entries errors evaluation
-    events executions expressions failure flaky function gateway graph guards health home http ids inputs intrinsic
-    intrinsics invocations invoice invoke invoker java json jsonata jsontext lambda lambdas ledger logs machine
-    machines map migrate mocks model models openapi parallel payloads pdf permission policies policy polled pool
-    postgresql publish queries query queues resource routes runtime schema schemas scope sfn signing sigv spawner
-    sqlite states step steplist steps storage sync task tasks templates timers tokens transition validate versions
-    visits worker workflows
+    activities activity alias aliases api app archive arns artifact artifacts assembly async aws body brackets catalog
+    choice claims clients columns commands concurrency config configs configuration context contract core crashpoints
+    dashboard database dataflow db definition definitions emulator engine entries errors evaluation events executions
+    expressions failure flaky function gateway graph guards health home http ids inputs intrinsic intrinsics
+    invocations invoice invoke invoker java json jsonata jsontext lambda lambdas ledger logs machine machines map
+    migrate mocks model models openapi parallel payloads pdf permission policies policy polled pool postgresql publish
+    queries query queues regex resource routes runtime schema schemas scope sfn signing sigv spawner sqlite states step
+    steplist steps storage sync task tasks templates timers tokens transition validate versions visits worker workflows
     """.split()
 )
 """Words known from the documents of AWS, of Temporal or of a Python web framework."""

@@ -15,7 +15,7 @@ from stepwell.runtime.engine.core.ledger import Ledger
 from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, State, StateMachine, WorkState
 from stepwell.runtime.engine.language import aws_messages
-from stepwell.runtime.engine.language.budget import Alarm, Budget
+from stepwell.runtime.engine.language.budget import Alarm, Budget, BudgetExceeded, TooLarge
 from stepwell.runtime.engine.language.context_object import ContextObject
 from stepwell.runtime.engine.language.fields import Field, Jsonata, NoStep
 from stepwell.runtime.engine.language.intrinsics import IntrinsicFault
@@ -29,7 +29,7 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.times import timestamp
 
-_FAULTS = (PathMissing, IntrinsicFault, JsonataFault)
+_FAULTS = (PathMissing, IntrinsicFault, JsonataFault, TooLarge, BudgetExceeded)
 """The faults of expressions. NoValue and NoStep are kinds of PathMissing."""
 
 
@@ -55,7 +55,7 @@ class View:
         self.limits = limits
         self.frames = dict(before.frames)
         self.ledger = Ledger(before.history_count, limits.history)
-        self.budget = Budget(limits.expression_steps, limits.expression_elements, alarm)
+        self.budget = Budget(limits.expression_steps, limits.expression_elements, alarm, limits.payload)
         self._written = 0
         self._evaluated = 0
 
@@ -149,6 +149,7 @@ class View:
             variables=variables,
             at=self.event.at,
             dice=self._dice(),
+            budget=self.budget,
             states={"input": frame.input, **states},
         )
 
@@ -174,6 +175,11 @@ class View:
             raise self._state_fault(fault, frame, field) from None
 
     def _state_fault(self, fault: Exception, frame: Frame, field: str) -> StateFault:
+        """The fault in AWS's words. Raises BudgetExceeded if the move has met its bound before."""
+        if isinstance(fault, BudgetExceeded) and fault.is_final:
+            raise fault
+        if isinstance(fault, TooLarge):
+            return too_large(frame)
         if isinstance(fault, JsonataFault):
             error, location = "States.QueryEvaluationError", fault.location(field)
             cause = aws_messages.in_state(frame.state, frame.entry, fault.cause(field))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
+from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import LIMITS
 
 Alarm = Callable[[], bool]
@@ -16,6 +17,7 @@ Alarm = Callable[[], bool]
 
 RESERVE = 10
 """Which part of the budget what catches the error gets once more: a tenth."""
+_ENOUGH = 1 << 20
 _STRIDE = 50
 """How often the alarm is asked while the whole budget is spent."""
 
@@ -36,21 +38,81 @@ class BudgetExceeded(Exception):
         super().__init__(message)
 
 
+class TooLarge(Exception):
+    """A template makes more than a payload may hold."""
+
+
+class Rendering:
+    """One rendering of a template, which ends as soon as its value is surely larger than a payload may be.
+
+    A template may select the same large part many times.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self, payload: int) -> None:
+        self._left = payload
+
+    def take(self, value: Json) -> Json:
+        """The value, which becomes a part of the template's. Raises TooLarge.
+
+        Counted are the characters that its JSON text has at least: the values inside it are not looked at.
+        """
+        if isinstance(value, str):
+            self._left -= len(value)
+        elif isinstance(value, list | dict):
+            self._left -= 2 * len(value)
+        if self._left < 0:
+            raise TooLarge
+        return value
+
+
+def characters(text: str) -> int:
+    """The elements that the characters of a text are."""
+    return len(text) >> (6 if text.isascii() else 4)
+
+
+def whole(value: Json) -> int:
+    """The elements that a value is with all that is inside it. A part that occurs twice counts twice."""
+    waiting, count = [value], 0
+    while waiting and count <= _ENOUGH:
+        one = waiting.pop()
+        count += 1
+        if isinstance(one, str):
+            count += characters(one)
+        elif isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return count
+
+
+def parsed(text: str) -> int:
+    """The elements that the value of a JSON text can have at most: each takes one of these characters, or is the last.
+
+    A member of an object counts as two.
+    """
+    return 1 + sum(text.count(one) for one in ",:[{")
+
+
 class Budget:
     """What a move may still take. One move has one, and every expression of the move is charged to it.
 
     A step is a node of a JSONata expression that is evaluated, or as much work. An element is a value that an
-    expression looks at or makes: an item, a member, 64 characters of a text.
+    expression looks at or makes: an item, a member, 64 characters of a text. ``payload`` is the most characters of a
+    template's JSON text.
     """
 
-    __slots__ = ("_alarm", "_elements", "_elements_mark", "_is_exceeded", "_most", "_steps", "_steps_mark")
+    __slots__ = ("_alarm", "_elements", "_elements_mark", "_is_exceeded", "_most", "_steps", "_steps_mark", "payload")
 
     def __init__(
         self,
         steps: int = LIMITS.expression_steps,
         elements: int = LIMITS.expression_elements,
         alarm: Alarm | None = None,
+        payload: int = LIMITS.payload,
     ) -> None:
+        self.payload = payload
         self._alarm = alarm
         self._most = (steps, elements)
         self._steps, self._elements = steps, elements

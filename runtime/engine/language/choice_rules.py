@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from stepwell.runtime.engine.language.budget import characters
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.language.paths import PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
@@ -167,11 +168,14 @@ def _reader(text: str) -> Callable[[Scope], Json]:
 
     def read(scope: Scope) -> Json:
         try:
-            return scope.at_path(path)
+            value = scope.at_path(path)
         except PathMissing:
             raise ConditionFault(
                 f"Invalid path '{text}': The choice state's condition path references an invalid value."
             ) from None
+        if isinstance(value, str):
+            scope.budget.element(characters(value))
+        return value
 
     return read
 

@@ -13,10 +13,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stepwell.runtime.engine.language import java_text
+from stepwell.runtime.engine.language.budget import characters, parsed, whole
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.dice import Dice
 from stepwell.runtime.engine.values.jsontext import Json
@@ -48,13 +49,24 @@ class IntrinsicFault(ValueError):
 class Intrinsic:
     """A function and its numbers of arguments; ``most`` is None for any number.
 
-    A function that ``draws`` takes Dice before its arguments.
+    A function that ``draws`` takes Dice before its arguments. One that ``reads`` looks at all that is inside them.
     """
 
     apply: Callable[..., Json]
     least: int
     most: int | None
     draws: bool = False
+    reads: bool = False
+
+    def cost(self, values: Sequence[Json]) -> int:
+        """The elements that a call with these values takes: those that it looks at, and those that it makes."""
+        cost = 1
+        for one in values:
+            if isinstance(one, str):
+                cost += parsed(one) if self.apply is _string_to_json else characters(one)
+            elif isinstance(one, list | dict):
+                cost += whole(one) if self.reads else len(one)
+        return cost + (len(values[0]) if self.apply is _string_split and isinstance(values[0], str) else 0)
 
 
 def _format(template: Json, *values: Json) -> str:
@@ -294,18 +306,18 @@ def _written(value: Json) -> str:
 
 FUNCTIONS: Mapping[str, Intrinsic] = {
     "States.Array": Intrinsic(_array, 0, None),
-    "States.ArrayContains": Intrinsic(_array_contains, 2, 2),
+    "States.ArrayContains": Intrinsic(_array_contains, 2, 2, reads=True),
     "States.ArrayGetItem": Intrinsic(_array_get_item, 2, 2),
     "States.ArrayLength": Intrinsic(_array_length, 1, 1),
     "States.ArrayPartition": Intrinsic(_array_partition, 2, 2),
     "States.ArrayRange": Intrinsic(_array_range, 3, 3),
-    "States.ArrayUnique": Intrinsic(_array_unique, 1, 1),
+    "States.ArrayUnique": Intrinsic(_array_unique, 1, 1, reads=True),
     "States.Base64Decode": Intrinsic(_base64_decode, 1, 1),
     "States.Base64Encode": Intrinsic(_base64_encode, 1, 1),
-    "States.Format": Intrinsic(_format, 1, None),
-    "States.Hash": Intrinsic(_hash, 2, 2),
+    "States.Format": Intrinsic(_format, 1, None, reads=True),
+    "States.Hash": Intrinsic(_hash, 2, 2, reads=True),
     "States.JsonMerge": Intrinsic(_json_merge, 3, 3),
-    "States.JsonToString": Intrinsic(_json_to_string, 1, 1),
+    "States.JsonToString": Intrinsic(_json_to_string, 1, 1, reads=True),
     "States.MathAdd": Intrinsic(_math_add, 2, 2),
     "States.MathRandom": Intrinsic(_math_random, 2, 3, draws=True),
     "States.StringSplit": Intrinsic(_string_split, 2, 2),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from stepwell.runtime.engine.language.budget import Budget
 from stepwell.runtime.engine.language.intrinsic_functions import FUNCTIONS, IntrinsicFault
 from stepwell.runtime.engine.language.paths import Path, PathSyntax, scan
 from stepwell.runtime.engine.values import jsontext
@@ -52,10 +53,13 @@ class IntrinsicCall:
         context: Mapping[str, Json],
         variables: Mapping[str, Json] | None = None,
         dice: Dice | None = None,
+        budget: Budget | None = None,
     ) -> Json:
-        """The value of the call. Raises IntrinsicFault, in AWS's words, and PathMissing."""
+        """The value of the call. Raises IntrinsicFault, in AWS's words, PathMissing and BudgetExceeded."""
         function = FUNCTIONS[self.name]
-        values = [_evaluate(one, document, context, variables, dice) for one in self.arguments]
+        values = [_evaluate(one, document, context, variables, dice, budget) for one in self.arguments]
+        if budget is not None:
+            budget.element(function.cost(values))
         try:
             return function.apply(*_given(dice), *values) if function.draws else function.apply(*values)
         except IntrinsicFault as fault:
@@ -181,12 +185,13 @@ def _evaluate(
     context: Mapping[str, Json],
     variables: Mapping[str, Json] | None,
     dice: Dice | None,
+    budget: Budget | None,
 ) -> Json:
     if isinstance(argument, LiteralArgument):
         return argument.value
     if isinstance(argument, Path):
-        return argument.get(document, context, variables)
-    return argument.value(document, context, variables, dice)
+        return argument.get(document, context, variables, budget)
+    return argument.value(document, context, variables, dice, budget)
 
 
 def _given(dice: Dice | None) -> tuple[Dice]:

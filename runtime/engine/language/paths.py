@@ -16,8 +16,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from stepwell.runtime.engine.language.brackets import LONGEST, PathSyntax
+from stepwell.runtime.engine.language.budget import Budget
 from stepwell.runtime.engine.language.context_object import KEY_STEPS, ContextObject
-from stepwell.runtime.engine.language.selection import Child, Picked, Reading, Segment, TooMuch, Union, select, token
+from stepwell.runtime.engine.language.selection import (
+    MOST_LOOKED_AT,
+    Child,
+    Picked,
+    Reading,
+    Segment,
+    TooMuch,
+    Union,
+    select,
+    token,
+)
 from stepwell.runtime.engine.values.jsontext import Json
 
 __all__ = ["Path", "PathMissing", "PathSyntax", "parse", "parse_reference", "scan", "spell"]
@@ -74,8 +85,11 @@ class Path:
         document: Json,
         context: Mapping[str, Json] | None = None,
         variables: Mapping[str, Json] | None = None,
+        budget: Budget | None = None,
     ) -> Json:
-        """The value at the path, or the list of selected values. Raises PathMissing."""
+        """The value at the path, or the list of selected values. Raises PathMissing, BudgetExceeded."""
+        if budget is not None:
+            budget.element()
         value = document
         if self.of_context:
             value = context
@@ -93,7 +107,7 @@ class Path:
                 value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else _MISSING
             if value is _MISSING:
                 return self._nothing(root)
-        return self._selected(value, root) if self.segments else value
+        return self._selected(value, root, budget) if self.segments else value
 
     def put(self, document: Json, value: Json) -> Json:
         """A new document with ``value`` at the path. Missing objects on the way are created. Raises PathMissing."""
@@ -106,11 +120,15 @@ class Path:
             raise PathMissing(f"The path '{self.text}' names the variable '{name}', which is not assigned", self.text)
         return variables[name]
 
-    def _selected(self, value: Json, root: Json) -> Json:
+    def _selected(self, value: Json, root: Json, budget: Budget | None) -> Json:
+        reading = Reading(root)
         try:
-            found = select(value, self.segments, Reading(root))
+            found = select(value, self.segments, reading)
         except TooMuch:
             raise PathMissing(f"The path '{self.text}' looks at too many values", self.text) from None
+        finally:
+            if budget is not None:
+                budget.element(MOST_LOOKED_AT - max(reading.left, 0))
         if not self.is_definite:
             return found
         return found[0] if found else self._nothing()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from stepwell.runtime.engine.language.budget import Budget
 from stepwell.runtime.engine.language.context_object import ContextObject
 from stepwell.runtime.engine.language.jsonata import expressions
 from stepwell.runtime.engine.language.paths import Path
@@ -16,7 +17,7 @@ from stepwell.runtime.engine.values.jsontext import Json
 @dataclass(frozen=True)
 class Scope:
     """``document`` is JSONPath's ``$``; ``states`` is JSONata's ``$states``, without its context. ``at`` is in
-    milliseconds.
+    milliseconds. All that the expressions take is charged to ``budget``.
 
     ``make_context`` makes the context object. Few expressions use it, so it is made on first use.
     """
@@ -26,6 +27,7 @@ class Scope:
     variables: Mapping[str, Json]
     at: int
     dice: Dice
+    budget: Budget
     states: Mapping[str, Json] = field(default_factory=dict)
 
     @cached_property
@@ -34,13 +36,14 @@ class Scope:
         return self.make_context()
 
     def at_path(self, path: Path) -> Json:
-        """The value at a path, or the list of selected values. Raises PathMissing."""
-        return path.get(self.document, self.context if path.of_context else None, self.variables)
+        """The value at a path, or the list of selected values. Raises PathMissing, BudgetExceeded."""
+        return path.get(self.document, self.context if path.of_context else None, self.variables, self.budget)
 
     @cached_property
     def bindings(self) -> expressions.ExpressionScope:
         """The scope for expressions in JSONata."""
-        return expressions.ExpressionScope({**self.states, "context": self._for_jsonata()}, self.variables)
+        states = {**self.states, "context": self._for_jsonata()}
+        return expressions.ExpressionScope(states, self.variables, self.budget)
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
         """The scope with more members in the context object."""

@@ -6,11 +6,12 @@ Source: the Amazon States Language specification, section "Payload Template".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from stepwell.runtime.engine.language import aws_messages
+from stepwell.runtime.engine.language.budget import Rendering
 from stepwell.runtime.engine.language.intrinsics import IntrinsicCall, IntrinsicFault, parse_call
 from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
@@ -36,8 +37,8 @@ class Template:
         return False
 
     def render(self, scope: Scope) -> Json:
-        """The template filled in. Raises NoValue, IntrinsicFault."""
-        return _render(self.node, scope)
+        """The template filled in. Raises NoValue, IntrinsicFault, TooLarge, BudgetExceeded."""
+        return _render(self.node, scope, Rendering(scope.budget.payload).take)
 
 
 @dataclass(frozen=True)
@@ -125,28 +126,28 @@ def evaluate(node: Path | IntrinsicCall, scope: Scope) -> Json:
     if isinstance(node, Path):
         return scope.at_path(node)
     try:
-        return node.value(scope.document, scope.context, variables=scope.variables, dice=scope.dice)
+        return node.value(scope.document, scope.context, scope.variables, scope.dice, scope.budget)
     except PathMissing as fault:
         raise NoValue(aws_messages.no_argument(node.text, fault.path, scope.document), fault.path) from None
     except IntrinsicFault as fault:
         raise IntrinsicFault(aws_messages.of_intrinsic(node.text, str(fault))) from None
 
 
-def _render(node: Any, scope: Scope) -> Json:
+def _render(node: Any, scope: Scope, take: Callable[[Json], Json]) -> Json:
     if isinstance(node, Path | IntrinsicCall):
-        return evaluate(node, scope)
+        return take(evaluate(node, scope))
     if isinstance(node, _Members):
-        filled = {name: _filled(name, value, scope) for name, value in node.filled}
+        filled = {name: _filled(name, value, scope, take) for name, value in node.filled}
         return {name: filled[name] if name in filled else node.literal[name] for name in node.order}
     if isinstance(node, _Items):
-        return [_render(one, scope) for one in node.nodes]
+        return [_render(one, scope, take) for one in node.nodes]
     return node
 
 
-def _filled(name: str, node: Any, scope: Scope) -> Json:
+def _filled(name: str, node: Any, scope: Scope, take: Callable[[Json], Json]) -> Json:
     if not isinstance(node, Path):
-        return _render(node, scope)
+        return _render(node, scope, take)
     try:
-        return evaluate(node, scope)
+        return take(evaluate(node, scope))
     except PathMissing as fault:
         raise NoValue(aws_messages.no_value(node.text, f"{name}.$", scope.document), fault.path) from None

@@ -1,8 +1,8 @@
 """One evaluation of a JSONata expression by jsonata-python: bounded, and answering as jsonata.js does.
 
 The bounds are counts, not times, so the same expression over the same data ends the same way on every machine. Counted
-are the depth of calls, the steps (large values cost more than one), and the size of each value. Only regular
-expressions have a time limit, since nothing can count their work.
+are the depth of calls, the size of each value, and the move's budget: steps, of which large values cost more than one,
+and elements.
 """
 
 from __future__ import annotations
@@ -14,39 +14,40 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-import regex  # type: ignore[import-untyped]
 from jsonata import JException, Jsonata, Signature, Utils  # type: ignore[import-untyped]
 
-from stepwell.runtime.engine.language.jsonata.functions import FUNCTIONS, matched
+from stepwell.runtime.engine.language.budget import Budget
+from stepwell.runtime.engine.language.jsonata.functions import DEEP, FUNCTIONS
+from stepwell.runtime.engine.language.jsonata.regex import Regex
+from stepwell.runtime.engine.language.jsonata.sequences import Sequences
 from stepwell.runtime.engine.language.jsonata.values import (
     LARGEST,
-    LONGEST_STRING,
     NULL,
     OutOfMemory,
     Refused,
     Value,
     check_length,
+    elements_of,
     is_function,
     is_number,
+    looked_at,
     marked,
     rounded,
     shown,
     string,
+    weighing,
 )
 from stepwell.runtime.engine.values.jsontext import Json
 
 DEEPEST = 100
-MOST_STEPS = 250_000
-"""About a second of one core. AWS allows a second; a count does not depend on the load of the machine."""
 _MEMBERS_PER_STEP = 64
-_CONTAINERS_PER_STEP = 4
 _CHARACTERS_PER_STEP = 1024
 _QUADRATIC_PER_STEP = 4096
-_REGEX_SECONDS = 0.5
+_ELEMENTS_A_STEP = 16
+"""How many elements the copy of a value is, for each step that looking at it costs."""
 _MAKERS = frozenset({"unary", "function", "apply"})
 
 _TOO_DEEP = "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive."
-_TOO_LONG = "Expression evaluation timeout: Check for infinite loop"
 
 
 class Randomness(Protocol):
@@ -57,45 +58,6 @@ class Randomness(Protocol):
 
     def uuid(self) -> str:
         """A random UUID, version 4."""
-
-
-class Regex:
-    """A regular expression of JavaScript with a time limit: some patterns take for ever on a short text.
-
-    All methods raise TimeoutError after half a second.
-    """
-
-    arguments = ("text",)
-
-    def __init__(self, pattern: str, flags: Any) -> None:
-        narrow = 0 if flags.case_insensitive and not pattern.isascii() else regex.ASCII
-        wide = (regex.IGNORECASE if flags.case_insensitive else 0) | (regex.MULTILINE if flags.multiline else 0)
-        self._pattern = regex.compile(pattern if flags.multiline else _at_the_very_end(pattern), narrow | wide)
-
-    def search(self, text: str) -> Any:
-        return self._pattern.search(text, timeout=_REGEX_SECONDS)
-
-    def finditer(self, text: str) -> Any:
-        for match in self._pattern.finditer(text, timeout=_REGEX_SECONDS):
-            if match.start() == match.end():
-                raise JException("D1004", -1, text)
-            yield match
-
-    def sub(self, replacement: Any, text: str, count: int = 0) -> str:
-        return str(self._pattern.sub(replacement, text, count, timeout=_REGEX_SECONDS))
-
-    def split(self, text: str, maxsplit: int = 0) -> list[str]:
-        return list(self._pattern.split(text, maxsplit, timeout=_REGEX_SECONDS))
-
-    def call(self, _: Value, arguments: list[Value]) -> Value:
-        """Call the expression as a function: it returns the first match."""
-        match = next(self.finditer(arguments[0]), None) if isinstance(arguments[0], str) else None
-        return matched(match) if match else None
-
-
-def _at_the_very_end(pattern: str) -> str:
-    """The pattern with ``\\Z`` for ``$``: in JavaScript ``$`` does not match before a last newline."""
-    return re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda found: r"\Z" if found[0] == "$" else found[0], pattern)
 
 
 class VariableFrame(Jsonata.Frame):  # type: ignore[misc]
@@ -137,10 +99,29 @@ class _Repaired:
     """Our functions as attributes of a class: the library finds them in no other way."""
 
 
-class _Function(Jsonata.JNativeFunction):  # type: ignore[misc]
+class _Native(Jsonata.JNativeFunction):  # type: ignore[misc]
+    """A function of the library, whose calls are charged. Other functions call it without a node of an expression."""
+
+    def call(self, context: Value, arguments: list[Value]) -> Value:
+        budget, is_deep, steps = Jsonata.CURRENT.jsonata.budget, self.function_name in DEEP, 1
+        for one in arguments:
+            if isinstance(one, str):
+                steps += len(one) // _CHARACTERS_PER_STEP
+            elif isinstance(one, list | dict):
+                steps += looked_at(one) if is_deep else len(one) // _MEMBERS_PER_STEP
+        budget.step(steps)
+        result = self.result(context, arguments)
+        budget.element(elements_of(result))
+        return result
+
+    def result(self, context: Value, arguments: list[Value]) -> Value:
+        return super().call(context, arguments)
+
+
+class _Function(_Native):
     """One of our functions. Unlike the library's, it keeps whole numbers exact."""
 
-    def call(self, _: Value, arguments: list[Value]) -> Value:
+    def result(self, context: Value, arguments: list[Value]) -> Value:
         result = self.method(*arguments, *[None] * (self.nargs - len(arguments)))
         return rounded(result) if is_number(result) and math.isfinite(result) else result
 
@@ -153,6 +134,7 @@ def _root() -> VariableFrame:
     ours = {name: _Function(name, text, _Repaired, name) for name, (text, _) in FUNCTIONS.items()}
     for name, function in {**Jsonata.static_frame.bindings, **ours}.items():
         root.bindings[name] = copy.copy(function)
+        root.bindings[name].__class__ = _Function if name in ours else _Native
         root.bindings[name].signature = _Signature.__new__(_Signature)
         vars(root.bindings[name].signature).update(vars(function.signature))
     del root.bindings["eval"]
@@ -170,13 +152,13 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
 }
 
 
-class Evaluation(Jsonata):  # type: ignore[misc]
+class Evaluation(Sequences):
     """The library's interpreter, with our bounds and repairs. One evaluation of one expression has one.
 
     The library finds it in a thread-local variable. ``at`` is in milliseconds since the epoch.
     """
 
-    def __init__(self, tree: Any, at: int, dice: Randomness) -> None:
+    def __init__(self, tree: Any, at: int, dice: Randomness, budget: Budget) -> None:
         self.tree = tree
         self.parser = tree._outer_instance
         self.input = None
@@ -184,7 +166,7 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         self.timestamp = at
         self.dice = dice
         self.depth = 0
-        self.steps = 0
+        self.budget = budget
 
     def of(self, variables: Mapping[str, Value]) -> Value:
         """The value of the expression; None for undefined. Raises JException, Refused, and Python's own exceptions."""
@@ -208,28 +190,22 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         self.depth += 1
         if self.depth > DEEPEST:
             raise Refused(f"{_TOO_DEEP} Depth={self.depth} max={DEEPEST}")
-        self.spend(1)
+        self.budget.step()
         result = super()._eval(tree, context, frame)
         self.depth -= 1
         if isinstance(result, list | dict | str):
             self._weigh(tree, result)
         return result
 
-    def spend(self, steps: int) -> None:
-        """Count steps. Raises Refused when there are too many."""
-        self.steps += steps
-        if self.steps > MOST_STEPS:
-            raise Refused(_TOO_LONG)
-
     def _weigh(self, tree: Any, result: Value) -> None:
         """Count the steps for the size of a value. Raises OutOfMemory where a value that is too large was made."""
         if isinstance(result, str):
             check_length(len(result))
-            self.spend(len(result) // _CHARACTERS_PER_STEP)
+            self.budget.step(len(result) // _CHARACTERS_PER_STEP)
             return
-        self.spend(len(result) // _MEMBERS_PER_STEP)
+        self.budget.step(len(result) // _MEMBERS_PER_STEP)
         if _is_made(tree, result):
-            self.spend(weighing(result))
+            self.budget.step(weighing(result))
 
     def apply_inner(self, function: Value, arguments: Value, context: Value, frame: VariableFrame) -> Value:
         if not is_function(function):
@@ -258,7 +234,10 @@ class Evaluation(Jsonata):  # type: ignore[misc]
         return left in members if isinstance(left, str) else any(_same(left, one) for one in members)
 
     def evaluate_string_concat(self, left: Value, right: Value) -> str:
-        return "".join(string(side, None) or "" for side in (left, right))
+        self.budget.step(looked_at(left) + looked_at(right))
+        text = "".join(string(side, None) or "" for side in (left, right))
+        self.budget.element(elements_of(text))
+        return text
 
     def evaluate_range_expression(self, left: Value, right: Value) -> Value:
         if is_number(left) and is_number(right) and LARGEST <= right - left < 1e7:
@@ -267,8 +246,10 @@ class Evaluation(Jsonata):  # type: ignore[misc]
 
     def evaluate_group_expression(self, tree: Any, context: Value, frame: VariableFrame) -> Value:
         if isinstance(context, list):  # the library copies a group each time it grows
-            self.spend(len(context) ** 2 // _QUADRATIC_PER_STEP)
-        return super().evaluate_group_expression(tree, context, frame)
+            self.budget.step(len(context) ** 2 // _QUADRATIC_PER_STEP)
+        made = super().evaluate_group_expression(tree, context, frame)
+        self.budget.element(elements_of(made))
+        return made
 
     def evaluate_transform_expression(self, tree: Any, context: Value, frame: VariableFrame) -> Value:
         return Jsonata.JFunction(_Transformer(self, tree, frame), "<(oa):o>")
@@ -276,7 +257,11 @@ class Evaluation(Jsonata):  # type: ignore[misc]
 
 class _Transformer(Jsonata.Transformer):  # type: ignore[misc]
     def call(self, context: Value, arguments: list[Value]) -> Value:
-        return marked(super().call(context, arguments))  # it works on a copy made by way of a JSON text
+        budget = Jsonata.CURRENT.jsonata.budget
+        budget.step(looked_at(arguments[0]))
+        budget.element(_ELEMENTS_A_STEP * looked_at(arguments[0]))
+        # It works on a copy made by way of a JSON text.
+        return marked(super().call(context, arguments), budget.element)
 
 
 def _same(left: Value, right: Value) -> bool:
@@ -293,29 +278,11 @@ def _is_made(tree: Any, result: Value) -> bool:
     return made or (tree.type == "path" and isinstance(result, Utils.JList))
 
 
-def weighing(value: Value) -> int:
-    """The number of steps that looking at a whole value costs. Raises OutOfMemory when it is too large.
+def plain(value: Value, charge: Callable[[int], None]) -> Json:
+    """The JSON of a value. Infinities and NaN become strings, as on AWS. Raises Refused for a function.
 
-    A part that occurs twice counts twice: an expression can double a value forty times without using more memory.
+    ``charge`` is called with elements, before they are made.
     """
-    waiting, containers, members, characters = [value], 0, 0, 0
-    while waiting:
-        one = waiting.pop()
-        inner = one.values() if isinstance(one, dict) else one
-        containers += 1
-        members += len(inner)
-        for member in inner:
-            if isinstance(member, str):
-                characters += len(member)
-            elif isinstance(member, list | dict):
-                waiting.append(member)
-        if members > LARGEST or characters > LONGEST_STRING:
-            raise OutOfMemory
-    return containers // _CONTAINERS_PER_STEP + members // _MEMBERS_PER_STEP
-
-
-def plain(value: Value) -> Json:
-    """The JSON of a value. Infinities and NaN become strings, as on AWS. Raises Refused for a function."""
     if value is NULL or value is None:
         return None
     if isinstance(value, str):
@@ -325,9 +292,11 @@ def plain(value: Value) -> Json:
     if isinstance(value, int | float):
         return rounded(value) if math.isfinite(value) else _NOT_FINITE[str(float(value))]
     if isinstance(value, dict):
-        return {_fit(name): plain(one) for name, one in value.items()}
+        charge(elements_of(value))
+        return {_fit(name): plain(one, charge) for name, one in value.items()}
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        charge(1 + (len(value) >> 3))
+        return [plain(one, charge) for one in value]
     raise Refused("the result is or holds a function, which JSON cannot represent")
 
 

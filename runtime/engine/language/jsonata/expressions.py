@@ -18,7 +18,9 @@ from typing import Any
 
 from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
-from stepwell.runtime.engine.language.jsonata.evaluation import Evaluation, Randomness, Regex, message, plain
+from stepwell.runtime.engine.language.budget import Budget, BudgetExceeded, MoveTookTooLong, Rendering
+from stepwell.runtime.engine.language.jsonata.evaluation import Evaluation, Randomness, message, plain
+from stepwell.runtime.engine.language.jsonata.regex import Regex
 from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps, slashed
@@ -72,16 +74,20 @@ class Undefined(JsonataFault):
 
 
 class ExpressionScope:
-    """The scope of expressions: ``$states`` and the variables. Expressions that share it prepare each value once."""
+    """The scope of expressions: ``$states`` and the variables. Expressions that share it prepare each value once.
 
-    def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json]) -> None:
+    All of them are charged to ``budget``.
+    """
+
+    def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json], budget: Budget | None = None) -> None:
+        self.budget = Budget() if budget is None else budget
         self._outside = {**variables, RESERVED: dict(states)}
         self._marked: dict[str, Any] = {}
 
     def bindings(self, names: frozenset[str]) -> dict[str, Any]:
-        """The variables of these names, with NULL for null."""
+        """The variables of these names, with NULL for null. Raises BudgetExceeded."""
         for name in (names & self._outside.keys()) - self._marked.keys():
-            self._marked[name] = marked(self._outside[name])
+            self._marked[name] = marked(self._outside[name], self.budget.element)
         return {name: self._marked[name] for name in names if name in self._marked}
 
 
@@ -100,11 +106,20 @@ class Expression:
         return self.within(ExpressionScope(states, variables), at, dice)
 
     def within(self, scope: ExpressionScope, at: int, dice: Randomness) -> Json:
-        """The value of the expression in a shared scope. Raises JsonataFault; Undefined when there is none."""
+        """The value of the expression in a shared scope. Raises JsonataFault; Undefined when there is none.
+
+        Raises MoveTookTooLong, and BudgetExceeded when the move has met its bound before.
+        """
         try:
-            value = Evaluation(self.tree, at, dice).of(scope.bindings(self.variables))
+            value = Evaluation(self.tree, at, dice, scope.budget).of(scope.bindings(self.variables))
             if value is not None:
-                return plain(value)
+                return plain(value, scope.budget.element)
+        except MoveTookTooLong:
+            raise
+        except BudgetExceeded as fault:
+            if fault.is_final:
+                raise
+            raise JsonataFault(self.text, f"threw an error during evaluation: {_TOO_LONG}. {fault}") from None
         except JException as fault:
             reason = f"{fault.error}: {message(fault)}" if _CODE.fullmatch(str(fault.error)) else message(fault)
             raise JsonataFault(self.text, f"threw an error during evaluation. {reason}") from None
@@ -122,8 +137,8 @@ def _words(fault: Exception) -> str:
 
 _OTHERS: Mapping[type[Exception], str] = {
     RecursionError: "Stack overflow error: the value or the expression is nested too deeply",
-    TimeoutError: "Expression evaluation timeout: a regular expression takes too long",
 }
+_TOO_LONG = "Expression evaluation timeout: Check for infinite loop"
 
 
 @functools.lru_cache(maxsize=_CACHED)
@@ -272,8 +287,9 @@ class JsonataTemplate:
         return self.within(ExpressionScope(states, variables), at, dice)
 
     def within(self, scope: ExpressionScope, at: int, dice: Randomness) -> Json:
-        """The same as :meth:`render`, in a shared scope."""
-        return _render(self.node, lambda one: one.within(scope, at, dice))
+        """The same as :meth:`render`, in a shared scope. Raises TooLarge, BudgetExceeded and MoveTookTooLong, too."""
+        take = Rendering(scope.budget.payload).take
+        return _render(self.node, lambda one: take(one.within(scope, at, dice)))
 
     def expressions(self) -> Iterator[tuple[Steps, Expression]]:
         """Every expression in the template, each with the steps to it."""

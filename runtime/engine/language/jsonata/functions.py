@@ -13,23 +13,26 @@ import math
 import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from jsonata import Functions, JException, Jsonata, Utils  # type: ignore[import-untyped]
 
 from stepwell.runtime.engine.language import java_text
+from stepwell.runtime.engine.language.budget import parsed
+from stepwell.runtime.engine.language.jsonata import pictures
 from stepwell.runtime.engine.language.jsonata.values import (
+    LARGEST,
     LONGEST_RANGE,
     OutOfMemory,
     Refused,
     Value,
     call,
     check_length,
+    elements_of,
     is_function,
     is_number,
     marked,
+    matched,
     rounded,
     shown,
     string,
@@ -39,10 +42,6 @@ from stepwell.runtime.engine.values import jsontext
 ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BASED = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
-_ISO = re.compile(
-    r"\d{4}(?:-[01]\d(?:-[0-3]\d(?:T[0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:[+-][0-2]\d:?[0-5]\d|Z)?)?)?)?"
-)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFERENCE = re.compile(r"\$(\$|0|[1-9][0-9]*)")
 
 
@@ -55,6 +54,7 @@ def partition(array: Value, size: Value) -> Value:
         return None
     if width < 0:
         raise Refused("$partition: the chunk size must not be negative")
+    _charge(4 * (len(array) // width))
     return [list(array[start : start + width]) for start in range(0, len(array), width)]
 
 
@@ -64,6 +64,7 @@ def range_(start: Value, end: Value, step: Value) -> Value:
         return None
     if (last - first) // stride >= LONGEST_RANGE:
         raise OutOfMemory
+    _charge((last - first) // stride >> 1)
     numbers = range(first, last + (1 if stride > 0 else -1), stride)
     return Utils.create_sequence_from_iter(numbers) if numbers else None
 
@@ -87,8 +88,9 @@ def uuid() -> Value:
 def parse(text: Value) -> Value:
     if text is None:
         return None
+    _charge(parsed(text))
     try:
-        return marked(jsontext.read(text))
+        return marked(jsontext.read(text), _charge)
     except jsontext.NotJson as fault:
         raise Refused(f"$parse: {fault}") from None
 
@@ -124,29 +126,6 @@ def power(base: Value, exponent: Value) -> Value:
     return result
 
 
-def format_number(value: Value, picture: Value, options: Value) -> Value:
-    if value is None:
-        return None
-    return Functions.format_number(_to_picture(value, picture), picture, options)
-
-
-def _to_picture(value: float, picture: str) -> Decimal:
-    """The number rounded to the digits that its picture shows, halves to even, like the reference."""
-    exact = Decimal(repr(value))
-    digits = re.sub(r"[^0#]", "", picture.split(";")[0].partition(".")[2])
-    scale = 2 if "%" in picture else 3 if "‰" in picture else 0
-    if "e" in picture or exact.adjusted() + len(digits) + scale > 25:
-        return exact
-    return exact.quantize(Decimal(1).scaleb(-len(digits) - scale), ROUND_HALF_EVEN)
-
-
-def parse_integer(text: Value, picture: Value) -> Value:
-    try:
-        return Functions.parse_integer(text, picture)
-    except ValueError:
-        return math.nan
-
-
 # --- strings --------------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +151,10 @@ def split(text: Value, separator: Value, limit: Value) -> Value:
     if limit is not None and limit < 0:
         raise JException("D3020", -1, limit)
     if isinstance(separator, str):
+        count = text.count(separator) if separator else len(text)
+        if count > LARGEST:
+            raise OutOfMemory
+        _charge(count + elements_of(text) if separator else count >> 3)
         pieces = text.split(separator) if separator else list(text)
     else:
         pieces = list(_between(text, separator))
@@ -234,11 +217,6 @@ def _expanded(replacement: str, match: Any) -> str:
     return _REFERENCE.sub(filled, replacement)
 
 
-def matched(match: Any) -> Value:
-    """The argument of a function that replaces a match."""
-    return {"match": match[0], "start": match.start(), "end": match.end(), "groups": list(match.groups())}
-
-
 def base64decode(text: Value) -> Value:
     try:
         return None if text is None else base64.b64decode(text, validate=True).decode()
@@ -264,27 +242,13 @@ def _decoded(name: str, text: Value, decode: Callable[[str], str]) -> Value:
         raise JException("D3140", -1, name, text) from None
 
 
-def to_millis(text: Value, picture: Value) -> Value:
-    if text is None:
-        return None
-    if picture is not None:
-        return Functions.datetime_to_millis(text, picture)
-    try:
-        at = datetime.fromisoformat(text + {4: "-01-01", 7: "-01"}.get(len(text), "")) if _ISO.fullmatch(text) else None
-    except ValueError:
-        at = None
-    if at is None:
-        raise JException("D3110", -1, text)
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
-
-
 # --- arrays and objects ---------------------------------------------------------------------------------------------
 
 
 def spread(value: Value) -> Value:
     if not isinstance(value, dict | list):
         return value
-    return Utils.create_sequence_from_iter(_spread(value))
+    return Utils.create_sequence_from_iter(_counted(_spread(value), 4))
 
 
 def _spread(value: Value) -> Iterator[Value]:
@@ -293,6 +257,14 @@ def _spread(value: Value) -> Iterator[Value]:
         return
     for item in value:
         yield from _spread(item) if isinstance(item, dict | list) else [item]
+
+
+def zip_(*lists: Value) -> Value:
+    length = min((len(one) for one in lists if one is not None), default=0)
+    if length * len(lists) > LARGEST:
+        raise OutOfMemory
+    _charge(length * (4 + (len(lists) >> 3)))
+    return Functions.zip(*lists)
 
 
 def distinct(values: Value) -> Value:
@@ -345,8 +317,6 @@ FUNCTIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     "string": ("<x-b?:s>", string),
     "number": ("<(nsb)-:n>", number),
     "power": ("<n-n:n>", power),
-    "formatNumber": ("<n-so?:s>", format_number),
-    "parseInteger": ("<s-s:n>", parse_integer),
     "lowercase": ("<s-:s>", lowercase),
     "pad": ("<s-ns?:s>", pad),
     "join": ("<a<s>s?:s>", join),
@@ -355,11 +325,26 @@ FUNCTIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     "base64decode": ("<s-:s>", base64decode),
     "decodeUrlComponent": ("<s-:s>", decode_url_component),
     "decodeUrl": ("<s-:s>", decode_url),
-    "toMillis": ("<s-s?:n>", to_millis),
     "spread": ("<x-:a<o>>", spread),
     "distinct": ("<x:x>", distinct),
     "sort": ("<af?:a>", sort),
     "shuffle": ("<a:a>", shuffle),
     "type": ("<x:s>", type_),
+    "zip": ("<a+>", zip_),
+    **pictures.FUNCTIONS,
 }
 """By name: signature and function. They replace the library's own of the same name."""
+
+DEEP = frozenset({"string", "distinct", "merge", "keys", "lookup", "boolean", "not", "spread", "clone"})
+"""The functions that look at more than the members of their arguments."""
+
+
+def _charge(elements: int) -> None:
+    """Charge the move for values before they are made. Raises BudgetExceeded."""
+    Jsonata.CURRENT.jsonata.budget.element(elements)
+
+
+def _counted(values: Iterator[Value], elements: int) -> Iterator[Value]:
+    for one in values:
+        _charge(elements)
+        yield one

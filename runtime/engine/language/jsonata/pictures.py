@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import regex  # type: ignore[import-untyped]
-from jsonata import Functions, JException, datetimeutils  # type: ignore[import-untyped]
+from jsonata import Functions, JException, Jsonata, datetimeutils  # type: ignore[import-untyped]
 
 from stepwell.runtime.engine.language.jsonata.regex import bounded
 from stepwell.runtime.engine.language.jsonata.values import Refused, Value
@@ -102,8 +102,7 @@ def from_millis(millis: Value, picture: Value, zone: Value) -> Value:
 
 
 def now(picture: Value, zone: Value) -> Value:
-    _check(picture)
-    return Functions.now(picture, zone)
+    return from_millis(Jsonata.CURRENT.jsonata.timestamp, picture, zone)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -7,11 +7,13 @@ import json
 import math
 import operator
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from jsonata import Functions, JException, Utils  # type: ignore[import-untyped]
+
+from stepwell.runtime.engine.language.budget import characters
 
 Value = Any
 """JSON in which null is NULL, and functions. None is undefined."""
@@ -21,8 +23,13 @@ LARGEST = 873_782
 """How many values one value may hold in all: AWS's bound of a sequence."""
 LONGEST_STRING = 6_990_256
 LONGEST_RANGE = 360_145
+_CONTAINERS_PER_STEP = 4
+_MEMBERS_PER_STEP = 64
+_MEMBERS_LOOKED_AT_PER_STEP = 8
 _EXACT = 1 << 63
 _SHOWN = 200
+_PIECES = 4096
+"""So many pieces of a text are joined at a time: each takes more memory than its characters."""
 _CONTAINERS = (dict, list)
 _WHOLE = 1e21
 """JavaScript writes whole numbers from here on with an exponent."""
@@ -65,17 +72,67 @@ def call(function: Value, *arguments: Value) -> Value:
     return Functions.func_apply(function, list(arguments))
 
 
-def marked(value: Value) -> Value:
-    """The same JSON with NULL for null, which makes null and undefined differ. Parts without null are not copied."""
+def marked(value: Value, charge: Callable[[int], None]) -> Value:
+    """The same JSON with NULL for null, which makes null and undefined differ. Parts without null are not copied.
+
+    ``charge`` is called with elements, before they are looked at.
+    """
     if value is None:
         return NULL
     if isinstance(value, dict):
-        inner = {name: marked(one) for name, one in value.items() if one is None or type(one) in _CONTAINERS}
+        charge(1 + (len(value) >> 3))
+        inner = {name: marked(one, charge) for name, one in value.items() if one is None or type(one) in _CONTAINERS}
         return {**value, **inner} if any(one is not value[name] for name, one in inner.items()) else value
     if isinstance(value, list):
-        items = [marked(one) if one is None or type(one) in _CONTAINERS else one for one in value]
+        charge(1 + (len(value) >> 3))
+        items = [marked(one, charge) if one is None or type(one) in _CONTAINERS else one for one in value]
         return items if any(map(operator.is_not, items, value)) else value
     return value
+
+
+def matched(match: Any) -> Value:
+    """The argument of a function that replaces a match of a regular expression."""
+    return {"match": match[0], "start": match.start(), "end": match.end(), "groups": list(match.groups())}
+
+
+def elements_of(value: Value) -> int:
+    """The elements that making this value costs, without the values inside it."""
+    if isinstance(value, str):
+        return characters(value)
+    return 4 + (len(value) >> (3 if isinstance(value, list) else 0)) if isinstance(value, list | dict) else 0
+
+
+def weighing(value: Value) -> int:
+    """The number of steps that looking at the size of a whole value costs. Raises OutOfMemory when it is too large."""
+    containers, members = _counted(value)
+    return containers // _CONTAINERS_PER_STEP + members // _MEMBERS_PER_STEP
+
+
+def looked_at(value: Value) -> int:
+    """The number of steps that work on each member of a whole value costs. Raises OutOfMemory when it is too large."""
+    containers, members = _counted(value) if isinstance(value, list | dict) else (0, 0)
+    return containers // _CONTAINERS_PER_STEP + members // _MEMBERS_LOOKED_AT_PER_STEP
+
+
+def _counted(value: Value) -> tuple[int, int]:
+    """How many lists and objects a value has, and how many members they have in all. Raises OutOfMemory.
+
+    A part that occurs twice counts twice: an expression can double a value forty times without using more memory.
+    """
+    waiting, containers, members, characters = [value], 0, 0, 0
+    while waiting:
+        one = waiting.pop()
+        inner = one.values() if isinstance(one, dict) else one
+        containers += 1
+        members += len(inner)
+        for member in inner:
+            if isinstance(member, str):
+                characters += len(member)
+            elif isinstance(member, list | dict):
+                waiting.append(member)
+        if members > LARGEST or characters > LONGEST_STRING:
+            raise OutOfMemory
+    return containers, members
 
 
 def string(value: Value, pretty: Value) -> Value:
@@ -88,9 +145,12 @@ def string(value: Value, pretty: Value) -> Value:
         return ""
     if is_number(value) and not math.isfinite(value):
         raise JException("D3001", -1, value)
-    text = "".join(_written(value, "\n" if pretty is True else ""))
-    check_length(len(text))
-    return text
+    pieces, texts, length = _written(value, "\n" if pretty is True else ""), [], 0
+    while text := "".join(itertools.islice(pieces, _PIECES)):
+        length += len(text)
+        check_length(length)
+        texts.append(text)
+    return "".join(texts)
 
 
 def _written(value: Value, line: str) -> Iterator[str]:

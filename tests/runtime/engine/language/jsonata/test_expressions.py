@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]
 
+from stepwell.runtime.engine.language.budget import Budget
 from stepwell.runtime.engine.language.jsonata import evaluation as jsonata_evaluation
-from stepwell.runtime.engine.language.jsonata import expressions
+from stepwell.runtime.engine.language.jsonata import expressions, regex
 from stepwell.runtime.engine.language.jsonata.expressions import (
     JsonataFault,
     JsonataSyntax,
@@ -35,14 +36,21 @@ AT = 1_710_381_540_000
 EVALUATION = "threw an error during evaluation"
 
 
-def value(text: str, data: Json = None, variables: Mapping[str, Json] | None = None, seed: int = 0) -> Json:
-    return expressions.compile(text).value({"input": data}, variables or {}, AT, Dice(seed))
+def value(
+    text: str,
+    data: Json = None,
+    variables: Mapping[str, Json] | None = None,
+    seed: int = 0,
+    budget: Budget | None = None,
+) -> Json:
+    scope = expressions.ExpressionScope({"input": data}, variables or {}, budget)
+    return expressions.compile(text).within(scope, AT, Dice(seed))
 
 
-def told(text: str, data: Json = None) -> str:
+def told(text: str, data: Json = None, budget: Budget | None = None) -> str:
     """The reason why an expression fails."""
     with pytest.raises(JsonataFault) as fault:
-        value(text, data)
+        value(text, data, budget=budget)
     return fault.value.reason
 
 
@@ -377,7 +385,10 @@ TOO_DEEP = (
     "Consider rewriting as tail-recursive. Depth=101 max=100"
 )
 TOO_MUCH = f"{EVALUATION}: Expression evaluation memory limit exceeded: Check for excessive memory usage"
-TOO_LONG = f"{EVALUATION}: Expression evaluation timeout: Check for infinite loop"
+TOO_LONG = (
+    f"{EVALUATION}: Expression evaluation timeout: Check for infinite loop. "
+    "The expressions of one move may take %s JSONata steps at most."
+)
 
 
 @pytest.mark.parametrize(
@@ -452,23 +463,39 @@ def test_what_would_need_too_much_room_is_refused_before_it_does(text: str) -> N
         DOUBLED % ("{'a': $s}", "$p(1, 100000)"),
     ],
 )
-def test_what_would_take_too_long_ends(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonata_evaluation, "MOST_STEPS", 10_000)
-    assert told(text, {}) == TOO_LONG
+def test_what_would_take_too_long_ends(text: str) -> None:
+    assert told(text, {}, Budget(steps=10_000)) == TOO_LONG % 10_000
 
 
-def test_the_bound_of_time_is_a_count_and_not_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluation = jsonata_evaluation.Evaluation(expressions.compile("$sum([1..10].($ * 2))").tree, AT, Dice(0))
-    evaluation.of({})
-    monkeypatch.setattr(jsonata_evaluation, "MOST_STEPS", evaluation.steps)
-    assert value("$sum([1..10].($ * 2))") == 110
-    monkeypatch.setattr(jsonata_evaluation, "MOST_STEPS", evaluation.steps - 1)
-    assert told("$sum([1..10].($ * 2))") == TOO_LONG
+def test_the_bound_of_time_is_a_count_and_not_a_clock() -> None:
+    text, steps = "$sum([1..10].($ * 2))", 48
+    assert value(text, budget=Budget(steps=steps)) == 110
+    assert told(text, budget=Budget(steps=steps - 1)) == TOO_LONG % (steps - 1)
 
 
-def test_a_regular_expression_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonata_evaluation, "_REGEX_SECONDS", 0.01)
-    assert told(f"$match('{'a' * 60}!', /(a|aa)+$/)").endswith("timeout: a regular expression takes too long")
+def test_expressions_share_a_budget() -> None:
+    budget = Budget(steps=100)
+    assert [value("$sum([1..10].($ * 2))", budget=budget) for _ in range(2)] == [110, 110]
+    assert told("$sum([1..10].($ * 2))", budget=budget) == TOO_LONG % 100
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [[f"$match('{'a' * 60}!', /(a|aa)+$/)"], [f"$contains('{'a' * 14}', /(?:a|a)*[bc]/)"] * 999],
+    ids=["a slow one", "a thousand quick ones"],
+)
+def test_regular_expressions_are_charged_for_their_time(texts: list[str]) -> None:
+    budget = Budget(steps=10_000)
+    with pytest.raises(JsonataFault, match="10000 JSONata steps"):
+        for text in texts:
+            value(text, budget=budget)
+
+
+def test_one_that_is_begun_anew_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "$match('aaaaaaaaaaaa, aaaaaaaaaaaab', /(?:a|a)*b/).match"
+    alone = value(text)
+    monkeypatch.setattr(regex, "SECONDS_PER_STEP", 1e-7)
+    assert value(text) == alone == "aaaaaaaaaaaab"
 
 
 def test_a_value_too_deep_to_be_written_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -524,9 +551,9 @@ def test_a_fault_in_one_evaluation_leaves_nothing_to_the_next() -> None:
     assert getattr(Jsonata.CURRENT, "jsonata", None) is before
 
 
-def test_the_library_s_hooks_cannot_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonata_evaluation, "MOST_STEPS", 1_000)
-    assert EVALUATION in told("($__evaluate_entry := $nothing; $f := function(){$f()}; $f())")
+def test_the_library_s_hooks_cannot_be_taken_away() -> None:
+    endless = "($__evaluate_entry := $nothing; $f := function(){$f()}; $f())"
+    assert EVALUATION in told(endless, budget=Budget(steps=1_000))
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
