@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from stepwell.runtime.engine.values.jsontext import Json
-from stepwell.runtime.engine.values.limits import LIMITS
+from stepwell.runtime.engine.values.limits import LIMITS, EngineLimits
 
 Alarm = Callable[[], bool]
 """Returns True once the move has taken too long. It must answer at once: it is asked again and again."""
@@ -18,6 +18,7 @@ Alarm = Callable[[], bool]
 RESERVE = 10
 """Which part of the budget what catches the error gets once more: a tenth."""
 _ENOUGH = 1 << 20
+_SIZED = (str, list, dict)
 _STRIDE = 50
 """How often the alarm is asked while the whole budget is spent."""
 
@@ -53,18 +54,16 @@ class Rendering:
     def __init__(self, payload: int) -> None:
         self._left = payload
 
-    def take(self, value: Json) -> Json:
-        """The value, which becomes a part of the template's. Raises TooLarge.
+    def take(self, part: Json) -> Json:
+        """The part, which a template takes into its value. Raises TooLarge.
 
         Counted are the characters that its JSON text has at least: the values inside it are not looked at.
         """
-        if isinstance(value, str):
-            self._left -= len(value)
-        elif isinstance(value, list | dict):
-            self._left -= 2 * len(value)
-        if self._left < 0:
-            raise TooLarge
-        return value
+        if isinstance(part, _SIZED):
+            self._left -= len(part) if isinstance(part, str) else 2 * len(part)
+            if self._left < 0:
+                raise TooLarge
+        return part
 
 
 def characters(text: str) -> int:
@@ -99,25 +98,21 @@ class Budget:
     """What a move may still take. One move has one, and every expression of the move is charged to it.
 
     A step is a node of a JSONata expression that is evaluated, or as much work. An element is a value that an
-    expression looks at or makes: an item, a member, 64 characters of a text. ``payload`` is the most characters of a
-    template's JSON text.
+    expression looks at or makes: an item, a member, 64 characters of a text.
     """
 
-    __slots__ = ("_alarm", "_elements", "_elements_mark", "_is_exceeded", "_most", "_steps", "_steps_mark", "payload")
+    __slots__ = ("_alarm", "_elements", "_elements_mark", "_is_exceeded", "_limits", "_steps", "_steps_mark")
 
-    def __init__(
-        self,
-        steps: int = LIMITS.expression_steps,
-        elements: int = LIMITS.expression_elements,
-        alarm: Alarm | None = None,
-        payload: int = LIMITS.payload,
-    ) -> None:
-        self.payload = payload
+    def __init__(self, limits: EngineLimits = LIMITS, alarm: Alarm | None = None) -> None:
         self._alarm = alarm
-        self._most = (steps, elements)
-        self._steps, self._elements = steps, elements
-        self._steps_mark, self._elements_mark = steps, elements
+        self._limits = limits
+        self._steps = self._steps_mark = limits.expression_steps
+        self._elements = self._elements_mark = limits.expression_elements
         self._is_exceeded = False
+
+    def rendering(self) -> Rendering:
+        """The rendering of a template that begins now."""
+        return Rendering(self._limits.payload)
 
     def ask_alarm(self) -> None:
         """Raises MoveTookTooLong if the caller's alarm has gone off."""
@@ -130,8 +125,8 @@ class Budget:
         if self._steps < self._steps_mark:
             self.ask_alarm()
             if self._steps < 0:
-                self._exceed(f"{self._most[0]} JSONata steps")
-            self._steps_mark = max(self._steps - self._most[0] // _STRIDE, 0)
+                self._exceed(f"{self._limits.expression_steps} JSONata steps")
+            self._steps_mark = max(self._steps - self._limits.expression_steps // _STRIDE, 0)
 
     def element(self, count: int = 1) -> None:
         """Charge elements. Raises BudgetExceeded, MoveTookTooLong."""
@@ -139,12 +134,13 @@ class Budget:
         if self._elements < self._elements_mark:
             self.ask_alarm()
             if self._elements < 0:
-                self._exceed(f"{self._most[1]} elements")
-            self._elements_mark = max(self._elements - self._most[1] // _STRIDE, 0)
+                self._exceed(f"{self._limits.expression_elements} elements")
+            self._elements_mark = max(self._elements - self._limits.expression_elements // _STRIDE, 0)
 
     def _exceed(self, what: str) -> NoReturn:
         is_final, self._is_exceeded = self._is_exceeded, True
-        self._steps, self._elements = (max(0, most // RESERVE) for most in self._most)
+        self._steps = self._limits.expression_steps // RESERVE
+        self._elements = self._limits.expression_elements // RESERVE
         self._steps_mark = self._elements_mark = 0
         again = ", and what caught this a tenth more" if is_final else ""
         raise BudgetExceeded(f"The expressions of one move may take {what} at most{again}.", is_final)

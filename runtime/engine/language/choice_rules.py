@@ -173,8 +173,7 @@ def _reader(text: str) -> Callable[[Scope], Json]:
             raise ConditionFault(
                 f"Invalid path '{text}': The choice state's condition path references an invalid value."
             ) from None
-        if isinstance(value, str):
-            scope.budget.element(characters(value))
+        scope.budget.element(1 + characters(value) if isinstance(value, str) else 1)
         return value
 
     return read

@@ -31,6 +31,7 @@ MOST_ELEMENTS = 1000
 LARGEST = 256 << 10
 """The largest value that is written as text, and the longest text that is made: a payload's own limit."""
 
+_SHORT = 63
 _PLACE = re.compile(r"\\(['\\{}])|(\{\})|([{}])")
 """In States.Format's template: an escape, a place for a value, or an unmatched brace."""
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
@@ -57,16 +58,18 @@ class Intrinsic:
     most: int | None
     draws: bool = False
     reads: bool = False
+    of_text: Callable[[str], int] = characters
+    """The elements that a long text costs among the arguments."""
 
     def cost(self, values: Sequence[Json]) -> int:
         """The elements that a call with these values takes: those that it looks at, and those that it makes."""
-        cost = 1
+        cost = 0
         for one in values:
             if isinstance(one, str):
-                cost += parsed(one) if self.apply is _string_to_json else characters(one)
+                cost += self.of_text(one) if len(one) > _SHORT else 0
             elif isinstance(one, list | dict):
                 cost += whole(one) if self.reads else len(one)
-        return cost + (len(values[0]) if self.apply is _string_split and isinstance(values[0], str) else 0)
+        return cost
 
 
 def _format(template: Json, *values: Json) -> str:
@@ -320,7 +323,7 @@ FUNCTIONS: Mapping[str, Intrinsic] = {
     "States.JsonToString": Intrinsic(_json_to_string, 1, 1, reads=True),
     "States.MathAdd": Intrinsic(_math_add, 2, 2),
     "States.MathRandom": Intrinsic(_math_random, 2, 3, draws=True),
-    "States.StringSplit": Intrinsic(_string_split, 2, 2),
-    "States.StringToJson": Intrinsic(_string_to_json, 1, 1),
+    "States.StringSplit": Intrinsic(_string_split, 2, 2, of_text=len),
+    "States.StringToJson": Intrinsic(_string_to_json, 1, 1, of_text=parsed),
     "States.UUID": Intrinsic(_uuid, 0, 0, draws=True),
 }

@@ -58,8 +58,8 @@ class IntrinsicCall:
         """The value of the call. Raises IntrinsicFault, in AWS's words, PathMissing and BudgetExceeded."""
         function = FUNCTIONS[self.name]
         values = [_evaluate(one, document, context, variables, dice, budget) for one in self.arguments]
-        if budget is not None:
-            budget.element(function.cost(values))
+        if budget is not None and (cost := function.cost(values)):
+            budget.element(cost)
         try:
             return function.apply(*_given(dice), *values) if function.draws else function.apply(*values)
         except IntrinsicFault as fault:

@@ -88,8 +88,6 @@ class Path:
         budget: Budget | None = None,
     ) -> Json:
         """The value at the path, or the list of selected values. Raises PathMissing, BudgetExceeded."""
-        if budget is not None:
-            budget.element()
         value = document
         if self.of_context:
             value = context

@@ -42,8 +42,7 @@ class Scope:
     @cached_property
     def bindings(self) -> expressions.ExpressionScope:
         """The scope for expressions in JSONata."""
-        states = {**self.states, "context": self._for_jsonata()}
-        return expressions.ExpressionScope(states, self.variables, self.budget)
+        return expressions.ExpressionScope(self.states, self.variables, self.budget, self._for_jsonata)
 
     def with_context(self, members: Mapping[str, Json]) -> Scope:
         """The scope with more members in the context object."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepwell.runtime.engine.language import aws_messages
-from stepwell.runtime.engine.language.budget import Rendering
 from stepwell.runtime.engine.language.intrinsics import IntrinsicCall, IntrinsicFault, parse_call
 from stepwell.runtime.engine.language.paths import Path, PathMissing, parse
 from stepwell.runtime.engine.language.scope import Scope
@@ -24,6 +23,10 @@ class Template:
     """A compiled template. ``node`` is a literal, an expression, or an object or list of nodes."""
 
     node: Any
+    parts: int = 0
+    """How many paths and calls the template has."""
+    makes: bool = False
+    """Whether one of them makes its value. The others give a part of the document, however large, and make nothing."""
 
     def reads_input(self) -> bool:
         """True if a member gets its value from a path into the state's own data."""
@@ -38,7 +41,8 @@ class Template:
 
     def render(self, scope: Scope) -> Json:
         """The template filled in. Raises NoValue, IntrinsicFault, TooLarge, BudgetExceeded."""
-        return _render(self.node, scope, Rendering(scope.budget.payload).take)
+        scope.budget.element(self.parts)
+        return _render(self.node, scope, scope.budget.rendering().take if self.makes else _given)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,22 @@ class _Items:
 
 def compile(template: Json) -> Template:
     """The compiled form of a template. Raises PathSyntax, IntrinsicSyntax, or ValueError for a wrong member."""
-    return Template(_compile(template))
+    node = _compile(template)
+    parts = list(_parts(node))
+    return Template(node, len(parts), any(isinstance(one, IntrinsicCall) or one.segments for one in parts))
+
+
+def _parts(node: Any) -> Iterator[Path | IntrinsicCall]:
+    if isinstance(node, Path | IntrinsicCall):
+        yield node
+    for one in [one for _, one in node.filled] if isinstance(node, _Members) else ():
+        yield from _parts(one)
+    for one in node.nodes if isinstance(node, _Items) else ():
+        yield from _parts(one)
+
+
+def _given(part: Json) -> Json:
+    return part
 
 
 def faults(template: Json, way: Steps = ()) -> Iterator[tuple[Steps, str]]:
@@ -148,6 +167,6 @@ def _filled(name: str, node: Any, scope: Scope, take: Callable[[Json], Json]) ->
     if not isinstance(node, Path):
         return _render(node, scope, take)
     try:
-        return take(evaluate(node, scope))
+        return take(evaluate(node, scope)) if node.segments else evaluate(node, scope)
     except PathMissing as fault:
         raise NoValue(aws_messages.no_value(node.text, f"{name}.$", scope.document), fault.path) from None

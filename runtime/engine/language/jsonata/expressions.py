@@ -18,7 +18,7 @@ from typing import Any
 
 from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 
-from stepwell.runtime.engine.language.budget import Budget, BudgetExceeded, MoveTookTooLong, Rendering
+from stepwell.runtime.engine.language.budget import Budget, BudgetExceeded, MoveTookTooLong
 from stepwell.runtime.engine.language.jsonata.evaluation import Evaluation, Randomness, message, plain
 from stepwell.runtime.engine.language.jsonata.regex import Regex
 from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
@@ -26,7 +26,7 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps, slashed
 
 OPENING, CLOSING = "{%", "%}"
-RESERVED = "states"
+RESERVED, CONTEXT = "states", "context"
 MOST_CHARACTERS = 65_536
 MOST_STEPS_WRITTEN = 4_000
 """The parser's work grows with the square of the number of a path's steps."""
@@ -76,19 +76,44 @@ class Undefined(JsonataFault):
 class ExpressionScope:
     """The scope of expressions: ``$states`` and the variables. Expressions that share it prepare each value once.
 
-    All of them are charged to ``budget``.
+    All of them are charged to ``budget``. ``make_context`` makes the member ``context`` of ``$states``, which few read.
     """
 
-    def __init__(self, states: Mapping[str, Json], variables: Mapping[str, Json], budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        states: Mapping[str, Json],
+        variables: Mapping[str, Json],
+        budget: Budget | None = None,
+        make_context: Callable[[], Mapping[str, Json]] | None = None,
+    ) -> None:
         self.budget = Budget() if budget is None else budget
-        self._outside = {**variables, RESERVED: dict(states)}
+        self._outside = variables
+        self._states = states
+        self._make_context = make_context
         self._marked: dict[str, Any] = {}
+        self._marked_states: dict[str, Any] = {}
 
-    def bindings(self, names: frozenset[str]) -> dict[str, Any]:
-        """The variables of these names, with NULL for null. Raises BudgetExceeded."""
+    def bindings(self, names: frozenset[str], members: frozenset[str] | None = None) -> dict[str, Any]:
+        """The variables of these names, with NULL for null. Raises BudgetExceeded.
+
+        ``members`` are those of ``$states`` that are wanted; None for all.
+        """
         for name in (names & self._outside.keys()) - self._marked.keys():
             self._marked[name] = marked(self._outside[name], self.budget.element)
-        return {name: self._marked[name] for name in names if name in self._marked}
+        found = {name: self._marked[name] for name in names if name in self._marked}
+        if RESERVED in names:
+            found[RESERVED] = self._of_states(members)
+        return found
+
+    def _of_states(self, members: frozenset[str] | None) -> dict[str, Any]:
+        if self._make_context is not None and (members is None or CONTEXT in members):
+            self._states = {**self._states, CONTEXT: self._make_context()}
+            self._make_context = None
+        wanted = [name for name in self._states if members is None or name in members]
+        for name in wanted:
+            if name not in self._marked_states:
+                self._marked_states[name] = marked(self._states[name], self.budget.element)
+        return {name: self._marked_states[name] for name in wanted}
 
 
 @dataclass(frozen=True)
@@ -100,6 +125,8 @@ class Expression:
     """The names that it does not bind itself, without ``$``: ``states``, the workflow's variables, built-in
     functions."""
     tree: Any = field(repr=False, compare=False)
+    members: frozenset[str] | None = None
+    """The members of ``$states`` that it reads; None where it may read any."""
 
     def value(self, states: Mapping[str, Json], variables: Mapping[str, Json], at: int, dice: Randomness) -> Json:
         """The value of the expression. Raises JsonataFault; Undefined when there is none."""
@@ -111,7 +138,7 @@ class Expression:
         Raises MoveTookTooLong, and BudgetExceeded when the move has met its bound before.
         """
         try:
-            value = Evaluation(self.tree, at, dice, scope.budget).of(scope.bindings(self.variables))
+            value = Evaluation(self.tree, at, dice, scope.budget).of(scope.bindings(self.variables, self.members))
             if value is not None:
                 return plain(value, scope.budget.element)
         except MoveTookTooLong:
@@ -160,7 +187,7 @@ def compile(text: str) -> Expression:
     if RESERVED in bound:
         raise JsonataSyntax(f"${RESERVED} is reserved and cannot be assigned to")
     used = {str(node.value) for node in _nodes(tree) if node.type == "variable"}
-    return Expression(text, frozenset(used - bound - {"", "$"}), tree)
+    return Expression(text, frozenset(used - bound - {"", "$"}), tree, _members_read(tree))
 
 
 def _paired(text: str) -> str:
@@ -182,6 +209,25 @@ def members_of_states(expression: Expression) -> frozenset[str]:
             if first.type == "variable" and first.value == RESERVED and second.type == "name":
                 found.add(str(second.value))
     return frozenset(found)
+
+
+def _members_read(tree: Any) -> frozenset[str] | None:
+    """The members of ``$states`` that an expression reads; None where it uses ``$states`` itself."""
+    found, uses = set(), 0
+    for node in _nodes(tree):
+        if node.type == "parent":
+            return None
+        uses += node.type == "variable" and node.value == RESERVED
+        if node.type == "path" and len(node.steps) > 1:
+            first, second = node.steps[:2]
+            is_plain = all(getattr(first, name, None) is None for name in _OF_STEPS)
+            if first.type == "variable" and first.value == RESERVED and second.type == "name" and is_plain:
+                found.add(str(second.value))
+                uses -= 1
+    return None if uses else frozenset(found)
+
+
+_OF_STEPS = ("predicate", "stages", "focus", "index", "ancestor", "tuple", "group")
 
 
 def _references(node: Any) -> Iterator[str]:
@@ -288,7 +334,7 @@ class JsonataTemplate:
 
     def within(self, scope: ExpressionScope, at: int, dice: Randomness) -> Json:
         """The same as :meth:`render`, in a shared scope. Raises TooLarge, BudgetExceeded and MoveTookTooLong, too."""
-        take = Rendering(scope.budget.payload).take
+        take = scope.budget.rendering().take
         return _render(self.node, lambda one: take(one.within(scope, at, dice)))
 
     def expressions(self) -> Iterator[tuple[Steps, Expression]]:

@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from stepwell.runtime.engine.language.budget import Budget, BudgetExceeded, MoveTookTooLong
+from stepwell.runtime.engine.values.limits import EngineLimits
 
 
 def test_what_is_charged_is_summed_up() -> None:
-    budget = Budget(steps=10, elements=5)
+    budget = Budget(EngineLimits(expression_steps=10, expression_elements=5))
     budget.step(4)
     budget.step(6)
     budget.element(5)
@@ -16,7 +17,7 @@ def test_what_is_charged_is_summed_up() -> None:
 
 
 def test_what_catches_the_error_gets_a_tenth_more_and_only_once() -> None:
-    budget = Budget(steps=100, elements=50)
+    budget = Budget(EngineLimits(expression_steps=100, expression_elements=50))
     with pytest.raises(BudgetExceeded, match="50 elements"):
         budget.element(51)
     budget.step(10)
@@ -31,7 +32,8 @@ def test_what_catches_the_error_gets_a_tenth_more_and_only_once() -> None:
 @pytest.mark.parametrize("charge", ["step", "element"])
 def test_the_alarm_is_asked_while_the_budget_is_spent(charge: str) -> None:
     asked: list[bool] = []
-    budget = Budget(steps=1_000, elements=1_000, alarm=lambda: bool(asked.append(True)))
+    limits = EngineLimits(expression_steps=1_000, expression_elements=1_000)
+    budget = Budget(limits, lambda: bool(asked.append(True)))
     for _ in range(1_000):
         getattr(budget, charge)()
     assert 40 <= len(asked) <= 60

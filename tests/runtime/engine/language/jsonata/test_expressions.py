@@ -28,6 +28,7 @@ from stepwell.runtime.engine.language.jsonata.expressions import (
     is_expression,
 )
 from stepwell.runtime.engine.values.dice import Dice
+from stepwell.runtime.engine.values.limits import EngineLimits
 
 Json = Any
 
@@ -45,6 +46,10 @@ def value(
 ) -> Json:
     scope = expressions.ExpressionScope({"input": data}, variables or {}, budget)
     return expressions.compile(text).within(scope, AT, Dice(seed))
+
+
+def limited(steps: int) -> Budget:
+    return Budget(EngineLimits(expression_steps=steps))
 
 
 def told(text: str, data: Json = None, budget: Budget | None = None) -> str:
@@ -464,17 +469,17 @@ def test_what_would_need_too_much_room_is_refused_before_it_does(text: str) -> N
     ],
 )
 def test_what_would_take_too_long_ends(text: str) -> None:
-    assert told(text, {}, Budget(steps=10_000)) == TOO_LONG % 10_000
+    assert told(text, {}, limited(10_000)) == TOO_LONG % 10_000
 
 
 def test_the_bound_of_time_is_a_count_and_not_a_clock() -> None:
     text, steps = "$sum([1..10].($ * 2))", 48
-    assert value(text, budget=Budget(steps=steps)) == 110
-    assert told(text, budget=Budget(steps=steps - 1)) == TOO_LONG % (steps - 1)
+    assert value(text, budget=limited(steps)) == 110
+    assert told(text, budget=limited(steps - 1)) == TOO_LONG % (steps - 1)
 
 
 def test_expressions_share_a_budget() -> None:
-    budget = Budget(steps=100)
+    budget = limited(100)
     assert [value("$sum([1..10].($ * 2))", budget=budget) for _ in range(2)] == [110, 110]
     assert told("$sum([1..10].($ * 2))", budget=budget) == TOO_LONG % 100
 
@@ -485,7 +490,7 @@ def test_expressions_share_a_budget() -> None:
     ids=["a slow one", "a thousand quick ones"],
 )
 def test_regular_expressions_are_charged_for_their_time(texts: list[str]) -> None:
-    budget = Budget(steps=10_000)
+    budget = limited(10_000)
     with pytest.raises(JsonataFault, match="10000 JSONata steps"):
         for text in texts:
             value(text, budget=budget)
@@ -553,7 +558,7 @@ def test_a_fault_in_one_evaluation_leaves_nothing_to_the_next() -> None:
 
 def test_the_library_s_hooks_cannot_be_taken_away() -> None:
     endless = "($__evaluate_entry := $nothing; $f := function(){$f()}; $f())"
-    assert EVALUATION in told(endless, budget=Budget(steps=1_000))
+    assert EVALUATION in told(endless, budget=limited(1_000))
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
