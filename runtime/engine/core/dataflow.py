@@ -23,6 +23,8 @@ from stepwell.runtime.engine.values.jsontext import Json
 
 Assigned = Mapping[str, Json]
 
+_SMALL = 100
+
 FROM_STATE: Mapping[str, Json] = MappingProxyType({"Source": "STATE_DATA"})
 """The member of ``$$.Map.Item`` for an item of the state's own data. Source: developer guide, "Context object"."""
 
@@ -116,7 +118,7 @@ def finished(view: View, frame: Frame, state: WorkState | PassState, result: Jso
         assigned = _assigned(view, state.assign, frame, view.scope(frame, result))
     if isinstance(state, WorkState) and state.result_selector is not None:
         result = view.evaluate(state.result_selector, frame, view.scope(frame, result))
-    output = frame.input if state.result_path is None else placed(state.result_path, frame.input, result)
+    output = frame.input if state.result_path is None else _placed(view, frame, state.result_path, result)
     return view.select(state.output_path, frame, output, "OutputPath"), assigned
 
 
@@ -128,7 +130,7 @@ def caught(view: View, frame: Frame, state: State, catcher: Catcher, error: Json
         return output, _assigned(view, catcher.assign, frame, scope)
     assigned = _assigned(view, catcher.assign, frame, view.scope(frame, error))
     path = catcher.result_path
-    return (frame.input if path is None else placed(path, frame.input, error)), assigned
+    return (frame.input if path is None else _placed(view, frame, path, error)), assigned
 
 
 def placed(path: Path, document: Json, value: Json) -> Json:
@@ -137,6 +139,15 @@ def placed(path: Path, document: Json, value: Json) -> Json:
         return path.put(document, value)
     except PathMissing:
         raise StateFault("States.ResultPathMatchFailure", aws_messages.no_step(path, document)) from None
+
+
+def _placed(view: View, frame: Frame, path: Path, value: Json) -> Json:
+    """The input with a value at ResultPath. A large one is charged: its members are copied. Raises StateFault."""
+    document = frame.input
+    if path.steps and isinstance(document, dict | list) and len(document) > _SMALL:
+        with view.evaluating(frame, "ResultPath"):
+            view.budget.element(len(document) >> 1)
+    return placed(path, document, value)
 
 
 def _assigned(view: View, field: Field | None, frame: Frame, scope: Scope) -> Assigned:

@@ -58,6 +58,7 @@ class View:
         self.budget = Budget(limits, alarm)
         self._written = 0
         self._checked: tuple[Json, int] = (None, 0)
+        self._sizes: dict[int, tuple[Json, int]] = {}
         self._evaluated = 0
 
     # Frames
@@ -239,13 +240,22 @@ class View:
 
         The variables of other branches and items do not count.
         """
-        held = sum(jsontext.size(jsontext.write(dict(one.variables))) for one in self.lineage(frame.path))
+        held = sum(self._size_of(one.variables) for one in self.lineage(frame.path))
         if held > self.limits.variables:
             raise StateFault(
                 TOO_LARGE,
                 f"The variables of the state/task '{frame.state}' and those before it exceed the maximum number of "
                 f"bytes service limit ({self.limits.variables}).",
             )
+
+    def _size_of(self, variables: Mapping[str, Json]) -> int:
+        """The bytes of the JSON text of some variables. Each is written once a move: most are not assigned anew."""
+        size = 2 + max(len(variables) - 1, 0)
+        for name, value in variables.items():
+            _, own = self._sizes.get(id(value)) or (None, jsontext.size(jsontext.write(value)))
+            self._sizes[id(value)] = (value, own)  # the value is kept, so that its id stays its own
+            size += len(jsontext.write(name)) + 1 + own
+        return size
 
     def token(self, frame: Frame, number: int) -> str:
         """A task token: the execution, the task's number, and a secret that differs with each retry."""

@@ -61,9 +61,12 @@ class IntrinsicCall:
         if budget is not None and (cost := function.cost(values)):
             budget.element(cost)
         try:
-            return function.apply(*_given(dice), *values) if function.draws else function.apply(*values)
+            result = function.apply(*_given(dice), *values) if function.draws else function.apply(*values)
         except IntrinsicFault as fault:
             raise IntrinsicFault(str(fault) or f"Invalid arguments in {self.name}") from None
+        if budget is not None and isinstance(result, list):
+            budget.element(len(result))
+        return result
 
 
 @dataclass(frozen=True)
