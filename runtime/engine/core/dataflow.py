@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.core.view import View
+from stepwell.runtime.engine.definition.field_kinds import LARGEST_ON_AWS
 from stepwell.runtime.engine.definition.model import Catcher, MapState, PassState, State, WorkState
 from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field, Jsonata, PayloadTemplate, Reference
@@ -72,15 +73,26 @@ def item_input(
     return selected
 
 
-def number(view: View, frame: Frame, field: Field, scope: Scope, *, above: bool = False, whole: bool = False) -> Any:
-    """The number that a field gives: 0 or more, with ``above`` more than 0, with ``whole`` an integer.
+def number(
+    view: View,
+    frame: Frame,
+    field: Field,
+    scope: Scope,
+    *,
+    above: bool = False,
+    whole: bool = False,
+    most: float = LARGEST_ON_AWS,
+) -> Any:
+    """The number that a field gives: from 0 up to ``most``, with ``above`` more than 0, with ``whole`` an integer.
 
     Raises StateFault.
     """
     value: Any = view.evaluate(field, frame, scope, "integer" if whole else "number")
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if is_number and (value > 0 or (value == 0 and not above)):
+    if is_number and (0 < value <= most or (value == 0 and not above)):
         return value
+    if is_number and value > most:
+        raise unfit(frame, field, f"a number of at most {most}", value)
     if whole and not is_number and isinstance(field, Reference):
         raise StateFault("States.Runtime", aws_messages.no_integer(field.name, field.node.text, value))
     wanted = f"a {'whole ' if whole else ''}number {'above 0' if above else 'from 0 on'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from stepwell.runtime.engine.core import commands, dataflow, execution
@@ -42,7 +43,7 @@ def _seconds(run: Run, frame: Frame, state: WaitState) -> float:
     assert state.seconds is not None, "a Wait says until when"
     if isinstance(state.seconds, Reference):
         return _long(run, frame, state.seconds, scope)
-    return float(dataflow.number(run.view, frame, state.seconds, scope))
+    return float(dataflow.number(run.view, frame, state.seconds, scope, most=math.inf))
 
 
 def _due(run: Run, frame: Frame, field: Field, scope: Scope) -> int:

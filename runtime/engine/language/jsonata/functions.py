@@ -42,6 +42,7 @@ from stepwell.runtime.engine.values import jsontext
 ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BASED = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
+_BASIC = "\uffff"
 _REFERENCE = re.compile(r"\$(\$|0|[1-9][0-9]*)")
 
 
@@ -134,8 +135,13 @@ def lowercase(text: Value) -> Value:
 
 
 def pad(text: Value, width: Value, filling: Value) -> Value:
-    check_length(abs(width or 0))
-    return Functions.pad(text, width, filling)
+    if text is None or width is None:
+        return text
+    filling = filling or " "
+    check_length(abs(width) * (2 if max(filling) > _BASIC else 1))  # of UTF-16, in which the reference counts
+    count = max(abs(int(width)) - len(text), 0)
+    padding = filling * (count // len(filling)) + filling[: count % len(filling)]
+    return text + padding if width > 0 else padding + text
 
 
 def join(texts: Value, separator: Value) -> Value:

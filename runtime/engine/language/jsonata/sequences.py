@@ -15,7 +15,7 @@ from stepwell.runtime.engine.language.budget import Budget
 from stepwell.runtime.engine.language.jsonata.values import LARGEST, OutOfMemory, Value, elements_of, looked_at
 
 _ELEMENTS_A_TUPLE = 5
-_ELEMENTS_A_CLOSURE = 30
+_ELEMENTS_A_CLOSURE = 40
 
 
 class Sequences(Jsonata):  # type: ignore[misc]
