@@ -38,7 +38,7 @@ from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.express_machines import EXPRESS_FUNCTION
 from stepwell.runtime.in_memory import Express
-from stepwell.runtime.invoke.call import Caller, Own
+from stepwell.runtime.invoke.call import Caller, Own, patient_find, patient_own
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.lambdas import files
@@ -166,8 +166,8 @@ class Runtime:
 
     def _caller_without_rows(self) -> Caller:
         """Calls functions for the tasks of Express executions and of TestState: they cannot wait for an execution."""
-        own = {function: do for function, do in self._own.items() if function in (invocations.EVENT, START)}
-        return Caller(self.invoker, lambda call: self.functions.find(call.function), own)
+        own = {function: patient_own(self._own[function]) for function in (invocations.EVENT, START)}
+        return Caller(self.invoker, patient_find(lambda call: self.functions.find(call.function)), own)
 
     def close(self) -> None:
         self.timers.stop()

@@ -7,6 +7,7 @@ execution with rows (``express_machines``): when its worker is lost, it runs aga
 from __future__ import annotations
 
 import heapq
+import logging
 import queue
 import secrets
 import threading
@@ -25,7 +26,10 @@ from stepwell.runtime.engine.values.statuses import Status
 from stepwell.runtime.express_machines import EXPRESS_SECONDS
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.call import Caller, TaskCall
-from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.outcome import AWAY, Outcome
+from stepwell.runtime.outage import is_outage
+
+log = logging.getLogger("stepwell.express")
 
 AT_ONCE = 16
 """How many handlers of one execution run at a time; its other tasks wait."""
@@ -41,13 +45,17 @@ class Express:
         self._flights: dict[str, _Flight] = {}
 
     def run(self, machine: StateMachine, begun: Execution, key: str) -> Execution:
-        """Run an execution to its end, or its time-out. One that is killed stays IN_PROGRESS."""
+        """Run an execution to its end, or its time-out. One that is killed, or meets an outage, stays IN_PROGRESS."""
+        return self._flown(machine, begun, key).value
+
+    def _flown(self, machine: StateMachine, begun: Execution, key: str) -> _Flight:
         flight = _Flight(machine, begun, self._limits, key)
         with self._lock:
             self._flights[key] = flight
         try:
             with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="express") as handlers:
-                return self._fly(flight, handlers)
+                self._fly(flight, handlers)
+                return flight
         finally:
             with self._lock:
                 del self._flights[key]
@@ -59,9 +67,11 @@ class Express:
 
     def outcome(self, machine: StateMachine, begun: Execution, key: str) -> Outcome:
         """Run an execution that is a task's work. Returns the task's outcome."""
-        ended = self.run(machine, begun, key)
+        flight = self._flown(machine, begun, key)
+        ended = flight.value
         if ended.status == Status.IN_PROGRESS:
-            return Outcome(killed=True)
+            # Nobody caused an outage: the task goes back to the queue, and runs again without a loss or a retry.
+            return AWAY if flight.is_away else Outcome(killed=True)
         if ended.status == Status.COMPLETED:
             return Outcome(result=jsontext.write(ended.output))
         return Outcome(error=ended.error or "States.TaskFailed", cause=ended.cause)
@@ -74,7 +84,7 @@ class Express:
             flight.arrivals.put(None)
         return flight is not None
 
-    def _fly(self, flight: _Flight, handlers: ThreadPoolExecutor) -> Execution:
+    def _fly(self, flight: _Flight, handlers: ThreadPoolExecutor) -> None:
         flight.apply(events.ExecutionStarted(flight.now(), _seed()))
         try:
             while flight.value.status == Status.IN_PROGRESS:
@@ -87,7 +97,6 @@ class Express:
                 self._stop(flight, flight.abandoned())
         finally:
             self._stop(flight, list(flight.running))
-        return flight.value
 
     def _work(self, flight: _Flight, task: commands.DispatchTask) -> None:
         """Run one task's handler, and put its outcome into the flight's arrivals."""
@@ -95,11 +104,13 @@ class Express:
         try:
             outcome = self._outcome(task, key, flight.value.id)
         except Exception as fault:
-            outcome = Outcome(error="States.Runtime", cause=str(fault))
+            outcome = _fault_of(task, fault)
         is_wanted = flight.running.pop(key, None) is not None
         # A task that is no longer wanted was stopped by us. A task that another thread has killed ends the execution.
         if is_wanted:
-            flight.arrivals.put(None if outcome.killed else _event_of(task, flight.now(), outcome))
+            flight.is_away |= outcome.away
+            ends = outcome.killed or outcome.away
+            flight.arrivals.put(None if ends else _event_of(task, flight.now(), outcome))
 
     def _outcome(self, task: commands.DispatchTask, key: str, execution: str) -> Outcome:
         return self._caller.run(
@@ -130,6 +141,8 @@ class _Flight:
     arrivals: queue.SimpleQueue[events.Event | None] = field(default_factory=queue.SimpleQueue)
     running: dict[str, commands.DispatchTask] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    is_away: bool = False
+    """True if a task could not be done because the database cannot be reached."""
     _waiting: list[commands.DispatchTask] = field(default_factory=list)
     _timers: list[tuple[float, int, commands.SetTimer]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
@@ -184,6 +197,15 @@ def _fired(timer: commands.SetTimer, at: int) -> events.Event:
     if timer.kind == commands.EXECUTION:
         return events.ExecutionTimedOut(at, _seed())
     return events.TimerFired(at, _seed(), timer.frame, timer.entry, timer.number)
+
+
+def _fault_of(task: commands.DispatchTask, fault: Exception) -> Outcome:
+    """The outcome of a task that could not even be called."""
+    if is_outage(fault):
+        return AWAY
+    log.exception("the function %r could not be called", task.function)
+    # Not the words of the fault: they may name an address or a password.
+    return Outcome(error="States.Runtime", cause="The function could not be called; this process's log says why.")
 
 
 def _event_of(task: commands.DispatchTask, at: int, outcome: Outcome) -> events.Event:

@@ -45,7 +45,7 @@ runtime/workflows: db functions/errors runtime/engine/aws_history runtime/engine
     runtime/express_machines runtime/ids runtime/settings runtime/workflow_names
 runtime/invoke: db runtime/engine/values runtime/ids runtime/outage runtime/sandbox runtime/settings
 runtime/in_memory: runtime/engine/core runtime/engine/definition runtime/engine/transition runtime/engine/values
-    runtime/express_machines runtime/ids runtime/invoke
+    runtime/express_machines runtime/ids runtime/invoke runtime/outage
 
 runtime/moves: db functions/errors runtime/crashpoints runtime/engine/core runtime/engine/definition
     runtime/engine/transition runtime/engine/values runtime/ids runtime/outage runtime/workflows

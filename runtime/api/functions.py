@@ -10,7 +10,7 @@ from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.rest import (
     FunctionView,
 )
-from stepwell.functions.errors import NotFound, TooManyRequests
+from stepwell.functions.errors import NotFound, TooManyRequests, Unavailable
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.catalog.openapi import document
 from stepwell.runtime.engine.values import jsontext
@@ -46,6 +46,8 @@ class FunctionsApi:
     def invoke(self, name: str, event: Json) -> Mapping[str, Json]:
         target = self._target(name)
         outcome = target if isinstance(target, Outcome) else self._run(target, event)
+        if outcome.away:
+            raise Unavailable()
         ended = {"logs": outcome.logs, "seconds": outcome.seconds}
         if outcome.error is not None:
             return {"error": outcome.error, "cause": outcome.cause, **ended}

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from stepwell.db.values import Claimed
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
-from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.invoke.outcome import AWAY, Outcome
 from stepwell.runtime.invoke.target import Invocation, Target, Terms
+from stepwell.runtime.outage import retry_in_outage
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ Own = Callable[[TaskCall], Outcome]
 
 Find = Callable[[TaskCall], Target | Outcome]
 """Finds the function that a call names; an Outcome when the call has failed by that."""
+
+
+def patient_own(own: Own) -> Own:
+    """The same function, tried again in an outage. AWAY if it lasts: the function must be safe to repeat."""
+    return lambda call: retry_in_outage(lambda: own(call)) or AWAY
+
+
+def patient_find(find: Find) -> Find:
+    """The same look-up, tried again in an outage. AWAY if it lasts."""
+    return lambda call: retry_in_outage(lambda: find(call)) or AWAY
 
 
 class Caller:

@@ -66,7 +66,7 @@ class ReservedConcurrency:
         except OUTAGE_ERRORS as fault:
             if not is_outage(fault):
                 raise
-            raise SlotsUnknown(str(fault)) from None
+            raise SlotsUnknown() from None
 
     def _hold(self, identity: str) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stepwell.runtime.invoke.concurrency import ReservedConcurrency, SlotsUnknown
-from stepwell.runtime.invoke.outcome import Outcome, exited, read_answer, time_limit
+from stepwell.runtime.invoke.outcome import AWAY, Outcome, exited, read_answer, time_limit
 from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.sandbox.pool import Call, Ending, How, Pool
 from stepwell.runtime.settings import IMPORT_ROOT, Settings
@@ -43,7 +43,9 @@ class Invoker:
                     return Outcome(error="Lambda.TooManyRequestsException", cause="Rate Exceeded.", throttled=True)
                 ending = self._pool.call(_call_of(invocation), key=invocation.key, timeout_seconds=limit)
         # Neither is the handler's fault: the task goes back to the queue without a retry.
-        except (OSError, SlotsUnknown) as fault:
+        except SlotsUnknown:
+            return AWAY
+        except OSError as fault:
             cause = f"No process could be started: {fault}"
             return Outcome(error="Lambda.ServiceException", cause=cause, not_run=True)
         outcome = self._outcome(ending, overdue, invocation)

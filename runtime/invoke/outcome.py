@@ -23,13 +23,19 @@ class Outcome:
     seconds: float = 0.0
     killed: bool = False
     not_run: bool = False
-    """The handler was not even called: no process could be started for it."""
+    """The handler was not even called: no process could be started for it, or an outage prevents it."""
+    away: bool = False
+    """The handler was not called, or nothing of ours was done, because the database cannot be reached."""
     throttled: bool = False
     """The handler was not called: all of the function's reserved concurrency is in use."""
 
     @property
     def ok(self) -> bool:
         return self.result is not None
+
+
+AWAY = Outcome(error="Lambda.ServiceException", cause="The database cannot be reached.", not_run=True, away=True)
+"""The outcome in an outage that lasts. No cause holds the words of the database's driver: they name its address."""
 
 
 def read_answer(answer: Mapping[str, Json], invocation: Invocation, payload_limit: int) -> Outcome:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from stepwell.functions.contract import instant
 from stepwell.functions.contract.lambda_ import Ended, LambdaCall
+from stepwell.functions.errors import Unavailable
 from stepwell.functions.errors.lambda_ import ServiceException
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Target
@@ -16,7 +17,12 @@ TIMED_OUT = "Sandbox.Timedout"
 
 
 def ended(outcome: Outcome, target: Target, call: LambdaCall, at: datetime) -> Ended:
-    """The answer to the caller. Raises ServiceException if the handler did not run to its end."""
+    """The answer to the caller. Raises ServiceException if the handler did not run to its end.
+
+    Raises Unavailable if that is because of an outage.
+    """
+    if outcome.away:
+        raise Unavailable()
     if outcome.not_run or outcome.killed:
         raise ServiceException(outcome.cause or "The function was stopped before it ended.")
     logs = log(outcome, target, call.request_id, at)

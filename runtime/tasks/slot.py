@@ -20,7 +20,7 @@ from stepwell.runtime.executions import Executions
 from stepwell.runtime.express_machines import EXPRESS_FUNCTION
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.in_memory import Express
-from stepwell.runtime.invoke.call import Caller, Own, TaskCall
+from stepwell.runtime.invoke.call import Caller, Own, TaskCall, patient_find, patient_own
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.invoke.outcome import Outcome
@@ -63,8 +63,10 @@ class Work:
         self.functions = functions
         self.express = express
         self.nested = nested
-        waiting = {function: _waiting(do) for function, do in own.items()}
-        self._caller = Caller(invoker, self._find, {**waiting, EXPRESS_FUNCTION: self._run_in_memory})
+        patient = {function: patient_own(do) for function, do in own.items()}
+        self._caller = Caller(
+            invoker, patient_find(self._found), {**patient, EXPRESS_FUNCTION: patient_own(self._run_in_memory)}
+        )
         self.draining = threading.Event()
         self._running: dict[str, Claimed] = {}
         self._reporting: set[str] = set()
@@ -178,10 +180,6 @@ class Work:
         machine = self.executions.workflows.inner(claim.version_id)
         return self.express.outcome(machine, begun, call.key)
 
-    def _find(self, call: TaskCall) -> Target | Outcome:
-        target = retry_in_outage(lambda: self._found(call))
-        return target or Outcome(cause="its function could not be looked up", not_run=True)
-
     def _found(self, call: TaskCall) -> Target | Outcome:
         target, claim = self.functions.find(call.function), call.claim
         if claim is None or not _is_event(claim) or isinstance(target, Outcome):
@@ -241,11 +239,6 @@ def call_of(claim: Claimed) -> TaskCall:
 def _idempotency_key(claim: Claimed) -> str | None:
     """The key of the visit that the task is the work of. None if Stepwell 0.1.0 has dispatched it."""
     return None if claim.visit is None else visits.key_of(claim.execution_id, claim.visit)
-
-
-def _waiting(own: Own) -> Own:
-    """The same function, tried again in an outage of the database. Its idempotency key makes a second try safe."""
-    return lambda call: retry_in_outage(lambda: own(call)) or Outcome(killed=True)
 
 
 def _is_event(claim: Claimed) -> bool:

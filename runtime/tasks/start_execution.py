@@ -11,6 +11,8 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
+from peewee import OperationalError
+
 from stepwell.db.database import database
 from stepwell.db.models import Execution
 from stepwell.db.parents import Parent
@@ -50,12 +52,12 @@ class Nested:
         """Start the execution that a call describes. A try of a task that has a row starts only one."""
         claim, arguments = call.claim, json.loads(call.event)
         if claim is None:
-            return self._begin(arguments, call.request_id, None, None)
+            return self._begin(arguments, call.request_id, start_keys.of_try(call.request_id, 0), None)
         request = invocations.request_of(claim.execution_id, claim.number)
         parent = claim.token if claim.function in SYNC else None
         return self._begin(arguments, request, start_keys.of_try(claim.id, claim.retries), parent)
 
-    def _begin(self, arguments: Json, request: str, key: str | None, parent: str | None) -> Outcome:
+    def _begin(self, arguments: Json, request: str, key: str, parent: str | None) -> Outcome:
         try:
             latest = _latest(arguments)
         except StepwellError as fault:
@@ -63,6 +65,9 @@ class Nested:
         try:
             wanted = self._wanted(arguments, key, parent)
             started = self._executions.start(latest, wanted)
+        except errors.Unavailable:
+            # It may be done, and with the key it is safe to repeat: whoever waits out an outage does so.
+            raise OperationalError("the start of an execution could not be confirmed") from None
         except errors.NameTaken as fault:
             return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)
         except (StepwellError, jsontext.NotJson) as fault:
@@ -101,7 +106,7 @@ class Nested:
         found = Execution.select(Execution.id, Execution.parent).where(*live).order_by(Execution.id)
         return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
 
-    def _wanted(self, arguments: Json, key: str | None, parent: str | None) -> Wanted:
+    def _wanted(self, arguments: Json, key: str, parent: str | None) -> Wanted:
         given = arguments.get("Input", {})
         if isinstance(given, str):
             given = jsontext.read(given, self._executions.limits.depth)

@@ -46,7 +46,7 @@ class WireExpressExecutions:
         with self._threads.held(ThrottlingException()):
             ended, took_ms = self._express.timed(self._workflows.inner(latest.version_id), begun, identity)
         if ended.status == Status.IN_PROGRESS:
-            raise ServiceUnavailable("This process ends. Try again.")
+            raise ServiceUnavailable("It could not be run to its end here. Try again.")
         return ExpressExecutionView(
             id=identity,
             arn=arns.express(latest.name, begun.name, identity),

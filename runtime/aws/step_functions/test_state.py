@@ -11,7 +11,7 @@ from stepwell.db.database import database
 from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest, StateTestResult
 from stepwell.functions.contract.step_functions import DefinitionFault
-from stepwell.functions.errors.step_functions import InvalidExecutionInput, ValidationException
+from stepwell.functions.errors.step_functions import InvalidExecutionInput, ServiceUnavailable, ValidationException
 from stepwell.runtime.aws.step_functions import mocks, test_context
 from stepwell.runtime.aws.step_functions.definitions import NO_JSON, as_aws, refusal
 from stepwell.runtime.engine import trial
@@ -159,6 +159,8 @@ class WireStateTests:
     def _work(self, task: commands.DispatchTask) -> Result | Failure:
         """The result of the real function, run once."""
         outcome = self._outcome(task)
+        if outcome.away:
+            raise ServiceUnavailable()
         if outcome.result is None:
             return Failure(outcome.error or "States.TaskFailed", outcome.cause)
         return Result(json.loads(outcome.result))
