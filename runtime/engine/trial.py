@@ -140,6 +140,9 @@ def tried(
     verdict = _judged(state, lines, issued, ended)
     view = _view(machine, before, frame, limits)
     shown = dict(_data(view, frame, state, [_as_answered(one, lines, before) for one in results]))
+    if frame.variables:
+        exited = _exit_of(state, lines)
+        shown["variables"] = {**frame.variables, **(exited.details.get("assigned", {}) if exited else {})}
     return replace(verdict, data=shown, details=_details(state, verdict, issued))
 
 
@@ -302,12 +305,16 @@ def _judged(
     error, cause = fault.get("error"), fault.get("cause")
     if any(isinstance(one, commands.SetTimer) and one.kind == commands.RETRY for one in issued):
         return Verdict(RETRIABLE, error=error, cause=cause)
-    left = next((line for line in lines if line.step == state.name and line.type.endswith("StateExited")), None)
-    if left is None:
+    exited = _exit_of(state, lines)
+    if exited is None:
         return Verdict(FAILED, error=ended.error, cause=ended.cause)
     entered = next((line.step for line in lines if line.type.endswith("StateEntered")), None)
     following = state.name if entered == AGAIN else entered
-    return Verdict(CAUGHT if fault else SUCCEEDED, left.details["output"], error, cause, following)
+    return Verdict(CAUGHT if fault else SUCCEEDED, exited.details["output"], error, cause, following)
+
+
+def _exit_of(state: State, lines: Sequence[HistoryEvent]) -> HistoryEvent | None:
+    return next((line for line in lines if line.step == state.name and line.type.endswith("StateExited")), None)
 
 
 def _as_answered(value: Json, lines: Sequence[HistoryEvent], before: Execution) -> Json:
@@ -338,10 +345,8 @@ Shown = Iterator[tuple[str, Json]]
 
 
 def _data(view: View, frame: Frame, state: State, result: Sequence[Json]) -> Shown:
-    """All data of a state but that of a Map's own fields. The verdict reports the fault of a field."""
+    """The data of a state, but its variables and a Map's own fields. The verdict reports the fault of a field."""
     yield "input", frame.input
-    if frame.variables:
-        yield "variables", dict(frame.variables)
     with suppress(StateFault):
         if isinstance(state, TaskState):
             yield from _task_data(view, frame, state, result)

@@ -131,7 +131,14 @@ def test_data_ends_before_the_field_that_faults() -> None:
 
 def test_variables_are_shown_only_if_some_are_given() -> None:
     assert "variables" not in played(PASS).data
+    assert "variables" not in played({**PASS, "Assign": {"v": 2}}).data
     assert played(PASS, variables={"v": 1}).data["variables"] == {"v": 1}
+
+
+def test_the_variables_are_those_after_the_state() -> None:
+    state = {**TASK, "Assign": {"v": 2, "w.$": "$v"}}
+    assert played(state, Result(1), variables={"v": 1, "u": 0}).data["variables"] == {"v": 2, "w": 1, "u": 0}
+    assert played(state, Failure("E"), variables={"v": 1}).data["variables"] == {"v": 1}
 
 
 def test_the_answer_of_lambda_invoke_is_shown_as_the_service_gives_it() -> None:
