@@ -136,6 +136,7 @@ def execution(view: ExecutionDescription, with_data: bool) -> dict[str, Json]:
     return {
         **execution_row(view),
         **(_data(view) if with_data else {}),
+        **(_NO_ERROR if STATUSES[view.status] == "TIMED_OUT" else {}),
         "traceHeader": view.trace,
         "mapRunArn": view.map_run_arn,
         "redriveStatus": "NOT_REDRIVABLE" if view.not_redrivable else redrivable,
@@ -170,6 +171,10 @@ def _data(view: ExecutionDescription | ExpressExecutionView) -> dict[str, Json]:
         "inputDetails": _INCLUDED,
         "output": view.output,
         "outputDetails": None if view.output is None else _INCLUDED,
-        "error": view.error,
-        "cause": view.cause,
+        "error": view.error or None,
+        "cause": view.cause or None,
     }
+
+
+_NO_ERROR = {"error": None, "cause": None}
+"""What AWS tells of an execution that has timed out: its status says it all."""

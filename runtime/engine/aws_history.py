@@ -168,7 +168,8 @@ def _rendered(line: Recorded, above: Recorded | None, setting: Setting) -> tuple
         return _of_task(line, setting)
     details = _of_map(line) if kind.startswith("Map") else {}
     if kind == "EvaluationFailed":
-        details = _fault(line.details) | {name: line.details[name] for name in ("location", "state")}
+        named = {name: line.details[name] for name in ("location", "state") if name in line.details}
+        details = _fault(line.details) | named
     return kind, _member(kind) if details else None, details
 
 

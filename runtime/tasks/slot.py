@@ -16,6 +16,7 @@ from stepwell.db.values import OFTEN_LOST, Claimed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import visits
 from stepwell.runtime.engine.core.execution import Execution
+from stepwell.runtime.engine.values import arns
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.express_machines import EXPRESS_FUNCTION
 from stepwell.runtime.ids import new_id
@@ -175,7 +176,7 @@ class Work:
         """Run the whole of an Express execution, which is one task."""
         claim = call.claim
         assert claim is not None
-        name = claim.name or claim.execution_id
+        name = claim.name or arns.express_name(claim.execution_id)
         begun = Execution(claim.execution_id, name, claim.workflow, json.loads(call.event), claim.now)
         machine = self.executions.workflows.inner(claim.version_id)
         return self.express.outcome(machine, begun, call.key)

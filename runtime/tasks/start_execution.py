@@ -107,7 +107,7 @@ class Nested:
         return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
 
     def _wanted(self, arguments: Json, key: str, parent: str | None) -> Wanted:
-        given = arguments.get("Input", {})
+        given = {} if arguments.get("Input") is None else arguments["Input"]
         if isinstance(given, str):
             given = jsontext.read(given, self._executions.limits.depth)
         return Wanted(

@@ -70,7 +70,7 @@ class WireExecutions:
             started = self._executions.start(latest, wanted)
         except errors.NameTaken:
             return _earlier(arn.name, name or "", given)
-        shown = name or started.id
+        shown = name or (arns.express_name(started.id) if is_express else started.id)
         own = arns.express(arn.name, shown, started.id) if is_express else arns.execution(arn.name, shown)
         return StartedExecution(started.id, own, shown, arns.machine(arn.name), latest.now)
 

@@ -42,7 +42,7 @@ class WireExpressExecutions:
         if target.kind != EXPRESS:
             raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")
         identity = str(uuid.uuid4())
-        begun = Execution(identity, name or identity, latest.name, given, latest.now)
+        begun = Execution(identity, name or arns.express_name(identity), latest.name, given, latest.now)
         with self._threads.held(ThrottlingException()):
             ended, took_ms = self._express.timed(self._workflows.inner(latest.version_id), begun, identity)
         if ended.status == Status.IN_PROGRESS:

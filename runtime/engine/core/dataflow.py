@@ -7,6 +7,7 @@ guide, "Processing input and output" and "Passing data between states with varia
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -97,6 +98,22 @@ def number(
         raise StateFault("States.Runtime", aws_messages.no_integer(field.name, field.node.text, value))
     wanted = f"a {'whole ' if whole else ''}number {'above 0' if above else 'from 0 on'}"
     raise unfit(frame, field, wanted, value)
+
+
+def number_or_text(view: View, frame: Frame, field: Field, scope: Scope, *, whole: bool = False) -> Any:
+    """The number that a field gives, be it below 0. At a path it may be a text, as on AWS. Raises StateFault."""
+    value: Any = view.evaluate(field, frame, scope, "integer" if whole else "number")
+    if isinstance(value, str) and isinstance(field, Reference) and _WRITTEN.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, int if whole else int | float) and not isinstance(value, bool):
+        return value
+    if isinstance(field, Reference):
+        missing = aws_messages.no_integer if whole else aws_messages.no_number
+        raise StateFault("States.Runtime", missing(field.name, field.node.text, value))
+    raise unfit(frame, field, f"a {'whole ' if whole else ''}number", value)
+
+
+_WRITTEN = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def unfit(frame: Frame, field: Field, wanted: str, value: Json) -> StateFault:

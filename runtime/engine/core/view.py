@@ -183,16 +183,22 @@ class View:
         if isinstance(fault, TooLarge):
             return too_large(frame)
         if isinstance(fault, JsonataFault):
-            error, location = "States.QueryEvaluationError", fault.location(field)
-            cause = aws_messages.in_state(frame.state, frame.entry, fault.cause(field))
-            details = {"error": error, "cause": cause, "location": location, "state": frame.state}
-            self.ledger.record("EvaluationFailed", frame, **details)
-            return StateFault(error, fault.cause(field))
+            return self.evaluation_failed(frame, fault.cause(field), fault.location(field))
         if isinstance(fault, NoStep):
             return StateFault("States.ReferencePathConflict", str(fault))
         if isinstance(fault, PathMissing) and not isinstance(fault, NoValue):
             return StateFault("States.Runtime", aws_messages.no_results(parse(fault.path), fault.reached))
         return StateFault("States.Runtime", str(fault))  # AWS was never seen to name it States.IntrinsicFailure
+
+    def evaluation_failed(self, frame: Frame, cause: str, location: str | None = None) -> StateFault:
+        """The fault of a state in JSONata that cannot use a value. Its own line of history is written.
+
+        ``location`` is the field with the value, None if no field has it.
+        """
+        error = "States.QueryEvaluationError"
+        shown = aws_messages.in_state(frame.state, frame.entry, cause)
+        self.ledger.record("EvaluationFailed", frame, error=error, cause=shown, location=location, state=frame.state)
+        return StateFault(error, cause)
 
     def select(self, path: Path | None, frame: Frame, document: Json, field: str) -> Json:
         """The part of a document that InputPath or OutputPath selects; an empty object when the field is null."""

@@ -235,7 +235,7 @@ JSONPATH_STATES: Mapping[str, Table] = {
         **_PATHS,
         **_GOES_ON,
         **_ASSIGN,
-        "Seconds": FieldRule(number(0, YEAR)),
+        "Seconds": FieldRule(number(0, LARGEST_ON_AWS)),
         "SecondsPath": FieldRule(a_path),
         "Timestamp": FieldRule(timestamp),
         "TimestampPath": FieldRule(a_path),
@@ -278,7 +278,7 @@ JSONATA_STATES: Mapping[str, Table] = {
     "Wait": {
         **_JSONATA,
         **_GOES_ON,
-        "Seconds": FieldRule(or_jsonata(number(0, YEAR))),
+        "Seconds": FieldRule(or_jsonata(number(0, LARGEST_ON_AWS))),
         "Timestamp": FieldRule(or_jsonata(timestamp)),
     },
     "Parallel": {**_JSONATA_WORK, **_BRANCHES, "Arguments": FieldRule(jsonata)},

@@ -58,6 +58,28 @@ def of_parameter(field: str, problem: str, path: str, value: Json) -> str:
     return f"The {field} parameter {problem}: {path} == {text}"
 
 
+TOO_LONG = "Wait state delay is too long."
+
+
+def no_timestamp(field: str, value: str) -> str:
+    """A Wait in JSONata cannot use the text that its field gives."""
+    return f"The {field} field cannot be parsed as an ISO-8601 extended offset date-time format string: {value}"
+
+
+def no_items(value: Json) -> str:
+    """The input of a Map in JSONata, which has no Items, is no list."""
+    return f"Map state input must be an array but was: {shown(value)}"
+
+
+def no_number(field: str, path: str, value: Json) -> str:
+    """The value at a path is no number."""
+    return no_integer(field, path, value).replace("valid integer", "valid float")
+
+
+NEGATIVE_COUNT = "ToleratedFailureCount cannot be negative."
+NO_PERCENTAGE = "ToleratedFailurePercentage must be between 0 and 100."
+
+
 def no_value(path: str, field: str, document: Json) -> str:
     """There is nothing at the path of a payload template's member."""
     return (

@@ -20,9 +20,10 @@ from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import Distribution, MapState, StateMachine
+from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.budget import Alarm
 from stepwell.runtime.engine.language.fields import Field
-from stepwell.runtime.engine.states.items import collection_of, members_of
+from stepwell.runtime.engine.states.items import at_most, collection_of, members_of
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -63,6 +64,7 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
         given = dataflow.effective_input(run.view, frame, state)
         length = len(collection_of(run.view, frame, state, given, takes_objects=True))
     run.ledger.record("MapStateStarted", frame, length=length, again=frame.entry if frame.retries else None)
+    _bounds(run.view, frame)  # a number that is unfit fails the state before there is a run
     ask_for_run(run, frame)
 
 
@@ -144,10 +146,7 @@ def _plan(view: View, frame: Frame) -> Plan:
     if distribution.reader is None:
         items = collection_of(view, frame, state, given, takes_objects=True)
         is_keyed = isinstance(items, dict)
-    assert state.concurrency is not None
-    percentage = number(distribution.tolerated_percentage)
-    if percentage is not None and percentage > 100:
-        raise StateFault("States.Runtime", "ToleratedFailurePercentage must be at most 100")
+    concurrency, tolerated_count, tolerated_percentage = _bounds(view, frame)
     return Plan(
         label=distribution.label,
         items=members_of(items) if isinstance(items, dict) else items,
@@ -158,14 +157,32 @@ def _plan(view: View, frame: Frame) -> Plan:
         most_items=number(distribution.most_items, above=True, whole=True),
         writer=value(distribution.writer),
         writer_config=dict(distribution.writer_config),
-        concurrency=min(number(state.concurrency, whole=True) or MOST_AT_ONCE, MOST_AT_ONCE),
+        concurrency=concurrency,
         batch_items=number(distribution.batch_items, above=True, whole=True),
         batch_bytes=number(distribution.batch_bytes, above=True, whole=True),
         batch_input=value(distribution.batch_input),
         is_batched=distribution.is_batched,
-        tolerated_count=number(distribution.tolerated_count, whole=True),
-        tolerated_percentage=percentage,
+        tolerated_count=tolerated_count,
+        tolerated_percentage=tolerated_percentage,
     )
+
+
+def _bounds(view: View, frame: Frame) -> tuple[int, int | None, float | None]:
+    """How many executions run at a time, and the number and percentage of items that may fail. Raises StateFault."""
+    state, distribution = _distributed(view, frame)
+    scope = view.scope(frame, dataflow.effective_input(view, frame, state))
+    assert state.concurrency is not None
+    at_once = min(at_most(view, frame, state.concurrency, scope) or MOST_AT_ONCE, MOST_AT_ONCE)
+    count = percentage = None
+    if distribution.tolerated_count is not None:
+        count = dataflow.number_or_text(view, frame, distribution.tolerated_count, scope, whole=True)
+        if count < 0:
+            raise StateFault("States.Runtime", aws_messages.NEGATIVE_COUNT)
+    if distribution.tolerated_percentage is not None:
+        percentage = dataflow.number_or_text(view, frame, distribution.tolerated_percentage, scope)
+        if not 0 <= percentage <= 100:
+            raise StateFault("States.Runtime", aws_messages.NO_PERCENTAGE)
+    return at_once, count, percentage
 
 
 def _batches(plan: Plan, base: Json, items: Sequence[Json]) -> list[list[Json]]:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from stepwell.runtime.engine.core import dataflow
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState
+from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.fields import Field, Jsonata, Reference
 from stepwell.runtime.engine.language.paths import Path
+from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.values.jsontext import Json
 
 
 def items_of(view: View, frame: Frame, state: MapState, given: Json) -> list[Json]:
-    """The list of items. In JSONata an object gives the list of its members. Raises StateFault."""
-    items = collection_of(view, frame, state, given, takes_objects=state.is_jsonata)
-    return members_of(items) if isinstance(items, dict) else items
+    """The list of items of an inline Map. Raises StateFault.
+
+    It takes no object. Source: developer guide, "Using Map state in Inline mode".
+    """
+    items: list[Json] = collection_of(view, frame, state, given, takes_objects=False)
+    return items
 
 
 def members_of(items: Mapping[str, Json]) -> list[Json]:
@@ -32,7 +38,17 @@ def collection_of(view: View, frame: Frame, state: MapState, given: Json, *, tak
     if isinstance(state.items, Jsonata):
         with view.evaluating(frame, state.items.name):
             state.items.expected("array", items)
+    if state.is_jsonata:
+        raise view.evaluation_failed(frame, aws_messages.no_items(items))
     raise StateFault("States.Runtime", f'Reference path "{_shown(state.items)}" must point to array.')
+
+
+def at_most(view: View, frame: Frame, concurrency: Field, scope: Scope) -> int:
+    """How many items may run at a time; 0 if any number. Raises StateFault."""
+    found: int = dataflow.number_or_text(view, frame, concurrency, scope, whole=True)
+    if found < 0:
+        raise dataflow.unfit(frame, concurrency, "a whole number from 0 on", found)
+    return found
 
 
 def _shown(field: Field | None) -> str:

@@ -7,7 +7,7 @@ from stepwell.runtime.engine.core.execution import Frame, child_path
 from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.definition.model import MapState
 from stepwell.runtime.engine.states import distributed
-from stepwell.runtime.engine.states.items import items_of
+from stepwell.runtime.engine.states.items import at_most, items_of
 from stepwell.runtime.engine.values.jsontext import Json
 
 AT_ONCE = 40
@@ -39,5 +39,4 @@ def enter(run: Run, frame: Frame, state: MapState) -> None:
 def _at_once(run: Run, frame: Frame, state: MapState, given: Json) -> int:
     assert state.concurrency is not None
     scope = run.view.scope(frame, given)
-    at_most = dataflow.number(run.view, frame, state.concurrency, scope, whole=True)
-    return min(at_most or AT_ONCE, AT_ONCE)
+    return min(at_most(run.view, frame, state.concurrency, scope) or AT_ONCE, AT_ONCE)

@@ -9,7 +9,6 @@ from stepwell.runtime.engine.core import commands, dataflow, execution
 from stepwell.runtime.engine.core.commands import SetTimer
 from stepwell.runtime.engine.core.execution import Frame
 from stepwell.runtime.engine.core.faults import StateFault
-from stepwell.runtime.engine.core.retry import LONGEST
 from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.definition.model import WaitState
 from stepwell.runtime.engine.language import aws_messages
@@ -18,12 +17,16 @@ from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.times import milliseconds
 
+LONGEST_WAIT = 2_147_483_647
+"""AWS waits for no more seconds than a signed number of 32 bits can hold."""
 _LONG = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def enter(run: Run, frame: Frame, state: WaitState) -> None:
     """Set the timer. A time in the past fires at once. Raises StateFault."""
-    seconds = min(max(_seconds(run, frame, state), 0), LONGEST)
+    seconds = max(_seconds(run, frame, state), 0)
+    if seconds > LONGEST_WAIT:
+        raise StateFault("States.Runtime", aws_messages.TOO_LONG)
     run.commands.append(SetTimer(commands.WAIT, frame.path, frame.entry, 0, seconds))
     run.put(frame, waiting=execution.FOR_TIMER)
 
@@ -55,7 +58,7 @@ def _due(run: Run, frame: Frame, field: Field, scope: Scope) -> int:
     if isinstance(field, Reference):
         problem = "does not reference a valid ISO-8601 extended offset date-time format string"
         raise _unfit(field, problem, value)
-    raise dataflow.unfit(frame, field, "a timestamp such as 2026-11-24T03:00:00Z", value)
+    raise run.view.evaluation_failed(frame, aws_messages.no_timestamp(field.name, value), field.name)
 
 
 def _long(run: Run, frame: Frame, field: Reference, scope: Scope) -> int:

@@ -10,6 +10,7 @@ from the Context object".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID, uuid5
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
@@ -34,6 +35,11 @@ def express(machine: str, name: str, identity: str) -> str:
 def tested(machine: str, name: str) -> str:
     """The ARN of the execution that TestState makes up. It names an Express execution, and ends with its name."""
     return _of_states("express", machine, name)
+
+
+def express_name(identity: str) -> str:
+    """The name of an Express execution that was given none. It is another one than the id."""
+    return str(uuid5(UUID(identity), "name"))
 
 
 def map_run(label: str, identity: str) -> str:

@@ -25,6 +25,7 @@ from stepwell.runtime.engine.language.jsonata.values import (
     NULL,
     OutOfMemory,
     Refused,
+    Unsupported,
     Value,
     check_length,
     elements_of,
@@ -279,7 +280,7 @@ def _is_made(tree: Any, result: Value) -> bool:
 
 
 def plain(value: Value, charge: Callable[[int], None]) -> Json:
-    """The JSON of a value. Infinities and NaN become strings, as on AWS. Raises Refused for a function.
+    """The JSON of a value. Infinities and NaN become strings, as on AWS. Raises Unsupported for a function.
 
     ``charge`` is called with elements, before they are made.
     """
@@ -297,7 +298,7 @@ def plain(value: Value, charge: Callable[[int], None]) -> Json:
     if isinstance(value, list):
         charge(1 + (len(value) >> 3))
         return [plain(one, charge) for one in value]
-    raise Refused("the result is or holds a function, which JSON cannot represent")
+    raise Unsupported
 
 
 def _fit(text: str) -> str:

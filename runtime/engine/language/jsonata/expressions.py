@@ -21,7 +21,7 @@ from jsonata import JException, Jsonata, Parser  # type: ignore[import-untyped]
 from stepwell.runtime.engine.language.budget import Budget, BudgetExceeded, MoveTookTooLong
 from stepwell.runtime.engine.language.jsonata.evaluation import Evaluation, Randomness, message, plain
 from stepwell.runtime.engine.language.jsonata.regex import Regex
-from stepwell.runtime.engine.language.jsonata.values import Refused, marked, shown
+from stepwell.runtime.engine.language.jsonata.values import Refused, Unsupported, marked, shown
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import Step, Steps, slashed
 
@@ -150,6 +150,8 @@ class Expression:
         except JException as fault:
             reason = f"{fault.error}: {message(fault)}" if _CODE.fullmatch(str(fault.error)) else message(fault)
             raise JsonataFault(self.text, f"threw an error during evaluation. {reason}") from None
+        except Unsupported:
+            raise JsonataFault(self.text, "returned an unsupported result type.") from None
         except Exception as fault:  # the library lets Python's own exceptions through
             raise JsonataFault(self.text, f"threw an error during evaluation: {_words(fault)}") from None
         raise Undefined(self.text)

@@ -39,6 +39,10 @@ class Refused(Exception):
     """An expression is refused with a message that is not the language's own and has no code."""
 
 
+class Unsupported(Exception):
+    """The value of an expression is or holds a function: JSON has none."""
+
+
 class OutOfMemory(Refused):
     """Expression evaluation memory limit exceeded: Check for excessive memory usage"""
 

@@ -342,7 +342,7 @@ MACHINES: list[Wrong] = [
     ),
     (asl(A=ending("Wait")), "$.States.A", "needs exactly one of Seconds, SecondsPath, Timestamp, TimestampPath", None),
     (asl(A=ending("Wait", Seconds=1, SecondsPath="$.n")), "$.States.A", "needs exactly one of Seconds", None),
-    (asl(A=ending("Wait", Seconds=-1)), "$.States.A.Seconds", "at least 0 and at most 31622400", None),
+    (asl(A=ending("Wait", Seconds=-1)), "$.States.A.Seconds", "at least 0 and at most 99999999", None),
     (asl(A=ending("Wait", Seconds=False)), "$.States.A.Seconds", "must be a number, not a boolean", None),
     (asl(A=ending("Wait", Timestamp="2026-01-01")), "$.States.A.Timestamp", "must be a timestamp such as", None),
     (asl(A={"Type": "Fail", "Error": "E", "ErrorPath": "$.e"}), "$.States.A", "has at most one of Error, Err", None),
