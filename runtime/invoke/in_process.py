@@ -54,8 +54,10 @@ class InProcessInvoker:
         """Do nothing: there is nothing to end."""
 
     def _perform(self, request: Mapping[str, Json], invocation: Invocation) -> Outcome:
+        target = invocation.target
+        root = str(target.workspace.root if target.workspace else target.path.parent)
         try:
-            answer = sandbox.perform(sandbox.Handlers(sandbox.SourceWatch(())), request)
+            answer = sandbox.perform(sandbox.Handlers(sandbox.SourceWatch(())), request, root)
         except SystemExit as fault:
             return exited(invocation.request_id, describe_exit(sandbox.exit_status(fault.code)))
         return read_answer(answer, invocation, self._settings.limits.payload)

@@ -45,6 +45,9 @@ def read_answer(answer: Mapping[str, Json], invocation: Invocation, payload_limi
         return _read_result(result, invocation, payload_limit)
     if isinstance(error, Mapping):
         return _failed(error)
+    size = answer.get("unreadable")
+    if isinstance(size, int):
+        return _unreadable(size, invocation, payload_limit)
     return _too_large(invocation) if "oversize" in answer else exited(invocation.request_id, None)
 
 
@@ -68,17 +71,30 @@ def time_limit(invocation: Invocation, default_seconds: float) -> tuple[float, O
 
 
 def _read_result(text: str, invocation: Invocation, payload_limit: int) -> Outcome:
-    if jsontext.size(text) > (payload_limit if invocation.terms is None else RESULT_BYTES):
+    if jsontext.size(text) > _most_bytes(invocation, payload_limit):
         return _too_large(invocation)
     try:
         # Read once more here: the child is not trusted, and only strict JSON may be stored.
         jsontext.read(text)
     except jsontext.NotJson as fault:
-        message = f"Unable to marshal response: {fault}"
-        kind = "Runtime.MarshalError"
-        identity = invocation.request_id
-        return _failed({"errorMessage": message, "errorType": kind, "requestId": identity, "stackTrace": []})
+        return _no_json(str(fault), invocation)
     return Outcome(result=text)
+
+
+def _unreadable(size: int, invocation: Invocation, payload_limit: int) -> Outcome:
+    """The outcome of bytes that are no text. Their size is looked at first, as on AWS."""
+    is_too_large = size > _most_bytes(invocation, payload_limit)
+    return _too_large(invocation) if is_too_large else _no_json("its bytes are not UTF-8", invocation)
+
+
+def _most_bytes(invocation: Invocation, payload_limit: int) -> int:
+    return payload_limit if invocation.terms is None else RESULT_BYTES
+
+
+def _no_json(why: str, invocation: Invocation) -> Outcome:
+    message = f"Unable to marshal response: {why}"
+    kind, identity = "Runtime.MarshalError", invocation.request_id
+    return _failed({"errorMessage": message, "errorType": kind, "requestId": identity, "stackTrace": []})
 
 
 def _too_large(invocation: Invocation) -> Outcome:

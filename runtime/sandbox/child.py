@@ -6,7 +6,8 @@ Run by path with the standard library alone, so that it starts fast and a handle
 
 Requests come in on one pipe and answers leave by another, as JSON behind a 4-byte big-endian length. A request is
 ``{"module", "path", "handler", "event": <JSON text>, "context": {...}}``; an answer is ``{"result": <JSON text>}``,
-``{"oversize": <bytes>}``, ``{"error": {errorMessage, errorType, requestId, stackTrace}}`` or ``{"stale": true}``, which
+``{"oversize": <bytes>}``, ``{"unreadable": <bytes>}``, ``{"error": {errorMessage, errorType, requestId,
+stackTrace}}`` or ``{"stale": true}``, which
 says that code was changed after it was read: nothing was run, a fresh child has to. ``"spent": true`` beside an answer
 says that the handler left the process unfit for another. Whatever is printed goes to descriptors 1 and 2 as it is.
 """
@@ -131,7 +132,7 @@ class RequestLoop:
     def _answer(self, request: dict[str, Any]) -> None:
         request["context"]["log_stream_name"] = self._stream_name
         self._prepare(request)
-        answer = perform(self._handlers, request)
+        answer = perform(self._handlers, request, self._home)
         if os.getpid() != self._pid:
             leave(0)  # a fork that the handler made and let return: only the original may answer
         self._tidy()

@@ -23,6 +23,18 @@ ERROR_CHARS, CAUSE_CHARS = 256, 32_768
 """Step Functions' bounds of an Error and a Cause; a Cause is an error's JSON text."""
 
 
+TASK_ROOT = "/var/task"
+"""Where a function's files lie on Lambda. Traces name it, and not the folder that they are in on this machine."""
+
+
+class UnreadableResult(Exception):
+    """A handler has returned so many bytes, which are no text: neither a payload nor a part of an answer."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        super().__init__(f"{size} bytes that are not UTF-8")
+
+
 class InvocationFault(Exception):
     """An invocation failed for a reason that Lambda has a name for."""
 
@@ -169,14 +181,19 @@ def _same(known: types.ModuleType, name: str, path: str) -> types.ModuleType:
     return known
 
 
-def perform(handlers: Handlers, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a request. Passes on a BaseException that is no Exception: SystemExit, KeyboardInterrupt."""
+def perform(handlers: Handlers, request: Mapping[str, Any], root: str) -> dict[str, Any]:
+    """The answer to a request. ``root`` is the folder with the function's files, which traces show as Lambda's.
+
+    Passes on a BaseException that is no Exception: SystemExit, KeyboardInterrupt.
+    """
     context = HandlerContext(request["context"])
     try:
         handler = handlers.find(request["module"], request["path"], request["handler"])
         text, size = marshal(handler(json.loads(request["event"]), context))
+    except UnreadableResult as found:
+        return {"unreadable": found.size}
     except Exception as error:
-        return {"error": explain(error, context.aws_request_id)}
+        return {"error": explain(error, context.aws_request_id, root)}
     return {"result": text} if size <= RESULT_BYTES else {"oversize": size}
 
 
@@ -191,7 +208,15 @@ def exit_status(code: object) -> int:
 
 
 def marshal(value: Any) -> tuple[str, int]:
-    """A result as JSON text and its size in bytes. Raises InvocationFault for a value that is no JSON."""
+    """A result as JSON text and its size in bytes. Bytes are a payload that the handler has written itself.
+
+    Raises InvocationFault for a value that is no JSON, UnreadableResult for bytes that are no text.
+    """
+    if isinstance(value, bytes):
+        try:
+            return value.decode(), len(value)
+        except UnicodeDecodeError:
+            raise UnreadableResult(len(value)) from None
     try:
         text = _ENCODER.encode(value)
         return text, len(text.encode())
@@ -211,20 +236,20 @@ def _number(value: Any) -> int | float:
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_number)
 
 
-def explain(error: Exception, request_id: str) -> dict[str, Any]:
+def explain(error: Exception, request_id: str, root: str) -> dict[str, Any]:
     """An error in Lambda's form, cut to the length of a Cause. It is printed too, with its traceback."""
-    frames = _user_frames(error)
+    frames = _user_frames(error, root)
     kind, trace = (error.kind, error.trace) if isinstance(error, InvocationFault) else (type(error).__name__, frames)
     found = _bounded(
         {
             "errorMessage": _plain(_message(error)),
             "errorType": _plain(kind)[:ERROR_CHARS],
             "requestId": request_id,
-            "stackTrace": [_plain(entry) for entry in trace],
+            "stackTrace": [_plain(_as_on_lambda(entry, root)) for entry in trace],
         }
     )
     with contextlib.suppress(Exception):  # a handler may have left anything in the place of stderr
-        _print_error(found, found["stackTrace"] or (_user_frames(error.__cause__) if error.__cause__ else []))
+        _print_error(found, found["stackTrace"] or (_user_frames(error.__cause__, root) if error.__cause__ else []))
     return found
 
 
@@ -244,12 +269,21 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _user_frames(error: BaseException) -> list[str]:
-    """The traceback from the first frame on that is neither ours nor the import system's."""
+def _user_frames(error: BaseException, root: str) -> list[str]:
+    """The traceback from the first frame on that is neither ours nor the import system's, in Lambda's form."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = (__file__, "<frozen importlib")
     first = next((at for at, frame in enumerate(frames) if not frame.filename.startswith(ours)), len(frames))
-    return traceback.format_list(frames[first:])
+    shown = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in frames[first:]]
+    return [_as_on_lambda(entry, root) for entry in traceback.format_list(shown)]
+
+
+def _as_on_lambda(entry: str, root: str) -> str:
+    """An entry of a traceback, with Lambda's root in the place of the function's own."""
+    for one in {root, os.path.realpath(root)}:
+        if entry.startswith(f'  File "{os.path.join(one, "")}'):
+            return f'  File "{TASK_ROOT}/' + entry[len(f'  File "{os.path.join(one, "")}') :]
+    return entry
 
 
 def _bounded(error: dict[str, Any]) -> dict[str, Any]:

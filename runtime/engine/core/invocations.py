@@ -80,6 +80,19 @@ def refused(message: str, service: str, status: int, code: str, request: str) ->
     return f"{message} ({answer})"
 
 
+def compact(cause: str | None) -> str | None:
+    """The cause of a call whose function has failed: Step Functions writes the function's error without blanks.
+
+    Of a Task that names the function by its ARN it is as the function's runtime wrote it.
+    """
+    if cause is None or not cause.startswith("{"):
+        return cause
+    try:
+        return jsontext.write(jsontext.read(cause))
+    except jsontext.NotJson:
+        return cause
+
+
 UNREADABLE = "Lambda.InvalidRequestContentException"
 
 

@@ -61,7 +61,9 @@ def settle(run: Run, frame: Frame, event: TaskSucceeded | TaskFailed) -> None:
     state = run.view.state_of(frame)
     assert isinstance(state, TaskState), f"{frame.state} is no Task"
     if isinstance(event, TaskFailed):
-        return _fail(run, frame, state, event.error, event.cause)
+        is_told_anew = state.call.kind == INVOKE and not state.is_answered
+        cause = invocations.compact(event.cause) if is_told_anew else event.cause
+        return _fail(run, frame, state, event.error, cause)
     number = number_of(state, frame)
     wrapping = _wrapping(run, frame, state)
     identity = run.view.before.id

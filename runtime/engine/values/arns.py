@@ -10,7 +10,8 @@ from the Context object".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+
+from stepwell.runtime.engine.values.dice import Dice
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
@@ -39,7 +40,7 @@ def tested(machine: str, name: str) -> str:
 
 def express_name(identity: str) -> str:
     """The name of an Express execution that was given none. It is another one than the id."""
-    return str(uuid5(UUID(identity), "name"))
+    return Dice(0, f"{identity}/name").uuid()
 
 
 def map_run(label: str, identity: str) -> str:

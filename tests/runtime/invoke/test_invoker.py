@@ -238,3 +238,30 @@ def test_a_direct_call_keeps_the_client_context_of_its_caller(invoker, target):
     shows = target("return context.client_context.custom")
     terms = Terms({"custom": {"mine": 1}})
     assert run(invoker, shows, terms=terms, idempotency_key="e/visit").result == '{"mine":1}'
+
+
+def test_a_handler_may_return_the_bytes_of_its_payload(invoker, target):
+    assert run(invoker, target("return b'\"a\"'")).result == '"a"'
+    assert run(invoker, target("return b'{\"a\": 1.50}'")).result == '{"a": 1.50}'
+
+
+@pytest.mark.parametrize("returned", ["b'no json'", "b'\\xff' * 200"])
+def test_other_bytes_are_no_result(invoker, target, returned: str):
+    outcome = run(invoker, target(f"return {returned}"))
+    assert outcome.error == "Runtime.MarshalError"
+    assert json.loads(outcome.cause or "")["errorMessage"].startswith("Unable to marshal response: ")
+
+
+@pytest.mark.parametrize("returned", ["b'x' * 262145", "b'\\xff' * 262145", "b'\"' + b'x' * 262144 + b'\"'"])
+def test_the_size_of_bytes_is_looked_at_first(invoker, target, returned: str):
+    assert run(invoker, target(f"return {returned}")).error == "States.DataLimitExceeded"
+
+
+def test_a_trace_names_lambdas_root_and_the_folder_stays_usable(invoker, target, tmp_path: Path):
+    failing = target("import os\nopen(__file__).close()\nraise ValueError(os.path.basename(__file__))")
+    outcome = run(invoker, failing)
+    cause = json.loads(outcome.cause or "")
+    assert cause["errorMessage"] == "send.py"
+    shown = "/var/task/send.py" if isinstance(invoker, InProcessInvoker) else "/var/task/sandboxed/send.py"
+    assert cause["stackTrace"][0].startswith(f'  File "{shown}", line 4, in handler')
+    assert str(tmp_path) not in (outcome.cause or "") + outcome.logs
