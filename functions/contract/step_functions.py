@@ -54,6 +54,8 @@ class Machine(MachineRow):
     version_arn: str | None
     version_created_at: int | None
     description: str | None
+    variables: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The variables that each state reads. Only a description of the state machine has them."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stepwell.functions.contract import Json
 from stepwell.functions.contract import arns as _arns
@@ -77,13 +77,25 @@ def routes(given: Sequence[Input]) -> tuple[str, tuple[tuple[int, int], ...]]:
 
     Raises InvalidArn, ValidationException.
     """
-    arns = [_arns.parse_version(one["stateMachineVersionArn"]) for one in given]
+    arns = [_arns.parse_machine(one["stateMachineVersionArn"]) for one in given]
+    received = f"Received: {_listed(arn.text for arn in arns)}"
+    if any(arn.version is None for arn in arns):
+        raise ValidationException(f"Routing configuration must contain state machine version ARNs. {received}")
     found = tuple((arn.version or 0, one["weight"]) for arn, one in zip(arns, given, strict=True))
-    if len({arn.name for arn in arns}) > 1 or len({version for version, _ in found}) < len(found):
+    if len({arn.name for arn in arns}) > 1:
         raise ValidationException("The versions of a routing configuration are two of one state machine")
-    if sum(weight for _, weight in found) != WHOLE:
-        raise ValidationException("The weights of a routing configuration must sum to 100")
+    if len({version for version, _ in found}) < len(found):
+        raise ValidationException(f"Routing configuration must contain distinct state machine version ARNs. {received}")
+    weights = [weight for _, weight in found]
+    if sum(weights) != WHOLE:
+        raise ValidationException(
+            f"Sum of routing configuration weights must equal {WHOLE}. Received: {_listed(map(str, weights))}"
+        )
     return arns[0].name, found
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return f"[{', '.join(texts)}]"
 
 
 def check_description(given: Input) -> None:

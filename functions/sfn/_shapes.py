@@ -53,9 +53,19 @@ def machine_row(row: MachineRow) -> dict[str, Json]:
 
 
 def configured(view: Machine, with_data: bool) -> dict[str, Json]:
-    """The members that both descriptions of a state machine have; the definition is empty unless ``with_data``."""
+    """The members that both descriptions of a state machine have.
+
+    Without ``with_data`` the definition is empty, and the variables are absent.
+    """
     definition = view.definition if with_data else "{}"
-    return {**view.options, "name": view.name, "definition": definition, "revisionId": view.revision}
+    read = {name: list(names) for name, names in view.variables.items()} if with_data else {}
+    return {
+        **view.options,
+        "name": view.name,
+        "definition": definition,
+        "revisionId": view.revision,
+        "variableReferences": read or None,
+    }
 
 
 def version_row(view: Machine) -> dict[str, Json]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from stepwell.functions.contract import Json, arns
 from stepwell.functions.contract.step_functions import NewMachine, SfnContext
-from stepwell.functions.errors.step_functions import MissingRequiredParameter
+from stepwell.functions.errors.step_functions import MissingRequiredParameter, StateMachineDoesNotExist
 from stepwell.functions.sfn import _inputs, _shapes
 
 TARGET = "AWSStepFunctions.UpdateStateMachine"
 
 
 def handler(event: _inputs.Input, context: SfnContext) -> Json:
-    arn = arns.parse_unqualified(event["stateMachineArn"])
+    arn = arns.parse_machine(event["stateMachineArn"])
+    if arn.version is not None:
+        raise StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn.text}'")
+    arns.parse_unqualified(arn.text)
     _inputs.check_description(event)
     options = _inputs.options(event)
     if not options and "definition" not in event:
-        raise MissingRequiredParameter("Either the definition, the role ARN, or a configuration must be specified")
+        raise MissingRequiredParameter(
+            "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration "
+            "must be specified"
+        )
     wanted = NewMachine(
         name=arn.name,
         definition=event.get("definition"),

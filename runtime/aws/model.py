@@ -33,6 +33,9 @@ _NAMES = {"integer": "an Integer", "long": "a Long", "float": "a Float", "double
 _FOUND = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 
+_NULL = "null"
+
+
 class Mistyped(ValueError):
     """A value has another JSON type than in the model. The message is AWS's."""
 
@@ -91,13 +94,24 @@ class Model:
         elif kind == "map":
             yield from self._map_faults(value, shape, path)
         elif kind == "list":
-            yield from _size_faults(len(value), "length", shape, _quoted(value, shape), path)
+            yield from _size_faults(len(value), "length", shape, self._quoted_list(value, shape), path)
             for index, one in enumerate(value, start=1):
                 yield from self._faults(one, self._shape(shape["member"]), f"{path}.{index}.member")
         elif kind == "string":
             yield from _text_faults(value, shape, path)
         elif kind in ("integer", "long", "float", "double"):
             yield from _size_faults(value, "value", shape, _quoted(value, shape), path)
+
+    def _quoted_list(self, value: Json, shape: Shape) -> str:
+        """A list as a message quotes it: its structures as Java shows objects, by their name with each member."""
+        inner = self._shape(shape["member"])
+        if shape.get("sensitive") or inner["type"] != "structure":
+            return _quoted(value, shape)
+        shown = (
+            f"{shape['member']}({', '.join(f'{_camel(name)}={one.get(name, _NULL)}' for name in inner['members'])})"
+            for one in value
+        )
+        return f" '[{', '.join(shown)}]'"
 
     def _structure_faults(self, value: Json, shape: Shape, path: str) -> Iterator[str]:
         prefix = f"{path}." if path else ""

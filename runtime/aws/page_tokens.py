@@ -40,7 +40,7 @@ def unseal(operation: str, given: dict[str, Json], now_ms: int) -> dict[str, Jso
     except (binascii.Error, ValueError, TypeError):
         fits = False
     if not (fits and _is_cursor(operation, cursor)):
-        raise InvalidToken(f"Invalid Token: '{token}'")
+        raise InvalidToken("Invalid Token: 'Invalid token'")
     return {**given, "nextToken": cursor}
 
 

@@ -274,7 +274,7 @@ def _user_frames(error: BaseException, root: str) -> list[str]:
     frames = traceback.extract_tb(error.__traceback__)
     ours = (__file__, "<frozen importlib")
     first = next((at for at, frame in enumerate(frames) if not frame.filename.startswith(ours)), len(frames))
-    shown = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in frames[first:]]
+    shown = [(frame.filename, frame.lineno or 0, frame.name, frame.line) for frame in frames[first:]]
     return [_as_on_lambda(entry, root) for entry in traceback.format_list(shown)]
 
 

@@ -28,10 +28,15 @@ def error_codes(name: str) -> set[str]:
     return {shape.error_code or shape.name for shape in operation(name).error_shapes}
 
 
+STATUSES = ["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"]
+
+
 def table() -> Json:
     """The names of each operation's input and output shape, and every shape with its rules."""
     shapes: dict[str, Json] = {}
     operations = {name: aws_model.added(operation(name).input_shape, shapes) for name in SERVICE.operation_names}
+    # botocore sorts otherwise; AWS's message lists them so.
+    shapes["ExecutionStatus"] |= {"enum": STATUSES}
     outputs = aws_model.outputs(SERVICE, SERVICE.operation_names, shapes)
     return {"operations": operations, "outputs": outputs, "shapes": dict(sorted(shapes.items()))}
 

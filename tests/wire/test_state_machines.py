@@ -50,7 +50,7 @@ def test_made_again_just_so_it_is_the_same(wire: Wire):
     first = wire.client.create_state_machine(name="play", definition=json.dumps(PASS), roleArn=ROLE)
     other = "arn:aws:iam::123456789012:role/other"
     again = wire.client.create_state_machine(
-        name="play", definition=json.dumps(PASS, indent=1), roleArn=other, tags=[{"key": "a", "value": "b"}]
+        name="play", definition=json.dumps(PASS), roleArn=other, tags=[{"key": "a", "value": "b"}]
     )
     assert (again["stateMachineArn"], again["creationDate"]) == (first["stateMachineArn"], first["creationDate"])
     assert wire.client.describe_state_machine(stateMachineArn=ARN)["roleArn"] == ROLE
@@ -135,7 +135,7 @@ def test_an_update_may_publish(wire: Wire):
     made = wire.client.create_state_machine(name="play", definition=json.dumps(PASS), roleArn=ROLE, publish=True)
     assert made["stateMachineVersionArn"] == f"{ARN}:1"
     updated = wire.client.update_state_machine(
-        stateMachineArn=ARN, roleArn=ROLE, publish=True, versionDescription="the second"
+        stateMachineArn=ARN, roleArn=f"{ROLE}2", publish=True, versionDescription="the second"
     )
     assert updated["stateMachineVersionArn"] == f"{ARN}:2"
     found = wire.client.describe_state_machine(stateMachineArn=f"{ARN}:2")
@@ -149,7 +149,7 @@ def test_what_cannot_be_updated(wire: Wire):
     wire.made(PASS)
     assert refusal(update, stateMachineArn=ARN)[0] == "MissingRequiredParameter"
     assert refusal(update, stateMachineArn=ARN, definition="{}")[0] == "InvalidDefinition"
-    assert refusal(update, stateMachineArn=f"{ARN}:1", roleArn=ROLE)[0] == "ValidationException"
+    assert refusal(update, stateMachineArn=f"{ARN}:live", roleArn=ROLE)[0] == "ValidationException"
 
 
 def test_one_that_is_deleted_is_gone_and_may_be_made_again(wire: Wire):
@@ -180,7 +180,7 @@ def test_a_token_is_good_for_its_own_question_only(wire: Wire):
     token = wire.client.list_state_machines(maxResults=1)["nextToken"]
     assert [one["name"] for one in wire.client.list_state_machines(nextToken=token)["stateMachines"]] == ["b"]
     error = refusal(wire.client.list_executions, stateMachineArn=arns[0], nextToken=token)
-    assert error == ("InvalidToken", f"Invalid Token: '{token}'")
+    assert error == ("InvalidToken", "Invalid Token: 'Invalid token'")
     for garbled in ("x", token[:-8], token.swapcase()):
         assert refusal(wire.client.list_state_machines, nextToken=garbled)[0] == "InvalidToken"
 

@@ -32,7 +32,7 @@ from stepwell.functions.errors.step_functions import (
     StateMachineTypeNotSupported,
 )
 from stepwell.runtime.aws.step_functions import history
-from stepwell.runtime.aws.step_functions.machines import revision, role_of
+from stepwell.runtime.aws.step_functions.machines import revision, role_of, with_variables
 from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, target_of
 from stepwell.runtime.engine.values import arns, json_faults, jsontext, names
 from stepwell.runtime.engine.values.limits import MOST_EVENTS, REDRIVABLE_MS, EngineLimits
@@ -115,7 +115,7 @@ class WireExecutions:
     def machine(self, arn: Arn) -> Machine:
         """The revision that an execution runs. Raises ExecutionDoesNotExist."""
         with database.connection_context():
-            return revision(found_execution(arn).version_id)
+            return with_variables(revision(found_execution(arn).version_id))
 
     def list(
         self, arn: Arn, *, status: str | None, redriven: bool | None, limit: int, cursor: str | None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stepwell.db.database import database, transaction
@@ -19,6 +20,7 @@ from stepwell.functions.contract.step_functions import DefinitionFault, Machine,
 from stepwell.functions.errors.step_functions import InvalidName, StateMachineAlreadyExists
 from stepwell.runtime.aws.step_functions import definitions
 from stepwell.runtime.aws.step_functions.targets import found_version, live_workflow, locked_workflow, newest_version
+from stepwell.runtime.engine.definition.references import variables_read
 from stepwell.runtime.engine.values import arns, jsontext, names
 from stepwell.runtime.workflows import Workflows, add_version, compiled_text, machine_document, revived
 
@@ -57,17 +59,27 @@ class WireMachines:
         with database.connection_context(), transaction():
             workflow = locked_workflow(arn)
             before = newest_version(workflow)
+            options = jsontext.write({**json.loads(before.options), **wanted.options})
+            definition = wanted.definition if wanted.definition is not None else before.definition
+            if _is_unchanged(view(workflow, before), wanted):
+                return self._as_it_is(workflow, before, wanted)
             workflow.latest += 1
             Workflow.update(latest=workflow.latest).where(Workflow.id == workflow.id).execute()
-            options = jsontext.write({**json.loads(before.options), **wanted.options})
             published = _published(workflow, wanted.description) if wanted.publish else {}
-            definition = wanted.definition if wanted.definition is not None else before.definition
             made = add_version(workflow, definition, compiled or before.compiled, options, **published)
             return view(workflow, made)
 
+    def _as_it_is(self, workflow: Workflow, newest: Version, wanted: NewMachine) -> Machine:
+        """The newest revision, which an update would repeat. With ``publish`` it has its version, perhaps a new one."""
+        if wanted.publish and newest.published is None:
+            Version.update(**_published(workflow, wanted.description)).where(Version.id == newest.id).execute()
+            newest = Version.get_by_id(newest.id)
+        found = view(workflow, newest)
+        return found if wanted.publish else replace(found, version=None, version_arn=None)
+
     def get(self, arn: Arn) -> Machine:
         with database.connection_context():
-            return view(*found_version(arn))
+            return with_variables(view(*found_version(arn)))
 
     def list(self, *, limit: int, cursor: str | None) -> Page[MachineRow]:
         query = Workflow.select().where(
@@ -102,6 +114,11 @@ def revision(version_id: str) -> Machine:
     return view(Workflow.get_by_id(version.workflow_id), version)
 
 
+def with_variables(machine: Machine) -> Machine:
+    """The revision with the variables that its states read."""
+    return replace(machine, variables=variables_read(json.loads(machine.definition)))
+
+
 def role_of(machine: Machine) -> str:
     """The role that a revision was stored with; one that was created over REST has the default role."""
     return str(machine.options["roleArn"])
@@ -114,9 +131,16 @@ def _same(found: Machine, wanted: NewMachine) -> Machine:
         del ignored["roleArn"]
     is_same = found.kind == wanted.kind and before == after and (found.version is not None) == wanted.publish
     is_same &= found.description == wanted.description
-    if not is_same or json.loads(found.definition) != json.loads(wanted.definition or ""):
+    # AWS compares the texts, not what they mean: other white space is another definition.
+    if not is_same or found.definition != wanted.definition:
         raise StateMachineAlreadyExists(f"State Machine Already Exists: '{arns.machine(wanted.name)}'")
     return found
+
+
+def _is_unchanged(newest: Machine, wanted: NewMachine) -> bool:
+    """True if an update would make a revision that equals the newest one."""
+    is_same_text = wanted.definition in (None, newest.definition)
+    return is_same_text and {**newest.options, **wanted.options} == newest.options
 
 
 def _published(workflow: Workflow, description: str | None) -> dict[str, Any]:

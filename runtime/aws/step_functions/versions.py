@@ -34,7 +34,10 @@ class WireVersions:
             newest = newest_version(workflow)
             own = INITIAL if newest.number == workflow.first else newest.id
             if revision is not None and revision != own:
-                raise ConflictException(f"Failed to publish the State Machine version for revision {revision}.")
+                raise ConflictException(
+                    f"Failed to publish the State Machine version for revision {revision}. "
+                    f"The current State Machine revision is {own}."
+                )
             if newest.published is None:
                 _check_room(workflow)
                 changes = {"published": next_published(workflow), "published_at": clock_sql()}
@@ -93,7 +96,8 @@ class WireAliases:
     def update(self, arn: Arn, routes: Routes | None, description: str | None) -> AliasView:
         with database.connection_context(), transaction():
             workflow = _locked(arn)
-            _found(workflow, arn)
+            if not Alias.select().where(Alias.workflow_id == workflow.id, Alias.name == arn.qualifier).exists():
+                raise ResourceNotFound("Request references a resource that does not exist.")
             _check_routes(workflow, routes or ())
             given = {"routes": routes and jsontext.write(routes), "description": description}
             changes = {column: value for column, value in given.items() if value is not None}
@@ -121,9 +125,8 @@ class WireAliases:
     def delete(self, arn: Arn) -> None:
         with database.connection_context(), transaction():
             workflow = _locked(arn)
-            gone = Alias.delete().where(Alias.workflow_id == workflow.id, Alias.name == arn.qualifier)
-            if not gone.execute():
-                raise _not_found(arn)
+            # One that is not there is deleted already.
+            Alias.delete().where(Alias.workflow_id == workflow.id, Alias.name == arn.qualifier).execute()
 
 
 def _check_room(workflow: Workflow) -> None:
@@ -151,7 +154,8 @@ def _same(workflow: Workflow, found: Alias, routes: Routes, description: str | N
     """The existing alias, if it equals the wanted one. Raises ConflictException."""
     if (_routes(found), found.description) != (routes, description):
         raise ConflictException(
-            "Failed to create alias because an alias with the same name and a different routing exists"
+            "Failed to create alias because an alias with the same name and a different routing configuration already "
+            "exists."
         )
     return _view(workflow, found)
 
