@@ -48,13 +48,14 @@ from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
 from stepwell.runtime.lambdas.operations import LambdaOperations
 from stepwell.runtime.lambdas.policies import LambdaPolicies
 from stepwell.runtime.settings import Settings, SettingsError
+from stepwell.runtime.tasks import start_execution, task_tokens
 from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.loops import Loops
 from stepwell.runtime.tasks.queue import Queue
 from stepwell.runtime.tasks.queue_storage import open_storage
 from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.tasks.slot import Work
-from stepwell.runtime.tasks.start_execution import FUNCTIONS, START, Nested
+from stepwell.runtime.tasks.start_execution import IN_MEMORY, Nested
 from stepwell.runtime.tasks.timers import Timers
 from stepwell.runtime.workflows import Workflows
 
@@ -107,7 +108,11 @@ class Runtime:
         self.sender = EventSender(queue, self.functions)
         self._nested = Nested(self.executions)
         # The functions that Stepwell itself carries out.
-        self._own: dict[str, Own] = {invocations.EVENT: self.sender.send, **dict.fromkeys(FUNCTIONS, self._nested.run)}
+        self._own: dict[str, Own] = {
+            invocations.EVENT: self.sender.send,
+            **dict.fromkeys(start_execution.FUNCTIONS, self._nested.run),
+            **dict.fromkeys(task_tokens.FUNCTIONS, task_tokens.TaskTokens(self.executions).run),
+        }
         self._without_rows = self._caller_without_rows()
         self._express = Express(self._without_rows, self.executions.limits)
         self._context = self._made_context(queue)
@@ -166,7 +171,8 @@ class Runtime:
 
     def _caller_without_rows(self) -> Caller:
         """Calls functions for the tasks of Express executions and of TestState: they cannot wait for an execution."""
-        own = {function: patient_own(self._own[function]) for function in (invocations.EVENT, START)}
+        found = (invocations.EVENT, *IN_MEMORY, *task_tokens.FUNCTIONS)
+        own = {function: patient_own(self._own[function]) for function in found}
         return Caller(self.invoker, patient_find(lambda call: self.functions.find(call.function)), own)
 
     def close(self) -> None:

@@ -208,12 +208,21 @@ def _of_task(line: Recorded, setting: Setting) -> tuple[str, str | None, dict[st
     what = line.type.removeprefix("Task")
     task = setting.tasks.get(line.details["task"], TaskData(None, None))
     if ":states:::" in resource:
-        place, action = resource.partition(":states:::")[2].split(":", 1)
+        place, action = _integration(resource.partition(":states:::")[2])
         named = {"resourceType": place, "resource": action}
         return line.type, _member(line.type), {**named, **_of_integration(what, line, task, setting)}
     family, arn = _family(resource)
     kind, details = f"{family}{what}", _of_work(what, line, task, arn)
     return kind, None if kind == "LambdaFunctionStarted" else _member(kind), details
+
+
+def _integration(name: str) -> tuple[str, str]:
+    """The service of an integration, and the action: of the SDK's the service has two parts."""
+    if not name.startswith("aws-sdk:"):
+        place, _, action = name.partition(":")
+        return place, action
+    sdk, service, action = name.split(":", 2)
+    return f"{sdk}:{service}", action
 
 
 def _family(resource: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The work of ``arn:aws:states:::states:startExecution``: starts the execution that the call describes.
+"""The work of ``states:startExecution`` and ``aws-sdk:sfn:startExecution``: starts the execution that a call describes.
 
 It needs no sandbox. Each try of the task has one idempotency key, so it starts one execution, even when workers are
 lost with it.
@@ -20,7 +20,7 @@ from stepwell.functions import errors
 from stepwell.functions.errors import StepwellError
 from stepwell.runtime.aws.step_functions.targets import latest_of
 from stepwell.runtime.engine.core import invocations
-from stepwell.runtime.engine.definition.resources import NESTED, SYNC
+from stepwell.runtime.engine.definition.resources import NESTED, SDK_START, SYNC
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import Status
@@ -33,9 +33,9 @@ from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.workflows import Latest
 
-FUNCTIONS = NESTED
-START = NESTED[0]
-"""The variant that does not wait for the end. It is the only one that an execution in memory may use."""
+FUNCTIONS = (*NESTED, SDK_START)
+IN_MEMORY = (NESTED[0], SDK_START)
+"""The variants that do not wait for the end. They are the only ones that an execution in memory may use."""
 LOOKED_AT = 1_000
 STOPPED_AT_ONCE = 100
 """Bounds of one sweep: child executions read, and orphans stopped."""
@@ -52,10 +52,12 @@ class Nested:
         """Start the execution that a call describes. A try of a task that has a row starts only one."""
         claim, arguments = call.claim, json.loads(call.event)
         if claim is None:
-            return self._begin(arguments, call.request_id, start_keys.of_try(call.request_id, 0), None)
+            begun = self._begin(arguments, call.request_id, start_keys.of_try(call.request_id, 0), None)
+            return _by_sdk(begun, call.request_id) if call.function == SDK_START else begun
         request = invocations.request_of(claim.execution_id, claim.number)
         parent = claim.token if claim.function in SYNC else None
-        return self._begin(arguments, request, start_keys.of_try(claim.id, claim.retries), parent)
+        begun = self._begin(arguments, request, start_keys.of_try(claim.id, claim.retries), parent)
+        return _by_sdk(begun, request) if call.function == SDK_START else begun
 
     def _begin(self, arguments: Json, request: str, key: str, parent: str | None) -> Outcome:
         try:
@@ -131,6 +133,16 @@ def _latest(arguments: Json) -> Latest:
     """The version of the called state machine. Raises StepwellError with AWS's code if there is none."""
     arn = arguments.get("StateMachineArn") if isinstance(arguments, dict) else None
     return latest_of(arn if isinstance(arn, str) else "")
+
+
+def _by_sdk(begun: Outcome, request: str) -> Outcome:
+    """The same outcome as the SDK tells it: the service's own answer or refusal, without what an integration adds."""
+    if begun.error is None:
+        answer = json.loads(begun.result or "")
+        return Outcome(result=jsontext.write({name: answer[name] for name in ("ExecutionArn", "StartDate")}))
+    error = begun.error.partition(".")[2].removesuffix("Exception").removesuffix("Exception")
+    message = (begun.cause or "").partition(" (Service: ")[0]
+    return Outcome(error=f"Sfn.{error}Exception", cause=invocations.refused_sdk(message, "Sfn", 400, request))
 
 
 def _refusal(request: str, fault: StepwellError) -> str:

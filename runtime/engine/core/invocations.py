@@ -80,6 +80,11 @@ def refused(message: str, service: str, status: int, code: str, request: str) ->
     return f"{message} ({answer})"
 
 
+def refused_sdk(message: str, service: str, status: int, request: str) -> str:
+    """The cause of a call that a service has refused with this message, where the call is made by the SDK."""
+    return f"{message} (Service: {service}, Status Code: {status}, Request ID: {request}) (SDK Attempt Count: 1)"
+
+
 def compact(cause: str | None) -> str | None:
     """The cause of a call whose function has failed: Step Functions writes the function's error without blanks.
 

@@ -23,7 +23,7 @@ from stepwell.runtime.engine.definition.field_kinds import (
 )
 from stepwell.runtime.engine.definition.load import is_distributed
 from stepwell.runtime.engine.definition.map_rules import DISTRIBUTED, TOLERATED
-from stepwell.runtime.engine.definition.resources import ACTIVITY, FOREIGN, INVOKE, START, function_of, read
+from stepwell.runtime.engine.definition.resources import ACTIVITY, ANSWER, FOREIGN, INVOKE, START, function_of, read
 from stepwell.runtime.engine.language.jsonata.expressions import is_expression
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.locations import ROOT, Location, Steps
@@ -107,17 +107,11 @@ class _Machine:
         elif resource.kind == INVOKE:
             yield from self._invocation(state.get(arguments, {}), where / arguments)
         elif resource.kind == START:
-            yield from self._start(state.get(arguments, {}), where / arguments)
+            yield from _call(state.get(arguments, {}), where / arguments, rules.START, "StateMachineArn")
+        elif resource.kind == ANSWER:
+            yield from _call(state.get(arguments, {}), where / arguments, rules.ANSWER, "TaskToken")
         elif resource.kind != ACTIVITY:
             yield from self._callable(state["Resource"], where / "Resource")
-
-    def _start(self, call: Json, place: Location) -> Iterator[Fault]:
-        """The faults of a call that starts an execution. Expressions are not looked into."""
-        if isinstance(call, str) and is_expression(call):
-            return
-        yield from check(call, place, rules.START, "a call that starts an execution")
-        if isinstance(call, dict) and ("StateMachineArn" in call) == ("StateMachineArn.$" in call):
-            yield Fault(place, "a call that starts an execution needs the field 'StateMachineArn'")
 
     def _invocation(self, call: Json, place: Location) -> Iterator[Fault]:
         """The faults of a call of ``lambda:invoke``. A function's name that is computed is not checked."""
@@ -137,6 +131,18 @@ class _Machine:
         name = function_of(text, self._aliases)
         for fault in known(name, where, self._functions):
             yield fault if name == text else replace(fault, hint=fault.hint or _mapping(name, "it"))
+
+
+_CALLS = {"StateMachineArn": "a call that starts an execution", "TaskToken": "a call that answers a task"}
+
+
+def _call(call: Json, place: Location, table: Table, needed: str) -> Iterator[Fault]:
+    """The faults of a call of Step Functions itself. Expressions are not looked into."""
+    if isinstance(call, str) and is_expression(call):
+        return
+    yield from check(call, place, table, _CALLS[needed])
+    if isinstance(call, dict) and (needed in call) == (f"{needed}.$" in call):
+        yield Fault(place, f"{_CALLS[needed]} needs the field {needed!r}")
 
 
 def _mapping(name: str, what: str) -> str:

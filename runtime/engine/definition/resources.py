@@ -12,12 +12,20 @@ from types import MappingProxyType
 
 NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
-FUNCTION, INVOKE, START, ACTIVITY, FOREIGN = "function", "invoke", "start", "activity", "foreign"
+FUNCTION, INVOKE, START, ANSWER = "function", "invoke", "start", "answer"
+ACTIVITY, FOREIGN = "activity", "foreign"
 
 NESTED_JSON = "states.startExecution.sync.2"
 SYNC = ("states.startExecution.sync", NESTED_JSON)
 NESTED = ("states.startExecution", "states.startExecution.waitForTaskToken", *SYNC)
 """The functions of tasks that start an execution. Those of SYNC wait for its end."""
+
+SDK_START = "aws-sdk.sfn.startExecution"
+"""The function of tasks that start an execution as the SDK does: the answer is the service's, and nothing else."""
+SEND_SUCCESS, SEND_FAILURE = "aws-sdk.sfn.sendTaskSuccess", "aws-sdk.sfn.sendTaskFailure"
+SEND_HEARTBEAT = "aws-sdk.sfn.sendTaskHeartbeat"
+ANSWERS = (SEND_SUCCESS, SEND_FAILURE, SEND_HEARTBEAT)
+"""The functions of tasks that answer another task by its token."""
 
 _INTEGRATION = re.compile(r"arn:[a-z-]+:states:::(.+?)(?:\.(sync(?::2)?|waitForTaskToken))?")
 _ACTIVITY = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:activity:(.+)")
@@ -31,7 +39,7 @@ QUALIFIED_BY = "::"
 
 @dataclass(frozen=True)
 class Resource:
-    """``kind`` is one of FUNCTION, INVOKE, START, ACTIVITY and FOREIGN: an integration that does not run here.
+    """``kind`` is one of FUNCTION, INVOKE, START, ANSWER, ACTIVITY and FOREIGN: an integration that does not run here.
 
     ``name`` is the name of the function, the activity or the integration.
     """
@@ -61,6 +69,10 @@ def _integration(name: str, pattern: str | None) -> Resource:
     whole = (name if pattern is None else f"{name}.{pattern}").replace(":", ".")
     if whole in NESTED:  # its name has dots: a colon would begin a function's qualifier
         return Resource(START, whole, waits_for_token=pattern is not None)
+    if whole == SDK_START:
+        return Resource(START, whole)
+    if whole in ANSWERS:
+        return Resource(ANSWER, whole)
     waits = pattern == "waitForTaskToken"
     runs_here = name == "lambda:invoke" and pattern in (None, "waitForTaskToken")
     return Resource(INVOKE if runs_here else FOREIGN, name, waits)

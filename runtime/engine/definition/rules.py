@@ -322,6 +322,10 @@ _START_FIELDS = ("StateMachineArn", "Input", "Name", "TraceHeader")
 START: Table = {f"{name}{suffix}": FieldRule(anything) for name in _START_FIELDS for suffix in ("", ".$")}
 """The arguments of ``states:startExecution``. Source: API reference, "StartExecution"."""
 
+_ANSWER_FIELDS = ("TaskToken", "Output", "Error", "Cause")
+ANSWER: Table = {f"{name}{suffix}": FieldRule(anything) for name in _ANSWER_FIELDS for suffix in ("", ".$")}
+"""The arguments of ``aws-sdk:sfn:sendTask...``. Source: API reference, "SendTaskSuccess", "SendTaskFailure"."""
+
 ONE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Wait": (("Seconds", "SecondsPath", "Timestamp", "TimestampPath"),),
     "Map": (("ItemProcessor", "Iterator"),),
