@@ -31,12 +31,9 @@ def compiled(workflows: Workflows, text: str, kind: str) -> Compiled:
 
 def judged(workflows: Workflows, text: str, kind: str) -> tuple[Json, Sequence[DefinitionFault]]:
     """The document and its faults."""
-    try:
-        document = jsontext.read(text, workflows.limits.depth)
-    except jsontext.NotJson as fault:
-        return None, [no_json(text, fault)]
-    if not isinstance(document, dict):
-        return document, [DefinitionFault(SCHEMA, _NO_OBJECT, "")]
+    document, unread = read(workflows, text)
+    if unread:
+        return document, unread
     if missing := [name for name in _REQUIRED if name not in document]:
         return document, [DefinitionFault(SCHEMA, f"These fields are required: [{', '.join(missing)}]", "/")]
     if validate.is_step_list(document):
@@ -45,6 +42,15 @@ def judged(workflows: Workflows, text: str, kind: str) -> tuple[Json, Sequence[D
     if kind == EXPRESS:
         found = _before_others(list(_of_express(document, ROOT)), found)
     return document, [as_aws(one) for one in found]
+
+
+def read(workflows: Workflows, text: str) -> tuple[Json, Sequence[DefinitionFault]]:
+    """The document in a text; the fault of a text that holds no object."""
+    try:
+        document = jsontext.read(text, workflows.limits.depth)
+    except jsontext.NotJson as fault:
+        return None, [no_json(text, fault)]
+    return document, [] if isinstance(document, dict) else [DefinitionFault(SCHEMA, _NO_OBJECT, "")]
 
 
 def no_json(text: str, fault: jsontext.NotJson) -> DefinitionFault:

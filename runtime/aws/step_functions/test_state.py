@@ -10,14 +10,12 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest, StateTestResult
-from stepwell.functions.contract.step_functions import DefinitionFault
-from stepwell.functions.errors.step_functions import InvalidExecutionInput, ServiceUnavailable, ValidationException
-from stepwell.runtime.aws.step_functions import mocks, test_context
-from stepwell.runtime.aws.step_functions.definitions import NO_JSON, as_aws, refusal
+from stepwell.functions.errors.step_functions import ServiceUnavailable, ValidationException
+from stepwell.runtime.aws.step_functions import definitions, mocks, test_context
+from stepwell.runtime.aws.step_functions.executions import read_input
 from stepwell.runtime.engine import trial
 from stepwell.runtime.engine.core import commands
 from stepwell.runtime.engine.core.execution import Execution
-from stepwell.runtime.engine.definition.field_kinds import SCHEMA
 from stepwell.runtime.engine.definition.load import load
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.definition.validate import machine as machine_faults
@@ -54,7 +52,7 @@ class WireStateTests:
         self._limits = limits
 
     def run(self, wanted: StateTest) -> StateTestResult:
-        given = Given(self._read(wanted.input), self._variables(wanted.variables), wanted.retries)
+        given = Given(read_input(wanted.input, self._limits), self._variables(wanted.variables), wanted.retries)
         state, name, language = self._state(wanted)
         document = trial.alone(state, name, language, None)
         self._check(document, None)
@@ -86,12 +84,12 @@ class WireStateTests:
     def _items(self, state: Mapping[str, Json], text: str | None) -> Json:
         """The items in the text that replaces a Map's source; None for a format that is not JSON."""
         kind = state.get("ItemReader", {}).get("ReaderConfig", {}).get("InputType", "JSON")
-        return None if text is None or kind != "JSON" else self._read(text)
+        return None if text is None or kind != "JSON" else read_input(text, self._limits)
 
     def _check(self, document: dict[str, Json], functions: Collection[str] | None) -> None:
         """Raises InvalidDefinition. Without functions nothing that a Task calls is looked into."""
         if found := machine_faults(document, functions, self._workflows.limits.steps, self._workflows.aliases):
-            raise refusal([as_aws(one) for one in found])
+            raise definitions.refusal([definitions.as_aws(one) for one in found])
 
     def _loaded(self, document: dict[str, Json]) -> StateMachine:
         deployment = Deployment(arns.REGION, arns.ACCOUNT, arns.ROLE)
@@ -99,7 +97,9 @@ class WireStateTests:
 
     def _state(self, wanted: StateTest) -> tuple[dict[str, Json], str, str | None]:
         """The state to test, its name, and its machine's language. Raises InvalidDefinition, ValidationException."""
-        definition = self._definition(wanted.definition)
+        definition, faults = definitions.read(self._workflows, wanted.definition)
+        if faults:
+            raise definitions.refusal(faults)
         language = definition.get("QueryLanguage") if "States" in definition else None
         state: Json = definition if wanted.state is None else trial.found(definition, wanted.state)
         if state is None:
@@ -108,23 +108,8 @@ class WireStateTests:
             raise ValidationException("stateName must name a state of the definition that is a whole state machine")
         return state, wanted.state or trial.ALONE, language
 
-    def _definition(self, text: str) -> dict[str, Json]:
-        try:
-            found = jsontext.read(text, self._workflows.limits.depth)
-        except jsontext.NotJson as fault:
-            raise refusal([DefinitionFault(NO_JSON, str(fault), "")]) from None
-        if not isinstance(found, dict):
-            raise refusal([DefinitionFault(SCHEMA, "a definition must be an object", "/")])
-        return found
-
-    def _read(self, text: str) -> Json:
-        try:
-            return jsontext.read(text, self._limits.depth)
-        except jsontext.NotJson as fault:
-            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{fault}'") from None
-
     def _variables(self, text: str) -> Mapping[str, Json]:
-        variables = self._read(text)
+        variables = read_input(text, self._limits)
         if not isinstance(variables, dict):
             raise ValidationException("The variables must be a JSON object")
         return variables

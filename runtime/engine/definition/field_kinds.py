@@ -195,20 +195,11 @@ def list_of(kind_of_item: Kind, least: int = 0) -> Kind:
             yield Fault(where, f"must be a list, not {named(value)}")
             return
         if len(value) < least:
-            yield Fault(where, f"needs at least {least}")
+            yield Fault(where, f"needs at least {least}", on_aws=None if value else ("Value cannot be empty", where))
         for index, item in enumerate(value):
             yield from kind_of_item(item, where / index)
 
     return kind
-
-
-def filled(kind: Kind) -> Kind:
-    """A list of this kind with at least one item. The fault of an empty one is in AWS's words."""
-
-    def full(value: Json, where: Location) -> Iterator[Fault]:
-        yield from [Fault(where, "Value cannot be empty")] if value == [] else kind(value, where)
-
-    return full
 
 
 def a_path(value: Json, where: Location) -> Iterator[Fault]:

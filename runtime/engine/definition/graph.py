@@ -82,7 +82,7 @@ class _Machine:
     def _state(self, state: Json, where: Location, siblings: Mapping[str, Json]) -> Iterator[Fault]:
         kind = state.get("Type") if isinstance(state, dict) else None
         if not isinstance(kind, str) or kind not in rules.JSONPATH_STATES:
-            yield from _bad_type(state, where)
+            yield from _bad_type(state, kind, where)
             return
         language = state.get("QueryLanguage", self._language)
         if language == "JSONPath" and self._language == "JSONata":
@@ -247,11 +247,14 @@ def _listed(state: Json, field: str) -> list[Json]:
     return found if isinstance(found, list) else []
 
 
-def _bad_type(state: Json, where: Location) -> Iterator[Fault]:
+def _bad_type(state: Json, kind: Json, where: Location) -> Iterator[Fault]:
     if not isinstance(state, dict):
         yield Fault(where, f"a state must be an object, not {named(state)}")
     else:
-        yield Fault(where / "Type", f"The field 'Type' should have one of these values: [{', '.join(rules.TYPES)}]")
+        hint = did_you_mean(kind, rules.TYPES) if isinstance(kind, str) else None
+        types, place = ", ".join(rules.TYPES), where / "Type"
+        on_aws = f"The field 'Type' should have one of these values: [{types}]"
+        yield Fault(place, f"must be one of {types}", hint, on_aws=(on_aws, place))
 
 
 def _exits(state: Mapping[str, Json], where: Location, kind: str, siblings: Mapping[str, Json]) -> Iterator[Fault]:

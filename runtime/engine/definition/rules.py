@@ -23,7 +23,6 @@ from stepwell.runtime.engine.definition.field_kinds import (
     choice,
     credentials,
     expression,
-    filled,
     flag,
     jsonata,
     jsonata_seeing,
@@ -185,7 +184,7 @@ _ANY: Table = {
 _GOES_ON: Table = {"Next": FieldRule(text), "End": FieldRule(flag)}
 _RETRY: Table = {"Retry": FieldRule(list_of(object_of(RETRIER, "a retrier")))}
 _INSIDE: Table = {"ItemProcessor": FieldRule(anything), "Iterator": FieldRule(anything)}
-_BRANCHES: Table = {"Branches": FieldRule(filled(list_of(anything)), required=True)}
+_BRANCHES: Table = {"Branches": FieldRule(list_of(anything, 1), required=True)}
 _TIMEOUT = number(0, LARGEST_ON_AWS, above=True)
 _CONCURRENCY = number(0, LARGEST_ON_AWS, whole=True)
 
