@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from stepwell.runtime.engine.core import commands, dataflow, events, execution, invocations, retry
 from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
-from stepwell.runtime.engine.core.faults import StateFault
+from stepwell.runtime.engine.core.faults import QuotaExceeded, StateFault
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.graph import inside, states_of
 from stepwell.runtime.engine.definition.model import (
@@ -169,6 +169,8 @@ def map_fields(machine: StateMachine, before: Execution, given: Given, read: Jso
             ]
     except StateFault as fault:
         return MapFields(shown, items, Failure(fault.error, fault.cause))
+    except QuotaExceeded as fault:
+        return MapFields(shown, items, Failure(retry.BY_NOTHING, str(fault)))
     return MapFields(shown, items)
 
 

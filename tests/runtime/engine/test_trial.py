@@ -234,3 +234,18 @@ def test_a_map_without_a_list_fails_of_it_and_shows_no_field(path: str, shown: s
     fields = fields_of({**MAP, "ItemsPath": path})
     cause = f'Reference path "{shown}" must point to array.'
     assert fields == MapFields({}, None, Failure("States.Runtime", cause))
+
+
+@pytest.mark.parametrize("selector", [{"a.$": "$.nowhere"}, {"a.$": "States.ArrayRange(1, 1000, 0)"}])
+def test_a_map_fails_of_its_selector(selector: Json) -> None:
+    fields = fields_of({**MAP, "ItemSelector": selector})
+    assert fields.data == {"afterItemsPath": [1, 2], "maxConcurrency": 0}
+    assert fields.failure is not None and fields.failure.error == "States.Runtime"
+
+
+def test_a_map_whose_selector_writes_more_than_a_move_may_fails() -> None:
+    given = {"text": "x" * 200_000, "list": list(range(1000))}
+    failure = fields_of({**MAP, "ItemSelector": {"a.$": "$.text"}}, given).failure
+    assert (
+        failure is not None and failure.error == "States.Runtime" and "would write more than" in (failure.cause or "")
+    )
