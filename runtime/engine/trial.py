@@ -23,7 +23,7 @@ from stepwell.runtime.engine.definition.model import (
     TaskState,
     WorkState,
 )
-from stepwell.runtime.engine.states.items import items_of
+from stepwell.runtime.engine.states.items import collection_of, members_of
 from stepwell.runtime.engine.transition import transition
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -198,10 +198,13 @@ def _bounds(view: View, frame: Frame, state: MapState) -> Iterator[tuple[str, Js
 
 
 def _listed(view: View, frame: Frame, state: MapState) -> list[Json] | None:
-    """The items that a Map takes from its own data; None when it has a reader."""
+    """The items that a Map takes from its own data; None when it has a reader. Only in distributed mode are they of an
+    object, too."""
     if state.distribution is not None and state.distribution.reader is not None:
         return None
-    return items_of(view, frame, state, dataflow.effective_input(view, frame, state))
+    given = dataflow.effective_input(view, frame, state)
+    items = collection_of(view, frame, state, given, takes_objects=state.distribution is not None)
+    return members_of(items) if isinstance(items, dict) else items
 
 
 def _pointed(state: MapState, read: Json) -> list[Json] | None:

@@ -249,3 +249,9 @@ def test_a_map_whose_selector_writes_more_than_a_move_may_fails() -> None:
     assert (
         failure is not None and failure.error == "States.Runtime" and "would write more than" in (failure.cause or "")
     )
+
+
+def test_only_a_distributed_map_takes_an_object_for_its_items() -> None:
+    state = {**MAP, "ItemsPath": "$.in"}
+    assert fields_of({**state, "ItemProcessor": DISTRIBUTED}).items == [{"Key": "n", "Value": 3}]
+    assert fields_of(state).failure is not None
