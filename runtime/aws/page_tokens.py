@@ -17,6 +17,8 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.ids import is_id
 
 GOOD_FOR_MS = 24 * 3600 * 1000
+SKEW_MS = 5 * 60 * 1000
+"""How far the clocks of web machines may differ: any of them may get the token that another one made."""
 _NOT_SEALED = ("nextToken", "maxResults")
 _BY_ID = ("ListExecutions", "ListMapRuns")
 _BY_NUMBER = ("GetExecutionHistory", "ListStateMachineVersions")
@@ -36,7 +38,11 @@ def unseal(operation: str, given: dict[str, Json], now_ms: int) -> dict[str, Jso
         return given
     try:
         cursor, issued_ms, digest = jsontext.read(base64.urlsafe_b64decode(token.encode()))
-        fits = digest == _digest(operation, given) and 0 <= now_ms - issued_ms < GOOD_FOR_MS and isinstance(cursor, str)
+        fits = (
+            digest == _digest(operation, given)
+            and -SKEW_MS <= now_ms - issued_ms < GOOD_FOR_MS
+            and isinstance(cursor, str)
+        )
     except (binascii.Error, ValueError, TypeError):
         fits = False
     if not (fits and _is_cursor(operation, cursor)):
