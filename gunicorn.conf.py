@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from stepwell.db.pooler import SharedSession, refuse_shared_sessions
 from stepwell.functions.errors import InvalidRequest, StepwellError
 from stepwell.runtime.http.access_keys import check_address
 from stepwell.runtime.sandbox.parent import hide
@@ -48,20 +49,22 @@ class Refusal:
 
 
 def on_starting(server: Any) -> None:
-    """Refuse to listen where other machines can connect while there are no access keys.
+    """Refuse a database whose sessions are not ours, and to listen for other machines without access keys.
 
-    This holds however the address was set. A socket that gunicorn inherits is not checked. A container has to listen on
-    all of its addresses, and what counts is where its port is published: whoever starts it says so in PUBLISH.
+    The latter holds however the address was set. A socket that gunicorn inherits is not checked. A container has to
+    listen on all of its addresses, and what counts is where its port is published: who starts it says so in PUBLISH.
     """
     hide()  # here, too: gunicorn's first process has the environment of those that it forks, and outlives them
     try:
-        keys = dict(read_server_settings().access_keys)
+        settings = read_server_settings()
+        refuse_shared_sessions(settings.database_url)
+        keys = dict(settings.access_keys)
         published = os.environ.get("PUBLISH")
         addresses = [one if isinstance(one, str | int) else one[0] for one in server.cfg.address]
         for address in [published] if published else addresses:
             if not isinstance(address, int):
                 check_address(address, keys)
-    except ValueError as fault:
+    except (ValueError, SharedSession) as fault:
         sys.exit(f"Stepwell does not start: {fault}")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg2
-from peewee import Database, DatabaseProxy, OperationalError
+from peewee import Database, DatabaseProxy, InterfaceError, OperationalError
 from playhouse.db_url import parse as parse_url
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
@@ -40,7 +40,13 @@ VANISHED = {
     "tcp_user_timeout": 10_000,
 }
 """A host that has vanished is noticed in seconds; the kernel's own settings would wait for many minutes."""
-SESSION = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s"
+SESSION = (
+    "SET timezone = 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '10s'; "
+    "SET idle_in_transaction_session_timeout = '15s'"
+)
+"""Sent first on each connection. As options of the connection itself they would not pass through PgBouncer."""
+PATIENT_LOCK = "2s"
+"""How long a migration waits for a lock on a table. All that comes after it has to wait as long."""
 
 
 def connect(url: str, *, synchronous: str = "NORMAL", connections: int = CONNECTIONS) -> Database:
@@ -70,15 +76,27 @@ def transaction() -> Iterator[None]:
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Open a transaction without a time limit for its statements."""
+    """Open a transaction without a time limit for its statements; it waits PATIENT_LOCK for each of its locks."""
     with transaction():
         if is_sqlite():
             yield
             return
         # Both limits go: the server's own, and the watchdog's, which would take a long migration for a frozen server.
-        database.execute_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+        database.execute_sql(f"SET LOCAL lock_timeout = '{PATIENT_LOCK}'; SET LOCAL statement_timeout = 0")
         with database.connection().patient(inf):
             yield
+
+
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Let the statements of the block take, and wait for locks, as long as they need; outside of a transaction."""
+    database.execute_sql("SET lock_timeout = 0; SET statement_timeout = 0")
+    try:
+        with database.connection().patient(inf):
+            yield
+    finally:
+        with suppress(OperationalError, InterfaceError):  # a broken connection has no settings any more
+            database.execute_sql(SESSION)
 
 
 def locked(model: Any, *where: Any) -> Any:
@@ -145,6 +163,18 @@ class _Pool(PooledPostgresqlDatabase):
         return is_closed
 
 
+class _Session(WatchedConnection):
+    """A connection with our settings. They come after those in the URL: without the time-outs a stuck lock would hold
+    workers for ever.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.autocommit = True
+        with self.cursor() as cursor:
+            cursor.execute(SESSION)
+
+
 class _File(PooledSqliteDatabase):
     """A pool that waits for its turn to switch a new file to WAL, which SQLite's own time-out does not cover.
 
@@ -180,8 +210,6 @@ def _sqlite(url: str, synchronous: str) -> PooledSqliteDatabase:
 def _postgresql(url: str, connections: int) -> _Pool:
     parts = parse_url(url, unquote_password=True, unquote_user=True)
     name = parts.pop("database")
-    # Ours come last, and so win over those in the URL: without the time-outs a stuck lock would hold workers for ever.
-    given = f"{parts.pop('options', '')} {SESSION}".strip()
     for option, value in VANISHED.items():
         parts.setdefault(option, value)
     return _Pool(
@@ -189,7 +217,6 @@ def _postgresql(url: str, connections: int) -> _Pool:
         max_connections=connections,
         stale_timeout=3600,
         timeout=10,
-        options=given,
-        connection_factory=WatchedConnection,
+        connection_factory=_Session,
         **parts,
     )

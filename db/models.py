@@ -9,6 +9,7 @@ from peewee import (
     CompositeKey,
     FloatField,
     IntegerField,
+    Node,
     TextField,
 )
 
@@ -23,6 +24,10 @@ from stepwell.db.function_models import (
     RunningInvocation,
     StoredFunction,
 )
+
+ZERO: list[Node] = [SQL("DEFAULT 0")]
+NOTHING: list[Node] = [SQL("DEFAULT '{}'")]
+"""Defaults in the database, of columns that were added later: the code of the release before does not name them."""
 
 
 class Workflow(Table):
@@ -114,10 +119,10 @@ class Execution(Table):
     retries = TextField(default="")
     open = IntegerField(default=0)
     data = TextField(default="null")
-    begun = IntegerField(default=0)
-    children = IntegerField(default=0)
-    variables = TextField(default="{}")
-    visits = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
+    begun = IntegerField(default=0, constraints=ZERO)
+    children = IntegerField(default=0, constraints=ZERO)
+    variables = TextField(default="{}", constraints=NOTHING)
+    visits = TextField(default="{}", constraints=NOTHING)
     input = TextField()
     output = TextField(null=True)
     error = TextField(null=True)
@@ -128,7 +133,7 @@ class Execution(Table):
     alias = TextField(null=True)  # type: ignore[assignment]  # hides a method of Model; it is not called here
     trace = TextField(null=True)
     parent = TextField(null=True)
-    redrives = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    redrives = IntegerField(default=0, constraints=ZERO)
     redriven_at = BigIntegerField(null=True)
 
 
@@ -167,10 +172,10 @@ class Frame(Table):
     open = IntegerField(default=0)
     data = TextField()
     output = TextField(null=True)
-    begun = IntegerField(default=0)
-    children = IntegerField(default=0)
-    variables = TextField(default="{}")
-    visits = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
+    begun = IntegerField(default=0, constraints=ZERO)
+    children = IntegerField(default=0, constraints=ZERO)
+    variables = TextField(default="{}", constraints=NOTHING)
+    visits = TextField(default="{}", constraints=NOTHING)
     item = TextField(null=True)
 
     class Meta:
@@ -282,17 +287,17 @@ class MapRun(Table):
     failed = IntegerField(default=0)
     failed_items = IntegerField(default=0)
     unread = BigIntegerField(null=True)
-    written = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
-    sizes = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
-    changes = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])
+    written = IntegerField(default=0, constraints=ZERO)
+    sizes = TextField(default="{}", constraints=NOTHING)
+    changes = TextField(default="{}", constraints=NOTHING)
     error = TextField(null=True)
     cause = TextField(null=True)
     created_at = BigIntegerField()
     finished_at = BigIntegerField(null=True)
-    redrives = IntegerField(default=0)
+    redrives = IntegerField(default=0, constraints=ZERO)
     redriven_at = BigIntegerField(null=True)
-    again = IntegerField(default=0)
-    again_end = IntegerField(default=0)
+    again = IntegerField(default=0, constraints=ZERO)
+    again_end = IntegerField(default=0, constraints=ZERO)
 
 
 MapRun.add_index(MapRun.index(MapRun.execution_id, MapRun.id, name="map_run_of_execution"))

@@ -18,6 +18,7 @@ from typing import Any
 from psycopg2 import errors
 
 from stepwell.db.parents import is_wanted
+from stepwell.db.pooler import SharedSession, address_of
 from stepwell.db.statements import (
     FINISHED,
     FOLLOWING,
@@ -285,16 +286,20 @@ def executed(cursor: Any, name: str, values: Sequence[Any]) -> list[Any]:
     """Run a prepared statement and return its rows; the connection's first use of it prepares it.
 
     It is prepared before, and not when it turns out to be unknown: that error would end the transaction around it.
+    Raises SharedSession if somebody else prepares statements in our session.
     """
-    if name not in cursor.connection.prepared:
-        cursor.execute(PREPARE[name])
-        cursor.connection.prepared.add(name)
     execute = f"EXECUTE {name}({', '.join(['%s'] * len(values))})"
     try:
-        cursor.execute(execute, values)
-    except errors.InvalidSqlStatementName:  # a connection pooler between us and the server has forgotten it
-        cursor.execute(PREPARE[name])
-        cursor.execute(execute, values)
+        if name not in cursor.connection.prepared:
+            cursor.execute(PREPARE[name])
+            cursor.connection.prepared.add(name)
+        try:
+            cursor.execute(execute, values)
+        except errors.InvalidSqlStatementName:  # somebody has reset the session
+            cursor.execute(PREPARE[name])
+            cursor.execute(execute, values)
+    except errors.DuplicatePreparedStatement:
+        raise SharedSession(address_of(cursor.connection)) from None
     return list(cursor.fetchall())
 
 

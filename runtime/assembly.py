@@ -16,6 +16,7 @@ from peewee import PeeweeException
 
 from stepwell.db import queries
 from stepwell.db.database import connect, database
+from stepwell.db.pooler import SharedSession, refuse_shared_sessions
 from stepwell.runtime.api.artifacts import ArtifactsApi
 from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.api.executions import ExecutionsApi
@@ -198,8 +199,20 @@ def keep_private(settings: Settings) -> None:
             path.chmod(PRIVATE if path.is_dir() else PRIVATE & 0o666)
 
 
+def check_database(settings: Settings) -> None:
+    """Raises SettingsError if a connection pooler between us and PostgreSQL does not keep our sessions."""
+    try:
+        refuse_shared_sessions(settings.database_url)
+    except SharedSession as fault:
+        raise SettingsError(str(fault)) from None
+
+
 def build(settings: Settings) -> Runtime:
-    """The runtime of a web process: its timer thread runs, and the sample workflow is stored. Raises CatalogError."""
+    """The runtime of a web process: its timer thread runs, and the sample workflow is stored.
+
+    Raises CatalogError, SettingsError.
+    """
+    check_database(settings)
     made = Runtime(settings)
     made.timers.start()
     try:

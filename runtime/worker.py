@@ -14,7 +14,7 @@ from huey.api import Task as HueyTask
 from huey.consumer import Consumer
 
 from stepwell.runtime import logs
-from stepwell.runtime.assembly import Runtime
+from stepwell.runtime.assembly import Runtime, check_database
 from stepwell.runtime.sandbox import parent
 from stepwell.runtime.settings import SettingsError, read_server_settings
 from stepwell.runtime.tasks.queue import JOB, MessageSerializer
@@ -105,7 +105,9 @@ def __getattr__(name: str) -> Any:
     parent.warn_of_root()
     logging.getLogger("huey").propagate = False  # huey_consumer gives it a handler of its own
     try:
-        return StepwellHuey(Runtime(read_server_settings()))
+        settings = read_server_settings()
+        check_database(settings)
+        return StepwellHuey(Runtime(settings))
     except SettingsError as fault:
         # huey_consumer would print where it was raised, and import once more.
         sys.exit(f"Stepwell does not start: {fault}")

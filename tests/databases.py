@@ -50,8 +50,10 @@ def migrated_postgres(server_url: str) -> Iterator[Emptied]:
     """A database on this server, with its tables; it is dropped at the end."""
     with services.fresh_database(server_url) as url:
         _migrate(url)
-        with closing(psycopg2.connect(url, options=SESSION)) as connection:
+        with closing(psycopg2.connect(url)) as connection:
             connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(SESSION)
             yield Emptied(url, connection)
 
 

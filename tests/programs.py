@@ -44,6 +44,18 @@ def find_redis() -> Path:
     )
 
 
+def find_pgbouncer() -> Path:
+    """The program of PgBouncer, Debian's: it comes in no wheel. Raises ServerMissing."""
+    places = [Path(found) for found in (shutil.which("pgbouncer"), "/usr/sbin/pgbouncer") if found]
+    for place in places:
+        if place.is_file():
+            return place
+    raise ServerMissing(
+        f"No PgBouncer for the tests in {_listed(places)} or on PATH. Install it: apt-get install pgbouncer "
+        "(Debian, Ubuntu), brew install pgbouncer (macOS)."
+    )
+
+
 def within_reach(binaries: Path, directory: Path) -> Path:
     """A folder from which any user may run these programs: their own, or a copy in ``directory`` if theirs is private.
 

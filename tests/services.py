@@ -35,7 +35,7 @@ import psutil
 import psycopg2
 import redis
 
-from tests.programs import find_postgres, find_redis, within_reach
+from tests.programs import find_pgbouncer, find_postgres, find_redis, within_reach
 
 GRACE_SECONDS = 10.0
 START_SECONDS = 60.0
@@ -290,6 +290,53 @@ class Redis(Server):
     def _ping(self) -> None:
         with redis.Redis.from_url(self.url, socket_timeout=5) as client:
             client.ping()
+
+
+class PgBouncer(Server):
+    """A connection pooler before a PostgreSQL. ``mode`` is session, transaction or statement."""
+
+    kind = "PgBouncer"
+    stop_signal = "TERM"
+
+    def __init__(self, server_url: str, mode: str) -> None:
+        self._program = find_pgbouncer()
+        super().__init__()
+        self._server = urlsplit(server_url)
+        self._mode = mode
+
+    @property
+    def url(self) -> str:
+        at = f"{self._server.username}:{self._server.password}@127.0.0.1:{self.port}"
+        return self._server._replace(netloc=at).geturl()
+
+    def _prepare(self) -> None:
+        (self.directory / "users").write_text(f'"{self._server.username}" "{self._server.password}"\n')
+
+    def _command(self) -> list[str | Path]:
+        lines = [
+            "[databases]",
+            f"* = host={self._server.hostname} port={self._server.port}",
+            "[pgbouncer]",
+            f"pool_mode = {self._mode}",
+            f"listen_port = {self.port}",
+            "listen_addr = 127.0.0.1",
+            "unix_socket_dir =",
+            "auth_type = scram-sha-256",
+            "auth_file = users",
+            "default_pool_size = 60",
+        ]
+        (self.directory / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
+        if _is_root():  # it refuses to run as root
+            for path in (self.directory, *self.directory.iterdir()):
+                os.chown(path, NOBODY, NOBODY)
+        return [self._program, "pgbouncer.ini"]
+
+    def _ping(self) -> None:
+        psycopg2.connect(self.url, connect_timeout=5).close()
+
+    def _surroundings(self) -> dict[str, Any]:
+        identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if _is_root() else {}
+        return {**super()._surroundings(), **identity}
 
 
 @contextmanager

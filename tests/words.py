@@ -23,9 +23,10 @@ FIELD = frozenset(
     dashboard database dataflow db definition definitions emulator engine entries errors evaluation events executions
     expressions failure flaky function gateway graph guards health home http ids inputs intrinsic intrinsics
     invocations invoice invoke invoker java json jsonata jsontext lambda lambdas ledger logs machine machines map
-    migrate mocks model models openapi parallel payloads pdf permission policies policy polled pool postgresql publish
-    queries query queues regex resource routes runtime schema schemas scope sfn signing sigv spawner sqlite states step
-    steplist steps storage sync task tasks templates timers tokens transition validate versions visits worker workflows
+    migrate mocks model models openapi parallel payloads pdf permission policies policy polled pool pooler postgresql
+    publish queries query queues regex resource retention routes runtime schema schemas scope sfn signing sigv spawner
+    sqlite states step steplist steps storage sync task tasks templates timers tokens transition validate versions
+    visits worker workflows
     """.split()
 )
 """Words known from the documents of AWS, of Temporal or of a Python web framework."""

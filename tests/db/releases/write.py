@@ -1,4 +1,4 @@
-"""``python -m tests.db.releases.write 0.2.0``: stores the current schema and hot statements as those of a release.
+"""``python -m tests.db.releases.write 0.2.0``: stores the current schema and statements as those of a release.
 
 A process of a release may run beside a newer schema, and newer code migrates a release's database. Tests read the files
 to try both. A released file never changes.
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from stepwell.db import postgresql, sqlite
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
+from tests.db.releases import calls
 from tests.programs import find_postgres
 from tests.services import any_postgres, fresh_database
 
@@ -28,7 +29,7 @@ APPLIED = "INSERT INTO schema_migration (name, applied) VALUES ('{}', '2026-11-2
 
 
 def main(release: str) -> None:
-    """Write the four files of a release."""
+    """Write the six files of a release."""
     folder = HERE / release
     folder.mkdir()
     texts = {
@@ -36,6 +37,8 @@ def main(release: str) -> None:
         "schema.postgresql.sql": postgresql_schema(),
         "statements.sqlite.sql": named(sqlite_statements()),
         "statements.postgresql.sql": named(sorted(postgresql.PREPARE.items())),
+        "calls.sqlite.jsonl": sqlite_calls(),
+        "calls.postgresql.jsonl": postgresql_calls(),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -76,6 +79,18 @@ def postgresql_schema() -> str:
         text = subprocess.run(dump, check=True, capture_output=True, text=True).stdout
     assert urlsplit(url).password not in text
     return re.sub(r"\n{2,}", "\n", VOLATILE.sub("", text)).strip() + "\n" + applied
+
+
+def sqlite_calls() -> str:
+    """The statements that executions of each kind cause on SQLite."""
+    with tempfile.TemporaryDirectory() as folder:
+        return calls.as_lines(*calls.recorded(f"sqlite:///{folder}/stepwell.db"))
+
+
+def postgresql_calls() -> str:
+    """The same for PostgreSQL."""
+    with any_postgres() as server, fresh_database(server) as url:
+        return calls.as_lines(*calls.recorded(url))
 
 
 def _applied() -> str:
