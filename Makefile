@@ -3,7 +3,7 @@
 # make test     the whole suite; make test ARGS="tests/db -k lease" for a part of it, ARGS="-n0 --pdb" in one process
 # make coverage the whole suite, and which lines no test of it reaches
 # make test-faults  processes die, servers vanish, much happens at once
-# make long     soak and growth: half an hour of torture, and Maps of up to 100,000 items
+# make long     half an hour of torture, Maps of up to 100,000 items, and 20 minutes in which nothing may grow
 # make torture  faults hit a whole deployment for MINUTES=3, and it must lose nothing; SEED=1 chooses the faults
 # make check    style, types and the layers
 # make format   format the files
@@ -50,6 +50,7 @@ torture: $(CAN_TEST)
 long: $(CAN_TEST)
 	$(BIN)/python -m tests.torture --minutes 30 --seed $(SEED) $(ARGS)
 	$(BIN)/python -m benchmarks.map_items
+	$(BIN)/python -m benchmarks.soak --minutes 20
 
 check: $(CAN_TEST)
 	$(BIN)/ruff check .

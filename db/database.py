@@ -104,6 +104,11 @@ def locked(model: Any, *where: Any) -> Any:
     return for_update(model.select().where(*where)).first()
 
 
+def free_for_update(query: Any) -> Any:
+    """The query, locking the rows that it finds and leaving out those that others have locked."""
+    return query if is_sqlite() else query.for_update(skip_locked=True)
+
+
 def for_update(query: Any) -> Any:
     """The query, locking the rows that it finds until the transaction ends. SQLite needs no lock: it has one writer."""
     return query if is_sqlite() else query.for_update()

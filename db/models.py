@@ -138,6 +138,8 @@ class Execution(Table):
 
 
 OF_MAP_RUN = SQL(parents.RUN)
+OF_FLOW = "substr(workflow, 1, 5) = 'flow:'"
+"""The executions of flows, in SQL. An index has it, to the letter."""
 _OWN, _ID = Execution.workflow_id, Execution.id
 # Each listing has an index of its filter and the id: a page costs the same at any depth. The partial ones cost other
 # executions nothing.
@@ -151,6 +153,8 @@ _EXECUTION_INDEXES: tuple[tuple[str, tuple[object, ...], str | None], ...] = (
     ("execution_nested", (_ID,), "status = 'IN_PROGRESS' AND parent IS NOT NULL"),
     ("execution_parent", (Execution.parent,), "parent IS NOT NULL"),
     ("execution_of_map_run", (OF_MAP_RUN, _ID), "parent IS NOT NULL"),
+    ("execution_ended", (Execution.finished_at, _ID), "finished_at IS NOT NULL"),
+    ("execution_of_flow", (Execution.version_id,), OF_FLOW),
 )
 # Most executions have no name: the index holds only those that do.
 _NAMED = {"unique": True, "where": SQL("name IS NOT NULL"), "name": "execution_name"}
@@ -341,6 +345,16 @@ class StartKey(Table):
     created_at = BigIntegerField()
 
 
+StartKey.add_index(StartKey.index(StartKey.execution_id, name="start_key_of_execution"))
+
+
+class Retention(Table):
+    """How many days this database keeps ended executions where no setting says so; null keeps all. It has one row."""
+
+    id = IntegerField(primary_key=True)
+    days = IntegerField(null=True)
+
+
 class Worker(Table):
     """A worker process that was alive at ``seen_at``, and the functions that it has."""
 
@@ -353,7 +367,7 @@ TABLES = (
     *(Workflow, Version, Alias, Activity),
     *(StoredFunction, FunctionVersion, FunctionCode, FunctionAlias, EventConfig),
     *(FunctionPermission, RunningInvocation),
-    *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Worker),
+    *(Execution, Frame, Task, Attempt, MapRun, Timer, History, StartKey, Retention, Worker),
 )
 HOT = ("execution", "task", "frame")
 """Tables with rows that change often. PostgreSQL leaves space in their pages: an update then touches no index."""

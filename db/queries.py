@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from peewee import SQL
+from peewee import SQL, fn
 from peewee import __exception_wrapper__ as wrapped_errors  # type: ignore[attr-defined]
 
 from stepwell.db import postgresql, sqlite
@@ -172,6 +172,11 @@ def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], redrivab
 def batch_size() -> str:
     """The SQL expression for the number of items in an execution's input, in a Map Run that makes batches of items."""
     return "json_array_length(input, '$.Items')" if is_sqlite() else "json_array_length((input::json) -> 'Items')"
+
+
+def holds(text: Any, part: Any) -> Any:
+    """The condition that one text holds another one, for use inside a Peewee query."""
+    return (fn.INSTR if is_sqlite() else fn.STRPOS)(text, part) > 0
 
 
 def _running(condition: str, values: Sequence[Any]) -> list[tuple[str, str, int, str]]:

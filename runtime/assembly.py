@@ -48,6 +48,7 @@ from stepwell.runtime.lambdas.event_queue import EventQueue, EventSender, Lambda
 from stepwell.runtime.lambdas.functions import Functions, KnownFunctions
 from stepwell.runtime.lambdas.operations import LambdaOperations
 from stepwell.runtime.lambdas.policies import LambdaPolicies
+from stepwell.runtime.retention.sweep import RetentionSweep
 from stepwell.runtime.settings import Settings, SettingsError
 from stepwell.runtime.tasks import start_execution, task_tokens
 from stepwell.runtime.tasks.claims import Claims
@@ -168,7 +169,8 @@ class Runtime:
         functions = [*self.functions.files, EXPRESS_FUNCTION, *self._own]
         claims = Claims(self.executions, functions, owner, self.settings)
         work = Work(claims, self.executions, self.invoker, self.functions, self._express, self._nested, self._own)
-        return work, Loops(work, self.timers, self.queue, self._signals, self.settings)
+        retention = RetentionSweep(self.settings, self.functions.prune)
+        return work, Loops(work, self.timers, self.queue, self._signals, retention, self.settings)
 
     def _caller_without_rows(self) -> Caller:
         """Calls functions for the tasks of Express executions and of TestState: they cannot wait for an execution."""

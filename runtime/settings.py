@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,6 +66,8 @@ class Settings:
     function_timeout_seconds: float = 900.0
     event_retry_seconds: float = 60.0
     sqlite_synchronous: str = "NORMAL"
+    retention_days: float | None = None
+    """How long ended executions are kept; infinite: for ever; None: as long as the database says."""
     resource_aliases: Mapping[str, str] = field(default_factory=dict)
     access_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     limits: Limits = field(default_factory=Limits)
@@ -100,6 +103,15 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e9:
         raise ValueError("must be a number of seconds above 0")
+    return value
+
+
+def _days(text: str) -> float:
+    if text.lower() == "off":
+        return inf
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise ValueError("must be a number of days above 0, or off")
     return value
 
 
@@ -170,6 +182,7 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "STEPWELL_SWEEP_SECONDS": ("sweep_seconds", _seconds),
     "STEPWELL_FUNCTION_TIMEOUT_SECONDS": ("function_timeout_seconds", _seconds),
     "STEPWELL_EVENT_RETRY_SECONDS": ("event_retry_seconds", _seconds),
+    "STEPWELL_RETENTION_DAYS": ("retention_days", _days),
     "STEPWELL_SQLITE_SYNCHRONOUS": ("sqlite_synchronous", _synchronous),
 }
 

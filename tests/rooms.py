@@ -51,6 +51,8 @@ runtime/moves: db functions/errors runtime/crashpoints runtime/engine/core runti
     runtime/engine/transition runtime/engine/values runtime/ids runtime/outage runtime/workflows
 runtime/map_runs: db functions/errors runtime/crashpoints runtime/engine/core runtime/engine/states
     runtime/engine/values runtime/ids runtime/moves runtime/workflows
+runtime/retention: db runtime/engine/values runtime/ids runtime/moves runtime/outage runtime/settings
+    runtime/workflow_names
 runtime/executions: db functions/errors runtime/crashpoints runtime/engine/core runtime/engine/transition
     runtime/engine/values runtime/ids runtime/map_runs runtime/moves runtime/outage runtime/workflows
 
@@ -68,14 +70,14 @@ runtime/api: db functions/contract functions/errors runtime/aws/step_functions r
     runtime/lambdas runtime/moves runtime/workflows
 runtime/tasks: db functions/errors runtime/aws/step_functions runtime/crashpoints runtime/engine/core
     runtime/engine/definition runtime/engine/values runtime/executions runtime/express_machines runtime/ids
-    runtime/in_memory runtime/invoke runtime/lambdas runtime/moves runtime/outage runtime/settings
+    runtime/in_memory runtime/invoke runtime/lambdas runtime/moves runtime/outage runtime/retention runtime/settings
     runtime/workflow_names runtime/workflows
 
 runtime/gateway: functions/contract functions/errors runtime/api runtime/aws runtime/catalog runtime/engine/values
     runtime/http runtime/invoke runtime/lambdas runtime/settings
 runtime/assembly: db runtime/api runtime/aws/step_functions runtime/catalog runtime/engine/core runtime/engine/values
-    runtime/executions runtime/express_machines runtime/in_memory runtime/invoke runtime/lambdas runtime/settings
-    runtime/tasks runtime/workflows
+    runtime/executions runtime/express_machines runtime/in_memory runtime/invoke runtime/lambdas runtime/retention
+    runtime/settings runtime/tasks runtime/workflows
 runtime/app: runtime/api runtime/assembly runtime/catalog runtime/gateway runtime/http runtime/invoke runtime/logs
     runtime/sandbox runtime/settings
 runtime/worker: runtime/assembly runtime/logs runtime/sandbox runtime/settings runtime/tasks

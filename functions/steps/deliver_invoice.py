@@ -43,14 +43,15 @@ def handler(event: Event, context: Context) -> Json:
     content = read_artifact(_key(event))
     recipient = email(first(data.get("to"), invoice["buyer"]["email"]), "data.to")
     sender = email(first(data.get("sender"), invoice["seller"]["email"]), "data.sender")
-    token = digest(idempotency_key_of(event) or json.dumps(invoice, sort_keys=True), recipient)
+    key = idempotency_key_of(event)
+    token = digest(key or json.dumps(invoice, sort_keys=True), recipient)
     message = _message(invoice, sender, recipient, data.get("subject"))
     message["Message-ID"] = f"<{token}@{sender.rpartition('@')[2]}>"
     message.add_attachment(
         content, maintype="application", subtype="pdf", filename=f"invoice-{safe(invoice['number'])}.pdf"
     )
     url = os.environ.get("SMTP_URL")
-    where = _send(message, url) if url else _put(message, token)
+    where = _send(message, url) if url else _put(message, f"{safe(key.partition('/')[0])}-{token}" if key else token)
     log.info("invoice %s to %s: %s", invoice["number"], recipient, where)
     return {**where, "to": recipient, "messageId": message["Message-ID"]}
 
@@ -81,8 +82,9 @@ def _message(invoice: dict[str, Json], sender: str, recipient: str, subject: Jso
     return message
 
 
-def _put(message: EmailMessage, token: str) -> dict[str, str]:
-    path = directory("OUTBOX_DIR") / f"{token}.eml"
+def _put(message: EmailMessage, name: str) -> dict[str, str]:
+    """Lay the mail into the outbox. The name holds the execution's id: by that it goes when its execution goes."""
+    path = directory("OUTBOX_DIR") / f"{name}.eml"
     write(path, message.as_bytes())
     return {"via": "outbox", "path": str(path)}
 

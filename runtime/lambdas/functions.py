@@ -31,6 +31,7 @@ class Functions:
     def __init__(self, files: Mapping[str, Target], directory: Path) -> None:
         self.files = files
         self._unpacked = Unpacked(directory)
+        self.prune = self._unpacked.prune
 
     def find(self, called: str) -> Target | Outcome:
         """The target for a Task's function, ``name`` or ``name::qualifier``, or the outcome if it cannot be called."""

@@ -42,8 +42,8 @@ class Unpacked:
         return root
 
     def prune(self) -> None:
-        """Delete the directories that no invocation uses and no version needs."""
-        old = list(self._unused())
+        """Delete some of the directories that no invocation uses and no version needs."""
+        old = list(self._unused()) if self._directory.is_dir() else []
         kept = {_name(sha256) for sha256 in store.kept(_sha256(path.name) for path in old)}
         for path in [one for one in old if one.name not in kept][:AT_ONCE]:
             _let_go(path)

@@ -24,6 +24,8 @@ from stepwell.runtime.workflows import Workflows, limits_of
 
 REDRIVABLE = (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
 """The final statuses after which an execution may go on."""
+GOING = -1
+"""The revision of an ended execution whose rows are being deleted in pieces: it never goes on."""
 KEY_KEPT_MS = 15 * 60_000
 """How long a repeated request is known by its key. AWS keeps a client token for 15 minutes."""
 
@@ -37,7 +39,7 @@ def redriven(
     """
     row = locked(Execution, Execution.id == execution_id)
     # The key is read under the lock: of two requests at once the second may find that its redrive has ended again.
-    if row is None or row.status not in REDRIVABLE or (key is not None and is_known(key)):
+    if row is None or row.status not in REDRIVABLE or row.revision == GOING or (key is not None and is_known(key)):
         return None
     machine, event = workflows.machine(row.version_id), events.ExecutionRedriven(queries.now(), seed, row.redrives + 1)
     before = _revived(row)

@@ -1,4 +1,4 @@
-"""The loops of every worker process, each in a thread of its own: heartbeat, sweep, and the timers.
+"""The loops of every worker process, each in a thread of its own: heartbeat, sweep, timers, retention.
 
 Each worker process runs them, and none is a leader: rows are guarded, so two processes that see the same lost lease do
 no harm. In an outage of the database a turn is skipped, and the next one comes.
@@ -10,6 +10,7 @@ import logging
 import threading
 
 from stepwell.runtime.outage import one_turn
+from stepwell.runtime.retention.sweep import RetentionSweep
 from stepwell.runtime.settings import Settings
 from stepwell.runtime.tasks.queue import Queue
 from stepwell.runtime.tasks.signals import Signals
@@ -22,8 +23,17 @@ log = logging.getLogger("stepwell.loops")
 class Loops:
     """The threads beside a worker's slots. Starts and stops them."""
 
-    def __init__(self, work: Work, timers: Timers, queue: Queue, signals: Signals, settings: Settings) -> None:
+    def __init__(
+        self,
+        work: Work,
+        timers: Timers,
+        queue: Queue,
+        signals: Signals,
+        retention: RetentionSweep,
+        settings: Settings,
+    ) -> None:
         self._work = work
+        self._retention = retention
         self._claims = work.claims
         self._timers = timers
         self._queue = queue
@@ -35,6 +45,7 @@ class Loops:
     def start(self) -> None:
         """Start the threads."""
         self._timers.start()
+        self._retention.start()
         for loop in (self._heartbeats, self._sweeps):
             thread = threading.Thread(target=loop, name=f"stepwell-{loop.__name__.strip('_')}", daemon=True)
             thread.start()
@@ -45,6 +56,7 @@ class Loops:
         self._stop.set()
         self._beat_now.set()
         self._timers.stop()
+        self._retention.stop()
         for thread in self._threads:
             thread.join(timeout=5)
         one_turn("presence", self._claims.leave)
