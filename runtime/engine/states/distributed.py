@@ -21,7 +21,7 @@ from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import Distribution, MapState, StateMachine
 from stepwell.runtime.engine.language import aws_messages
-from stepwell.runtime.engine.language.budget import Alarm
+from stepwell.runtime.engine.language.budget import Alarm, Budget
 from stepwell.runtime.engine.language.fields import Field
 from stepwell.runtime.engine.states.items import at_most, collection_of, members_of
 from stepwell.runtime.engine.values import jsontext
@@ -103,6 +103,7 @@ class DistributedMap:
         alarm: Alarm | None = None,
     ) -> None:
         self.frame = frame
+        self._alarm = alarm
         self._view = View(machine, execution, event, limits, alarm)
 
     def plan(self) -> Plan:
@@ -114,17 +115,20 @@ class DistributedMap:
     ) -> list[tuple[Json, int]]:
         """The inputs of the child executions for these items, each with its item count. Raises StateFault.
 
-        ``first`` is the index of the first item. Each item comes with the other members of ``$$.Map.Item``.
+        ``first`` is the index of the first item. Each item comes with the other members of ``$$.Map.Item``, and has a
+        budget of its own: how many items there are is the caller's choice.
         """
-        state, _ = _distributed(self._view, self.frame)
-        selected = [
-            dataflow.item_input(self._view, self.frame, state, index, item, more)
-            for index, (item, more) in enumerate(items, start=first)
-        ]
+        selected = [self._selected(index, *one) for index, one in enumerate(items, start=first)]
         if not plan.is_batched:
             return [(one, 1) for one in selected]
         base = {} if plan.batch_input is None else {"BatchInput": plan.batch_input}
         return [({**base, "Items": batch}, len(batch)) for batch in _batches(plan, base, selected)]
+
+    def _selected(self, index: int, item: Json, more: Mapping[str, Json]) -> Json:
+        state, _ = _distributed(self._view, self.frame)
+        self._view.budget = Budget(self._view.limits, self._alarm)
+        self._view.budget.ask_alarm()
+        return dataflow.item_input(self._view, self.frame, state, index, item, more)
 
     def too_large(self) -> StateFault:
         """The fault for a result of the Map Run above the payload limit."""

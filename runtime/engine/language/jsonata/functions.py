@@ -140,6 +140,7 @@ def pad(text: Value, width: Value, filling: Value) -> Value:
     filling = filling or " "
     check_length(abs(width) * (2 if max(filling) > _BASIC else 1))  # of UTF-16, in which the reference counts
     count = max(abs(int(width)) - len(text), 0)
+    _charge(count >> (6 if filling.isascii() else 4))
     padding = filling * (count // len(filling)) + filling[: count % len(filling)]
     return text + padding if width > 0 else padding + text
 
