@@ -110,6 +110,12 @@ class Budget:
         self._elements = self._elements_mark = limits.expression_elements
         self._is_exceeded = False
 
+    @property
+    def spent(self) -> float:
+        """The share that is spent, from 0 to 1, of what is nearest to its bound."""
+        steps, elements = self._limits.expression_steps, self._limits.expression_elements
+        return 1 - min(self._steps / steps, self._elements / elements)
+
     def rendering(self) -> Rendering:
         """The rendering of a template that begins now."""
         return Rendering(self._limits.payload)

@@ -10,6 +10,7 @@ import pytest
 from stepwell.db.database import database
 from stepwell.db.models import MapRun, Timer
 from stepwell.runtime import crashpoints
+from stepwell.runtime.engine.values.limits import EngineLimits
 from tests.runtime.maps import PASS, children, echo, fan, listed, reading, store, the_run
 from tests.runtime.stage import Json, Stage, at_once, raises, returns
 
@@ -49,6 +50,21 @@ def test_so_many_run_at_a_time_and_no_row_is_made_before(stage: Stage):
     assert len(children(stage)) == 3 and stage.status(identity) == "IN_PROGRESS"
     stage.run()
     assert stage.output(identity) == ["a", "step1", "step1", "step1"]
+
+
+def test_a_pump_begins_fewer_where_their_inputs_take_much(stage: Stage):
+    selector = {"a": "{% $sum([1..10].($ * $states.context.Map.Item.Value)) %}"}
+    state = fan(PASS, ItemSelector=selector, Items="{% $states.input.items %}", QueryLanguage="JSONata")
+    stage.executions.limits = EngineLimits(expression_steps=150)
+    identity = stage.start(state, {"items": [*range(10)]})
+    stage.fire_timers()
+    assert len(children(stage)) == 2
+    stage.run()
+    assert stage.output(identity) == [{"a": 55 * item} for item in range(10)]
+    stage.executions.limits = EngineLimits(expression_steps=60)
+    identity = stage.start(state, {"items": [*range(10)]})
+    stage.run()
+    assert stage.execution(identity).error == "States.QueryEvaluationError"
 
 
 def test_two_that_end_at_once_are_both_counted(stage: Stage):
