@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,14 @@ def test_a_move_takes_so_much_memory_at_most(taken: dict[str, list[Json]], shape
     assert megabytes <= MOST_MEGABYTES
     if shape not in ("all parts of all parts", "wide pictures", "decoded texts"):
         assert status == "FAILED" and error in (QUERY, RUNTIME, DATA), (error, cause)
+
+
+def test_the_documentation_has_the_figures() -> None:
+    text = Path(__file__).parents[2].joinpath("docs/workflows.md").read_text(encoding="utf-8")
+    limits = EngineLimits()
+    assert f"| steps | {limits.expression_steps} |" in text
+    assert f"| elements | {limits.expression_elements} |" in text
+    assert f"| writes | {limits.move} bytes |" in text
 
 
 def moved(states: Json, given: Json = None, **top: Json) -> Transition:

@@ -503,6 +503,62 @@ def test_one_that_is_begun_anew_finds_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert value(text) == alone == "aaaaaaaaaaaab"
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"$toMillis('{'1' * 60}', '[Y]' & $pad('', 1001))", "has 1000 characters at most"),
+        ("$toMillis($pad('', 1001, '1'), '[Y]')", "has 1000 characters at most"),
+        ("$fromMillis(0, '[Y,9999]')", "names no width above 999"),
+        ("$now('[Y,*-99999999]')", "names no width above 999"),
+        ("$formatInteger(1, $pad('', 1001, '0'))", "has 1000 characters at most"),
+        ("$formatInteger(1e15, 'I')", "nested too deeply"),
+        ("$parseInteger($pad('', 1001, 'trillion '), 'w')", "has 1000 characters at most"),
+        ("$formatNumber(1, $pad('', 1001, '0'))", "has 1000 characters at most"),
+        ("$formatNumber(1, ',aaaa', {'grouping-separator': ',](a|a)+$|['})", "must be one character"),
+    ],
+)
+def test_pictures_are_bounded(text: str, reason: str) -> None:
+    assert reason in told(text, budget=limited(10_000))
+
+
+def test_what_a_picture_has_beside_its_parts_stands_for_itself() -> None:
+    assert value("$toMillis('2024.03 (x)', '[Y].[M01] (x)')") == value("$toMillis('2024-03-01')")
+    assert value("$toMillis('2024x03', '[Y].[M01]') = 1") is False
+    assert value(f"$toMillis('{'a' * 60}', '(a|a)*b[Y]') = 1") is False
+    assert value(f"$toMillis('{'M' * 60}1', '{'[MI]' * 12}') = 1", budget=limited(10_000)) is False
+
+
+def test_and_and_or_tell_the_faults_of_their_sides() -> None:
+    assert told("true and $f()") == f"{EVALUATION}. T1006: Attempted to invoke a non-function"
+    assert told("false or [1..100000].($ + 1)", budget=limited(100)) == TOO_LONG % 100
+    assert value("[false and $error('x'), true or $error('x'), 1 and 'a', 0 or []]") == [False, True, True, False]
+
+
+def test_an_expression_reads_no_more_of_states_than_it_wants() -> None:
+    asked: list[bool] = []
+
+    def context() -> dict[str, Json]:
+        asked.append(True)
+        return {"a": None}
+
+    def read(text: str) -> Json:
+        scope = expressions.ExpressionScope({"input": [None]}, {}, None, context)
+        return expressions.compile(text).within(scope, AT, Dice(0))
+
+    assert [read(text) for text in ("$states.input", "$count($states.input)", "$states.input[0]")] == [[None], 1, None]
+    assert not asked
+    whole = (
+        "$states",
+        "$lookup($states, 'context')",
+        "$states.*[1]",
+        "$states@$s.$s.context",
+        "$states.input.%.context",
+    )
+    for text in whole:
+        assert read(text) in ({"a": None}, [{"a": None}], {"input": [None], "context": {"a": None}}), text
+    assert read("$states.context") == {"a": None} and len(asked) == len(whole) + 1
+
+
 def test_a_value_too_deep_to_be_written_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonata_evaluation, "weighing", lambda _: 0)
     assert "nested too deeply" in told(DOUBLED % ("{'a': $s}", "$p(1, 12000)"))
