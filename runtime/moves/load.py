@@ -10,21 +10,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from peewee import fn
+from peewee import Case, fn
 
 from stepwell.db.models import Execution, Frame
 from stepwell.db.values import Claimed, Root
 from stepwell.runtime.engine.core import execution
-from stepwell.runtime.engine.core.execution import FOR_CHILDREN, child_path, parent_of
+from stepwell.runtime.engine.core.execution import ENDED, FOR_CHILDREN, NOT_LOADED, child_path, parent_of
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.statuses import Status
+
+MOST_JOINED = 2 << 20
+"""How many characters the outputs of a state's children may have together. A state's own output has fewer by far."""
 
 
 def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> execution.Execution:
     """Load the frame at ``path``, its ancestors, and the next ``children`` children of each ancestor that waits.
 
-    All children of an ancestor are loaded once ``children`` or fewer of them are open. ``children=None`` loads every
-    frame. The frame at ``path`` gets the ``attempt`` whose result counts.
+    All children of an ancestor are loaded once ``children`` or fewer of them are open: of those that have ended only
+    the outputs, and not even these if they are too large together. ``children=None`` loads every frame. The frame at
+    ``path`` gets the ``attempt`` whose result counts.
     """
     frames = {"": _frame("", row)} if row.state is not None else {}
     # Only the ancestors, and below only the next children: a move must not cost more among many siblings.
@@ -32,9 +36,9 @@ def load(row: Execution, path: str, attempt: int, children: int | None = 1) -> e
     frames |= {one.path: _frame(one.path, one) for one in _rows_of(row.id, own)}
     if children is not None:
         for parent in [one for one in frames.values() if one.waiting == FOR_CHILDREN]:
-            for one in _rows_of(row.id, _wanted_children(parent, children)):
+            for one in _children(row.id, parent, children):
                 # setdefault: the frame itself may be among the children, and is loaded already.
-                frames.setdefault(one.path, _frame(one.path, one))
+                frames.setdefault(one.path, one)
     if path in frames:
         frames[path] = replace(frames[path], attempt=attempt)
     return _execution(row, row.id, row.input, frames, Status(row.status))
@@ -90,14 +94,37 @@ def _frame(path: str, row: Execution | Root | Frame) -> execution.Frame:
     )
 
 
-def _wanted_children(parent: execution.Frame, count: int) -> Any:
-    """Select the next children in turn, or all of them if at most ``count`` are open: then they may be joined."""
+def _children(execution_id: str, parent: execution.Frame, count: int) -> Iterator[execution.Frame]:
+    """Yield the next children in turn, or all of them if at most ``count`` are open: then they may be joined."""
     if parent.open <= count:
-        # The prefix ends in its dot: without it entry 5 would also find the children of entry 50.
-        prefix = child_path(parent.path, parent.entry, 0)[:-1]
-        return fn.SUBSTR(Frame.path, 1, len(prefix)) == prefix
+        yield from _all_children(execution_id, parent)
+        return
     turns = range(parent.begun, min(parent.begun + count, parent.children))
-    return Frame.path.in_([child_path(parent.path, parent.entry, number) for number in turns]) if turns else None
+    wanted = Frame.path.in_([child_path(parent.path, parent.entry, number) for number in turns]) if turns else None
+    for one in _rows_of(execution_id, wanted):
+        yield _frame(one.path, one)
+
+
+def _all_children(execution_id: str, parent: execution.Frame) -> Iterator[execution.Frame]:
+    """Yield all children. Thousands that have ended, with inputs and outputs at the payload's limit, fit no memory."""
+    # The prefix ends in its dot: without it entry 5 would also find the children of entry 50.
+    prefix = child_path(parent.path, parent.entry, 0)[:-1]
+    which = (Frame.execution_id == execution_id) & (fn.SUBSTR(Frame.path, 1, len(prefix)) == prefix)
+    total, has_ended = Frame.select(fn.SUM(fn.LENGTH(Frame.output))).where(which), Frame.waiting == ENDED
+    needed = [getattr(Frame, name) for name in _NEEDED_OF_ENDED]
+    more = [
+        Case(None, [(total > MOST_JOINED, None)], Frame.output).alias("output"),
+        *(Case(None, [(has_ended, text)], getattr(Frame, name)).alias(name) for name, text in _NEEDLESS.items()),
+    ]
+    for row in Frame.select(*needed, *more).where(which):
+        child = _frame(row.path, row)
+        is_missing = row.output is None and child.waiting == ENDED
+        yield replace(child, output=NOT_LOADED) if is_missing else child
+
+
+_NEEDED_OF_ENDED = ("path", "state", "entry", "entered_at", "waiting", "retries", "open", "begun", "children", "visits")
+_NEEDLESS = {"data": "null", "variables": "{}", "item": "null"}
+"""The columns of a frame that nobody reads once it has ended, each with a text in its place."""
 
 
 def _ancestors(path: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 from stepwell.functions.errors import PayloadTooLarge
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.settings import Limits
-from tests.runtime.stage import Stage, machine, raises, returns, staged, steps, task
+from tests.runtime.stage import Stage, machine, parallel, raises, returns, staged, steps, task
 
 Json = Any
 
@@ -95,6 +95,18 @@ def test_data_that_a_template_multiplies_is_refused(stage: Stage) -> None:
     assert (row.status, row.error) == ("FAILED", TOO_LARGE)
     row = ended(stage, machine(A={**PASS, "Parameters": {"a.$": "States.Format('{}{}', $, $)"}}), text(200 * KIB))
     assert (row.status, row.error) == ("FAILED", "States.Runtime")
+
+
+@pytest.mark.parametrize(("count", "status"), [(16, "COMPLETED"), (19, "FAILED")])
+@pytest.mark.parametrize("how", ["items", "branches"])
+def test_results_that_would_not_fit_the_memory_are_not_joined(stage: Stage, how: str, count: int, status: str) -> None:
+    stage.script.let("step1", returns(text(120 * KIB)))
+    branches = [machine(**{f"S{n}": task("step1")}) for n in range(count)]
+    of_items = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": branches[0]}
+    state = of_items if how == "items" else parallel(*branches)
+    row = ended(stage, machine(A={**state, "ResultSelector": {"n.$": "States.ArrayLength($)"}}), {"items": [0] * count})
+    assert (row.status, row.error) == (status, None if status == "COMPLETED" else TOO_LARGE)
+    assert row.output == (json.dumps({"n": count}, separators=(",", ":")) if status == "COMPLETED" else None)
 
 
 def test_data_that_nests_ever_deeper_is_refused(short: Stage) -> None:

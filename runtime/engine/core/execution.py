@@ -13,6 +13,9 @@ FOR_RUN, FOR_ENTRY, FOR_WORK, ENDED = "run", "entry", "work", "ended"
 """What a frame waits for. FOR_ENTRY and FOR_WORK last beyond a transition only where that transition ended the
 execution."""
 
+NOT_LOADED: Json = object()
+"""The output of a frame that has ended, where the outputs that a state would join are too large together."""
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -25,7 +25,7 @@ from stepwell.runtime.engine.core.commands import (
 )
 from stepwell.runtime.engine.core.events import Event
 from stepwell.runtime.engine.core.execution import Execution, Frame, branch_of, child_path, is_below, parent_of
-from stepwell.runtime.engine.core.faults import StateFault
+from stepwell.runtime.engine.core.faults import StateFault, too_large
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine, TaskState, WorkState
 from stepwell.runtime.engine.language.budget import Alarm
@@ -180,6 +180,8 @@ class Run:
         state = self.view.state_of(parent)
         assert isinstance(state, ParallelState | MapState)
         results = [self.view.child(parent, number).output for number in range(parent.children)]
+        if any(one is execution.NOT_LOADED for one in results):
+            raise too_large(parent)
         for number in range(parent.children):
             del self.frames[child_path(parent.path, parent.entry, number)]
         self.ledger.record(f"{type(state).__name__}Succeeded", parent)
