@@ -18,7 +18,7 @@ class EngineLimits:
     payload: int = 256 << 10
     depth: int = 256
     history: int = 25_000
-    move: int = 32 << 20
+    move: int = 16 << 20
     variables: int = 10 << 20
     expression_steps: int = 250_000
     expression_elements: int = 1_000_000

@@ -171,5 +171,5 @@ def test_one_move_writes_no_more_than_its_bound() -> None:
     fan = {"Type": "Parallel", "Branches": [branch] * 300, "End": True}
     after = begun({"StartAt": "A", "States": {"A": fan}}, "x" * 250_000)
     assert (after.status, after.error) == ("FAILED", "States.Runtime")
-    assert after.cause == "One move of the execution would write more than 33554432 bytes."
-    assert begun({"StartAt": "A", "States": {"A": fan}}, "x" * 90_000).status == "IN_PROGRESS"
+    assert after.cause == "One move of the execution would write more than 16777216 bytes."
+    assert begun({"StartAt": "A", "States": {"A": fan}}, "x" * 50_000).status == "IN_PROGRESS"
