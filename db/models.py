@@ -24,6 +24,7 @@ from stepwell.db.function_models import (
     RunningInvocation,
     StoredFunction,
 )
+from stepwell.db.values import NO_WORKFLOW
 
 ZERO: list[Node] = [SQL("DEFAULT 0")]
 NOTHING: list[Node] = [SQL("DEFAULT '{}'")]
@@ -189,6 +190,8 @@ class Frame(Table):
 class Task(Table):
     """One unit of work. ``attempt`` is the fencing token: it grows with each claim. ``data`` is the step's own.
 
+    ``workflow_id`` is its execution's, since the workflows that wait are served in turn.
+
     ``queued_at`` is the time from which it may be handed out, null while its execution is paused. ``missing_since`` is
     when a worker first found that no worker has its function. ``token`` answers it if its handler does not, and
     ``beat_by`` is when the next heartbeat of the token's holder is due. ``visit`` names the visit of the state that
@@ -197,6 +200,7 @@ class Task(Table):
 
     id = IdField(primary_key=True)
     execution_id = IdField()
+    workflow_id = IdField(default=NO_WORKFLOW, constraints=[SQL(f"DEFAULT '{NO_WORKFLOW}'")])
     number = IntegerField()
     frame = TextField(default="")
     entry = IntegerField(default=0)
@@ -231,6 +235,7 @@ class Task(Table):
 
 # Partial indexes: finished tasks, nearly all of the table, are in none of them, so the sweeps stay cheap.
 Task.add_index(Task.index(Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_queued"))
+Task.add_index(Task.index(Task.workflow_id, Task.queued_at, where=SQL("status = 'QUEUED'"), name="task_waiting"))
 Task.add_index(Task.index(Task.owner, where=SQL("status = 'IN_PROGRESS'"), name="task_running"))
 HAS_DEADLINE = SQL("status = 'IN_PROGRESS' AND deadline_at IS NOT NULL")
 Task.add_index(Task.index(Task.deadline_at, where=HAS_DEADLINE, name="task_deadline"))

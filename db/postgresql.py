@@ -161,7 +161,7 @@ FINISH = _prepare(
     f"""
 WITH x AS MATERIALIZED (
   -- The core decided on this revision and this history: every move since has raised one of them.
-  SELECT history_count FROM execution
+  SELECT history_count, workflow_id FROM execution
   WHERE id = :execution_id AND revision = :revision AND history_count = :history_count AND status = 'IN_PROGRESS'
     AND NOT paused FOR UPDATE),
 cur AS MATERIALIZED (
@@ -173,7 +173,7 @@ n AS MATERIALIZED (
   SELECT t.id FROM task t, cur WHERE t.id = :next_id AND t.status = 'PENDING' FOR UPDATE OF t),
 go AS MATERIALIZED (
   -- All guards together: every change below takes its row from here, so all of them happen or none.
-  SELECT x.history_count FROM x, cur WHERE (:next_id IS NULL OR :is_new OR EXISTS (SELECT FROM n))
+  SELECT x.history_count, x.workflow_id FROM x, cur WHERE (:next_id IS NULL OR :is_new OR EXISTS (SELECT FROM n))
     -- As in the claim: nothing more is begun for a Map Run that has ended.
     AND CASE WHEN :claim AND :run_id IS NOT NULL
       THEN EXISTS (SELECT FROM map_run r WHERE r.id = :run_id AND r.status = 'RUNNING') ELSE true END),
@@ -189,10 +189,10 @@ taken AS (
   UPDATE task t SET attempt = t.attempt + :claim::int, {assigned(FOLLOWED)}
   FROM go WHERE t.id = :next_id AND NOT :is_new RETURNING CASE WHEN :claim THEN t.attempt END AS attempt),
 made AS (
-  INSERT INTO task (id, execution_id, number, frame, step, function, attempt, retries, losses, data, created_at,
-    {", ".join(FOLLOWED)})
-  SELECT :next_id, :execution_id, :next_number, '', :next_step, :next_function, :claim::int, 0, 0, 'null', {NOW},
-    {", ".join(FOLLOWED.values())}
+  INSERT INTO task (id, execution_id, workflow_id, number, frame, step, function, attempt, retries, losses, data,
+    created_at, {", ".join(FOLLOWED)})
+  SELECT :next_id, :execution_id, go.workflow_id, :next_number, '', :next_step, :next_function, :claim::int, 0, 0,
+    'null', {NOW}, {", ".join(FOLLOWED.values())}
   FROM go WHERE :next_id IS NOT NULL AND :is_new RETURNING CASE WHEN :claim THEN attempt END AS attempt),
 moved AS (
   UPDATE execution v SET {assigned({name: f":{name}" for name in names(Root)})}, status = :status, output = :output,
@@ -235,11 +235,11 @@ begun AS (
   SELECT {parameters(NewExecution, Root)}, false, 0, :history_count,
     CASE WHEN :status <> 'IN_PROGRESS' THEN {NOW} END
   -- Without a row here nothing below has anything to join: a key that is taken begins nothing at all.
-  WHERE :key IS NULL OR EXISTS (SELECT FROM kept) RETURNING id),
+  WHERE :key IS NULL OR EXISTS (SELECT FROM kept) RETURNING id, workflow_id),
 tasks AS (
-  INSERT INTO task (execution_id, {columns(NewTask)}, attempt, retries, losses, created_at,
+  INSERT INTO task (execution_id, workflow_id, {columns(NewTask)}, attempt, retries, losses, created_at,
     queued_at, finished_at, deadline_at)
-  SELECT begun.id, {_cast(NewTask)}, 0, 0, 0, :created_at,
+  SELECT begun.id, begun.workflow_id, {_cast(NewTask)}, 0, 0, 0, :created_at,
     CASE WHEN u.status = 'QUEUED' THEN {NOW} END, CASE WHEN u.status = 'CANCELLED' THEN {NOW} END,
     CASE WHEN u.status = 'IN_PROGRESS' THEN {NOW} + (u.timeout_seconds::double precision * 1000)::bigint END
   FROM begun, {_unnest("task", NewTask)} u({columns(NewTask)})),
@@ -278,6 +278,12 @@ SELECT t.id, t.attempt FROM task t, wanted
 WHERE t.id = wanted.id AND t.attempt = wanted.attempt AND t.owner = :owner AND t.status = 'IN_PROGRESS'
 """,
 )
+
+WAITING = """
+SELECT t.id, t.workflow_id FROM unnest(%s::uuid[], %s::uuid[]) w(id, overtaken_by) CROSS JOIN LATERAL (
+  SELECT q.id, q.workflow_id, q.queued_at FROM task q WHERE q.status = 'QUEUED' AND q.workflow_id = w.id
+    AND q.queued_at <= {bound} - %s ORDER BY q.queued_at LIMIT %s) t ORDER BY t.queued_at
+"""
 
 PREPARE = {"start": START, "claim": CLAIM, "finish": FINISH, "heartbeat": HEARTBEAT}
 

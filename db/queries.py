@@ -7,7 +7,7 @@ Locks are taken in one order everywhere: execution, frames, tasks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -18,7 +18,7 @@ from stepwell.db import postgresql, sqlite
 from stepwell.db.database import database, is_sqlite, transaction
 from stepwell.db.parents import PLACE, RUN, text_of
 from stepwell.db.statements import CLAIMED, claimed, columns
-from stepwell.db.values import Claimed, DueTimer, Finish, Finished, Start, Tally
+from stepwell.db.values import Claimed, DueTimer, Finish, Finished, QueuedTask, Start, Tally
 
 
 def now() -> int:
@@ -132,21 +132,39 @@ def next_timer_ms() -> int | None:
     return None if row[0] is None else int(row[0])
 
 
-def queued_tasks(older_ms: int, limit: int) -> list[str]:
-    """The ids of tasks that have waited for at least ``older_ms`` to be claimed, oldest first."""
-    sql = (
-        f"SELECT id FROM task WHERE status = 'QUEUED' AND queued_at <= {clock()} - {{0}} ORDER BY queued_at LIMIT {{0}}"
+def waiting_workflows(behind: str | None, limit: int) -> list[str]:
+    """The ids of workflows with queued tasks, in their order, from behind this one on."""
+    # A loose scan: one look into the index for each workflow, however many tasks it has.
+    first, following = (
+        f"(SELECT workflow_id FROM task WHERE status = 'QUEUED' {condition} ORDER BY workflow_id LIMIT 1)"
+        for condition in ("" if behind is None else "AND workflow_id > {0}", "AND workflow_id > w.id")
     )
-    return [str(row[0]) for row in _all(sql, (older_ms, limit))]
+    sql = (
+        f"WITH RECURSIVE w(id, place) AS (SELECT {first}, 1 UNION ALL "
+        f"SELECT {following}, w.place + 1 FROM w WHERE w.id IS NOT NULL AND w.place < {{0}}) "
+        "SELECT id FROM w WHERE id IS NOT NULL"
+    )
+    return [str(row[0]) for row in _all(sql, (limit,) if behind is None else (behind, limit))]
 
 
-def overtaken_tasks(by_task: str, older_ms: int, limit: int) -> list[str]:
-    """The ids of tasks that have waited at least ``older_ms`` longer to be claimed than ``by_task``, oldest first."""
-    sql = (
-        "SELECT id FROM task WHERE status = 'QUEUED' "
-        "AND queued_at <= (SELECT queued_at FROM task WHERE id = {0}) - {0} ORDER BY queued_at LIMIT {0}"
-    )
-    return [str(row[0]) for row in _all(sql, (by_task, older_ms, limit))]
+def waiting_tasks(workflows: Mapping[str, str | None], older_ms: int, most: int) -> list[QueuedTask]:
+    """Tasks of these workflows that have waited for ``older_ms`` or more to be claimed: ``most`` of each, oldest first.
+
+    A task given with a workflow stands for the present: the others have waited that much longer than it.
+    """
+    if not workflows:
+        return []
+    of_task = "(SELECT o.queued_at FROM task o WHERE o.id = w.overtaken_by)"
+    bound = f"CASE WHEN w.overtaken_by IS NULL THEN {clock()} ELSE {of_task} END"
+    values: Sequence[Any]
+    if is_sqlite():
+        sql = sqlite.WAITING.format(", ".join(["(?, ?)"] * len(workflows)), bound=bound)
+        values = (*chain.from_iterable(workflows.items()), older_ms, most)
+    else:
+        sql = postgresql.WAITING.format(bound=bound)
+        values = (list(workflows), list(workflows.values()), older_ms, most)
+    found = database.execute_sql(sql, values).fetchall()
+    return [QueuedTask(str(task), str(workflow)) for task, workflow in found]
 
 
 def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], redrivable: tuple[int, int]) -> list[Tally]:

@@ -56,6 +56,12 @@ SELECT t.started_at FROM task t JOIN execution e ON e.id = t.execution_id
 WHERE e.id = ? AND e.revision = ? AND e.history_count = ? AND e.status = 'IN_PROGRESS' AND NOT e.paused
   AND t.id = ? AND t.attempt = ? AND t.owner = ? AND t.status = 'IN_PROGRESS'
 """
+WAITING = """
+WITH w(id, overtaken_by) AS (VALUES {})
+SELECT t.id, t.workflow_id FROM w JOIN task t ON t.id IN (
+  SELECT q.id FROM task q WHERE q.status = 'QUEUED' AND q.workflow_id = w.id
+    AND q.queued_at <= {bound} - ? ORDER BY q.queued_at LIMIT ?) ORDER BY t.queued_at
+"""
 GOES_ON = "SELECT 1 FROM map_run WHERE id = ? AND status = 'RUNNING'"
 DONE = f"""
 UPDATE task SET status = 'COMPLETED', result = ?, error = NULL, cause = NULL, finished_at = {NOW},
@@ -78,8 +84,8 @@ WHERE id = :id RETURNING attempt
     "?",
 )
 MAKE = f"""
-INSERT INTO task (execution_id, id, number, step, function, frame, entry, status, attempt, retries, losses, data,
-  created_at) VALUES (?, ?, ?, ?, ?, '', 0, 'PENDING', 0, 0, 0, 'null', {NOW})
+INSERT INTO task (execution_id, workflow_id, id, number, step, function, frame, entry, status, attempt, retries, losses,
+  data, created_at) VALUES (?, ?, ?, ?, ?, ?, '', 0, 'PENDING', 0, 0, 0, 'null', {NOW})
 """
 MOVE = numbered(
     f"""
@@ -108,13 +114,13 @@ VALUES ({parameters(NewExecution, Root)}, 0, 0, :lines, CASE WHEN :status <> 'IN
 )
 NEW_TASK = numbered(
     f"""
-INSERT INTO task (execution_id, {columns(NewTask)}, attempt, retries, losses, created_at,
+INSERT INTO task (execution_id, workflow_id, {columns(NewTask)}, attempt, retries, losses, created_at,
   queued_at, finished_at, deadline_at)
-VALUES (:execution_id, {parameters(NewTask)}, 0, 0, 0, {NOW},
+VALUES (:execution_id, :workflow_id, {parameters(NewTask)}, 0, 0, 0, {NOW},
   CASE WHEN :status = 'QUEUED' THEN {NOW} END, CASE WHEN :status = 'CANCELLED' THEN {NOW} END,
   CASE WHEN :status = 'IN_PROGRESS' THEN {NOW} + CAST(:timeout_seconds * 1000 AS INTEGER) END)
 """,
-    ("execution_id", *names(NewTask)),
+    ("execution_id", "workflow_id", *names(NewTask)),
     "?",
 )
 NEW_FRAME = numbered(
@@ -153,8 +159,9 @@ def start(begin: Start) -> bool:
         if database.execute_sql(KEEP, kept).fetchone() is None:
             return False
     database.execute_sql(BEGIN, (*values_of(row), *values_of(begin.root), len(begin.lines)))
+    for task in begin.tasks:
+        database.execute_sql(NEW_TASK, (row.id, row.workflow_id, *values_of(task)))
     rows: tuple[tuple[str, Sequence[Any]], ...] = (
-        (NEW_TASK, begin.tasks),
         (NEW_FRAME, begin.frames),
         (NEW_TIMER, begin.timers),
     )
@@ -209,7 +216,8 @@ def _may_follow(following: NextTask, run: str | None) -> bool:
 
 def _follow(move: Finish, following: NextTask) -> int | None:
     if following.is_new:
-        database.execute_sql(MAKE, (move.execution_id, *_made(following.task)))
+        made = following.task
+        database.execute_sql(MAKE, (move.execution_id, made.workflow_id, *_made(made)))
     held = ("IN_PROGRESS", 1, move.owner, move.lease_ms) if following.claim else ("QUEUED", 0, None, None)
     row = database.execute_sql(FOLLOW, (*_changed(following.task), *held)).fetchone()
     return row[0] if following.claim else None

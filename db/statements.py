@@ -69,7 +69,7 @@ CLAIMED = ", ".join(
 )
 """The select list of a claim, of a task ``t`` and its execution ``e``; the time comes behind it."""
 _ROOT_AT = len(names(ClaimedTask)) + len(names(ClaimedExecution))
-_IDS = tuple(place for place, name in enumerate(names(Claimed)) if name in ("id", "execution_id", "version_id"))
+_IDS = tuple(place for place, name in enumerate(names(Claimed)) if name == "id" or name.endswith("_id"))
 
 
 def claimed(row: Sequence[Any]) -> Claimed:

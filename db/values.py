@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 OFTEN_LOST = 2
 """A task that was lost this often may kill its workers: it runs beside no other task of this kind."""
@@ -16,6 +17,17 @@ UNOWNED = ("owner", "lease_until")
 """The columns of a task that are null while no worker holds it."""
 FREED = (*UNOWNED, "deadline_at", "beat_by")
 """The columns of a task that are null while neither a worker nor the holder of its token is expected to do it."""
+
+
+NO_WORKFLOW = "00000000-0000-0000-0000-000000000000"
+"""Stands for the workflow of a task where that is not known."""
+
+
+class QueuedTask(NamedTuple):
+    """A task that workers may claim, and its workflow: those that wait are served in turn."""
+
+    id: str
+    workflow_id: str = NO_WORKFLOW
 
 
 @dataclass(frozen=True)
@@ -164,6 +176,7 @@ class ClaimedExecution:
     """The part of a claim that is read from the execution's row, its start's line of history counted already."""
 
     name: str | None
+    workflow_id: str
     workflow: str
     version_id: str
     revision: int

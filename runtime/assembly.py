@@ -17,6 +17,7 @@ from peewee import PeeweeException
 from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.pooler import SharedSession, refuse_shared_sessions
+from stepwell.db.values import QueuedTask
 from stepwell.runtime.api.artifacts import ArtifactsApi
 from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.api.executions import ExecutionsApi
@@ -54,7 +55,7 @@ from stepwell.runtime.tasks import start_execution, task_tokens
 from stepwell.runtime.tasks.claims import Claims
 from stepwell.runtime.tasks.loops import Loops
 from stepwell.runtime.tasks.queue import Queue
-from stepwell.runtime.tasks.queue_storage import open_storage
+from stepwell.runtime.tasks.queue_storage import REFILL, open_storage
 from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.tasks.slot import Work
 from stepwell.runtime.tasks.start_execution import IN_MEMORY, Nested
@@ -72,6 +73,8 @@ INVOICE_PDF = {
 }
 
 
+LOOKED_AT = 200
+"""How many waiting tasks a process chooses from when it asks the database."""
 PRIVATE = 0o700
 """The mode of our directories; the files in them have it without the right to be run."""
 
@@ -91,7 +94,7 @@ class Runtime:
         known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
         _check_aliases(settings.resource_aliases, self.catalog.steps)
         self.workflows = Workflows(known, limits, settings.resource_aliases)
-        self.storage = open_storage(settings.redis_url, _waiting)
+        self.storage = open_storage(settings.redis_url, _WaitingTasks())
         self._signals = Signals()
         self.queue = Queue(self.storage, self._signals)
         self.executions = Executions(
@@ -231,6 +234,16 @@ def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
             raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")
 
 
-def _waiting(older_ms: int) -> list[str]:
-    with database.connection_context():
-        return queries.queued_tasks(older_ms, limit=200)
+class _WaitingTasks:
+    """Reads tasks that wait from the database, of a few workflows at a time; the next call goes on with the others."""
+
+    def __init__(self) -> None:
+        self._behind: str | None = None
+
+    def __call__(self, older_ms: int) -> list[QueuedTask]:
+        with database.connection_context():
+            workflows = queries.waiting_workflows(self._behind, REFILL)
+            if not workflows and self._behind is not None:
+                workflows = queries.waiting_workflows(None, REFILL)
+            self._behind = workflows[-1] if len(workflows) == REFILL else None
+            return queries.waiting_tasks(dict.fromkeys(workflows), older_ms, LOOKED_AT // max(1, len(workflows)))

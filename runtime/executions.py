@@ -24,7 +24,7 @@ from stepwell.db import queries
 from stepwell.db.database import database, locked, transaction
 from stepwell.db.models import Attempt, Execution, Task
 from stepwell.db.queries import clock_sql
-from stepwell.db.values import Claimed, DueTimer, Finish, Finished
+from stepwell.db.values import Claimed, DueTimer, Finish, Finished, QueuedTask
 from stepwell.functions.errors import Conflict, NotFound, TaskClosed
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution, retry
@@ -75,7 +75,7 @@ class Executions:
         earlier = starting.write(begin)
         if earlier is not None:
             return Started(earlier)
-        self._announce(Effects([one.id for one in begin.tasks if one.status == TaskStatus.QUEUED], bool(begin.timers)))
+        self._announce(Effects(starting.queued(begin), bool(begin.timers)))
         return Started(begin.execution.id, begin.execution)
 
     # Advance
@@ -120,10 +120,10 @@ class Executions:
             ended = Attempt.get_or_none(Attempt.task_id == claim.id, Attempt.attempt == claim.attempt)
             if ended is None:
                 return None
-            queued = Task.select(Task.id).where(
+            queued = Task.select(Task.id, Task.workflow_id).where(
                 Task.execution_id == claim.execution_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False)
             )
-            self.notifier.notify([task.id for task in queued])
+            self.notifier.notify([QueuedTask(task.id, task.workflow_id) for task in queued])
             return Done(queries.held(claim.execution_id, claim.owner))
 
     def answer(self, token: str, answer: TokenAnswer) -> None:
@@ -275,7 +275,7 @@ class Executions:
     def _go_on(self, finish: Finish, move: hot_path.Move, done: Finished) -> Claimed | None:
         """Notify others of a move that was one statement, and return the claim that came with it, if one did."""
         if finish.next is not None and not finish.next.claim:
-            self.notifier.notify([finish.next.task.id])
+            self.notifier.notify([QueuedTask(finish.next.task.id, finish.next.task.workflow_id)])
         if finish.wakes is not None:
             self.notifier.wake_timers()
         return hot_path.next_claim(finish, move, done)
@@ -374,7 +374,8 @@ def _requeue(execution_id: str, paused: bool) -> Effects:
     queued = Task.update(queued_at=None if paused else clock_sql(), missing_since=None).where(
         Task.execution_id == execution_id, Task.status == TaskStatus.QUEUED
     )
-    found = [task.id for task in queued.returning(Task.id).execute()]
+    rows = queued.returning(Task.id, Task.workflow_id).execute()
+    found = [QueuedTask(task.id, task.workflow_id) for task in rows]
     return Effects() if paused else Effects(found, requests.request_pumps(execution_id))
 
 

@@ -34,7 +34,7 @@ from stepwell.runtime.engine.states.distributed import DistributedMap, Plan
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
-from stepwell.runtime.engine.values.statuses import MapRunStatus, Status, TaskStatus
+from stepwell.runtime.engine.values.statuses import MapRunStatus, Status
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.map_runs import item_reader, item_workflow, redrive, requests, result_writer
 from stepwell.runtime.map_runs.item_reader import ReaderFault
@@ -284,7 +284,7 @@ class _Pump:
         if own.status != Status.IN_PROGRESS:
             return self._settle(run, plan, own.status, own.input)
         run.open += 1
-        self.effects.queued += [one.id for one in begin.tasks if one.status == TaskStatus.QUEUED]
+        self.effects.queued += start.queued(begin)
         self.effects.timers |= bool(begin.timers)
 
     def _inputs(self, run: MapRun, plan: Plan, children: int) -> list[tuple[Json, int, int]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from stepwell.db.values import QueuedTask
+
 
 class Notifier(Protocol):
     """Notifies workers and timers of something to do. A message may be lost; no method raises."""
 
-    def notify(self, task_ids: list[str]) -> None: ...
+    def notify(self, tasks: list[QueuedTask]) -> None: ...
     def wake_timers(self) -> None: ...
     def drop_cancelled(self) -> None: ...
 
@@ -18,11 +20,11 @@ class Notifier(Protocol):
 class Effects:
     """The notifications that follow the commit.
 
-    ``queued`` holds the ids of tasks that workers may claim, ``timers`` is True if a timer was set, and ``cancelled``
+    ``queued`` holds the tasks that workers may claim, ``timers`` is True if a timer was set, and ``cancelled``
     is True if the work of a running handler was cancelled.
     """
 
-    queued: list[str] = field(default_factory=list)
+    queued: list[QueuedTask] = field(default_factory=list)
     timers: bool = False
     cancelled: bool = False
 

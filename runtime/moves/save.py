@@ -10,7 +10,7 @@ from typing import Any
 
 from stepwell.db.models import Execution, Frame, Timer
 from stepwell.db.queries import clock_sql
-from stepwell.db.values import DueTimer, NewFrame, NewTimer, Root
+from stepwell.db.values import DueTimer, NewFrame, NewTimer, QueuedTask, Root
 from stepwell.runtime.engine.core import commands, execution
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
@@ -148,7 +148,7 @@ def _begin(row: Execution, command: commands.Command, effects: Effects) -> None:
     if isinstance(command, commands.DispatchTask):
         identity = task_rows.dispatch(row, command)
         if not row.paused and not command.is_polled:
-            effects.queued.append(identity)
+            effects.queued.append(QueuedTask(identity, row.workflow_id))
     elif isinstance(command, commands.SetTimer):
         effects.timers = True
         timer = vars(new_timer(command))

@@ -13,7 +13,7 @@ from peewee import IntegrityError
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution, StartKey
-from stepwell.db.values import IdempotencyKey, NewExecution, Root, Start
+from stepwell.db.values import IdempotencyKey, NewExecution, QueuedTask, Root, Start
 from stepwell.functions.errors import InvalidName, KeyReused, NameTaken, PayloadTooLarge, Unavailable
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution
@@ -84,6 +84,12 @@ def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limi
     is_same = wanted.text is None and move.execution.frames[""].input is wanted.input
     root = save.root_of(move.execution, text if is_same else None)
     return _all_rows(own, root, wanted.key, machine.plan, move)
+
+
+def queued(begin: Start) -> list[QueuedTask]:
+    """The tasks that workers may claim once the start is written."""
+    own = begin.execution.workflow_id
+    return [QueuedTask(one.id, own) for one in begin.tasks if one.status == TaskStatus.QUEUED]
 
 
 def write(begin: Start) -> str | None:

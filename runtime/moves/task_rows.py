@@ -64,7 +64,8 @@ def dispatch(row: Execution, command: commands.DispatchTask) -> str:
         seconds = command.timeout_seconds
         due = None if seconds is None else clock_sql() + round(seconds * 1000)
         queued |= {"deadline_at": due, "started_at": None}
-    given = {**made, **queued, "execution_id": row.id, "created_at": clock_sql()}
+    own = {"execution_id": row.id, "workflow_id": row.workflow_id}
+    given = {**made, **queued, **own, "created_at": clock_sql()}
     # An upsert: a planned row is there, a retried one is there, a new one is not. The execution's lock keeps others
     # from inserting it meanwhile.
     Task.insert(given).on_conflict(conflict_target=[Task.id], update=queued).execute()

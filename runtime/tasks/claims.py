@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from peewee import fn
@@ -15,7 +15,7 @@ from stepwell.db.database import database, locked, transaction
 from stepwell.db.function_models import StoredFunction
 from stepwell.db.models import Execution, Task, Worker
 from stepwell.db.queries import clock_sql
-from stepwell.db.values import Claimed
+from stepwell.db.values import Claimed, QueuedTask
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values.statuses import TaskStatus
@@ -40,6 +40,8 @@ OVERDUE_GRACE_MS = 2_000
 """How long after a task's time-out the sweep fails it: its own worker should do that first."""
 NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE = 5_000, 10_000
 """Age at which a task without a message is notified of again, and how many tasks at a time."""
+WORKFLOWS_AT_ONCE = 1_000
+"""How many workflows a sweep looks at for such tasks."""
 
 
 class Claims:
@@ -50,6 +52,7 @@ class Claims:
         self.functions = sorted(functions)
         self.owner = owner
         self.lease_ms = round(settings.lease_seconds * 1000)
+        self._notified: str | None = None
 
     def claim(self, task_id: str, often_lost: bool = True) -> Claimed | None:
         """Claim a queued task for this process. None when it cannot be claimed, for any reason.
@@ -93,7 +96,7 @@ class Claims:
             _queue_again(task, execution)
             reach("return.before_commit")
         reach("return.after_commit")
-        self.executions.notifier.notify([claim.id])
+        self.executions.notifier.notify([QueuedTask(claim.id, claim.workflow_id)])
         return True
 
     def sweep(self) -> None:
@@ -108,19 +111,22 @@ class Claims:
         one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
         one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in unheard])
 
-    def unclaimed(self, head: str | None) -> list[str]:
+    def unclaimed(self, heads: Mapping[str, str] | None) -> list[QueuedTask]:
         """Tasks with a lost message, oldest first.
 
-        ``head`` is the task in the queue's next message: empty when the queue is empty, None when that is unknown. The
-        queue keeps the order in which it was notified, so it has lost the messages of tasks that wait longer than its
-        head.
+        ``heads`` are the tasks in the next messages, by workflow: empty for a message that names no task, None for all
+        when they are unknown. The queue keeps the order of a workflow's messages, so it has lost those of tasks that
+        wait longer than the workflow's head.
         """
-        if head is None:
+        if heads is None:
             return []
         with database.connection_context():
-            if head:
-                return queries.overtaken_tasks(head, NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
-            return queries.queued_tasks(NOTIFY_AGAIN_MS, NOTIFIED_AT_ONCE)
+            found = queries.waiting_workflows(self._notified, WORKFLOWS_AT_ONCE)
+            # A full page: the next sweep goes on behind it, so that all workflows have their turn.
+            self._notified = found[-1] if len(found) == WORKFLOWS_AT_ONCE else None
+            workflows = {one: heads.get(one) for one in found if heads.get(one) != ""}
+            most = NOTIFIED_AT_ONCE // max(1, len(workflows))
+            return queries.waiting_tasks(workflows, NOTIFY_AGAIN_MS, most)
 
     def _lose(self, task_id: str, execution_id: str, attempt: int, owner: str) -> None:
         """Settle a task after its lease has run out: queue it again, or fail it after too many losses."""
@@ -143,7 +149,7 @@ class Claims:
             cause = f"WorkerLost: {losses} workers were lost while they ran this task"
             self.executions.fail_unclaimed(guard, execution_id, "States.TaskFailed", cause)
         else:
-            self.executions.notifier.notify([task_id])
+            self.executions.notifier.notify([QueuedTask(task_id, execution.workflow_id)])
 
     def _time_out(self, task_id: str, execution_id: str, attempt: int, owner: str | None) -> None:
         self.executions.fail_unclaimed(Guard(task_id, attempt, owner), execution_id, "States.Timeout", "")

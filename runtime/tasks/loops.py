@@ -81,7 +81,7 @@ class Loops:
         # A worker that ends takes no more tasks; notifying again is left to the others.
         if self._work.draining.is_set():
             return
-        waiting = self._claims.unclaimed(self._queue.head())
+        waiting = self._claims.unclaimed(self._queue.heads())
         if waiting:
             log.info("%s task(s) have waited for long: notifying again", len(waiting))
             self._queue.notify_first(waiting)

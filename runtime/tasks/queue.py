@@ -10,13 +10,14 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from huey.registry import Message
 from redis.exceptions import RedisError
 
+from stepwell.db.values import QueuedTask
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.ids import is_id
@@ -30,12 +31,19 @@ QUIET_SECONDS = 1.0
 """How long nothing is pushed after a failure, so that callers do not wait for a time-out each."""
 
 
+class QueuedMessage(NamedTuple):
+    """A message, and the id of the workflow in whose queue it lies."""
+
+    workflow_id: str
+    content: bytes
+
+
 class Storage(Protocol):
     """Where the messages lie. ``push`` and ``push_first`` raise RedisError or OSError when it cannot be reached."""
 
-    def push(self, messages: list[bytes]) -> None: ...
-    def push_first(self, messages: list[bytes]) -> None: ...
-    def head(self) -> str | None: ...
+    def push(self, messages: Sequence[QueuedMessage]) -> None: ...
+    def push_first(self, messages: Sequence[QueuedMessage]) -> None: ...
+    def heads(self) -> Mapping[str, str] | None: ...
 
 
 class Queue:
@@ -50,17 +58,20 @@ class Queue:
         self._quiet_until = 0.0
         self.counters: Counter[str] = Counter()
 
-    def notify(self, task_ids: Sequence[str]) -> None:
+    def notify(self, tasks: Sequence[QueuedTask]) -> None:
         """Notify the workers of all processes of these tasks."""
-        self._push(self._storage.push, task_ids)
+        self._push(self._storage.push, tasks)
 
-    def notify_first(self, task_ids: Sequence[str]) -> None:
-        """Notify the workers of these tasks, before all other messages of the queue."""
-        self._push(self._storage.push_first, task_ids)
+    def notify_first(self, tasks: Sequence[QueuedTask]) -> None:
+        """Notify the workers of these tasks, before all other messages of their workflows."""
+        self._push(self._storage.push_first, tasks)
 
-    def head(self) -> str | None:
-        """The task id in the next message, empty when there is no message; None when that is unknown."""
-        return self._storage.head()
+    def heads(self) -> Mapping[str, str] | None:
+        """The task id in the next message of each workflow that has one; None when that is unknown.
+
+        It is empty for a message that names no task.
+        """
+        return self._storage.heads()
 
     def wake_timers(self) -> None:
         """Let the timer thread of this process look for the timer that was just written."""
@@ -70,20 +81,20 @@ class Queue:
         """Let the heartbeat thread of this process stop the handlers of the tasks that were just cancelled."""
         self._signals.heartbeat.set()
 
-    def _push(self, push: Callable[[list[bytes]], None], task_ids: Sequence[str]) -> None:
-        if not task_ids:
+    def _push(self, push: Callable[[Sequence[QueuedMessage]], None], tasks: Sequence[QueuedTask]) -> None:
+        if not tasks:
             return
         if time.monotonic() < self._quiet_until:
-            self.counters["lost_messages"] += len(task_ids)
+            self.counters["lost_messages"] += len(tasks)
             return
         reach("notify.before")
         try:
-            push([encode(task_id) for task_id in task_ids])
+            push([QueuedMessage(workflow_id, encode(task_id)) for task_id, workflow_id in tasks])
         except (RedisError, OSError) as fault:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
-            self.counters["lost_messages"] += len(task_ids)
+            self.counters["lost_messages"] += len(tasks)
             log.warning(
-                "could not notify of %s task(s), and push nothing for %s s: %s", len(task_ids), QUIET_SECONDS, fault
+                "could not notify of %s task(s), and push nothing for %s s: %s", len(tasks), QUIET_SECONDS, fault
             )
         reach("notify.after")
 

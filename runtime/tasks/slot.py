@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from stepwell.db.values import OFTEN_LOST, Claimed
+from stepwell.db.values import OFTEN_LOST, Claimed, QueuedTask
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import visits
 from stepwell.runtime.engine.core.execution import Execution
@@ -77,7 +77,7 @@ class Work:
     def run(self, task_id: str) -> None:
         """Claim this task, and work on its execution for a slice of time. Does nothing when the claim fails."""
         if self.draining.is_set():
-            self.executions.notifier.notify([task_id])
+            self.executions.notifier.notify([QueuedTask(task_id)])
             return
         began = time.monotonic()
         # The next task of the same execution often comes with the move. It runs here at once, without a message.

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from stepwell.db import queries
-from stepwell.db.database import database
 from stepwell.runtime.app import create_app
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.outage import one_turn
@@ -113,10 +111,9 @@ def go_on(stage: Stage) -> None:
     """Do the work of workers and their loops until nothing waits, whether workers were notified or not."""
     while True:
         stage.take_queued()
-        with database.connection_context():
-            waiting = queries.queued_tasks(0, 100)
-        for task_id in waiting:
-            stage.work.run(task_id)
+        waiting = stage.waiting()
+        for one in waiting:
+            stage.work.run(one.id)
         fired = one_turn("timers", stage.fire_timers)
         if not waiting and fired == 0:
             return

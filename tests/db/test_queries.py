@@ -84,7 +84,8 @@ REPEATED: dict[str, Callable[[Stage], Any]] = {
     "tasks of an activity": lambda stage: polled_tasks.poll("ask"),
     "due timers": lambda stage: queries.due_timers(),
     "the next timer": lambda stage: queries.next_timer_ms(),
-    "queued tasks": lambda stage: queries.queued_tasks(0, 16),
+    "queued tasks": lambda stage: stage.waiting(0, 16),
+    "forgotten tasks": lambda stage: stage.tasks.unclaimed({}),
     "counts of tasks": lambda stage: TasksApi(stage.executions).counts(),
 }
 

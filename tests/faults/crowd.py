@@ -6,6 +6,7 @@ from typing import Any
 
 from stepwell.db.database import database, is_sqlite, unhurried
 from stepwell.db.models import Attempt, Execution, History, Task
+from stepwell.db.values import QueuedTask
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from tests.faults.stack import Stack
 
@@ -67,7 +68,8 @@ def queue(stack: Stack, size: int) -> None:
     """Queue ``size`` executions of one step each, and notify the workers of each."""
     multiply(stack.start("step1"), range(1, size))
     with database.connection_context():
-        queued = [str(task.id) for task in Task.select(Task.id).where(Task.status == TaskStatus.QUEUED)]
+        rows = Task.select(Task.id, Task.workflow_id).where(Task.status == TaskStatus.QUEUED)
+        queued = [QueuedTask(task.id, task.workflow_id) for task in rows]
     stack.stage.take_queued()
     stack.stage.executions.notifier.notify(queued)
     assert stack.stage.queue.depth() == len(queued) == size

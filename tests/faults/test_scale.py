@@ -93,11 +93,12 @@ def hot(stage: Stage) -> dict[str, Callable[[], object]]:
         held = [
             claim for row in Task.select().where(Task.status == TaskStatus.IN_PROGRESS) for claim in tasks.held(row.id)
         ]
-        waiting = queries.queued_tasks(0, LIVE)
+        waiting = [one.id for one in stage.waiting(0, LIVE)]
+        workflow = Task.get_by_id(waiting[-1]).workflow_id
     queued = iter(waiting)
     claims: list[Any] = []
     return {
-        "sweep": lambda: (tasks.sweep(), tasks.unclaimed(""), tasks.unclaimed(waiting[-1])),
+        "sweep": lambda: (tasks.sweep(), tasks.unclaimed({}), tasks.unclaimed({workflow: waiting[-1]})),
         f"heartbeat for {HELD}": lambda: tasks.heartbeat(held),
         "due timers": in_connection(lambda: (queries.due_timers(), queries.next_timer_ms())),
         "claim": lambda: claims.append(tasks.claim(next(queued))),

@@ -14,7 +14,7 @@ from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
 from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
-from stepwell.db.values import Claimed
+from stepwell.db.values import Claimed, QueuedTask
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.invoke.outcome import Outcome
@@ -129,6 +129,11 @@ class Stage:
         given = input or {}
         wanted = Wanted(given, name, key_of(key, [workflow, given, name]))
         return self.executions.start(self.workflows.latest(workflow), wanted).id
+
+    def waiting(self, older_ms: int = 0, most: int = 100) -> list[QueuedTask]:
+        """The tasks that the database knows to wait."""
+        with database.connection_context():
+            return queries.waiting_tasks(dict.fromkeys(queries.waiting_workflows(None, 100)), older_ms, most)
 
     def take_queued(self) -> list[str]:
         """Empty the queue. Returns the ids of its tasks."""

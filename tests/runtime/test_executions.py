@@ -272,11 +272,13 @@ def test_a_pause_hides_what_is_queued_from_the_database_too(stage: Stage):
     identity = stage.start(TWO)
     stage.executions.pause(identity)
     stage.executions.pause(identity)
-    with database.connection_context():
-        assert queries.queued_tasks(-SECOND, 10) == []
+    assert waiting(stage) == []
     stage.executions.resume(identity)
-    with database.connection_context():
-        assert queries.queued_tasks(-SECOND, 10) == [stage.task(identity, 1).id]
+    assert waiting(stage) == [stage.task(identity, 1).id]
+
+
+def waiting(stage: Stage) -> list[str]:
+    return [one.id for one in stage.waiting(-SECOND)]
 
 
 def test_a_timer_of_a_paused_execution_fires_and_queues_nothing(stage: Stage):

@@ -162,7 +162,7 @@ def test_no_worker_of_ours_is_notified_of_it(dig: Wire):
     begun(dig)
     assert dig.stage.take_queued() == []
     dig.stage.tasks.sweep()
-    assert dig.stage.tasks.unclaimed(0) == []
+    assert dig.stage.tasks.unclaimed({}) == []
 
 
 def test_a_paused_execution_hands_nothing_out(dig: Wire):

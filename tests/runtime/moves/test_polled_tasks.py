@@ -42,7 +42,7 @@ def test_one_task_is_given_to_one_of_many_that_ask(stage: Stage):
 def test_no_sweep_and_no_worker_takes_an_activitys_task(stage: Stage):
     identity = start(stage)
     stage.tasks.sweep()
-    assert stage.tasks.unclaimed("") == [] and stage.tasks.claim(stage.task(identity).id) is None
+    assert stage.tasks.unclaimed({}) == [] and stage.tasks.claim(stage.task(identity).id) is None
     assert polled_tasks.poll("ask") is not None
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from stepwell.db.values import QueuedTask
 from stepwell.runtime.tasks.queue_storage import MemoryQueue, RedisQueue, open_storage
 from tests.services import Redis
 
 
-def nothing_waits(older_ms: int) -> list[str]:
+def nothing_waits(older_ms: int) -> list[QueuedTask]:
     return []
 
 

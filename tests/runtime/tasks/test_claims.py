@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 
 import pytest
 
@@ -13,6 +14,7 @@ from stepwell.db.models import Execution, Worker
 from stepwell.db.values import Claimed
 from stepwell.runtime.ids import new_execution_id, new_id, task_id
 from stepwell.runtime.moves.guards import Guard
+from stepwell.runtime.tasks import claims
 from stepwell.runtime.tasks.claims import MISSING_FOR_MS
 from tests.runtime.stage import LONG_AGO, SECOND, Json, Stage, at_once, machine, parallel, returns, steps, task
 
@@ -365,9 +367,9 @@ def test_a_paused_task_is_not_missed(stage: Stage):
 
 def test_behind_an_empty_queue_what_waits_too_long_is_found(stage: Stage):
     waiting, fresh = stage.start(TWO), stage.start(TWO)
-    assert stage.tasks.unclaimed("") == []
+    assert unclaimed(stage, {}) == []
     stage.set(stage.task(waiting), queued_at=LONG_AGO)
-    assert stage.tasks.unclaimed("") == [stage.task(waiting).id]
+    assert unclaimed(stage, {}) == [stage.task(waiting).id]
     assert stage.status(fresh) == "IN_PROGRESS"
 
 
@@ -375,10 +377,34 @@ def test_what_has_waited_longer_than_the_head_of_the_queue_is_forgotten(stage: S
     oldest, old, head, younger = (stage.task(stage.start(TWO)) for _ in range(4))
     for one, waited in ((oldest, 9_000), (old, 5_000), (head, 0), (younger, -1_000)):
         stage.set(one, queued_at=LONG_AGO - waited)
-    assert stage.tasks.unclaimed(head.id) == [oldest.id, old.id]
+    workflow = head.workflow_id
+    assert unclaimed(stage, {workflow: head.id}) == [oldest.id, old.id]
     stage.set(old, queued_at=LONG_AGO - 4_999)
-    assert stage.tasks.unclaimed(head.id) == [oldest.id]
-    assert stage.tasks.unclaimed(oldest.id) == stage.tasks.unclaimed(new_id()) == stage.tasks.unclaimed(None) == []
+    assert unclaimed(stage, {workflow: head.id}) == [oldest.id]
+    for heads in ({workflow: oldest.id}, {workflow: new_id()}, {workflow: ""}, None):
+        assert unclaimed(stage, heads) == []
+
+
+def test_the_head_of_one_workflow_tells_nothing_of_another(stage: Stage):
+    here, there = stage.task(stage.start(TWO)), stage.task(stage.start(TWO, workflow="other"))
+    for one in (here, there):
+        stage.set(one, queued_at=LONG_AGO)
+    assert unclaimed(stage, {here.workflow_id: here.id}) == [there.id]
+    assert unclaimed(stage, {there.workflow_id: there.id}) == [here.id]
+
+
+def test_a_sweep_looks_at_some_workflows_and_the_next_one_at_the_others(stage: Stage, monkeypatch):
+    monkeypatch.setattr(claims, "WORKFLOWS_AT_ONCE", 2)
+    started = [stage.task(stage.start(TWO, workflow=f"w{number}")) for number in range(5)]
+    for one in started:
+        stage.set(one, queued_at=LONG_AGO)
+    found = [unclaimed(stage, {}) for _ in range(3)]
+    assert [len(page) for page in found] == [2, 2, 1]
+    assert sorted(chain.from_iterable(found)) == sorted(one.id for one in started)
+
+
+def unclaimed(stage: Stage, heads: Mapping[str, str] | None) -> list[str]:
+    return [one.id for one in stage.tasks.unclaimed(heads)]
 
 
 def test_branches_are_claimed_side_by_side(stage: Stage):

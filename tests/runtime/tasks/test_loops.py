@@ -14,7 +14,7 @@ from stepwell.db.database import database
 from stepwell.db.models import Timer
 from stepwell.db.values import DueTimer
 from stepwell.runtime.invoke.outcome import Outcome
-from stepwell.runtime.tasks.queue import encode
+from stepwell.runtime.tasks.queue import QueuedMessage, encode
 from tests.runtime.stage import LONG_AGO, Stage, machine, returns, staged, steps, task
 from tests.services import until
 
@@ -120,7 +120,7 @@ def sweeps(busy: Stage, monkeypatch, times: int) -> Event:
 def test_behind_others_a_sweep_notifies_once_and_first_of_what_the_queue_forgot(busy: Stage, monkeypatch):
     waiting, lost = busy.start(steps("step1")), busy.start(steps("step1"))
     busy.take_queued()
-    busy.queue.push([encode(busy.task(waiting).id)])
+    busy.queue.push([QueuedMessage(busy.task(waiting).workflow_id, encode(busy.task(waiting).id))])
     with database.connection_context():
         now = queries.now()
     busy.set(busy.task(waiting), queued_at=now - 30_000)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from redis import Redis as Client
 
-from stepwell.runtime.tasks.queue import QUIET_SECONDS, MessageSerializer, Queue, encode
+from stepwell.db.values import QueuedTask
+from stepwell.runtime.tasks.queue import QUIET_SECONDS, MessageSerializer, Queue, QueuedMessage, encode
 from stepwell.runtime.tasks.queue_storage import MemoryQueue, RedisQueue
 from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.worker import StepwellHuey
@@ -19,6 +20,7 @@ from tests.runtime.tasks.conftest import nothing_waits
 from tests.services import Redis
 
 ID = "01a20be5-d527-72cf-b8e4-6af0bd300001"
+TASK = QueuedTask(ID)
 
 HOSTILE = {
     "nothing": b"",
@@ -68,7 +70,7 @@ def test_a_pickle_runs_nothing(tmp_path: Path):
 
 def test_a_worker_drops_hostile_messages_and_goes_on(stage: Stage, caplog):
     huey = StepwellHuey(stage.runtime)
-    stage.queue.push([*HOSTILE.values(), encode(ID)])
+    stage.queue.push([QueuedMessage("w", one) for one in (*HOSTILE.values(), encode(ID))])
     taken = [huey.dequeue() for _ in range(stage.queue.depth())]
     assert [one.args for one in taken if one is not None] == [(ID,)]
     assert caplog.text.count("dropped a message") == len(HOSTILE)
@@ -86,16 +88,16 @@ def test_a_notification_of_no_task_sends_nothing(storage: RedisQueue | MemoryQue
 def test_a_notification_that_cannot_be_sent_does_not_fail_and_takes_less_than_a_second(redis: Redis, how: str):
     storage = RedisQueue("stepwell", redis.url, nothing_waits)
     queue = Queue(storage, Signals())
-    queue.notify([ID])
+    queue.notify([TASK])
     if how == "killed":
         redis.kill()
     elif how == "frozen":
         redis.pause()
     else:
         with Client.from_url(redis.url) as client:
-            client.delete(storage.queue_key)
-            client.set(storage.queue_key, "no list")
-    took = [seconds(lambda: queue.notify([ID, ID])) for _ in range(3)]
+            client.flushall()
+            client.set(storage.keys[2], "no turns")
+    took = [seconds(lambda: queue.notify([TASK, TASK])) for _ in range(3)]
     redis.resume()
     storage.close()
     assert min(took) < 1
@@ -112,12 +114,12 @@ def test_a_queue_that_failed_pushes_nothing_for_a_while(redis: Redis, monkeypatc
     storage = RedisQueue("stepwell", redis.url, nothing_waits)
     queue = Queue(storage, Signals())
     redis.kill()
-    queue.notify([ID])
+    queue.notify([TASK])
     redis.start()
-    queue.notify([ID])
+    queue.notify([TASK])
     assert storage.depth() == 0 and queue.counters["lost_messages"] == 2
     now = time.monotonic()
     monkeypatch.setattr("stepwell.runtime.tasks.queue.time.monotonic", lambda: now + QUIET_SECONDS)
-    queue.notify([ID])
+    queue.notify([TASK])
     assert storage.depth() == 1
     storage.close()

@@ -9,8 +9,9 @@ from threading import Thread
 from peewee import OperationalError
 from redis import Redis as Client
 
+from stepwell.db.values import QueuedTask
 from stepwell.runtime.ids import new_id
-from stepwell.runtime.tasks.queue import Queue, encode
+from stepwell.runtime.tasks.queue import Queue, QueuedMessage, encode
 from stepwell.runtime.tasks.queue_storage import REFILL, MemoryQueue, RedisQueue
 from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.worker import StepwellHuey
@@ -19,15 +20,16 @@ from tests.runtime.tasks.conftest import nothing_waits
 from tests.services import Redis, until
 
 ID = "01a20be5-d527-72cf-b8e4-6af0bd300001"
+WORKFLOW, OTHER = new_id(), new_id()
+TASK = QueuedTask(ID, WORKFLOW)
 
 
 def test_messages_come_in_the_order_they_were_sent(storage: RedisQueue | MemoryQueue):
-    ids = [new_id() for _ in range(5)]
-    Queue(storage, Signals()).notify(ids[:3])
-    Queue(storage, Signals()).notify(ids[3:])
-    storage.enqueue(encode(ID))
-    assert storage.depth() == 6
-    assert [json.loads(storage.dequeue())["task"] for _ in range(6)] == [*ids, ID]
+    tasks = [QueuedTask(new_id(), WORKFLOW) for _ in range(5)]
+    Queue(storage, Signals()).notify(tasks[:3])
+    Queue(storage, Signals()).notify(tasks[3:])
+    assert storage.depth() == 5
+    assert [json.loads(storage.dequeue())["task"] for _ in range(5)] == [task.id for task in tasks]
     assert storage.depth() == 0
 
 
@@ -40,14 +42,14 @@ def test_a_message_wakes_who_waits_for_one(storage: RedisQueue | MemoryQueue):
 
     waiting = Thread(target=take)
     waiting.start()
-    Queue(storage, Signals()).notify([ID])
+    Queue(storage, Signals()).notify([TASK])
     waiting.join(30)
     assert taken[-1] == encode(ID)
 
 
 def test_an_empty_queue_asks_the_database(storage: RedisQueue | MemoryQueue):
     looks: list[int] = []
-    storage.found.waiting = lambda older_ms: looks.append(older_ms) or [ID]
+    storage.found.waiting = lambda older_ms: looks.append(older_ms) or [TASK]
     assert storage.dequeue() == encode(ID)
     assert looks == [1000]
 
@@ -57,12 +59,12 @@ def test_an_empty_queue_asks_the_database(storage: RedisQueue | MemoryQueue):
 
 def test_without_redis_the_database_is_asked_at_once(redis: Redis):
     looks: list[int] = []
-    storage = RedisQueue("stepwell", redis.url, lambda older_ms: looks.append(older_ms) or [ID])
+    storage = RedisQueue("stepwell", redis.url, lambda older_ms: looks.append(older_ms) or [TASK])
     redis.kill()
     assert storage.dequeue() == encode(ID)
-    assert looks == [0] and storage.depth() is storage.head() is None
+    assert looks == [0] and storage.depth() is storage.heads() is None
     redis.start()
-    Queue(storage, Signals()).notify([ID])
+    Queue(storage, Signals()).notify([TASK])
     assert storage.depth() == 1
     storage.close()
 
@@ -79,7 +81,7 @@ def test_with_neither_a_worker_waits_and_goes_on(redis: Redis, monkeypatch):
 def test_while_the_database_is_unreachable_too_a_worker_waits_and_goes_on(
     storage: RedisQueue | MemoryQueue, monkeypatch
 ):
-    def unreachable(older_ms: int) -> list[str]:
+    def unreachable(older_ms: int) -> list[QueuedTask]:
         raise OperationalError("away")
 
     paused: list[float] = []
@@ -112,7 +114,7 @@ def test_what_was_queued_when_redis_was_emptied_is_done_all_the_same(
 def test_what_the_database_knows_is_fetched_in_batches_and_handed_out_one_by_one(storage: RedisQueue | MemoryQueue):
     looks: list[int] = []
     ids = [new_id() for _ in range(REFILL + 8)]
-    storage.found.waiting = lambda older_ms: looks.append(older_ms) or ids
+    storage.found.waiting = lambda older_ms: looks.append(older_ms) or [QueuedTask(one) for one in ids]
     handed = {json.loads(storage.dequeue() or b"{}")["task"] for _ in range(REFILL)}
     assert len(handed) == REFILL and handed < set(ids)
     assert looks == [1000]
@@ -126,25 +128,25 @@ def test_an_empty_queue_asks_the_database_at_once_and_then_once_in_a_while(
     storage.found.waiting = lambda older_ms: looks.append(older_ms) or []
     assert [storage.dequeue(), storage.dequeue()] == [None, None] and len(looks) == 1
     monkeypatch.setattr(storage.found, "_next_look", 0.0)
-    Queue(storage, Signals()).notify([ID])
+    Queue(storage, Signals()).notify([TASK])
     assert storage.dequeue() == encode(ID) and len(looks) == 1
 
 
 def test_while_the_database_knows_of_more_it_is_asked_all_the_time(storage: RedisQueue | MemoryQueue, monkeypatch):
     monkeypatch.setattr("stepwell.runtime.tasks.queue_storage.LOOK_SECONDS", 3600)
-    storage.found.waiting = lambda older_ms: [new_id() for _ in range(REFILL + 8)]
+    storage.found.waiting = lambda older_ms: [QueuedTask(new_id()) for _ in range(REFILL + 8)]
     assert None not in [storage.dequeue() for _ in range(3 * REFILL)]
 
 
-def test_the_head_is_the_task_that_comes_next(storage: RedisQueue | MemoryQueue):
-    queue, ids = Queue(storage, Signals()), [new_id() for _ in range(4)]
-    assert storage.head() == ""
-    queue.notify(ids[2:])
-    queue.notify_first(ids[:2])
-    assert [storage.head(), json.loads(storage.dequeue())["task"]] == [ids[0], ids[0]]
-    assert [json.loads(storage.dequeue())["task"] for _ in range(3)] == ids[1:]
+def test_the_heads_are_the_tasks_that_come_next(storage: RedisQueue | MemoryQueue):
+    queue, ids = Queue(storage, Signals()), [new_id() for _ in range(6)]
+    assert storage.heads() == {}
+    queue.notify([QueuedTask(one, WORKFLOW) for one in ids[2:4]])
+    queue.notify_first([QueuedTask(one, WORKFLOW) for one in ids[:2]])
+    queue.notify([QueuedTask(one, OTHER) for one in ids[4:]])
+    assert storage.heads() == {WORKFLOW: ids[0], OTHER: ids[4]}
 
 
 def test_a_head_that_names_no_task_tells_nothing(storage: RedisQueue | MemoryQueue):
-    storage.push([b'{"task": "no UUID"}'])
-    assert storage.head() is None
+    storage.push([QueuedMessage(WORKFLOW, b'{"task": "no UUID"}')] * 3)
+    assert storage.heads() == {WORKFLOW: ""}
