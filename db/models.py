@@ -273,8 +273,8 @@ class MapRun(Table):
     ``again_end`` wait for their turn.
 
     ``total`` items are counted so far; ``unread`` is where the uncounted ones begin, null once all are counted. The
-    results of ``written`` executions are in files, which had these ``sizes`` then. ``changes`` are the changes made to
-    the plan since the run began.
+    results of ``written`` executions are in files: ``sizes`` are their names and bytes by kind. ``changes`` are the
+    changes made to the plan since the run began.
     """
 
     id = IdField(primary_key=True)

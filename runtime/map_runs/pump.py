@@ -329,12 +329,13 @@ class _Pump:
         left = min(run.begun - run.written, WRITTEN_AT_ONCE)
         places = range(run.base + run.written, run.base + run.written + left)
         run.written += files.append(_children(run, places), BYTES_AT_ONCE)
-        # The files are not part of the transaction: the next pump cuts off all bytes beyond the committed sizes.
+        # The files are not part of the transaction: those of a pump that does not commit are named nowhere.
         reach("run.written")
-        run.sizes = jsontext.write(files.sizes)
-        if run.written < run.begun:
+        output = None if run.written < run.begun else files.finish()
+        run.sizes = jsontext.write(files.files)
+        if output is None:
             return self._request_pump()
-        self.close(None, None, files.finish())
+        self.close(None, None, output)
 
     def _output(self, run: MapRun, plan: Plan) -> Json:
         """The children's results in the order of their places. Raises StateFault."""

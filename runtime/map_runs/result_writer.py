@@ -1,8 +1,9 @@
 """Collects the results of a Map Run: as the state's own result, or in files of the artifact store with a manifest.
 
-The files grow a piece at a time. Their sizes are in the run's row: the next piece cuts off the bytes of a piece that
-was written and never committed. The artifact store is one bucket: ``Bucket`` has no effect. Source: AWS Step Functions
-developer guide, "ResultWriter (Map)".
+Each piece is a file of its own with a name that no other pump gives, and no file is ever written again. The run's row
+names those that count, and so does the manifest. So a pump that froze, and wakes after others have gone on, harms
+nothing: what it writes is named nowhere. The artifact store is one bucket: ``Bucket`` has no effect. Source: AWS Step
+Functions developer guide, "ResultWriter (Map)".
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from stepwell.db.models import Execution
 from stepwell.runtime.engine.values import jsontext
@@ -24,6 +24,7 @@ from stepwell.runtime.moves.completion import described
 NONE, COMPACT, FLATTEN = "NONE", "COMPACT", "FLATTEN"
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
 """Kinds of result files, by the end of the executions in them."""
+_CUT = "A file of the results was cut while they were written"
 
 
 class WriterFault(Exception):
@@ -35,12 +36,12 @@ class ResultTooLarge(Exception):
 
 
 class ResultFiles:
-    """The result files of a run. ``sizes`` are their bytes by kind, SUCCEEDED or FAILED; a kind may have no file.
+    """The result files of a run: ``files`` are the name and the bytes of each, by kind, SUCCEEDED or FAILED.
 
-    Every method raises WriterFault.
+    A kind may have no file. Every method raises WriterFault.
     """
 
-    def __init__(self, root: Path, arguments: Json, config: Mapping[str, Json], arn: str, sizes: dict[str, int]):
+    def __init__(self, root: Path, arguments: Json, config: Mapping[str, Json], arn: str, files: dict[str, Json]):
         given = arguments if isinstance(arguments, dict) else {}
         self._bucket, prefix = (str(given.get(name) or "") for name in ("Bucket", "Prefix"))
         self._arn = arn
@@ -50,7 +51,7 @@ class ResultFiles:
             raise WriterFault(f"The prefix {prefix[:200]!r} leads out of the artifact store")
         self._transformation = config.get("Transformation", NONE)
         self._is_lines = config.get("OutputType") == "JSONL"
-        self.sizes = sizes
+        self.files = files
 
     def append(self, children: Iterable[Execution], most: int) -> int:
         """Write the results of children until they have ``most`` bytes. Returns how many children were written."""
@@ -65,48 +66,71 @@ class ResultFiles:
                 break
         for kind, texts in found.items():
             if texts:
-                self._write(kind, "".join(self._framed(texts, is_first=not self.sizes.get(kind))))
+                self._write(kind, self._framed(texts))
         return count
 
     def finish(self) -> Json:
         """Write the manifest. Returns the state's result, which names it."""
-        if not self._is_lines:
-            for kind in self.sizes:
-                self._write(kind, "]")
         files: dict[str, list[Json]] = {FAILED: [], "PENDING": [], SUCCEEDED: []}
-        for kind, size in self.sizes.items():
-            files[kind].append({"Key": f"{self._key}/{self._path(kind).name}", "Size": size})
+        for kind in self.files:
+            self._take_over(kind)
+            for name, size in self.files[kind]:
+                self._check(name, size)
+                files[kind].append({"Key": f"{self._key}/{name}", "Size": size})
         manifest = {"DestinationBucket": self._bucket, "MapRunArn": self._arn, "ResultFiles": files}
         key = f"{self._key}/manifest.json"
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            _put(self._directory / "manifest.json", jsontext.write(manifest))
-        except OSError as fault:
-            raise _unwritable(fault) from None
+        # A pump that wakes late writes the same executions' results into it, and files that are as whole as these.
+        self._put("manifest.json", jsontext.write(manifest))
         return {"MapRunArn": self._arn, "ResultWriterDetails": {"Bucket": self._bucket, "Key": key}}
 
-    def _framed(self, texts: list[str], is_first: bool) -> Iterator[str]:
-        if self._is_lines:
-            yield from (f"{text}\n" for text in texts)
-            return
-        yield "[" if is_first else ","
-        yield ",".join(texts)
+    def _framed(self, texts: Sequence[str]) -> str:
+        return "".join(f"{text}\n" for text in texts) if self._is_lines else f"[{','.join(texts)}]"
 
     def _write(self, kind: str, text: str) -> None:
+        self._take_over(kind)
+        some = self.files.setdefault(kind, [])
+        name = f"{kind}_{len(some)}_{secrets.token_hex(4)}.json"
+        some.append([name, self._put(name, text)])
+
+    def _take_over(self, kind: str) -> None:
+        """Go on with a run of the release before: it had one file of a kind, of which the row knew the bytes."""
+        size = self.files.get(kind)
+        if isinstance(size, int):
+            text = self._first_bytes(f"{kind}_0.json", size)
+            self.files[kind] = []
+            self._write(kind, text if self._is_lines else f"{text}]")
+
+    def _first_bytes(self, name: str, size: int) -> str:
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            path, size = self._path(kind), self.sizes.get(kind, 0)
-            # Not the append mode: a piece that was written without its commit has to be cut off first.
-            with path.open("r+b" if path.exists() else "x+b") as file:
-                _cut(file, size)
-                self.sizes[kind] = size + file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
+            with (self._directory / name).open("rb") as file:
+                found = file.read(size)
         except OSError as fault:
             raise _unwritable(fault) from None
+        if len(found) < size:
+            raise WriterFault(_CUT)
+        return found.decode()
 
-    def _path(self, kind: str) -> Path:
-        return self._directory / f"{kind}_0.json"
+    def _check(self, name: str, size: int) -> None:
+        try:
+            found = (self._directory / name).stat().st_size
+        except OSError as fault:
+            raise _unwritable(fault) from None
+        if found != size:
+            raise WriterFault(_CUT)
+
+    def _put(self, name: str, text: str) -> int:
+        """Write a file and put it in place whole: a reader sees all of it, or nothing. Returns its bytes."""
+        draft = self._directory / f".{name}.{secrets.token_hex(4)}.tmp"
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as file:
+                size = file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._directory / name)
+        except OSError as fault:
+            raise _unwritable(fault) from None
+        return size
 
 
 def as_value(children: Iterable[Execution], config: Mapping[str, Json], most: int) -> Json:
@@ -144,23 +168,6 @@ def _record(child: Execution) -> Json:
     else:
         redrive = {"RedriveStatus": "REDRIVABLE_BY_MAP_RUN"}
     return dict(sorted({**known, **dates, "RedriveCount": child.redrives, **redrive}.items()))
-
-
-def _cut(file: BinaryIO, size: int) -> None:
-    if file.seek(0, os.SEEK_END) < size:
-        raise WriterFault("A file of the results was cut while they were written")
-    file.truncate(size)
-    file.seek(size)
-
-
-def _put(path: Path, text: str) -> None:
-    # A reader sees the old manifest or the new one, never half of it.
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _unwritable(fault: OSError) -> WriterFault:

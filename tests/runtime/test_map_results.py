@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread, current_thread
 
 import pytest
+from peewee import InterfaceError, OperationalError
 
-from stepwell.runtime.map_runs import pump
+from stepwell.db.database import database
+from stepwell.db.models import MapRun
+from stepwell.runtime import crashpoints
+from stepwell.runtime.map_runs import pump, result_writer
 from tests.runtime.maps import PASS, children, fan, listed, store, the_run
-from tests.runtime.stage import Json, Stage, raises, returns
+from tests.runtime.stage import Json, Stage, raises, returns, staged
 
 PUT = "arn:aws:states:::s3:putObject"
 
@@ -24,9 +31,18 @@ def files(stage: Stage, identity: str) -> dict[str, str]:
     assert output["ResultWriterDetails"]["Bucket"] == "b"
     manifest = json.loads((root / output["ResultWriterDetails"]["Key"]).read_text())
     assert (manifest["DestinationBucket"], manifest["MapRunArn"]) == ("b", output["MapRunArn"])
-    named = {kind: file for kind, some in manifest["ResultFiles"].items() for file in some}
-    assert all((root / file["Key"]).stat().st_size == file["Size"] for file in named.values())
-    return {kind: (root / file["Key"]).read_text() for kind, file in named.items()}
+    texts: dict[str, list[str]] = {}
+    for kind, some in manifest["ResultFiles"].items():
+        for one in some:
+            path = root / one["Key"]
+            assert path.stat().st_size == one["Size"]
+            texts.setdefault(kind, []).append(path.read_text())
+    return {kind: joined(some) for kind, some in texts.items()}
+
+
+def joined(texts: list[str]) -> str:
+    """The texts of several files as one: of JSON lists, or of lines."""
+    return f"[{','.join(text[1:-1] for text in texts)}]" if texts[0].endswith("]") else "".join(texts)
 
 
 def failing(stage: Stage, *which: int, **fields: Json) -> str:
@@ -108,17 +124,88 @@ def test_files_grow_piece_by_piece(stage: Stage, kind: str, monkeypatch: pytest.
     assert found == list(range(30))
 
 
-def test_a_piece_that_was_written_and_not_committed_is_written_over(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+def half_written(stage: Stage, monkeypatch: pytest.MonkeyPatch, **config: Json) -> str:
+    """Starts a Map of 5 items, and writes the results of the first two. Returns the execution's id."""
     monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 2)
-    config = writer(Transformation="COMPACT")
-    identity = stage.start(listed(processor=PASS, **config), {"items": list(range(5))})
+    identity = stage.start(listed(processor=PASS, **writer(**config)), {"items": list(range(5))})
     while the_run(stage) is None or the_run(stage).written < 2:
         stage.fire_timers()
-    path = next(store(stage).rglob("SUCCEEDED_0.json"))
-    with path.open("a") as file:
-        file.write(",2,3,broken off")
+    return identity
+
+
+def test_a_piece_that_was_written_and_not_committed_is_named_nowhere(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    identity = half_written(stage, monkeypatch, Transformation="COMPACT")
+
+    def die() -> None:
+        raise RuntimeError("dead")
+
+    crashpoints.arm("run.written", die)
+    with pytest.raises(RuntimeError):
+        stage.fire_timers()
+    crashpoints.disarm()
+    assert len(list(store(stage).rglob("SUCCEEDED_1_*.json"))) == 1
     stage.run()
     assert json.loads(files(stage, identity)["SUCCEEDED"]) == list(range(5))
+    assert len(list(store(stage).rglob("SUCCEEDED_*.json"))) == 4 and list(store(stage).rglob("*.tmp")) == []
+
+
+@pytest.mark.parametrize("kind", ["JSON", "JSONL"])
+def test_a_run_of_the_release_before_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str):
+    identity = half_written(stage, monkeypatch, Transformation="COMPACT", OutputType=kind)
+    (piece,) = store(stage).rglob("SUCCEEDED_0_*.json")
+    text = piece.read_text().removesuffix("]")
+    piece.with_name("SUCCEEDED_0.json").write_text(f"{text},2,broken off")
+    piece.unlink()
+    with database.connection_context():
+        MapRun.update(sizes=json.dumps({"SUCCEEDED": len(text)})).execute()
+    stage.run()
+    found = files(stage, identity)["SUCCEEDED"]
+    assert (json.loads(found) if kind == "JSON" else list(map(int, found.split()))) == list(range(5))
+
+
+@pytest.mark.parametrize("frozen_at", [1, 2], ids=["at its piece", "at the manifest"])
+def test_a_pump_that_froze_harms_nothing_that_a_later_one_committed(
+    emptied_postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen_at: int
+):
+    """The server ends the session of a pump that is frozen, another pump ends the run, and then the first one wakes."""
+    with staged(emptied_postgres, tmp_path / "home") as stage:
+        overtake(stage, monkeypatch, frozen_at)
+
+
+def overtake(stage: Stage, monkeypatch: pytest.MonkeyPatch, frozen_at: int) -> None:
+    identity, real = half_written(stage, monkeypatch, Transformation="COMPACT"), result_writer.os.fsync
+    monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 2 if frozen_at == 1 else 3)
+    is_frozen, goes_on, writes = Event(), Event(), []
+
+    def freeze(descriptor: int) -> None:
+        if current_thread() is late:
+            writes.append(1)
+            if len(writes) == frozen_at:
+                is_frozen.set()
+                goes_on.wait(30)
+        real(descriptor)
+
+    def pump_late() -> None:
+        with suppress(OperationalError, InterfaceError):
+            stage.fire_run_timers()
+
+    late = Thread(target=pump_late)
+    monkeypatch.setattr(result_writer.os, "fsync", freeze)
+    late.start()
+    assert is_frozen.wait(30)
+    # Another piece than the frozen one is about to put in place.
+    monkeypatch.setattr(pump, "WRITTEN_AT_ONCE", 3)
+    with database.connection_context():
+        database.execute_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"
+        )
+    stage.fire_run_timers()
+    assert stage.status(identity) == "COMPLETED"
+    before = files(stage, identity)
+    goes_on.set()
+    late.join(30)
+    monkeypatch.setattr(result_writer.os, "fsync", real)
+    assert files(stage, identity) == before and json.loads(before["SUCCEEDED"]) == list(range(5))
 
 
 def test_results_that_were_cut_meanwhile_fail_the_state(stage: Stage, monkeypatch: pytest.MonkeyPatch):
@@ -126,7 +213,7 @@ def test_results_that_were_cut_meanwhile_fail_the_state(stage: Stage, monkeypatc
     identity = stage.start(listed(processor=PASS, **writer()), {"items": list(range(5))})
     while the_run(stage) is None or the_run(stage).written < 2:
         stage.fire_timers()
-    next(store(stage).rglob("SUCCEEDED_0.json")).write_text("")
+    next(store(stage).rglob("SUCCEEDED_0_*.json")).write_text("")
     stage.run()
     assert stage.execution(identity).error == "States.ResultWriterFailed"
 
