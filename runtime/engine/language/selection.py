@@ -62,6 +62,8 @@ _STEP = re.compile(
 _EVERY = re.compile(r"\.\*|\.?\[\s*+\*\s*+\]")
 _BRACKET = re.compile(r"\.?(?=\[)")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# In single quotes a double quote needs no backslash: one that stands before it was seen to be part of the name.
+_ESCAPED_IN_SINGLE_QUOTES = re.compile(r'\\([^"])', re.DOTALL)
 _NOTHING = object()
 
 
@@ -227,10 +229,12 @@ def token(text: str, at: int) -> tuple[str | int | Segment, int] | None:
 
 
 def _step(match: re.Match[str]) -> str | int:
-    name, index, *quoted = match.groups()
+    name, index, in_single, in_double = match.groups()
     if index is not None:
         return int(index)
-    return _ESCAPED.sub(r"\1", next(one for one in (name, *quoted) if one is not None))
+    if in_single is not None:
+        return _ESCAPED_IN_SINGLE_QUOTES.sub(r"\1", in_single)
+    return _ESCAPED.sub(r"\1", in_double if name is None else name)
 
 
 def _descent(text: str, at: int) -> tuple[Segment, int]:

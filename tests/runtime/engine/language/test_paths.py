@@ -237,3 +237,18 @@ def test_a_path_is_found_inside_a_text() -> None:
     assert scan(f"f({filtered}, 1)", 2) == (parse(filtered), 2 + len(filtered))
     with pytest.raises(PathSyntax, match="does not begin with"):
         scan("f($)", 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (r"""$['a\"b']""", r"a\"b"),
+        (r"""$['a"b']""", 'a"b'),
+        (r"""$['a\'b']""", "a'b"),
+        (r"""$['a\\b']""", r"a\b"),
+        (r"""$['a\\\"b']""", 'a\\\\"b'),
+        (r"""$["a\"b"]""", 'a"b'),
+    ],
+)
+def test_a_backslash_before_a_double_quote_in_single_quotes_is_part_of_the_name(path: str, name: str):
+    assert parse(path).steps == (name,)
