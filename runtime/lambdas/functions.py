@@ -14,8 +14,9 @@ from stepwell.functions.contract.function_names import FunctionReference
 from stepwell.functions.contract.lambda_ import FoundFunction
 from stepwell.functions.contract.rest import FunctionView
 from stepwell.runtime.engine.core.invocations import refused
-from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
+from stepwell.runtime.engine.definition.resources import LATEST, QUALIFIED_BY
 from stepwell.runtime.engine.definition.steplist import FunctionDefaults
+from stepwell.runtime.engine.values import arns
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Target
@@ -42,7 +43,8 @@ class Functions:
         found = self.stored(function)
         if found is None:
             fault = unknown(function)
-            cause = refused(fault.message, "AWSLambda", fault.status, type(fault).__name__, new_id())
+            message = f"Function not found: {arns.function(name, qualifier or LATEST)}"
+            cause = refused(message, "AWSLambda", fault.status, type(fault).__name__, new_id())
             return Outcome(error=f"Lambda.{type(fault).__name__}", cause=cause)
         return found
 

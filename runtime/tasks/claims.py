@@ -17,6 +17,7 @@ from stepwell.db.models import Execution, Task, Worker
 from stepwell.db.queries import clock_sql
 from stepwell.db.values import Claimed, QueuedTask
 from stepwell.runtime.crashpoints import reach
+from stepwell.runtime.engine.definition.model import TaskState
 from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
@@ -66,9 +67,7 @@ class Claims:
             reach("claim.before_commit")
             claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
             reach("claim.after_commit")
-        if claim is None:
-            self._note_refused(task_id)
-        return claim
+        return self._refused(task_id, often_lost) if claim is None else claim
 
     def held(self, task_id: str) -> list[Claimed]:
         """This process's claim of a task by the rows: none, or one that a broken connection may have hidden from it."""
@@ -172,30 +171,36 @@ class Claims:
         with database.connection_context(), transaction():
             Worker.delete().where(Worker.owner == self.owner).execute()
 
-    def _note_refused(self, task_id: str) -> None:
+    def _refused(self, task_id: str, often_lost: bool) -> Claimed | None:
         """Look why a queued task could not be claimed, and do what keeps it from being refused again and again.
+
+        A function that data has named, and that is nowhere, is claimed all the same: its run finds that out, as on AWS.
 
         Tasks that are paused, taken, or were lost often are left alone.
         """
         with database.connection_context():
             task = Task.get_or_none(Task.id == task_id, Task.status == TaskStatus.QUEUED, Task.queued_at.is_null(False))
             if task is None:
-                return
+                return None
             parent = Execution.select(Execution.parent).where(Execution.id == task.execution_id).scalar()
             is_wanted, is_here = completion.is_wanted(parent), self._is_here(task.function)
         if not is_wanted:
             # The sweep stops some at a time; those whose turn comes meanwhile are stopped instead of being run.
             self.executions.stop(task.execution_id)
         elif not is_here:
-            self._note_missing(task)
+            return self._missing(task, often_lost)
+        return None
 
-    def _note_missing(self, task: Task) -> None:
-        """Postpone a queued task that this worker lacks the function for.
+    def _missing(self, task: Task, often_lost: bool) -> Claimed | None:
+        """Postpone a queued task that this worker lacks the function for, or claim it if nobody can have the function.
 
         The task fails when no living worker has had the function for MISSING_FOR_MS.
         """
         with database.connection_context():
             is_served = self._is_served(task.function)
+            if not is_served and self._is_named_by_data(task):
+                functions = [*self.functions, task.function.partition(QUALIFIED_BY)[0]]
+                return queries.claim(task.id, self.owner, self.lease_ms, functions, often_lost)
             since = None if is_served else fn.COALESCE(Task.missing_since, clock_sql())
             with transaction():
                 # ``queued_at`` as it was read: if another worker postponed or claimed the task meanwhile, nothing
@@ -209,6 +214,13 @@ class Claims:
             guard = Guard(task.id, task.attempt, task.owner, TaskStatus.QUEUED)
             cause = f"FunctionMissing: no worker has the function {task.function!r}"
             self.executions.fail_unclaimed(guard, task.execution_id, "States.TaskFailed", cause)
+        return None
+
+    def _is_named_by_data(self, task: Task) -> bool:
+        """True if the name of a task's function came from its execution's data: no deployment is waited for then."""
+        version = Execution.select(Execution.version_id).where(Execution.id == task.execution_id).scalar()
+        state = self.executions.workflows.machine(str(version)).find(task.step)
+        return isinstance(state, TaskState) and state.names_by_data
 
     def _is_here(self, function: str) -> bool:
         """True if this worker has the function, in a file or stored. The run itself finds a version that is missing."""

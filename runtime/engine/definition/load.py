@@ -17,7 +17,7 @@ from stepwell.runtime.engine.definition.resources import INVOKE, NO_ALIASES, rea
 from stepwell.runtime.engine.language.choice_rules import Condition, Rule
 from stepwell.runtime.engine.language.choice_rules import compile as compile_condition
 from stepwell.runtime.engine.language.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
-from stepwell.runtime.engine.language.jsonata.expressions import JsonataFault
+from stepwell.runtime.engine.language.jsonata.expressions import JsonataFault, is_expression
 from stepwell.runtime.engine.language.paths import Path, parse
 from stepwell.runtime.engine.language.scope import Scope
 from stepwell.runtime.engine.values.arns import NOWHERE, Deployment
@@ -109,8 +109,16 @@ def _task(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
         heartbeat_seconds=value_of(body, "HeartbeatSeconds", language.is_jsonata),
         credentials=template_of(body, "Credentials", language.is_jsonata),
         may_send=call.kind == INVOKE and not call.waits_for_token and "InvocationType" in json.dumps(body),
+        names_by_data=call.kind == INVOKE and not _is_named(body),
         number=language.numbers.get(name),
     )
+
+
+def _is_named(body: Mapping[str, Json]) -> bool:
+    """True if a call of ``lambda:invoke`` names its function in the definition itself."""
+    call = body.get("Parameters", body.get("Arguments"))
+    name = call.get("FunctionName") if isinstance(call, dict) else None
+    return isinstance(name, str) and not is_expression(name)
 
 
 def _parallel(name: str, body: Mapping[str, Json], language: _Language) -> d.State:

@@ -115,6 +115,8 @@ class TaskState(WorkState):
     credentials: Field | None = None
     may_send: bool = False
     """True if a call of ``lambda:invoke`` may have the InvocationType Event: no state waits for its result."""
+    names_by_data: bool = False
+    """True if a call of ``lambda:invoke`` gets the function's name from data: it was not looked up before."""
     number: int | None = None
     """The number of the planned task; None when each visit makes a task of its own."""
 
@@ -179,5 +181,18 @@ class StateMachine:
     timeout_seconds: float | None = None
     loops: frozenset[str] = field(default=frozenset(), compare=False)
     """The Tasks, Parallels and Maps that a frame may enter more than once."""
+
+    def find(self, name: str) -> State | None:
+        """The state of this name, in this machine or in those inside it. Names are unique."""
+        waiting = [self]
+        while waiting:
+            machine = waiting.pop()
+            if name in machine.states:
+                return machine.states[name]
+            for state in machine.states.values():
+                waiting += state.branches if isinstance(state, ParallelState) else ()
+                waiting += [state.processor] if isinstance(state, MapState) and state.processor is not None else ()
+        return None
+
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
     deployment: Deployment = field(default=NOWHERE, compare=False)
