@@ -74,6 +74,13 @@ class Installation:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The answer to a request, over the calling thread's own connection."""
+        try:
+            return self._called(method, path, body)
+        except (BrokenPipeError, ConnectionResetError):  # it was idle for so long that the server has closed it
+            del self._local.connection
+            return self._called(method, path, body)
+
+    def _called(self, method: str, path: str, body: Any) -> Any:
         if not hasattr(self._local, "connection"):
             self._local.connection = HTTPConnection("127.0.0.1", int(self.environment["PORT"]), timeout=60)
         connection: HTTPConnection = self._local.connection
