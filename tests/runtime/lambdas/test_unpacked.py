@@ -140,3 +140,8 @@ def test_as_few_go_at_once_as_a_call_may_wait_for(packages: Unpacked) -> None:
         left_unused(packages._directory / f"gone{number}")
     found(packages, OLD)
     assert len(names(packages)) == 1 + 6 - unpacked.AT_ONCE
+
+
+def test_where_nothing_was_unpacked_there_is_nothing_to_prune(tmp_path: Path) -> None:
+    Unpacked(tmp_path / "none").prune()
+    assert not (tmp_path / "none").exists()
