@@ -23,7 +23,7 @@ from stepwell.runtime.engine.definition.model import (
     TaskState,
     WorkState,
 )
-from stepwell.runtime.engine.states.items import collection_of, members_of
+from stepwell.runtime.engine.states.items import at_most, collection_of, members_of, tolerated
 from stepwell.runtime.engine.transition import transition
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -188,13 +188,12 @@ def _view(machine: StateMachine, before: Execution, frame: Frame, limits: Engine
 def _bounds(view: View, frame: Frame, state: MapState) -> Iterator[tuple[str, Json]]:
     scope = view.scope(frame, dataflow.effective_input(view, frame, state))
     assert state.concurrency is not None
-    yield "maxConcurrency", dataflow.number(view, frame, state.concurrency, scope, whole=True)
-    if state.distribution is not None:
-        count, percentage = state.distribution.tolerated_count, state.distribution.tolerated_percentage
-        if count is not None:
-            yield "toleratedFailureCount", dataflow.number(view, frame, count, scope, whole=True)
-        if percentage is not None:
-            yield "toleratedFailurePercentage", dataflow.number(view, frame, percentage, scope)
+    yield "maxConcurrency", at_most(view, frame, state.concurrency, scope)
+    count, percentage = tolerated(view, frame, state, scope)
+    if count is not None:
+        yield "toleratedFailureCount", count
+    if percentage is not None:
+        yield "toleratedFailurePercentage", percentage
 
 
 def _listed(view: View, frame: Frame, state: MapState) -> list[Json] | None:

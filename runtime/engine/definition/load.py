@@ -138,6 +138,8 @@ def _map(name: str, body: Mapping[str, Json], language: _Language) -> d.State:
         selector=template_of(body, selector, language.is_jsonata),
         concurrency=value_of(body, "MaxConcurrency", language.is_jsonata) or Constant("MaxConcurrency", 0),
         processor=_machine(processor, language),
+        tolerated_count=value_of(body, "ToleratedFailureCount", language.is_jsonata),
+        tolerated_percentage=value_of(body, "ToleratedFailurePercentage", language.is_jsonata),
         distribution=_distribution(name, body, language) if is_distributed(body) else None,
     )
 
@@ -165,8 +167,6 @@ def _distribution(name: str, body: Mapping[str, Json], language: _Language) -> d
         batch_bytes=value_of(batcher, "MaxInputBytesPerBatch", language.is_jsonata),
         batch_input=template_of(batcher, "BatchInput", language.is_jsonata, "ItemBatcher/"),
         is_batched=bool(batcher),
-        tolerated_count=value_of(body, "ToleratedFailureCount", language.is_jsonata),
-        tolerated_percentage=value_of(body, "ToleratedFailurePercentage", language.is_jsonata),
     )
 
 

@@ -133,7 +133,7 @@ class ParallelState(WorkState):
 
 @dataclass(frozen=True)
 class Distribution:
-    """The fields of a Map in distributed mode: its reader and writer, its batches, its tolerated failures.
+    """The fields of a Map in distributed mode: its reader and writer, and its batches.
 
     ``reader`` and ``writer`` give the arguments of the calls; their configurations hold no expressions.
     """
@@ -149,18 +149,21 @@ class Distribution:
     batch_bytes: Field | None = None
     batch_input: Field | None = None
     is_batched: bool = False
-    tolerated_count: Field | None = None
-    tolerated_percentage: Field | None = None
 
 
 @dataclass(frozen=True)
 class MapState(WorkState):
-    """``items`` gives the list, ``selector`` an item's input, ``concurrency`` how many run at a time (0: no limit)."""
+    """``items`` gives the list, ``selector`` an item's input, ``concurrency`` how many run at a time (0: no limit).
+
+    The tolerated failures have an effect in distributed mode alone; AWS takes them in an inline Map, too.
+    """
 
     items: Field | None = None
     selector: Field | None = None
     concurrency: Field | None = None
     processor: StateMachine | None = None
+    tolerated_count: Field | None = None
+    tolerated_percentage: Field | None = None
     distribution: Distribution | None = None
 
 

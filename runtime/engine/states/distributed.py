@@ -20,10 +20,9 @@ from stepwell.runtime.engine.core.retry import TOO_LARGE
 from stepwell.runtime.engine.core.run import Run
 from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import Distribution, MapState, StateMachine
-from stepwell.runtime.engine.language import aws_messages
 from stepwell.runtime.engine.language.budget import Alarm, Budget
 from stepwell.runtime.engine.language.fields import Field
-from stepwell.runtime.engine.states.items import at_most, collection_of, members_of
+from stepwell.runtime.engine.states.items import at_most, collection_of, members_of, tolerated
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -180,19 +179,11 @@ def _plan(view: View, frame: Frame) -> Plan:
 
 def _bounds(view: View, frame: Frame) -> tuple[int, int | None, float | None]:
     """How many executions run at a time, and the number and percentage of items that may fail. Raises StateFault."""
-    state, distribution = _distributed(view, frame)
+    state, _ = _distributed(view, frame)
     scope = view.scope(frame, dataflow.effective_input(view, frame, state))
     assert state.concurrency is not None
     at_once = min(at_most(view, frame, state.concurrency, scope) or MOST_AT_ONCE, MOST_AT_ONCE)
-    count = percentage = None
-    if distribution.tolerated_count is not None:
-        count = dataflow.number_or_text(view, frame, distribution.tolerated_count, scope, whole=True)
-        if count < 0:
-            raise StateFault("States.Runtime", aws_messages.NEGATIVE_COUNT)
-    if distribution.tolerated_percentage is not None:
-        percentage = dataflow.number_or_text(view, frame, distribution.tolerated_percentage, scope)
-        if not 0 <= percentage <= 100:
-            raise StateFault("States.Runtime", aws_messages.NO_PERCENTAGE)
+    count, percentage = tolerated(view, frame, state, scope)
     return at_once, count, percentage
 
 

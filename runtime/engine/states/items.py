@@ -51,6 +51,20 @@ def at_most(view: View, frame: Frame, concurrency: Field, scope: Scope) -> int:
     return found
 
 
+def tolerated(view: View, frame: Frame, state: MapState, scope: Scope) -> tuple[int | None, float | None]:
+    """The number and the percentage of items that may fail; None without the field. Raises StateFault."""
+    count = percentage = None
+    if state.tolerated_count is not None:
+        count = dataflow.number_or_text(view, frame, state.tolerated_count, scope, whole=True)
+        if count < 0:
+            raise StateFault("States.Runtime", aws_messages.NEGATIVE_COUNT)
+    if state.tolerated_percentage is not None:
+        percentage = dataflow.number_or_text(view, frame, state.tolerated_percentage, scope)
+        if not 0 <= percentage <= 100:
+            raise StateFault("States.Runtime", aws_messages.NO_PERCENTAGE)
+    return count, percentage
+
+
 def _shown(field: Field | None) -> str:
     """A path as AWS shows it: a path into the context object has one ``$`` only."""
     if not isinstance(field, Reference) or not isinstance(field.node, Path):

@@ -206,6 +206,12 @@ FIELDS: list[tuple[str, Json, Json, Json]] = [
         {"maxConcurrency": 0, "toleratedFailurePercentage": 50},
     ),
     (
+        "an inline Map in JSONata that tolerates failures",
+        {**JSONATA, "Type": "Map", "ItemProcessor": INSIDE, "Items": [1], "ToleratedFailureCount": "{% 1 + 1 %}"},
+        None,
+        {"maxConcurrency": 0, "toleratedFailureCount": 2},
+    ),
+    (
         "a Map in JSONata with a reader's data",
         {
             **JSONATA,
