@@ -145,7 +145,7 @@ def test_an_execution_whose_history_is_full_fails(short: Stage, definition: Json
 
 @pytest.mark.parametrize("by", [RUNTIME, "States.ALL"])
 def test_a_full_history_can_be_caught_by_nobody(short: Stage, by: str) -> None:
-    work = task("flaky", Retry=[{"ErrorEquals": ["Flaky"], "IntervalSeconds": 0, "MaxAttempts": 1_000}])
+    work = task("flaky", Retry=[{"ErrorEquals": ["Flaky"], "IntervalSeconds": 1, "MaxAttempts": 1_000}])
     caught = {"Type": "Pass", "End": True}
     short.script.let("flaky", raises("Flaky"))
     row = ended(short, machine(A={**work, "Catch": [{"ErrorEquals": [by], "Next": "Caught"}]}, Caught=caught))

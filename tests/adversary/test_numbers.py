@@ -13,6 +13,7 @@ import pytest
 
 from stepwell.functions.errors import InvalidDefinition
 from stepwell.runtime.engine.definition.field_kinds import LARGEST_ON_AWS
+from stepwell.runtime.engine.states.wait import LONGEST_WAIT
 from tests.adversary.web import Web, web_on
 from tests.runtime.maps import PASS, fan, listed
 from tests.runtime.stage import Stage, machine, steps, task
@@ -65,12 +66,16 @@ def percentage(value: Json) -> bool:
     return is_number(value) and 0 <= value <= 100
 
 
+def or_text(fits: Callable[[Json], bool]) -> Callable[[Json], bool]:
+    return lambda value: value == "1" or fits(value)
+
+
 def wait(value: Json) -> bool:
-    return is_number(value) and value >= 0
+    return is_number(value) and 0 <= value <= LONGEST_WAIT
 
 
 def wait_path(value: Json) -> bool:
-    return value == "1" or (is_whole(value) and value >= 0)
+    return is_whole(value) and 0 <= value <= LONGEST_WAIT
 
 
 def mapped(**fields: Json) -> Json:
@@ -95,14 +100,14 @@ FIELDS: dict[str, tuple[Json, Callable[[Json], bool]]] = {
     "HeartbeatSecondsPath": (machine(A=task("step1", HeartbeatSecondsPath=N)), seconds),
     "TimeoutSeconds": (machine(A=task("step1", TimeoutSeconds=V, QueryLanguage="JSONata")), seconds),
     "HeartbeatSeconds": (machine(A=task("step1", HeartbeatSeconds=V, QueryLanguage="JSONata")), seconds),
-    "SecondsPath": (machine(A={"Type": "Wait", "SecondsPath": N}), wait_path),
+    "SecondsPath": (machine(A={"Type": "Wait", "SecondsPath": N}), or_text(wait_path)),
     "Seconds": (machine(A={"Type": "Wait", "Seconds": V, "QueryLanguage": "JSONata"}), wait),
-    "MaxConcurrencyPath": (mapped(MaxConcurrencyPath=N), count),
+    "MaxConcurrencyPath": (mapped(MaxConcurrencyPath=N), or_text(count)),
     "MaxConcurrency": (in_jsonata(mapped(MaxConcurrency=V)), count),
-    "MaxConcurrencyPath, distributed": (listed(processor=PASS, MaxConcurrencyPath=N), count),
-    "ToleratedFailureCountPath": (listed(processor=PASS, ToleratedFailureCountPath=N), count),
+    "MaxConcurrencyPath, distributed": (listed(processor=PASS, MaxConcurrencyPath=N), or_text(count)),
+    "ToleratedFailureCountPath": (listed(processor=PASS, ToleratedFailureCountPath=N), or_text(count)),
     "ToleratedFailureCount": (in_jsonata(fan(PASS, ToleratedFailureCount=V)), count),
-    "ToleratedFailurePercentagePath": (listed(processor=PASS, ToleratedFailurePercentagePath=N), percentage),
+    "ToleratedFailurePercentagePath": (listed(processor=PASS, ToleratedFailurePercentagePath=N), or_text(percentage)),
     "ToleratedFailurePercentage": (in_jsonata(fan(PASS, ToleratedFailurePercentage=V)), percentage),
     "MaxItemsPerBatchPath": (listed(processor=PASS, ItemBatcher={"MaxItemsPerBatchPath": N}), count_above_0),
     "MaxInputBytesPerBatchPath": (

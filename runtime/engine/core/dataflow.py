@@ -90,10 +90,9 @@ def number(
     """
     value: Any = view.evaluate(field, frame, scope, "integer" if whole else "number")
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if is_number and (0 < value <= most or (value == 0 and not above)):
+    if is_number and (value > 0 or (value == 0 and not above)):
+        _check_most(frame, field, value, most)
         return value
-    if is_number and value > most:
-        raise unfit(frame, field, f"a number of at most {most}", value)
     if whole and not is_number and isinstance(field, Reference):
         raise StateFault("States.Runtime", aws_messages.no_integer(field.name, field.node.text, value))
     wanted = f"a {'whole ' if whole else ''}number {'above 0' if above else 'from 0 on'}"
@@ -101,16 +100,25 @@ def number(
 
 
 def number_or_text(view: View, frame: Frame, field: Field, scope: Scope, *, whole: bool = False) -> Any:
-    """The number that a field gives, be it below 0. At a path it may be a text, as on AWS. Raises StateFault."""
+    """The number that a field gives, up to 99999999 and be it below 0. At a path it may be a text, as on AWS.
+
+    Raises StateFault.
+    """
     value: Any = view.evaluate(field, frame, scope, "integer" if whole else "number")
     if isinstance(value, str) and isinstance(field, Reference) and _WRITTEN.fullmatch(value):
         value = float(value) if "." in value else int(value)
     if isinstance(value, int if whole else int | float) and not isinstance(value, bool):
+        _check_most(frame, field, value, LARGEST_ON_AWS)
         return value
     if isinstance(field, Reference):
         missing = aws_messages.no_integer if whole else aws_messages.no_number
         raise StateFault("States.Runtime", missing(field.name, field.node.text, value))
     raise unfit(frame, field, f"a {'whole ' if whole else ''}number", value)
+
+
+def _check_most(frame: Frame, field: Field, value: float, most: float) -> None:
+    if value > most:
+        raise unfit(frame, field, f"a number of at most {most}", value)
 
 
 _WRITTEN = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
