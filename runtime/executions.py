@@ -33,7 +33,7 @@ from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import is_id, task_id
 from stepwell.runtime.map_runs import pump, requests
-from stepwell.runtime.moves import completion, history, hot_path, load, save, task_rows, task_tokens
+from stepwell.runtime.moves import completion, history, hot_path, load, polled_tasks, save, task_rows, task_tokens
 from stepwell.runtime.moves import redrive as redrives
 from stepwell.runtime.moves import start as starting
 from stepwell.runtime.moves.effects import Effects, Notifier
@@ -71,6 +71,9 @@ class Executions:
         Raises PayloadTooLarge, InvalidName, NameTaken, and KeyReused if the key has started something else.
         """
         machine = self.workflows.machine(latest.version_id)
+        if machine.activities:
+            with database.connection_context():
+                machine = polled_tasks.looked_up(machine)
         begin = starting.begin(latest, machine, wanted, _seed(), limits_of(latest.name, self.limits))
         earlier = starting.write(begin)
         if earlier is not None:
@@ -352,7 +355,8 @@ class Executions:
         self, row: Execution, event: events.Event, attempt: int, loaded: execution.Execution | None
     ) -> tuple[execution.Execution, Transition]:
         """The execution before the event, and its transition. No more children are loaded than the core needs."""
-        machine, path = self.workflows.machine(row.version_id), getattr(event, "frame", "")
+        machine = polled_tasks.looked_up(self.workflows.machine(row.version_id))
+        path = getattr(event, "frame", "")
         limits = limits_of(row.workflow, self.limits)
         for children in CHILDREN:
             before, loaded = loaded or load.load(row, path, attempt, children), None

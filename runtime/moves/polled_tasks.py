@@ -6,12 +6,13 @@ A polled task is IN_PROGRESS without an owner from its beginning, and no worker 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepwell.db.database import database, locked, transaction
-from stepwell.db.models import Execution, Task
+from stepwell.db.models import Activity, Execution, Task
 from stepwell.db.queries import clock_sql
 from stepwell.db.values import HistoryLine
+from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.definition.resources import task_function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
@@ -27,6 +28,17 @@ class Polled:
 
     token: str
     input: str
+
+
+def looked_up(machine: StateMachine) -> StateMachine:
+    """The machine, which knows which of its activities are absent now: a Task of one fails as soon as it is entered.
+
+    Most machines have no activity: they cost no query.
+    """
+    if not machine.activities:
+        return machine
+    found = {one.name for one in Activity.select(Activity.name).where(Activity.name.in_(machine.activities))}
+    return replace(machine, absent=machine.activities - found)
 
 
 def poll(activity: str, worker: str | None = None) -> Polled | None:

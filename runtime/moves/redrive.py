@@ -18,7 +18,7 @@ from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status, TaskStatus
 from stepwell.runtime.ids import task_id
-from stepwell.runtime.moves import completion, load, save
+from stepwell.runtime.moves import completion, load, polled_tasks, save
 from stepwell.runtime.moves.effects import Effects
 from stepwell.runtime.workflows import Workflows, limits_of
 
@@ -41,7 +41,8 @@ def redriven(
     # The key is read under the lock: of two requests at once the second may find that its redrive has ended again.
     if row is None or row.status not in REDRIVABLE or row.revision == GOING or (key is not None and is_known(key)):
         return None
-    machine, event = workflows.machine(row.version_id), events.ExecutionRedriven(queries.now(), seed, row.redrives + 1)
+    machine = polled_tasks.looked_up(workflows.machine(row.version_id))
+    event = events.ExecutionRedriven(queries.now(), seed, row.redrives + 1)
     before = _revived(row)
     move = transition(machine, before, event, limits_of(row.workflow, limits))
     effects = save.save(row, before, move)

@@ -64,6 +64,7 @@ def test_a_child_that_runs_begins_no_second_step(stage: Stage):
 
 def test_nobody_who_polls_is_given_a_task_of_a_run_that_has_ended(stage: Stage):
     activity = "arn:aws:states:us-east-1:123456789012:activity:ask"
+    stage.make_activity("ask")
     identity = begun(stage, fan(processor=machine(a=task(activity)), ItemsPath="$.items"), 2)
     assert polled_tasks.poll("ask") is not None
     stage.executions.cancel(identity)

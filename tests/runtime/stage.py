@@ -13,7 +13,7 @@ from typing import Any
 from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
-from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
+from stepwell.db.models import Activity, Attempt, Execution, Frame, History, Task, Timer
 from stepwell.db.values import Claimed, QueuedTask
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.engine.values import jsontext
@@ -134,6 +134,11 @@ class Stage:
         """The tasks that the database knows to wait."""
         with database.connection_context():
             return queries.waiting_tasks(dict.fromkeys(queries.waiting_workflows(None, 100)), older_ms, most)
+
+    def make_activity(self, name: str) -> None:
+        """Make an activity, so that workers outside may poll for its tasks."""
+        with database.connection_context():
+            Activity.insert(name=name, created_at=LONG_AGO).on_conflict_ignore().execute()
 
     def take_queued(self) -> list[str]:
         """Empty the queue. Returns the ids of its tasks."""

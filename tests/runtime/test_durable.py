@@ -74,6 +74,7 @@ def test_a_task_token_is_answered_in_another_runtime(begun: NewRuntime):
 
 def test_an_activitys_task_is_asked_for_and_answered_in_other_runtimes(begun: NewRuntime):
     with begun() as stage:
+        stage.make_activity("ask")
         identity = stage.start(machine(a=task(ASK), b=task("step1")))
     with begun() as stage:
         stage.tasks.sweep()

@@ -209,3 +209,37 @@ def test_an_express_one_has_no_activities(wire: Wire):
     given = {"name": "play", "definition": json.dumps(DIG), "roleArn": "arn:aws:iam::123456789012:role/r"}
     error = refusal(wire.client.create_state_machine, **given, type="EXPRESS")
     assert error[0] == "InvalidDefinition" and "does not support" in error[1]
+
+
+ABSENT = "The activity ARN does not exist."
+
+
+def test_a_task_of_an_activity_that_is_not_there_fails_as_soon_as_it_is_entered(wire: Wire):
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "B"}]
+    ask = task("arn:aws:states:us-east-1:123456789012:activity:none", Catch=catch)
+    whole = machine(A={"Type": "Pass"}, C=ask, B={"Type": "Pass"})
+    found = wire.ran(whole)
+    assert (found["status"], found["error"]) == ("FAILED", "States.Runtime")
+    assert found["cause"].endswith(ABSENT)
+    events = wire.client.get_execution_history(executionArn=found["executionArn"])["events"]
+    assert [one["type"] for one in events][-2:] == ["TaskStateEntered", "ExecutionFailed"]
+
+
+def test_an_activity_that_is_deleted_meanwhile_is_not_there(wire: Wire):
+    arn = wire.client.create_activity(name="ask")["activityArn"]
+    whole = machine(A=task("step1"), B=parallel(machine(C=task(arn)), machine(D={"Type": "Pass"})))
+    wire.made(whole)
+    machine_arn = "arn:aws:states:us-east-1:123456789012:stateMachine:play"
+    started = [wire.client.start_execution(stateMachineArn=machine_arn)["executionArn"] for _ in range(2)]
+    first, second = wire.stage.take_queued()
+    wire.stage.work.run(first)
+    wire.client.delete_activity(activityArn=arn)
+    wire.stage.work.run(second)
+    found = [wire.client.describe_execution(executionArn=one) for one in started]
+    assert sorted(one["status"] for one in found) == ["FAILED", "RUNNING"]
+    wire.client.create_activity(name="ask")
+    failed = next(one["executionArn"] for one in found if one["status"] == "FAILED")
+    wire.client.redrive_execution(executionArn=failed)
+    wire.stage.run()
+    assert wire.client.describe_execution(executionArn=failed)["status"] == "RUNNING"
+    assert wire.client.get_activity_task(activityArn=arn)["taskToken"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from stepwell.runtime.engine.definition import model as d
 from stepwell.runtime.engine.definition.loops import in_loops
-from stepwell.runtime.engine.definition.resources import INVOKE, NO_ALIASES, read
+from stepwell.runtime.engine.definition.resources import ACTIVITY, INVOKE, NO_ALIASES, read
 from stepwell.runtime.engine.language.choice_rules import Condition, Rule
 from stepwell.runtime.engine.language.choice_rules import compile as compile_condition
 from stepwell.runtime.engine.language.fields import Constant, Field, Reference, jsonata_of, template_of, value_of
@@ -63,7 +63,9 @@ def load(
     numbers = {task.step: task.number for task in plan}
     is_jsonata = document.get("QueryLanguage") == "JSONata"
     machine = _machine(document, _Language(is_jsonata, is_jsonata, numbers, aliases))
-    return replace(machine, plan=plan, deployment=deployment)
+    tasks = (state for state in machine.all_states() if isinstance(state, d.TaskState))
+    activities = frozenset(task.call.name for task in tasks if task.call.kind == ACTIVITY)
+    return replace(machine, plan=plan, deployment=deployment, activities=activities)
 
 
 def _machine(document: Mapping[str, Json], language: _Language) -> d.StateMachine:

@@ -7,7 +7,7 @@ state are those of the specification. A field that may hold an expression, in ei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from stepwell.runtime.engine.definition.resources import ACTIVITY, FUNCTION, Resource
@@ -184,18 +184,23 @@ class StateMachine:
     timeout_seconds: float | None = None
     loops: frozenset[str] = field(default=frozenset(), compare=False)
     """The Tasks, Parallels and Maps that a frame may enter more than once."""
+    activities: frozenset[str] = field(default=frozenset(), compare=False)
+    """The names of the activities of its Tasks."""
+    absent: frozenset[str] = field(default=frozenset(), compare=False)
+    """Those that were not there when the caller looked."""
+
+    def all_states(self) -> Iterator[State]:
+        """The states of this machine and of those inside it."""
+        waiting = [self]
+        while waiting:
+            for state in waiting.pop().states.values():
+                yield state
+                waiting += state.branches if isinstance(state, ParallelState) else ()
+                waiting += [state.processor] if isinstance(state, MapState) and state.processor is not None else ()
 
     def find(self, name: str) -> State | None:
         """The state of this name, in this machine or in those inside it. Names are unique."""
-        waiting = [self]
-        while waiting:
-            machine = waiting.pop()
-            if name in machine.states:
-                return machine.states[name]
-            for state in machine.states.values():
-                waiting += state.branches if isinstance(state, ParallelState) else ()
-                waiting += [state.processor] if isinstance(state, MapState) and state.processor is not None else ()
-        return None
+        return next((state for state in self.all_states() if state.name == name), None)
 
     plan: tuple[PlannedTask, ...] = field(default=(), compare=False)
     deployment: Deployment = field(default=NOWHERE, compare=False)

@@ -58,6 +58,7 @@ def of_parameter(field: str, problem: str, path: str, value: Json) -> str:
     return f"The {field} parameter {problem}: {path} == {text}"
 
 
+NO_ACTIVITY = "The activity ARN does not exist."
 TOO_LONG = "Wait state delay is too long."
 
 

@@ -18,6 +18,8 @@ from stepwell.runtime.engine.values.jsontext import Json
 
 def enter(run: Run, frame: Frame, state: TaskState) -> None:
     """Dispatch the task: for the first time, or again after a retry's delay. Raises StateFault."""
+    if state.call.kind == ACTIVITY and state.call.name in run.view.machine.absent:
+        raise StateFault("States.Runtime", aws_messages.NO_ACTIVITY)
     number = number_of(state, frame)
     token = run.view.token(frame, number) if state.is_answered else None
     value = dataflow.arguments(run.view, frame, state, **({"Task": {"Token": token}} if token else {}))

@@ -16,6 +16,7 @@ CALL = {"FunctionName": "step1", "Payload": {"token.$": "$$.Task.Token"}}
 
 
 def start(stage: Stage, **fields: Json) -> str:
+    stage.make_activity("ask")
     return stage.start(machine(a=task(ASK, **fields)), {"x": 1})
 
 
@@ -91,6 +92,7 @@ def test_who_sends_nothing_for_too_long_loses_the_task(stage: Stage, resource: s
     fields = {"Parameters": CALL} if resource == WITH_TOKEN else {}
     catch = [{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "b"}]
     watched = task(resource, HeartbeatSeconds=20, TimeoutSeconds=60, Catch=catch, **fields)
+    stage.make_activity("ask")
     identity = stage.start(machine(a=watched, b={"Type": "Pass"}))
     given = polled_tasks.poll("ask")
     stage.run()
