@@ -36,6 +36,8 @@ class Context(Protocol):
     invoked_function_arn: str
     log_group_name: str
     log_stream_name: str
+    client_context: Any
+    """None, or an object with ``custom``, which has ``idempotencyKey`` where a state of an execution calls."""
 
     def get_remaining_time_in_millis(self) -> int:
         """The time this invocation may still run, in milliseconds, never below 0."""

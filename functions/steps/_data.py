@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from stepwell.functions.contract import Event, Json
+from stepwell.functions.contract import Context, Event, Json
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -51,9 +51,13 @@ def retry_of(event: Event) -> int:
     return int((event.get("step") or {}).get("retry", 0))
 
 
-def idempotency_key_of(event: Event) -> str | None:
-    """``<execution id>/<step name>``, the same on every attempt; None outside of an execution."""
-    return (event.get("step") or {}).get("idempotencyKey")
+def idempotency_key_of(event: Event, context: Context | None = None) -> str | None:
+    """The key that is the same on every attempt; None outside of an execution.
+
+    A step's event has it. The ``context`` has it in state machines, too, where the definition makes the event.
+    """
+    key: str | None = (event.get("step") or {}).get("idempotencyKey")
+    return key or (getattr(getattr(context, "client_context", None), "custom", None) or {}).get("idempotencyKey")
 
 
 def mapping(value: Json, field: str, known: Collection[str] | None = None) -> Mapping[str, Json]:

@@ -68,7 +68,7 @@ def handler(event: Event, context: Context) -> Json:
     data = mapping(data_of(event), "data", FIELDS)
     seconds = number(data.get("timeoutSeconds", 10), "data.timeoutSeconds", low=0.001, high=300)
     expected = _expected(data.get("expect"))
-    request = _request(data, idempotency_key_of(event))
+    request = _request(data, idempotency_key_of(event, context))
     status, headers, body = _exchange(request, seconds)
     log.info("%s answered %d with %d bytes", _name(request), status, len(body))
     if status not in expected:

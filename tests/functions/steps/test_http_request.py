@@ -3,6 +3,7 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,6 +83,15 @@ def test_a_get_gives_status_headers_and_parsed_json(stub):
 def test_without_a_key_none_is_sent(stub):
     http_request.handler({"data": {"url": stub.answer("/")}}, None)
     assert "idempotency-key" not in stub.seen[0][2]
+
+
+def test_in_a_state_machine_the_key_is_in_the_context(stub):
+    context = SimpleNamespace(client_context=SimpleNamespace(custom={"idempotencyKey": "e/visit"}))
+    http_request.handler({"data": {"url": stub.answer("/")}}, context)
+    http_request.handler({"data": {"url": stub.answer("/")}}, SimpleNamespace(client_context=None))
+    http_request.handler(step_event({"url": stub.answer("/")}, name="charge"), context)
+    seen = [headers.get("idempotency-key") for _, _, headers, _ in stub.seen]
+    assert seen == ["e/visit", None, f"{EXECUTION}/charge"]
 
 
 def test_json_goes_out_as_json_and_text_as_it_is(stub):
