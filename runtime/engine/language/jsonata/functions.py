@@ -42,6 +42,8 @@ from stepwell.runtime.engine.values import jsontext
 ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BASED = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
+_PIECE = 100
+"""The bytes of memory that urllib takes for each part of an encoded text."""
 _BASIC = "\uffff"
 _REFERENCE = re.compile(r"\$(\$|0|[1-9][0-9]*)")
 
@@ -231,6 +233,21 @@ def base64decode(text: Value) -> Value:
         raise Refused("$base64decode: the string is not the Base64 of a text") from None
 
 
+def encode_url_component(text: Value) -> Value:
+    return _encoded(text, Functions.encode_url_component)
+
+
+def encode_url(text: Value) -> Value:
+    return _encoded(text, Functions.encode_url)
+
+
+def _encoded(text: Value, encode: Callable[[str], str]) -> Value:
+    if text is None:
+        return None
+    check_length(len(text) * (3 if text.isascii() else 9))  # what a character takes at most, in the Basic plane
+    return encode(text)
+
+
 def decode_url_component(text: Value) -> Value:
     return _decoded("decodeUrlComponent", text, Functions.decode_url_component)
 
@@ -242,6 +259,7 @@ def decode_url(text: Value) -> Value:
 def _decoded(name: str, text: Value, decode: Callable[[str], str]) -> Value:
     if text is None:
         return None
+    check_length(len(text) + text.count("%") * _PIECE)
     try:
         urllib.parse.unquote(text, errors="strict")
         return decode(text)
@@ -330,6 +348,8 @@ FUNCTIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     "split": ("<s-(sf)n?:a<s>>", split),
     "replace": ("<s-(sf)(sf)n?:s>", replace),
     "base64decode": ("<s-:s>", base64decode),
+    "encodeUrlComponent": ("<s-:s>", encode_url_component),
+    "encodeUrl": ("<s-:s>", encode_url),
     "decodeUrlComponent": ("<s-:s>", decode_url_component),
     "decodeUrl": ("<s-:s>", decode_url),
     "spread": ("<x-:a<o>>", spread),

@@ -9,11 +9,13 @@ from typing import Any
 import regex  # type: ignore[import-untyped]
 from jsonata import JException, Jsonata  # type: ignore[import-untyped]
 
-from stepwell.runtime.engine.language.jsonata.values import Value, matched
+from stepwell.runtime.engine.language.jsonata.values import OutOfMemory, Value, matched
 
 SECONDS_PER_STEP = 4e-6
 """About what a step of an expression takes: a search is charged as many steps as others could take in its time."""
 _FIRST_SLICE = 5
+_LONGEST = 256 << 10
+"""Characters of a text that is searched. A search may take 150 bytes of memory for each."""
 _ELEMENTS_A_MATCH = 10
 
 
@@ -31,7 +33,9 @@ class Regex:
         self._pattern = regex.compile(pattern if flags.multiline else _at_the_very_end(pattern), narrow | wide)
 
     def search(self, text: str, at: int = 0) -> Any:
-        """The first match from this index on; None when there is none."""
+        """The first match from this index on; None when there is none. Raises OutOfMemory for too long a text."""
+        if len(text) > _LONGEST:
+            raise OutOfMemory
         return bounded(self._pattern.search, text, at)
 
     def finditer(self, text: str) -> Iterator[Any]:
