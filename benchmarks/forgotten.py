@@ -17,7 +17,7 @@ from pathlib import Path
 import redis
 
 from tests.faults.crowd import drain, queue
-from tests.faults.stack import Stack, standing
+from tests.faults.stack import Stack, stack_on
 from tests.services import any_postgres, any_redis, fresh_database, fresh_redis
 
 
@@ -59,7 +59,7 @@ def fresh_stack(server: str, redis: str) -> Iterator[tuple[Stack, str]]:
         fresh_database(server) as database_url,
         fresh_redis(redis) as redis_url,
         tempfile.TemporaryDirectory() as place,
-        standing(database_url, redis_url, Path(place)) as stack,
+        stack_on(database_url, redis_url, Path(place)) as stack,
     ):
         yield stack, redis_url
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.faults.stack import standing
+from tests.faults.stack import stack_on
 from tests.services import any_postgres, fresh_database
 from tests.wire.client import ROLE, client_of
 
@@ -27,7 +27,7 @@ def served(databases: Sequence[str]) -> Iterator[Iterator[tuple[str, Any, Callab
 def _serve(name: str, server: str) -> Iterator[tuple[str, Any, Callable[[], float]]]:
     with tempfile.TemporaryDirectory() as place, fresh_database(server) as postgres:
         url = postgres if name == "postgresql" else f"sqlite:///{place}/stepwell.db"
-        with standing(url, None, Path(place)) as stack:
+        with stack_on(url, None, Path(place)) as stack:
             web = stack.web()
             yield name, client_of(web.url), lambda: _spent(web.pid)
 
