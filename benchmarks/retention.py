@@ -1,7 +1,8 @@
 """``python -m benchmarks.retention`` measures what work feels of retention, and how large an execution is.
 
 It fills a PostgreSQL that syncs with old executions of five steps, by SQL, and then runs new ones, those of
-``benchmarks.throughput``, in turns with retention off and on. ``steps/s`` on over off is what work feels.
+``benchmarks.throughput``, in turns with retention off and on. ``steps/s`` on over off is what work feels; the processor
+time a step, of the web process, the worker and PostgreSQL, says the same on a machine that is busy with something else.
 With ``--growth`` it runs executions of five steps instead, and prints how many bytes each adds to a database.
 """
 
@@ -13,9 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import psycopg2
 
-from benchmarks.throughput import ROOT, STEPS, WARM, WARM_RUNS, Durable, Installation, installed
+from benchmarks.throughput import ROOT, STEPS, WARM, WARM_RUNS, Durable, Installation, cpu_ms, installed
 from stepwell.db.database import database, is_sqlite
 from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import staged, steps
@@ -61,23 +63,24 @@ def left(one: Installation) -> int:
     return int(one._found(LEFT)[0][0])
 
 
-def work(one: Installation, retention: str, name: str, executions: int) -> dict[str, float]:
-    """Steps a second and the median time of an execution, with retention off or on, and what was deleted meanwhile."""
+def work(one: Installation, retention: str, name: str, executions: int, *others: psutil.Process) -> dict[str, float]:
+    """The figures of a run with retention off or on. ``others`` are processes whose processor time counts besides."""
     one.environment["STEPWELL_RETENTION_DAYS"] = SETTINGS[retention]
     before = left(one)
-    with one.running("worker"):
+    with one.running("worker") as worker:
         one.create(f"{WARM}-{name}")
         one.start(f"{WARM}-{name}", WARM_RUNS)
         one.all_ended(f"{WARM}-{name}", WARM_RUNS)
         one.create(name)
         if retention == "on":
             until(lambda: left(one) < before, "the worker deletes", 120)
-        old, began = left(one), time.perf_counter()
+        old, began, used = left(one), time.perf_counter(), cpu_ms(worker, *others)
         one.start(name, executions)
         one.all_ended(name, executions)
         took = time.perf_counter() - began
         return {
             "steps/s": executions * STEPS / took,
+            "CPU us a step": (cpu_ms(worker, *others) - used) * 1000 / (executions * STEPS),
             "p50 ms": statistics.median(one.took_ms(name)),
             "deleted/s": (old - left(one)) / took,
         }
@@ -90,16 +93,22 @@ def felt(count: int, rounds: int, executions: int) -> None:
         began = time.perf_counter()
         fill(one.environment["DATABASE_URL"], count)
         print(f"{count} old executions written in {time.perf_counter() - began:.0f} s", flush=True)
-        ratios = []
-        with one.running("web"):
+        ratios: dict[str, list[float]] = {"steps/s": [], "CPU us a step": []}
+        with one.running("web") as web:
+            database_server = psutil.Process(server.pid)
             until(one.is_up, "web answers", 60)
             for number in range(rounds):
                 order = ("off", "on") if number % 2 == 0 else ("on", "off")
-                found = {kind: work(one, kind, f"{kind}{number}", executions) for kind in order}
+                found = {kind: work(one, kind, f"{kind}{number}", executions, web, database_server) for kind in order}
                 for kind, figures in found.items():
                     print(kind, *(f"{name} {value:.0f}" for name, value in figures.items()), flush=True)
-                ratios.append(found["on"]["steps/s"] / found["off"]["steps/s"])
-            print(f"on over off: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+                for name, values in ratios.items():
+                    values.append(found["on"][name] / found["off"][name])
+            for name, values in ratios.items():
+                low, high = min(values), max(values)
+                print(
+                    f"{name}, on over off: median {statistics.median(values):.2f} ({low:.2f} to {high:.2f})", flush=True
+                )
             one.environment["STEPWELL_RETENTION_DAYS"] = SETTINGS["on"]
             rest, began = left(one), time.perf_counter()
             with one.running("worker"):
