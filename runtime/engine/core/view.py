@@ -57,7 +57,8 @@ class View:
         self.ledger = Ledger(before.history_count, limits.history)
         self.budget = Budget(limits, alarm)
         self._written = 0
-        self._checked: tuple[Json, int] = (None, 0)
+        self._checked: Json = None
+        self._checked_size = 0
         self._sizes: dict[int, tuple[Json, int]] = {}
         self._evaluated = 0
 
@@ -221,8 +222,8 @@ class View:
         """
         if not isinstance(value, dict | list | str):
             return
-        if value is self._checked[0]:  # a state that passes its input on: nothing is new but the lines of history
-            return self._count_written(self._checked[1] * copies)
+        if value is self._checked:  # a state that passes its input on: nothing is new but the lines of history
+            return self._count_written(self._checked_size * copies)
         if jsontext.is_longer_than(value, self.limits.payload):
             raise too_large(frame)
         try:
@@ -233,7 +234,7 @@ class View:
         size = jsontext.size(text)
         if size > self.limits.payload:
             raise too_large(frame)
-        self._checked = (value, size)
+        self._checked, self._checked_size = value, size
         self._count_written(size * copies)
 
     def _count_written(self, size: int) -> None:

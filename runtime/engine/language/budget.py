@@ -101,7 +101,7 @@ class Budget:
     expression looks at or makes: an item, a member, 64 characters of a text.
     """
 
-    __slots__ = ("_alarm", "_elements", "_elements_mark", "_is_exceeded", "_limits", "_steps", "_steps_mark")
+    _is_exceeded = False
 
     def __init__(self, limits: EngineLimits = LIMITS, alarm: Alarm | None = None) -> None:
         self._alarm = alarm
