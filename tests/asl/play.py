@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ def stage_for(case: Json, url: str, home: Path, stubs: Path) -> Iterator[Stage]:
             stage.script.let(name, *(returns(one["result"]) if "result" in one else raises(**one) for one in answers))
         for key, text in case.get("files", {}).items():
             put(stage.runtime.settings.artifacts_dir / key, text)
+        for name in re.findall(r":activity:([^\"]+)", json.dumps(case["definition"])):
+            stage.make_activity(name)
         for name, definition in case.get("machines", {}).items():
             stage.workflows.create(name, definition)
         yield stage
