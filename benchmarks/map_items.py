@@ -138,12 +138,11 @@ def work_off(stage: Stage) -> None:
     while True:
         for task_id in stage.take_queued():
             stage.work.run(task_id)
+        while stage.executions.fire_next() is not None:
+            pass
         with database.connection_context():
-            due = queries.due_timers()
-            if not (due or stage.queue.depth() or queries.next_timer_ms() is not None):
+            if not stage.queue.depth() and queries.next_timer_ms() is None:
                 return
-        for timer in due:
-            stage.executions.fire(timer)
 
 
 def counted() -> int:

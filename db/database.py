@@ -99,19 +99,21 @@ def unlimited() -> Iterator[None]:
             database.execute_sql(SESSION)
 
 
-def locked(model: Any, *where: Any) -> Any:
-    """The one row, locked until the transaction ends; None if there is none."""
-    return for_update(model.select().where(*where)).first()
+def locked(model: Any, *where: Any, skip_locked: bool = False) -> Any:
+    """The one row, locked until the transaction ends; None if there is none.
+
+    ``skip_locked``: also None, at once, while another transaction holds the row.
+    """
+    return for_update(model.select().where(*where), skip_locked=skip_locked).first()
 
 
-def free_for_update(query: Any) -> Any:
-    """The query, locking the rows that it finds and leaving out those that others have locked."""
-    return query if is_sqlite() else query.for_update(skip_locked=True)
+def for_update(query: Any, *, of: Any = None, skip_locked: bool = False) -> Any:
+    """The query, locking the rows that it finds until the transaction ends. SQLite needs no lock: it has one writer.
 
-
-def for_update(query: Any) -> Any:
-    """The query, locking the rows that it finds until the transaction ends. SQLite needs no lock: it has one writer."""
-    return query if is_sqlite() else query.for_update()
+    ``of`` is the table with the rows to lock, if the query joins several. ``skip_locked`` leaves out the rows that
+    another transaction holds.
+    """
+    return query if is_sqlite() else query.for_update(of=of, skip_locked=skip_locked or None)
 
 
 class _Pool(PooledPostgresqlDatabase):

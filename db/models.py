@@ -195,7 +195,8 @@ class Task(Table):
     ``queued_at`` is the time from which it may be handed out, null while its execution is paused. ``missing_since`` is
     when a worker first found that no worker has its function. ``token`` answers it if its handler does not, and
     ``beat_by`` is when the next heartbeat of the token's holder is due. ``visit`` names the visit of the state that
-    it is the work of. An activity's task is IN_PROGRESS without an owner from its beginning.
+    it is the work of. An activity's task is IN_PROGRESS without an owner from its beginning. ``failures`` counts the
+    statements about this try of the task that failed.
     """
 
     id = IdField(primary_key=True)
@@ -210,6 +211,7 @@ class Task(Table):
     attempt = IntegerField(default=0)
     retries = IntegerField(default=0)
     losses = IntegerField(default=0)
+    failures = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     owner = TextField(null=True)
     lease_until = BigIntegerField(null=True)
     deadline_at = BigIntegerField(null=True)
@@ -313,7 +315,11 @@ MapRun.add_index(MapRun.index(MapRun.execution_id, MapRun.id, name="map_run_of_e
 
 
 class Timer(Table):
-    """A due time: a retry's delay, a wait, an execution's own time-out, a wake-up. It goes when it has fired."""
+    """A due time: a retry's delay, a wait, an execution's own time-out, a wake-up. It goes when it has fired.
+
+    A timer that is put off is due at ``again_at`` instead, and its ``due_at`` is ``NEVER``; ``failures`` counts its
+    tries.
+    """
 
     execution_id = IdField()
     frame = TextField()
@@ -321,9 +327,17 @@ class Timer(Table):
     number = IntegerField()
     kind = TextField()
     due_at = BigIntegerField(index=True)
+    again_at = BigIntegerField(null=True)
+    failures = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         primary_key = CompositeKey("execution_id", "frame", "entry", "number", "kind")
+
+
+NEVER = (1 << 53) - 1
+"""The due time of a timer that is put off: a look for due timers does not meet it."""
+# Partial: a timer that fires the first time, as nearly all do, is not in it.
+Timer.add_index(Timer.index(Timer.again_at, where=SQL("again_at IS NOT NULL"), name="timer_again"))
 
 
 class History(Table):

@@ -16,18 +16,30 @@ PLACE = f"CAST(substr(parent, {len(_PREFIX) + _ID_CHARS + 2}) AS INTEGER)"
 """The SQL expression for the place of a Map Run's child."""
 
 
-def is_wanted(execution: str, as_id: str = "{}") -> str:
-    """The SQL condition that an execution belongs to no Map Run, or to one that goes on.
+def is_wanted(execution: str, as_id: str = "{}", otherwise: str = "TRUE") -> str:
+    """The SQL condition that an execution belongs to a Map Run that goes on, or to none.
 
     ``execution`` is the execution's name in the statement, ``as_id`` turns text into the type of an id. A Map Run that
-    was cancelled or failed has ended long before the last of its children is stopped.
+    was cancelled or failed has ended long before the last of its children is stopped. ``otherwise`` is the condition
+    for an execution that belongs to none.
     """
     own = as_id.format(f"substr({execution}.parent, {len(_PREFIX) + 1}, {_ID_CHARS})")
     # CASE: the parent of any other execution is no id, and the look-up is not even begun.
     return (
         f"CASE WHEN substr({execution}.parent, 1, {len(_PREFIX)}) = '{_PREFIX}' "
-        f"THEN EXISTS (SELECT 1 FROM map_run r WHERE r.id = {own} AND r.status = 'RUNNING') ELSE TRUE END"
+        f"THEN EXISTS (SELECT 1 FROM map_run r WHERE r.id = {own} AND r.status = 'RUNNING') ELSE {otherwise} END"
     )
+
+
+def is_awaited(execution: str, as_id: str = "{}") -> str:
+    """The SQL condition that the task or the Map Run that began this execution waits for its end."""
+    # A token begins with the id of its execution, so an index finds its task.
+    own = as_id.format(f"substr({execution}.parent, 1, {_ID_CHARS})")
+    task = (
+        f"EXISTS (SELECT 1 FROM task t WHERE t.execution_id = {own} AND t.token = {execution}.parent "
+        "AND t.status IN ('QUEUED', 'IN_PROGRESS'))"
+    )
+    return is_wanted(execution, as_id, task)
 
 
 @dataclass(frozen=True)

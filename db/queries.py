@@ -16,9 +16,9 @@ from peewee import __exception_wrapper__ as wrapped_errors  # type: ignore[attr-
 
 from stepwell.db import postgresql, sqlite
 from stepwell.db.database import database, is_sqlite, transaction
-from stepwell.db.parents import PLACE, RUN, text_of
-from stepwell.db.statements import CLAIMED, claimed, columns
-from stepwell.db.values import Claimed, DueTimer, Finish, Finished, QueuedTask, Start, Tally
+from stepwell.db.parents import PLACE, RUN, is_awaited, text_of
+from stepwell.db.statements import CLAIMED, claimed
+from stepwell.db.values import Claimed, Finish, Finished, QueuedTask, Start, Tally
 
 
 def now() -> int:
@@ -120,16 +120,14 @@ def tasks_without_heartbeat(limit: int = 100) -> list[tuple[str, str, int, str]]
     return _running(f"beat_by IS NOT NULL AND beat_by < {clock()}", (limit,))
 
 
-def due_timers(limit: int = 100) -> list[DueTimer]:
-    """The due timers, earliest first."""
-    sql = f"SELECT {columns(DueTimer)} FROM timer WHERE due_at <= {clock()} ORDER BY due_at LIMIT {{0}}"
-    return [DueTimer(str(row[0]), *row[1:]) for row in _all(sql, (limit,))]
-
-
 def next_timer_ms() -> int | None:
     """Milliseconds until the earliest timer is due, negative if it is overdue; None if there is no timer."""
-    row = database.execute_sql(f"SELECT MIN(due_at) - {clock()} FROM timer").fetchone()
-    return None if row[0] is None else int(row[0])
+    return _next_ms("due_at")
+
+
+def next_again_ms() -> int | None:
+    """The same for the timers that are put off."""
+    return _next_ms("again_at")
 
 
 def waiting_workflows(behind: str | None, limit: int) -> list[str]:
@@ -167,6 +165,21 @@ def waiting_tasks(workflows: Mapping[str, str | None], older_ms: int, most: int)
     return [QueuedTask(str(task), str(workflow)) for task, workflow in found]
 
 
+def running_children(after: str | None, limit: int) -> list[tuple[str, bool]]:
+    """The next running child executions behind the id ``after``, in the order of their ids.
+
+    Each comes with True if nobody waits for it: its task, or its Map Run, has ended.
+    """
+    behind = "" if after is None else "AND id > {0} "
+    sql = (
+        # The page first, so that a sweep looks at no more of them than its limit, however many there are.
+        "WITH page AS (SELECT id, parent FROM execution WHERE status = 'IN_PROGRESS' AND parent IS NOT NULL "
+        f"{behind}ORDER BY id LIMIT {{0}}) SELECT id, NOT {_awaited('page')} FROM page ORDER BY id"
+    )
+    found = _all(sql, (limit,) if after is None else (after, limit))
+    return [(str(one), bool(is_orphan)) for one, is_orphan in found]
+
+
 def map_run_tallies(run: str, is_batched: bool, again: tuple[int, int], redrivable: tuple[int, int]) -> list[Tally]:
     """Count a Map Run's executions and items, by status.
 
@@ -195,6 +208,15 @@ def batch_size() -> str:
 def holds(text: Any, part: Any) -> Any:
     """The condition that one text holds another one, for use inside a Peewee query."""
     return (fn.INSTR if is_sqlite() else fn.STRPOS)(text, part) > 0
+
+
+def _awaited(execution: str) -> str:
+    return is_awaited(execution) if is_sqlite() else is_awaited(execution, "{}::uuid")
+
+
+def _next_ms(column: str) -> int | None:
+    row = database.execute_sql(f"SELECT MIN({column}) - {clock()} FROM timer").fetchone()
+    return None if row[0] is None else int(row[0])
 
 
 def _running(condition: str, values: Sequence[Any]) -> list[tuple[str, str, int, str]]:

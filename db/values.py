@@ -128,13 +128,14 @@ class NewTimer:
 
 @dataclass(frozen=True)
 class DueTimer:
-    """A due timer."""
+    """A due timer. ``failures`` counts the tries to fire it that failed, the present one included."""
 
     execution_id: str
     frame: str
     entry: int
     number: int
     kind: str
+    failures: int = 0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ OUTAGE_ERRORS = (OperationalError, InterfaceError, MaxConnectionsExceeded)
 
 _OURS = re.compile("syntax error|no such (column|function)|has no column|incomplete input|unrecognized token")
 
+_ONE_ROW = ("55P03", "57014", "40")
+"""The codes of a lock that could not be had, a statement that took too long, a deadlock."""
+
 PATIENCE = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """Seconds between tries to report a result: together about a lease, after which the task is another worker's."""
 
@@ -36,10 +39,23 @@ def is_outage(fault: BaseException) -> bool:
     """
     if not isinstance(fault, OUTAGE_ERRORS):
         return False
-    code = getattr(fault.__cause__ or fault.__context__, "pgcode", None)
+    code = _sqlstate(fault)
     if code is not None:
         return code == "42P01" or code[:2] not in ("22", "23", "25", "42")
     return _OURS.search(str(fault)) is None
+
+
+def concerns_one_row(fault: BaseException) -> bool:
+    """True if only the rows that were in the way are busy: the database is there, and others can go on.
+
+    It is then an outage for the caller that needs just these rows: waiting helps.
+    """
+    return is_outage(fault) and (_sqlstate(fault) or "").startswith(_ONE_ROW)
+
+
+def _sqlstate(fault: BaseException) -> str | None:
+    code: str | None = getattr(fault.__cause__ or fault.__context__, "pgcode", None)
+    return code
 
 
 def retry_in_outage(act: Callable[[], Answer]) -> Answer | None:
@@ -87,7 +103,7 @@ def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
     try:
         return act()
     except Exception as fault:
-        if is_outage(fault):
+        if is_outage(fault) and not concerns_one_row(fault):
             log.warning("%s: the database is away (%s)", name, type(fault).__name__)
         else:
             log.exception("%s: the turn failed", name)
@@ -96,13 +112,13 @@ def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
 
 
 def one_by_one(name: str, acts: Iterable[Callable[[], object]]) -> bool:
-    """Call all acts, also after one has failed. False when one did. Raises at once in an outage: all would meet it."""
+    """Call all acts, also after one has failed. False when one did. Raises at once in an outage that all would meet."""
     failures = 0
     for act in acts:
         try:
             act()
         except Exception as fault:
-            if is_outage(fault):
+            if is_outage(fault) and not concerns_one_row(fault):
                 raise
             log.exception("%s: one of them failed", name)
             failures += 1

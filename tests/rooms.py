@@ -50,11 +50,13 @@ runtime/in_memory: runtime/engine/core runtime/engine/definition runtime/engine/
 runtime/moves: db functions/errors runtime/crashpoints runtime/engine/core runtime/engine/definition
     runtime/engine/transition runtime/engine/values runtime/ids runtime/outage runtime/workflows
 runtime/map_runs: db functions/errors runtime/crashpoints runtime/engine/core runtime/engine/states
-    runtime/engine/values runtime/ids runtime/moves runtime/workflows
+    runtime/engine/transition runtime/engine/values runtime/ids runtime/moves runtime/workflows
 runtime/retention: db runtime/engine/values runtime/ids runtime/moves runtime/outage runtime/settings
     runtime/workflow_names
+runtime/mover: db runtime/crashpoints runtime/engine/core runtime/engine/transition runtime/engine/values runtime/ids
+    runtime/map_runs runtime/moves runtime/outage runtime/workflows
 runtime/executions: db functions/errors runtime/crashpoints runtime/engine/core runtime/engine/transition
-    runtime/engine/values runtime/ids runtime/map_runs runtime/moves runtime/outage runtime/workflows
+    runtime/engine/values runtime/ids runtime/map_runs runtime/mover runtime/moves runtime/outage runtime/workflows
 
 runtime/lambdas: db functions/contract functions/errors runtime/catalog runtime/engine/core runtime/engine/definition
     runtime/engine/values runtime/executions runtime/http runtime/ids runtime/invoke runtime/moves runtime/sandbox
@@ -70,7 +72,8 @@ runtime/api: db functions/contract functions/errors runtime/aws/step_functions r
     runtime/lambdas runtime/moves runtime/workflows
 runtime/tasks: db functions/errors runtime/aws/step_functions runtime/crashpoints runtime/engine/core
     runtime/engine/definition runtime/engine/values runtime/executions runtime/express_machines runtime/ids
-    runtime/in_memory runtime/invoke runtime/lambdas runtime/moves runtime/outage runtime/retention runtime/settings
+    runtime/in_memory runtime/invoke runtime/lambdas runtime/mover runtime/moves runtime/outage runtime/retention
+    runtime/settings
     runtime/workflow_names runtime/workflows
 
 runtime/gateway: functions/contract functions/errors runtime/api runtime/aws runtime/catalog runtime/engine/values

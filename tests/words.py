@@ -6,8 +6,8 @@ PLAIN = frozenset(
     """
     aborted access account add always arguments by call calls cancel child code create data delete deliver describe
     distributed excerpts execute fail failing fails faults fetch field fields files for formats functions get in
-    item items keys kinds language limits list listing load locations loops main memory messages moves names object
-    operations options origin output page pages paper parent parents pass path paths pause pictures places plan
+    item items keys kinds language limits list listing load locations loops main memory messages mover moves names
+    object operations options origin output page pages paper parent parents pass path paths pause pictures places plan
     process protocol put reader ready references remove render request requests resources response rest result
     resume rows rules run runs sample save scripts selection send sequences settings shapes signals sleep source
     start statements statuses stop store stream succeed success table tag tags target targets test tests text

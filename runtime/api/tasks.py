@@ -21,7 +21,7 @@ from stepwell.runtime.api.listing import counted, newest_first
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import is_id
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 
 
 class TasksApi:
@@ -57,10 +57,10 @@ class TasksApi:
             return {status: counted(Task, _has_status(status)) for status in OPEN_TASK_STATUSES}
 
     def succeed(self, token: str, output: Json) -> None:
-        self._executions.answer(token, TokenAnswer(output))
+        self._executions.answer(token, TaskAnswer(output))
 
     def fail(self, token: str, error: str | None, cause: str | None) -> None:
-        self._executions.answer(token, TokenAnswer(error=error or "States.TaskFailed", cause=cause))
+        self._executions.answer(token, TaskAnswer(error=error or "States.TaskFailed", cause=cause))
 
     def heartbeat(self, token: str) -> None:
         self._executions.heartbeat(token)

@@ -13,7 +13,7 @@ transaction. A retry of the Map goes on with the places of the run before, so no
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -31,12 +31,14 @@ from stepwell.runtime.engine.core import events, execution
 from stepwell.runtime.engine.core.execution import FOR_RUN
 from stepwell.runtime.engine.core.faults import StateFault
 from stepwell.runtime.engine.states.distributed import DistributedMap, Plan
+from stepwell.runtime.engine.transition import Alarm, MoveTookTooLong
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import MapRunStatus, Status
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.map_runs import item_reader, item_workflow, redrive, requests, result_writer
+from stepwell.runtime.map_runs.formats import Item
 from stepwell.runtime.map_runs.item_reader import ReaderFault
 from stepwell.runtime.map_runs.plan import has_failed_too_much, plan_of
 from stepwell.runtime.map_runs.result_writer import WriterFault
@@ -62,12 +64,20 @@ TOO_MANY = "States.ExceedToleratedFailureThreshold"
 
 @dataclass(frozen=True)
 class PumpNeeds:
-    """Objects and limits that a pump works with."""
+    """Objects and limits that a pump works with.
+
+    ``new_alarm`` makes the alarm of one decision, on the plan, on one child or on one set of batches; once ``is_late``
+    is True, a pump begins no further child. ``failures`` is how often this pump has failed: each lets it read half as
+    many items into batches.
+    """
 
     workflows: Workflows
     limits: EngineLimits
     artifacts: Path
     seed: int
+    new_alarm: Callable[[], Alarm]
+    is_late: Alarm
+    failures: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,8 +106,13 @@ def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | N
     if place is None or (place.waiting, place.entry) != (FOR_RUN, entry):
         return None
     at = queries.now()
-    machine, event = needs.workflows.machine(row.version_id), events.Event(at, needs.seed)
-    work = _Pump(row, needs, DistributedMap(machine, before, event, place, needs.limits), at)
+    machine = needs.workflows.machine(row.version_id)
+
+    def new_map(number: int) -> DistributedMap:
+        event = events.Event(at, needs.seed + number)
+        return DistributedMap(machine, before, event, place, needs.limits, needs.new_alarm())
+
+    work = _Pump(row, needs, new_map, at)
     try:
         work.go(ended)
     except StateFault as fault:
@@ -114,13 +129,14 @@ def pump(row: Execution, frame: str, entry: int, needs: PumpNeeds) -> Pumped | N
 
 
 class _Pump:
-    """One pump of one run, inside its transaction."""
+    """One pump of one run, inside its transaction. ``new_map`` gives each child its own budget, alarm and seed."""
 
-    def __init__(self, row: Execution, needs: PumpNeeds, map_: DistributedMap, at: int) -> None:
+    def __init__(self, row: Execution, needs: PumpNeeds, new_map: Callable[[int], DistributedMap], at: int) -> None:
         self.row = row
         self.needs = needs
-        self.map = map_
-        self.frame = map_.frame
+        self.new_map = new_map
+        self.map = new_map(0)
+        self.frame = self.map.frame
         self.at = at
         self.effects = Effects()
         self.event: events.MapRunEnded | None = None
@@ -265,19 +281,34 @@ class _Pump:
         return len(found)
 
     def _start_new(self, run: MapRun, plan: Plan, most: int) -> None:
+        """Start up to ``most`` new children, or fewer if they compute for long: another pump does the rest.
+
+        Raises MoveTookTooLong only if the first one computes for too long.
+        """
+        first = run.begun
+        try:
+            for given, size, offset in self._inputs(run, plan, most):
+                self._start_one(run, plan, given)
+                run.next, run.offset = run.next + size, offset
+                # The row of the execution is locked meanwhile.
+                if self.needs.is_late():
+                    return
+        except MoveTookTooLong:
+            if run.begun == first:
+                raise
+
+    def _start_one(self, run: MapRun, plan: Plan, given: Json) -> None:
         latest = Latest(run.workflow_id, run.label, run.version_id, 1, self.at)
         machine = self.needs.workflows.machine(run.version_id)
-        for given, size, offset in self._inputs(run, plan, most):
-            parent = Parent(run=run.id, place=run.base + run.begun).encode()
-            begin = start.begin(
-                latest, machine, Wanted(given, parent=parent), self.needs.seed + run.begun, self.needs.limits
-            )
-            queries.start(begin)
-            # The child's rows and the run's counts are one transaction: no child is started twice, or started and not
-            # counted.
-            reach("run.begun")
-            run.begun, run.next, run.offset = run.begun + 1, run.next + size, offset
-            self._begun(run, plan, begin)
+        wanted = Wanted(given, parent=Parent(run=run.id, place=run.base + run.begun).encode())
+        seed, alarm = self.needs.seed + run.begun, self.needs.new_alarm()
+        begin = start.begin(latest, machine, wanted, seed, self.needs.limits, alarm)
+        queries.start(begin)
+        # The child's rows and the run's counts are one transaction: no child is started twice, or started and not
+        # counted.
+        reach("run.begun")
+        run.begun += 1
+        self._begun(run, plan, begin)
 
     def _begun(self, run: MapRun, plan: Plan, begin: Start) -> None:
         own = begin.execution
@@ -287,14 +318,14 @@ class _Pump:
         self.effects.queued += start.queued(begin)
         self.effects.timers |= bool(begin.timers)
 
-    def _inputs(self, run: MapRun, plan: Plan, children: int) -> list[tuple[Json, int, int]]:
+    def _inputs(self, run: MapRun, plan: Plan, children: int) -> Iterator[tuple[Json, int, int]]:
         """For each of the next children: its input, its item count, and the offset of the item behind its last.
 
         A batch that is not full is left to the next pump, unless there are no more items. Raises ReaderFault,
-        StateFault.
+        StateFault, MoveTookTooLong.
         """
         most = (
-            min(children * (plan.batch_items or PAGE), max(ITEMS_AT_ONCE, plan.batch_items or 0))
+            min(children * (plan.batch_items or PAGE), max(ITEMS_AT_ONCE >> self.needs.failures, plan.batch_items or 0))
             if plan.is_batched
             else children
         )
@@ -303,16 +334,28 @@ class _Pump:
         read = list(item_reader.up_to(some, run.offset, BYTES_AT_ONCE))
         if not read:
             raise ReaderFault("The items are fewer than they were when the run began")
-        items = [(item.value, item.described()) for item in read]
-        made = self.map.inputs(plan, run.next, items)
-        if plan.is_batched and len(made) > 1 and run.next + len(read) < run.total:
+        if plan.is_batched:
+            yield from self._batches(run, plan, children, read)
+            return
+        spent = 0.0
+        for index, item in enumerate(read, start=run.next):
+            one = self.new_map(1 + index)
+            ((given, size),) = one.inputs(plan, index, [(item.value, item.described())])
+            yield given, size, item.offset
+            spent += one.spent
+            # All of them together take no more than a move may.
+            if spent >= 1:
+                return
+
+    def _batches(self, run: MapRun, plan: Plan, children: int, read: Sequence[Item]) -> Iterator[tuple[Json, int, int]]:
+        made = self.map.inputs(plan, run.next, [(item.value, item.described()) for item in read])
+        if len(made) > 1 and run.next + len(read) < run.total:
             # A batch that lacks items would depend on where this pump stopped reading.
             made.pop()
-        taken, inputs = 0, []
+        taken = 0
         for given, size in made[:children]:
             taken += size
-            inputs.append((given, size, read[taken - 1].offset))
-        return inputs
+            yield given, size, read[taken - 1].offset
 
     def _request_pump(self, delay_ms: int = 0) -> None:
         requests.request_pump(self.row.id, self.frame.path, self.frame.entry, delay_ms)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepwell.db.models import MapRun, Timer
+from stepwell.db.models import NEVER, MapRun, Timer
 from stepwell.db.queries import clock_sql
 from stepwell.runtime.engine.core import commands
 from stepwell.runtime.engine.values.statuses import MapRunStatus
@@ -30,9 +30,14 @@ def request_pumps(execution_id: str) -> bool:
     return bool(runs)
 
 
-def is_requested(execution_id: str, frame: str, entry: int) -> bool:
-    """True if a request waits. One pump serves all requests that wait."""
-    return bool(Timer.select().where(*_of_map(execution_id, frame, entry)).exists())
+def is_put_off(execution_id: str, frame: str, entry: int) -> bool:
+    """True if the pump of this Map's run has failed, and one of its requests waits for the time to make it again."""
+    return bool(Timer.select().where(*_of_map(execution_id, frame, entry), Timer.again_at.is_null(False)).exists())
+
+
+def hold(execution_id: str, frame: str, entry: int, number: int) -> None:
+    """Let a request wait for the one that is put off: the pump that serves this one serves all."""
+    Timer.update(due_at=NEVER).where(*_of_map(execution_id, frame, entry), Timer.number == number).execute()
 
 
 def take(execution_id: str, frame: str, entry: int) -> list[int] | None:

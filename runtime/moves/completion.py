@@ -9,7 +9,6 @@ for a Map Run.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 
 from stepwell.db.models import Execution, MapRun, StartKey, Task, Timer
 from stepwell.db.parents import Parent
@@ -76,12 +75,6 @@ def waiting(parent: str) -> Task | MapRun | None:
 def is_wanted(parent: str | None) -> bool:
     """False if an execution with this parent belongs to a Map Run that has ended: nothing more of it is begun."""
     return Parent.decode(parent).run is None or waiting(str(parent)) is not None
-
-
-def running(runs: Collection[str]) -> set[str]:
-    """Those of these Map Runs that have not ended."""
-    found = MapRun.select(MapRun.id).where(MapRun.id.in_(list(runs)), MapRun.status == MapRunStatus.RUNNING)
-    return {str(one.id) for one in found} if runs else set()
 
 
 def event_of(at: int, seed: int, task: Task) -> events.Event | None:

@@ -9,6 +9,7 @@ from peewee import SQL
 
 from stepwell.db import queries
 from stepwell.db.models import Task
+from stepwell.runtime.engine.core import events
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import TaskStatus
 
@@ -64,6 +65,19 @@ class ParentGuard:
 
 
 @dataclass(frozen=True)
+class ReportGuard:
+    """The task of this frame and entry, while its end is kept in its row and waits to be taken."""
+
+    task_id: str
+    frame: str
+    entry: int
+
+    def conditions(self) -> tuple[Any, ...]:
+        is_kept = Task.status == TaskStatus.IN_PROGRESS, Task.owner.is_null()
+        return Task.id == self.task_id, Task.frame == self.frame, Task.entry == self.entry, *is_kept
+
+
+@dataclass(frozen=True)
 class AttemptEnd:
     """How an attempt ended, for the attempt's row. ``outcome``: COMPLETED, FAILED, TIMED_OUT, RETURNED or LOST."""
 
@@ -74,20 +88,28 @@ class AttemptEnd:
 
 
 @dataclass(frozen=True)
-class TaskReport:
-    """The end of a task's attempt as it is reported to the door. It counts if the guard still holds."""
-
-    guard: Guard | TokenGuard | ParentGuard
-    end: AttemptEnd
-
-
-@dataclass(frozen=True)
-class TokenAnswer:
-    """The answer to a task token: an output, or an error."""
+class TaskAnswer:
+    """How a task ends by its worker, its token or a sweep: with an output, or with an error."""
 
     output: Json = None
     error: str | None = None
     cause: str | None = None
+
+    def event(self, at: int, seed: int, task: Task) -> events.Event:
+        """The event that it makes for its task."""
+        place = (at, seed, task.frame, task.entry, task.attempt)
+        if self.error is None:
+            return events.TaskSucceeded(*place, self.output)
+        return events.TaskFailed(*place, self.error, self.cause)
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """The end of a task's attempt as it is reported to the door. It counts if the guard still holds."""
+
+    guard: Guard | TokenGuard
+    end: AttemptEnd
+    answer: TaskAnswer
 
 
 def parts_of(token: str) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from stepwell.db.parents import Parent
 from stepwell.db.values import Claimed, Finish, Finished, HistoryLine, NextTask, Root
 from stepwell.runtime.engine.core import commands, events
 from stepwell.runtime.engine.definition.model import StateMachine
-from stepwell.runtime.engine.transition import Transition, transition
+from stepwell.runtime.engine.transition import Alarm, Transition, transition
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -42,14 +42,21 @@ class Move:
     is_planned: bool
 
 
-def decide(claim: Claimed, output: Json, machine: StateMachine, moment: Moment, limits: EngineLimits) -> Move | None:
-    """Decide the plain move that this success makes. None if the move is not plain."""
+def decide(
+    claim: Claimed,
+    output: Json,
+    machine: StateMachine,
+    moment: Moment,
+    limits: EngineLimits,
+    alarm: Alarm | None = None,
+) -> Move | None:
+    """Decide the plain move that this success makes. None if the move is not plain. Raises MoveTookTooLong."""
     # A token may be answered at any time, and a frame below the root joins others: both need rows that the claim lacks.
     if claim.frame != "" or claim.token is not None:
         return None
     before = load.of_claim(claim)
     event = events.TaskSucceeded(moment.at, moment.seed, claim.frame, claim.entry, claim.attempt, output)
-    made = transition(machine, before, event, limits)
+    made = transition(machine, before, event, limits, alarm)
     # An unchanged execution means that the event fits nothing any more; the general path finds that out under the lock.
     if made.execution is before or not _is_plain(machine, claim, made):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from stepwell.db.models import Execution, Frame, Timer
 from stepwell.db.queries import clock_sql
-from stepwell.db.values import DueTimer, NewFrame, NewTimer, QueuedTask, Root
+from stepwell.db.values import HistoryLine, NewFrame, NewTimer, QueuedTask, Root
 from stepwell.runtime.engine.core import commands, execution
 from stepwell.runtime.engine.transition import Transition
 from stepwell.runtime.engine.values import jsontext
@@ -49,17 +49,17 @@ def save(row: Execution, before: execution.Execution, move: Transition) -> Effec
     return effects
 
 
-def take_timer(timer: DueTimer) -> bool:
-    """Remove a timer's row. False if another process has removed it."""
-    # The row count of this DELETE decides which process fires the timer: of two, the second finds no row.
-    gone = Timer.delete().where(
-        Timer.execution_id == timer.execution_id,
-        Timer.frame == timer.frame,
-        Timer.entry == timer.entry,
-        Timer.number == timer.number,
-        Timer.kind == timer.kind,
-    )
-    return bool(gone.execute())
+def failure(row: Execution, error: str, cause: str) -> Effects:
+    """End an execution that cannot move, without the core and without its definition: by its rows alone.
+
+    Its frames stay, as those of every execution that has failed.
+    """
+    line = HistoryLine("ExecutionFailed", "", None, jsontext.write({"error": error, "cause": cause}))
+    history.save(row.id, row.history_count, [line])
+    ended = {"status": Status.FAILED, "error": error, "cause": cause, "finished_at": clock_sql()}
+    counted = {"revision": Execution.revision + 1, "history_count": row.history_count + 1}
+    Execution.update(**ended, **counted).where(Execution.id == row.id).execute()
+    return Effects(cancelled=cancel.cancel_all(row.id))
 
 
 def root_of(value: execution.Execution, data: str | None = None) -> Root:

@@ -18,7 +18,7 @@ from stepwell.functions.errors import InvalidName, KeyReused, NameTaken, Payload
 from stepwell.runtime.crashpoints import reach
 from stepwell.runtime.engine.core import commands, events, execution
 from stepwell.runtime.engine.definition.model import PlannedTask, StateMachine
-from stepwell.runtime.engine.transition import Transition, transition
+from stepwell.runtime.engine.transition import Alarm, Transition, transition
 from stepwell.runtime.engine.values import jsontext, names
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.limits import EngineLimits
@@ -69,12 +69,19 @@ def key_of(key: str | None, request: Json) -> IdempotencyKey | None:
     return IdempotencyKey(key, hashlib.sha256(jsontext.write(request).encode()).hexdigest())
 
 
-def begin(latest: Latest, machine: StateMachine, wanted: Wanted, seed: int, limits: EngineLimits) -> Start:
-    """Decide all that the start will write. Raises PayloadTooLarge, InvalidName."""
+def begin(
+    latest: Latest,
+    machine: StateMachine,
+    wanted: Wanted,
+    seed: int,
+    limits: EngineLimits,
+    alarm: Alarm | None = None,
+) -> Start:
+    """Decide all that the start will write. Raises PayloadTooLarge, InvalidName, MoveTookTooLong."""
     text = _checked(wanted, limits)
     identity = new_execution_id()
     before = execution.Execution(identity, wanted.name or identity, latest.name, wanted.input, latest.now)
-    move = transition(machine, before, events.ExecutionStarted(latest.now, seed), limits)
+    move = transition(machine, before, events.ExecutionStarted(latest.now, seed), limits, alarm)
     if machine.plan and move.execution.error == "States.DataLimitExceeded":
         raise PayloadTooLarge(
             f"With this input the first step's event is larger than {limits.payload} bytes.", path="$.input"

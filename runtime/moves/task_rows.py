@@ -5,7 +5,10 @@ All of it runs inside the caller's transaction, which holds the execution's row 
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from peewee import SQL, Case
 
 from stepwell.db.models import Attempt, Execution, Task
 from stepwell.db.queries import clock_sql
@@ -13,9 +16,9 @@ from stepwell.db.values import FREED, UNOWNED, NewTask
 from stepwell.runtime.engine.core import commands
 from stepwell.runtime.engine.definition.model import PlannedTask
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.engine.values.statuses import TaskStatus
+from stepwell.runtime.engine.values.statuses import OPEN_TASKS, TaskStatus
 from stepwell.runtime.ids import task_id
-from stepwell.runtime.moves.guards import AttemptEnd
+from stepwell.runtime.moves.guards import AttemptEnd, TaskAnswer
 
 FREE = dict.fromkeys(FREED)
 """The columns of a task without a holder."""
@@ -57,7 +60,7 @@ def dispatch(row: Execution, command: commands.DispatchTask) -> str:
     # Everything but the identity and the plan's own columns: the row of an earlier try keeps its attempts.
     again = ("status", "frame", "entry", "input", "timeout_seconds", "token", "heartbeat_seconds", "visit")
     queued = {name: made[name] for name in again}
-    queued |= {"retries": command.retry, "finished_at": None}
+    queued |= {"retries": command.retry, "finished_at": None, "failures": 0}
     queued |= {"queued_at": None if row.paused or command.is_polled else clock_sql(), "missing_since": None}
     if command.is_polled:
         # It is IN_PROGRESS from now on, and no claim will set its deadline.
@@ -88,6 +91,29 @@ def settle(execution_id: str, command: commands.Command) -> None:
     if changes["status"] != TaskStatus.PENDING:
         changes["finished_at"] = clock_sql()
     Task.update(**changes, **FREE).where(Task.id == task_id(execution_id, command.number)).execute()
+
+
+def put_off(task_id: str, delay_ms: int) -> int:
+    """Let all that is due of an open task be due again after a delay, which doubles each time. Returns the count."""
+    later = clock_sql() + delay_ms * SQL("(1 << failures)")
+    due = (Task.queued_at, Task.lease_until, Task.deadline_at, Task.beat_by)
+    changes = {one: Case(None, [(one.is_null(False), later)]) for one in due}
+    mine = Task.id == task_id, Task.status.in_(OPEN_TASKS)
+    counted = Task.update({**changes, Task.failures: Task.failures + 1}).where(*mine).returning(Task.failures)
+    return sum(one.failures for one in counted.execute())
+
+
+def keep_answer(task: Task, answer: TaskAnswer) -> None:
+    """Keep the end of a task in its row until it can be taken. Nobody holds the task meanwhile, and nothing is due."""
+    result = jsontext.write(answer.output) if answer.error is None else None
+    # Without its token: a second answer comes too late, although this one is not taken yet.
+    kept = {"result": result, "error": answer.error, "cause": answer.cause, "token": None}
+    Task.update(**kept, **FREE).where(Task.id == task.id).execute()
+
+
+def kept_answer(task: Task) -> TaskAnswer:
+    """The end that ``keep_answer`` has kept."""
+    return TaskAnswer(None if task.result is None else json.loads(task.result), task.error, task.cause)
 
 
 def close_attempt(task: Task, end: AttemptEnd) -> None:

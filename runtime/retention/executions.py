@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import Tuple
 
-from stepwell.db.database import database, free_for_update, transaction
+from stepwell.db.database import database, for_update, transaction
 from stepwell.db.models import Attempt, Execution, Frame, History, MapRun, StartKey, Task, Timer
 from stepwell.db.parents import Parent
 from stepwell.runtime.engine.values.statuses import Status
@@ -75,7 +75,7 @@ class EndedExecutions:
             *has_ended, place > Tuple(*self._after), Execution.finished_at < before
         )
         # What another process deletes, or redrives, at this moment is left to it.
-        return free_for_update(found.order_by(Execution.finished_at, Execution.id).limit(self._most))
+        return for_update(found.order_by(Execution.finished_at, Execution.id).limit(self._most), skip_locked=True)
 
     @staticmethod
     def _is_child_of_living(rows: Sequence[Execution]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from peewee import fn
@@ -22,9 +22,10 @@ from stepwell.runtime.engine.definition.resources import QUALIFIED_BY
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import execution_of, is_id
+from stepwell.runtime.mover.mover import MOST_FAILURES, PUT_OFF_MS
 from stepwell.runtime.moves import completion, task_rows
 from stepwell.runtime.moves.guards import AttemptEnd, Guard, OverdueGuard
-from stepwell.runtime.outage import one_by_one
+from stepwell.runtime.outage import is_outage, one_by_one
 from stepwell.runtime.settings import Settings
 
 log = logging.getLogger("stepwell.tasks")
@@ -65,7 +66,13 @@ class Claims:
         with database.connection_context():
             # No transaction here: on PostgreSQL the claim is one statement that commits by itself.
             reach("claim.before_commit")
-            claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
+            try:
+                claim = queries.claim(task_id, self.owner, self.lease_ms, self.functions, often_lost)
+            except Exception as fault:
+                if is_outage(fault):
+                    raise
+                self._put_off(task_id, "claim", fault)
+                return None
             reach("claim.after_commit")
         return self._refused(task_id, often_lost) if claim is None else claim
 
@@ -106,9 +113,30 @@ class Claims:
             unheard = queries.tasks_without_heartbeat()
         for found in (lost, overdue, unheard):
             random.shuffle(found)  # so that processes which see the same tasks do not queue for the same rows
-        one_by_one("lost leases", [partial(self._lose, *one) for one in lost])
-        one_by_one("overdue tasks", [partial(self._time_out, *one) for one in overdue])
-        one_by_one("tasks without a heartbeat", [partial(self._time_out_heartbeat, *one) for one in unheard])
+        for name, settle, found in (
+            ("lost lease", self._lose, lost),
+            ("time-out", self._time_out, overdue),
+            ("overdue heartbeat", self._time_out_heartbeat, unheard),
+        ):
+            one_by_one(name, [partial(self._settled, name, settle, one) for one in found])
+
+    def _settled(self, name: str, settle: Callable[..., None], found: tuple[str, str, int, str]) -> None:
+        """Settle a task that a sweep has found; put it off if that fails, so that no later sweep fails with it."""
+        try:
+            settle(*found)
+        except Exception as fault:
+            if is_outage(fault):
+                raise
+            self._put_off(found[0], name, fault)
+
+    def _put_off(self, task_id: str, name: str, fault: Exception) -> None:
+        """Put off all that is due of a task, because it has failed. With the last failure the task's execution ends."""
+        log.error("task %s: its %s failed and is put off", task_id, name, exc_info=fault)
+        with database.connection_context(), transaction():
+            failures = task_rows.put_off(task_id, PUT_OFF_MS)
+        if failures >= MOST_FAILURES:
+            cause = f"A task's {name} failed {failures} times ({type(fault).__name__}); the log shows why."
+            self.executions.end(execution_of(task_id), cause)
 
     def unclaimed(self, heads: Mapping[str, str] | None) -> list[QueuedTask]:
         """Tasks with a lost message, oldest first.
@@ -131,7 +159,8 @@ class Claims:
         """Settle a task after its lease has run out: queue it again, or fail it after too many losses."""
         guard = Guard(task_id, attempt, owner)
         with database.connection_context(), transaction():
-            execution, task = _locked(execution_id, guard)
+            # An execution that another move holds has its turn in a later sweep.
+            execution, task = _locked(execution_id, guard, skip_locked=True)
             # Read again under the lock: a heartbeat may have renewed the lease since the sweep's SELECT.
             if task is None or (task.lease_until or 0) >= queries.now():
                 return
@@ -235,11 +264,14 @@ class Claims:
         return any(name in json.loads(worker.functions) for worker in living)
 
 
-def _locked(execution_id: str, guard: Guard) -> tuple[Execution, Task | None]:
-    """Lock an execution and its task. The task is None when this claim of it no longer holds."""
+def _locked(execution_id: str, guard: Guard, skip_locked: bool = False) -> tuple[Execution, Task | None]:
+    """Lock an execution and its task. The task is None when this claim of it no longer holds.
+
+    ``skip_locked``: also None, at once, while another move holds the execution.
+    """
     # Execution before task, as in every move: two transactions can never wait for each other.
-    execution = locked(Execution, Execution.id == execution_id)
-    return execution, locked(Task, *guard.conditions())
+    execution = locked(Execution, Execution.id == execution_id, skip_locked=skip_locked)
+    return execution, None if execution is None else locked(Task, *guard.conditions())
 
 
 def _queue_again(task: Task, execution: Execution) -> None:

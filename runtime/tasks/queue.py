@@ -77,6 +77,10 @@ class Queue:
         """Let the timer thread of this process look for the timer that was just written."""
         self._signals.timers.set()
 
+    def wake_put_off(self) -> None:
+        """Let the thread of this process that fires timers again look for the one that was just put off."""
+        self._signals.put_off.set()
+
     def drop_cancelled(self) -> None:
         """Let the heartbeat thread of this process stop the handlers of the tasks that were just cancelled."""
         self._signals.heartbeat.set()

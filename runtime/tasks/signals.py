@@ -15,5 +15,7 @@ class Signals:
     def __init__(self) -> None:
         self.timers = threading.Event()
         """Set after a timer was written. The timer thread waits for it."""
+        self.put_off = threading.Event()
+        """Set after a timer was put off. The thread that fires those waits for it."""
         self.heartbeat = threading.Event()
         """Set after a task was cancelled. The heartbeat thread waits for it, and stops the task's handler."""

@@ -7,15 +7,12 @@ lost with it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from functools import partial
-from typing import Any
 
 from peewee import OperationalError
 
+from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Execution
-from stepwell.db.parents import Parent
 from stepwell.functions import errors
 from stepwell.functions.errors import StepwellError
 from stepwell.runtime.aws.step_functions.targets import latest_of
@@ -28,17 +25,16 @@ from stepwell.runtime.engine.values.times import timestamp
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.call import TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
+from stepwell.runtime.mover import timers
 from stepwell.runtime.moves import completion, start_keys
 from stepwell.runtime.moves.start import Wanted, key_of
-from stepwell.runtime.outage import one_by_one
 from stepwell.runtime.workflows import Latest
 
 FUNCTIONS = (*NESTED, SDK_START)
 IN_MEMORY = (NESTED[0], SDK_START)
 """The variants that do not wait for the end. They are the only ones that an execution in memory may use."""
 LOOKED_AT = 1_000
-STOPPED_AT_ONCE = 100
-"""Bounds of one sweep: child executions read, and orphans stopped."""
+"""How many child executions one sweep looks at."""
 
 
 class Nested:
@@ -82,31 +78,19 @@ class Nested:
         return Outcome(result=jsontext.write(_answer(request, child)))
 
     def sweep(self) -> None:
-        """Stop child executions without a waiting parent: the task has timed out, or was cancelled."""
+        """Have child executions without a waiting parent stopped: the task has timed out, or was cancelled.
+
+        One statement looks at the next ones, and another sets the timers that stop those without a parent. So a sweep
+        costs the same with many, all processes share the stops, and one that fails is put off like any timer.
+        """
         with database.connection_context():
-            orphans = self._orphans()
-        one_by_one("nested executions", [partial(self._executions.stop, one) for one in orphans])
-
-    def _orphans(self) -> list[str]:
-        """The ids of some orphans. The next call looks behind the last child looked at, so that all have their turn."""
-        found = list(self._live().limit(LOOKED_AT))
-        runs = completion.running({run for one in found if (run := Parent.decode(one.parent).run)})
-        orphans: list[str] = []
-        for one in found:
-            if not _has_parent(str(one.parent), runs):
-                orphans.append(one.id)
-            if len(orphans) == STOPPED_AT_ONCE:
-                self._looked_at = one.id
-                return orphans
-        # A short page was the last one: the next sweep begins at the front again.
-        self._looked_at = found[-1].id if len(found) == LOOKED_AT else None
-        return orphans
-
-    def _live(self) -> Any:
-        """The running child executions behind the last one looked at, in the order of their ids."""
-        live = Execution.parent.is_null(False), Execution.status == Status.IN_PROGRESS
-        found = Execution.select(Execution.id, Execution.parent).where(*live).order_by(Execution.id)
-        return found if self._looked_at is None else found.where(Execution.id > self._looked_at)
+            found = queries.running_children(self._looked_at, LOOKED_AT)
+            # A short page was the last one: the next sweep begins at the front again.
+            self._looked_at = found[-1][0] if len(found) == LOOKED_AT else None
+            orphans = [child for child, is_orphan in found if is_orphan]
+            timers.request_stops(orphans)
+        if orphans:
+            self._executions.notifier.wake_timers()
 
     def _wanted(self, arguments: Json, key: str, parent: str | None) -> Wanted:
         given = {} if arguments.get("Input") is None else arguments["Input"]
@@ -119,14 +103,6 @@ class Nested:
             trace=arguments.get("TraceHeader"),
             parent=parent,
         )
-
-
-def _has_parent(parent: str, running: Collection[str]) -> bool:
-    """True if a task or a Map Run waits for the child with this parent. ``running`` are the Map Runs that go on."""
-    run = Parent.decode(parent).run
-    if run is not None:
-        return run in running
-    return completion.waiting(parent) is not None
 
 
 def _latest(arguments: Json) -> Latest:

@@ -17,7 +17,7 @@ from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.invoke.call import TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 
 FUNCTIONS = ANSWERS
 
@@ -55,12 +55,12 @@ class TaskTokens:
         output = arguments.get("Output")
         if isinstance(output, str):
             output = jsontext.read(output, self._executions.limits.depth)
-        self._executions.answer(token, TokenAnswer(output))
+        self._executions.answer(token, TaskAnswer(output))
 
     def _fail(self, token: str, arguments: Json) -> None:
         """Raises InvalidToken, TaskClosed."""
         error, cause = (arguments.get(name) for name in ("Error", "Cause"))
-        answer = TokenAnswer(error=_text(error) or "States.TaskFailed", cause=_text(cause))
+        answer = TaskAnswer(error=_text(error) or "States.TaskFailed", cause=_text(cause))
         self._executions.answer(token, answer)
 
     def _refused(self, call: TaskCall, code: str, message: str) -> Outcome:

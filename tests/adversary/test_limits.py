@@ -25,7 +25,7 @@ HISTORY, DEPTH = 30, 12
 @pytest.fixture
 def short(stage: Stage) -> Stage:
     """A stage with low limits on the history and on the depth of data."""
-    stage.executions.limits = EngineLimits(history=HISTORY, depth=DEPTH)
+    stage.executions._mover.limits = EngineLimits(history=HISTORY, depth=DEPTH)
     return stage
 
 

@@ -16,7 +16,7 @@ from stepwell.db.models import Execution, Task, Timer
 from stepwell.runtime.engine.definition.resources import SYNC
 from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.moves import polled_tasks
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 from tests.runtime.stage import LONG_AGO, Stage, raises, returns, staged
 
 Json = Any
@@ -66,7 +66,7 @@ def play(stage: Stage, case: Json) -> None:
             answer(stage, waiting[0], said)
         elif not let_time_pass(stage):
             break
-    stage.work.nested.sweep()
+    stage.stop_orphans()
     assert not answers, "no task waited for these"
 
 
@@ -84,7 +84,7 @@ def answer(stage: Stage, task: Task, said: Json) -> None:
         given = polled_tasks.poll(task.function.removeprefix(ACTIVITY))
         assert given is not None and given.token == task.token
         stage.script.events.append((task.function, json.loads(given.input)))
-    stage.executions.answer(task.token, TokenAnswer(**said))
+    stage.executions.answer(task.token, TaskAnswer(**said))
 
 
 def let_time_pass(stage: Stage) -> bool:
@@ -104,8 +104,7 @@ def let_time_pass(stage: Stage) -> bool:
         for name, column in limits.items():
             Task.update(**{name: column - nearer}).where(column.is_null(False)).execute()
             Task.update(**{name: LONG_AGO}).where(column <= now_ms()).execute()
-        fired = queries.due_timers()
-    for timer in fired:
+    for timer in stage.timers(Timer.due_at <= queries.clock_sql()):
         stage.executions.fire(timer)
     stage.tasks.sweep()
     return True

@@ -8,11 +8,10 @@ from functools import partial
 import pytest
 from peewee import fn
 
-from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, Frame, History, Task, Timer
 from stepwell.functions.errors import TaskClosed
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 from stepwell.runtime.moves.start import Wanted
 from tests.crash.normal_form import normal_form
 from tests.crash.plays import ASK
@@ -60,7 +59,7 @@ def test_two_branches_whose_waits_are_over_at_once_join_once(stage: Stage):
         stage.start(TWO_WAITS)
         with database.connection_context():
             Timer.update(due_at=LONG_AGO).execute()
-            one, other = queries.due_timers()
+        one, other = stage.timers()
         assert at_once(partial(stage.executions.fire, one), partial(stage.executions.fire, other)) == [True, True]
     assert_all_have_ended(ROUNDS)
     assert lines_by_type()["ParallelStateSucceeded"] == ROUNDS
@@ -71,7 +70,7 @@ def test_a_timer_that_several_fire_fires_once(stage: Stage):
         stage.start(machine(Wait=HOUR))
         with database.connection_context():
             Timer.update(due_at=LONG_AGO).execute()
-            (timer,) = queries.due_timers()
+        (timer,) = stage.timers()
         assert sorted(at_once(*[partial(stage.executions.fire, timer)] * 4)) == [False, False, False, True]
     assert_all_have_ended(ROUNDS)
 
@@ -124,7 +123,7 @@ def test_a_result_and_a_stop_leave_a_whole_execution(stage: Stage, verb: str):
 def test_of_many_answers_to_one_token_one_is_taken(stage: Stage):
     def answers(token: str, number: int) -> int | None:
         try:
-            stage.executions.answer(token, TokenAnswer(number))
+            stage.executions.answer(token, TaskAnswer(number))
         except TaskClosed:
             return None
         return number

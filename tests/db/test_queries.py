@@ -15,6 +15,7 @@ from stepwell.runtime.api.executions import ExecutionsApi
 from stepwell.runtime.api.tasks import TasksApi
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.ids import new_id
+from stepwell.runtime.mover import timers
 from stepwell.runtime.moves import hot_path, polled_tasks, start
 from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import Stage, staged, steps
@@ -82,8 +83,10 @@ REPEATED: dict[str, Callable[[Stage], Any]] = {
     "silent tasks": lambda stage: queries.tasks_without_heartbeat(),
     "executions that nobody waits for": lambda stage: stage.work.nested.sweep(),
     "tasks of an activity": lambda stage: polled_tasks.poll("ask"),
-    "due timers": lambda stage: queries.due_timers(),
+    "due timers": lambda stage: timers.next_due(),
+    "timers that were put off": lambda stage: timers.take_again(1000),
     "the next timer": lambda stage: queries.next_timer_ms(),
+    "the next timer that was put off": lambda stage: queries.next_again_ms(),
     "queued tasks": lambda stage: stage.waiting(0, 16),
     "forgotten tasks": lambda stage: stage.tasks.unclaimed({}),
     "counts of tasks": lambda stage: TasksApi(stage.executions).counts(),
@@ -95,7 +98,9 @@ def test_what_every_loop_asks_scans_no_table(old_stage: Stage, monkeypatch, name
     old_stage.claim(old_stage.start(steps("step1")))
     with database.connection_context():
         plans = plans_of(lambda: REPEATED[name](old_stage), monkeypatch)
-    assert "Index" in plans and "Seq Scan" not in plans, plans
+    # Map Runs are none here: PostgreSQL reads their empty table, not its index.
+    scans = [line for line in plans.splitlines() if "Seq Scan" in line and "map_run" not in line]
+    assert "Index" in plans and not scans, plans
 
 
 def test_a_move_by_the_general_path_scans_no_table(old_stage: Stage, monkeypatch):

@@ -18,6 +18,7 @@ from stepwell.db.models import Task
 from stepwell.functions.contract.rest import EXECUTION_STATUSES
 from stepwell.runtime.app import create_app
 from stepwell.runtime.engine.values.statuses import TaskStatus
+from stepwell.runtime.mover import timers
 from stepwell.runtime.moves.start import Wanted
 from tests.faults.conftest import Measured
 from tests.faults.crowd import multiply
@@ -100,7 +101,7 @@ def hot(stage: Stage) -> dict[str, Callable[[], object]]:
     return {
         "sweep": lambda: (tasks.sweep(), tasks.unclaimed({}), tasks.unclaimed({workflow: waiting[-1]})),
         f"heartbeat for {HELD}": lambda: tasks.heartbeat(held),
-        "due timers": in_connection(lambda: (queries.due_timers(), queries.next_timer_ms())),
+        "due timers": in_connection(lambda: (timers.next_due(), queries.next_timer_ms())),
         "claim": lambda: claims.append(tasks.claim(next(queued))),
         "finish": lambda: stage.succeed(claims.pop()),
         "start": lambda: stage.executions.start(stage.workflows.latest("rare"), Wanted({})),

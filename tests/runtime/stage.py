@@ -14,11 +14,12 @@ from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.migrate import migrate
 from stepwell.db.models import Activity, Attempt, Execution, Frame, History, Task, Timer
-from stepwell.db.values import Claimed, QueuedTask
+from stepwell.db.values import Claimed, DueTimer, QueuedTask
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Invocation
+from stepwell.runtime.mover.timers import STOP
 from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.settings import Settings
 from stepwell.runtime.tasks.claims import Claims
@@ -153,17 +154,30 @@ class Stage:
                 return
 
     def fire_timers(self) -> int:
-        """Fire all timers, due or not. Returns their number."""
+        """Fire all timers that are there now, due or not. Returns how many changed something."""
         with database.connection_context():
-            Timer.update(due_at=LONG_AGO).execute()
-            due = queries.due_timers()
-        return sum(self.executions.fire(timer) for timer in due)
+            Timer.update(due_at=LONG_AGO).where(Timer.again_at.is_null()).execute()
+            Timer.update(again_at=LONG_AGO).where(Timer.again_at.is_null(False)).execute()
+        fired = 0
+        # A timer that is written meanwhile is due later than LONG_AGO, and so behind all of these.
+        while self.timers(Timer.due_at == LONG_AGO):
+            fired += bool(self.executions.fire_next())
+        while self.timers(Timer.again_at == LONG_AGO):
+            fired += self.executions.fire_again()
+        return fired
+
+    def stop_orphans(self) -> None:
+        """Stop the child executions that nobody waits for, as the sweep and the timers do."""
+        self.work.nested.sweep()
+        for timer in self.timers(Timer.kind == STOP):
+            self.executions.fire(timer)
+
+    def timers(self, *where: Any) -> list[DueTimer]:
+        return timers(*where)
 
     def fire_run_timers(self) -> int:
         """Pump all Map Runs that request it. Returns the number of requests."""
-        with database.connection_context():
-            waiting = [one for one in queries.due_timers() if one.kind == "run"]
-        return sum(self.executions.fire(timer) for timer in waiting)
+        return sum(self.executions.fire(timer) for timer in self.timers(Timer.kind == "run"))
 
     def claim(self, execution_id: str, work: Work | None = None) -> Claimed:
         """Claim an execution's first queued task."""
@@ -256,6 +270,13 @@ class Stage:
         """Change a task's row directly in the database."""
         with database.connection_context():
             Task.update(**columns).where(Task.id == row.id).execute()
+
+
+def timers(*where: Any) -> list[DueTimer]:
+    """The timers, or those for which the conditions hold, earliest first."""
+    with database.connection_context():
+        found = Timer.select().where(True, *where).order_by(Timer.due_at)
+        return [DueTimer(one.execution_id, one.frame, one.entry, one.number, one.kind) for one in found]
 
 
 OPEN = ("PENDING", "QUEUED", "IN_PROGRESS")

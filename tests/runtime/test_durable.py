@@ -11,7 +11,7 @@ import pytest
 from stepwell.db.database import database
 from stepwell.db.models import TABLES, Timer
 from stepwell.runtime.moves import polled_tasks
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 from stepwell.runtime.moves.start import Wanted
 from tests.runtime.stage import WITH_TOKEN, Stage, machine, returns, staged, task
 
@@ -68,7 +68,7 @@ def test_a_task_token_is_answered_in_another_runtime(begun: NewRuntime):
         stage.tasks.sweep()
         stage.run()
         assert stage.script.events == [], "nobody asks again for what waits for its answer"
-        stage.executions.answer(token, TokenAnswer({"ok": True}))
+        stage.executions.answer(token, TaskAnswer({"ok": True}))
         assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", {"ok": True})
 
 
@@ -83,7 +83,7 @@ def test_an_activitys_task_is_asked_for_and_answered_in_other_runtimes(begun: Ne
     with begun() as stage:
         assert polled_tasks.poll("ask") is None
         stage.script.let("step1", returns("end"))
-        stage.executions.answer(given.token, TokenAnswer({"y": 2}))
+        stage.executions.answer(given.token, TaskAnswer({"y": 2}))
         stage.run()
         assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", "end")
         assert stage.left_open(identity) == []

@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Attempt, Execution, StartKey, Task, Timer
 from stepwell.functions.errors import (
@@ -23,7 +22,7 @@ from stepwell.functions.errors import (
 from stepwell.runtime.engine.core import commands
 from stepwell.runtime.ids import new_execution_id, task_id
 from stepwell.runtime.moves import task_tokens
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 from stepwell.runtime.moves.start import Wanted, key_of
 from stepwell.runtime.settings import Settings
 from tests.runtime.stage import (
@@ -214,9 +213,7 @@ def test_a_timer_fires_once_for_many(stage: Stage):
         for claim in map(stage.claim, started):
             stage.executions.fail(claim, "Once", None, "")
     stage.take_queued()
-    with database.connection_context():
-        Timer.update(due_at=LONG_AGO).execute()
-        due = queries.due_timers()
+    due = stage.timers()
     fired = at_once(*[lambda: sum(stage.executions.fire(timer) for timer in due)] * 4)
     assert len(due) == 20 == sum(fired)
     assert sorted(stage.take_queued()) == sorted(task_id(one, 1) for one in started)
@@ -326,10 +323,10 @@ def test_a_task_token_is_answered_long_after_its_handler(stage: Stage):
     identity, token = waiting_for_token(stage)
     held = stage.task(identity)
     assert (held.status, held.owner, held.lease_until) == ("IN_PROGRESS", None, None)
-    stage.executions.answer(token, TokenAnswer({"yes": True}))
+    stage.executions.answer(token, TaskAnswer({"yes": True}))
     assert stage.output(identity) == {"yes": True} and stage.attempts(identity) == [(1, 1, "COMPLETED")]
     with pytest.raises(TaskClosed):
-        stage.executions.answer(token, TokenAnswer(1))
+        stage.executions.answer(token, TaskAnswer(1))
 
 
 def test_an_execution_that_waits_for_a_token_can_be_cancelled(stage: Stage):
@@ -337,7 +334,7 @@ def test_an_execution_that_waits_for_a_token_can_be_cancelled(stage: Stage):
     stage.executions.cancel(identity)
     assert stage.status(identity) == "CANCELLED" and stage.attempts(identity) == [(1, 1, "COMPLETED")]
     with pytest.raises(TaskClosed):
-        stage.executions.answer(token, TokenAnswer(1))
+        stage.executions.answer(token, TaskAnswer(1))
 
 
 def test_a_token_that_nobody_answers_times_out(stage: Stage):
@@ -346,13 +343,13 @@ def test_a_token_that_nobody_answers_times_out(stage: Stage):
     stage.tasks.sweep()
     assert (stage.status(identity), stage.execution(identity).error) == ("FAILED", "States.Timeout")
     with pytest.raises(TaskClosed):
-        stage.executions.answer(token, TokenAnswer(1))
+        stage.executions.answer(token, TaskAnswer(1))
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", NOBODYS, "\u0661.1", "1." * 500])
 def test_a_forged_token_is_refused(stage: Stage, token: str):
     with pytest.raises(InvalidToken):
-        stage.executions.answer(token, TokenAnswer(1))
+        stage.executions.answer(token, TaskAnswer(1))
 
 
 def with_token(stage: Stage, **fields: object) -> str:
@@ -364,7 +361,7 @@ def with_token(stage: Stage, **fields: object) -> str:
 def test_a_token_that_is_answered_while_its_handler_runs_keeps_what_the_handler_printed(stage: Stage):
     identity = with_token(stage)
     claim = stage.claim(identity)
-    stage.executions.answer(claim.token, TokenAnswer({"yes": True}))
+    stage.executions.answer(claim.token, TaskAnswer({"yes": True}))
     stage.executions.succeed(claim, "1", "printed", lambda following: True)
     assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", {"yes": True})
     with database.connection_context():
@@ -376,7 +373,7 @@ def test_a_token_that_is_answered_while_its_handler_runs_keeps_what_the_handler_
 def test_a_token_that_is_answered_with_an_error_while_its_handler_runs_has_failed(stage: Stage):
     identity = with_token(stage)
     claim = stage.claim(identity)
-    stage.executions.answer(claim.token, TokenAnswer(error="No", cause="why"))
+    stage.executions.answer(claim.token, TaskAnswer(error="No", cause="why"))
     assert (stage.status(identity), stage.execution(identity).error) == ("FAILED", "No")
     assert stage.attempts(identity) == [(1, 1, "FAILED")]
 
@@ -392,7 +389,7 @@ def test_a_token_may_be_answered_in_the_moment_its_handler_returns(stage: Stage,
         return task
 
     monkeypatch.setattr(task_tokens, "task_of", returns_meanwhile)
-    stage.executions.answer(claim.token, TokenAnswer(2))
+    stage.executions.answer(claim.token, TaskAnswer(2))
     assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", 2)
 
 
@@ -411,7 +408,7 @@ def test_a_token_of_an_earlier_try_does_not_answer_the_next_one(stage: Stage, mo
 
     monkeypatch.setattr(task_tokens, "task_of", is_tried_again_meanwhile)
     with pytest.raises(TaskClosed):
-        stage.executions.answer(claim.token, TokenAnswer(2))
+        stage.executions.answer(claim.token, TaskAnswer(2))
     assert stage.statuses(identity) == ["IN_PROGRESS"]
 
 
@@ -420,7 +417,7 @@ def test_a_token_may_be_answered_while_its_task_has_to_run_again(stage: Stage):
     claim = stage.claim(identity)
     stage.tasks.give_back(claim)
     stage.executions.heartbeat(claim.token)
-    stage.executions.answer(claim.token, TokenAnswer(3))
+    stage.executions.answer(claim.token, TaskAnswer(3))
     assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", 3)
     assert stage.attempts(identity) == [(1, 1, "RETURNED")]
 

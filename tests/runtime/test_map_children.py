@@ -160,7 +160,7 @@ def test_a_parent_that_ends_takes_its_executions_with_it(stage: Stage, ending: s
         stage.fire_timers()
     assert stage.status(identity) in ("CANCELLED", "TIMED_OUT", "FAILED")
     assert the_run(stage).status == "ABORTED" and stage.left_open(identity) == []
-    stage.work.nested.sweep()
+    stage.stop_orphans()
     assert {one.status for one in children(stage)} == {"CANCELLED"}
 
 
@@ -199,12 +199,11 @@ def test_those_that_nobody_waits_for_are_found_behind_however_many_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(start_execution, "LOOKED_AT", 3)
-    monkeypatch.setattr(start_execution, "STOPPED_AT_ONCE", 1)
     begun(stage, listed(), {"items": list(range(40))})
     others = {one.id for one in children(stage)}
     identity = begun(stage, listed(), {"items": [1, 2]})
     stage.executions.cancel(identity)
     for _ in range(42 // 3 + 2):
-        stage.work.nested.sweep()
+        stage.stop_orphans()
     assert [one.status for one in children(stage) if one.id not in others] == ["CANCELLED"] * 2
     assert {one.status for one in children(stage) if one.id in others} == {"IN_PROGRESS"}

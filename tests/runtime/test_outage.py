@@ -10,7 +10,7 @@ from playhouse.pool import MaxConnectionsExceeded
 
 from stepwell.db.database import database
 from stepwell.runtime import outage
-from stepwell.runtime.outage import is_outage, retry_in_outage
+from stepwell.runtime.outage import concerns_one_row, is_outage, one_by_one, retry_in_outage
 from tests.runtime.stage import Stage
 
 
@@ -48,3 +48,37 @@ def test_a_wrong_statement_is_not_taken_for_an_absence(stage: Stage, monkeypatch
     with pytest.raises((OperationalError, ProgrammingError)):
         retry_in_outage(act("SELECT nothing FROM task"))
     assert len(statements) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "of_one_row", "helps"),
+    [
+        ("55P03", True, True),  # a lock that could not be had
+        ("40P01", True, True),  # a deadlock
+        ("40001", True, True),
+        ("57014", True, True),  # a statement that took too long
+        ("57P01", False, True),  # the server ends
+        ("53300", False, True),
+        ("08006", False, True),
+        ("22003", False, False),
+        (None, False, True),
+    ],
+)
+def test_a_busy_row_is_no_outage_for_the_others(code: str | None, of_one_row: bool, helps: bool):
+    class Cause(Exception):
+        pgcode = code
+
+    fault = OperationalError("no")
+    fault.__cause__ = Cause()
+    assert (concerns_one_row(fault), is_outage(fault)) == (of_one_row, helps)
+
+    def fail() -> None:
+        raise fault
+
+    called: list[int] = []
+    if helps and not of_one_row:
+        with pytest.raises(OperationalError):
+            one_by_one("them", [fail, lambda: called.append(1)])
+    else:
+        assert not one_by_one("them", [fail, lambda: called.append(1)])
+    assert bool(called) == (of_one_row or not helps)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from tests.torture import table
+from tests.torture import neighbours, table
 from tests.torture.run import Report, torture
 from tests.torture.stack import Options
 
@@ -22,6 +22,10 @@ def main() -> int:
     options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
     place = Path(tempfile.mkdtemp(prefix="stepwell-torture-"))
     print(f"torture: {options}, logs in {place}", flush=True)
+    if given.hostile:
+        found = neighbours.run(options, place, given.hostile.split(","))
+        print(neighbours.text(found))
+        return 0 if found.is_kept else 1
     report = torture(options, place)
     is_kept = table.is_kept(report) and table.is_quick(report)
     print(table.text(report))
@@ -47,6 +51,12 @@ def _arguments() -> argparse.Namespace:
     for field in fields(Options):
         kind = int if field.name == "seed" else float
         parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=f"{field.default} unless told")
+    parser.add_argument(
+        "--hostile",
+        nargs="?",
+        const=",".join(neighbours.KINDS),
+        help="measure healthy executions beside hostile neighbours instead: all kinds, or these, with commas between",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the logs although nothing is wrong")
     return parser.parse_args()
 

@@ -21,6 +21,7 @@ from stepwell.db.models import Timer
 from stepwell.runtime.app import create_app
 from stepwell.runtime.assembly import Runtime
 from stepwell.runtime.settings import Settings
+from tests.runtime.stage import timers
 from tests.wire import lambda_model
 from tests.wire.client import listening
 
@@ -127,7 +128,4 @@ class Worker:
 
     def fire_timers(self) -> int:
         """Fires every timer, due or not; returns their number."""
-        with database.connection_context():
-            Timer.update(due_at=1).execute()
-            due = queries.due_timers()
-        return sum(self._runtime.executions.fire(timer) for timer in due)
+        return sum(self._runtime.executions.fire(timer) for timer in timers())

@@ -95,7 +95,7 @@ def test_a_run_that_fails_aborts_what_goes_on(wire: Wire):
     wire.stage.script.let("step1", raises("No"))
     wire.stage.work.run(wire.stage.take_queued()[0])
     wire.stage.fire_timers()
-    wire.stage.work.nested.sweep()
+    wire.stage.stop_orphans()
     found = wire.client.describe_map_run(mapRunArn=run)
     assert found["status"] == "FAILED"
     assert counted(wire, run) == {"failed": 1, "aborted": 1, "pending": 1, "total": 3}

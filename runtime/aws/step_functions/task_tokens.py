@@ -8,7 +8,7 @@ from stepwell.functions import errors
 from stepwell.functions.errors.step_functions import InvalidOutput, InvalidToken, TaskTimedOut
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.executions import Executions
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 
 
 class WireTaskTokens:
@@ -25,10 +25,10 @@ class WireTaskTokens:
             raise InvalidOutput(f"Invalid Output: '{fault}'") from None
         if jsontext.size(output) > limits.payload:
             raise InvalidOutput(f"Invalid Output: 'more than {limits.payload} bytes'")
-        _worded(lambda: self._executions.answer(token, TokenAnswer(value)))
+        _worded(lambda: self._executions.answer(token, TaskAnswer(value)))
 
     def fail(self, token: str, error: str | None, cause: str | None) -> None:
-        answer = TokenAnswer(error=error or "States.TaskFailed", cause=cause)
+        answer = TaskAnswer(error=error or "States.TaskFailed", cause=cause)
         _worded(lambda: self._executions.answer(token, answer))
 
     def heartbeat(self, token: str) -> None:

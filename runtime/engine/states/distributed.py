@@ -136,6 +136,11 @@ class DistributedMap:
         self._view.budget.ask_alarm()
         return dataflow.item_input(self._view, self.frame, state, index, item, more)
 
+    @property
+    def spent(self) -> float:
+        """The part of a move's budget that the last input has taken, from 0 to 1."""
+        return self._view.budget.spent
+
     def too_large(self) -> StateFault:
         """The fault for a result of the Map Run above the payload limit."""
         return faults.too_large(self.frame)

@@ -8,7 +8,7 @@ import pytest
 
 from stepwell.functions.errors import TaskClosed
 from stepwell.runtime.moves import polled_tasks
-from stepwell.runtime.moves.guards import TokenAnswer
+from stepwell.runtime.moves.guards import TaskAnswer
 from tests.runtime.stage import LONG_AGO, WITH_TOKEN, Json, Stage, at_once, machine, raises, task
 
 ASK = "arn:aws:states:eu-west-1:000000000000:activity:ask"
@@ -28,7 +28,7 @@ def test_who_asks_gets_the_task_and_answers_it(stage: Stage):
     given = polled_tasks.poll("ask", "me")
     assert given is not None and given.input == '{"x":1}'
     assert polled_tasks.poll("ask") is None
-    stage.executions.answer(given.token, TokenAnswer({"y": 2}))
+    stage.executions.answer(given.token, TaskAnswer({"y": 2}))
     assert (stage.status(identity), stage.output(identity)) == ("COMPLETED", {"y": 2})
     lines = ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded"]
     assert stage.history(identity)[:5] == lines and stage.left_open(identity) == []
@@ -69,12 +69,12 @@ def test_an_activity_is_retried_with_a_token_of_its_own(stage: Stage):
     identity = start(stage, Retry=[{"ErrorEquals": ["No"]}])
     first = polled_tasks.poll("ask")
     assert first is not None
-    stage.executions.answer(first.token, TokenAnswer(error="No"))
+    stage.executions.answer(first.token, TaskAnswer(error="No"))
     assert polled_tasks.poll("ask") is None
     stage.fire_timers()
     second = polled_tasks.poll("ask")
     assert second is not None and second.token != first.token
-    stage.executions.answer(second.token, TokenAnswer(7))
+    stage.executions.answer(second.token, TaskAnswer(7))
     assert stage.output(identity) == 7
 
 

@@ -12,7 +12,7 @@ from peewee import OperationalError
 from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.db.models import Timer
-from stepwell.db.values import DueTimer
+from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.tasks.queue import QueuedMessage, encode
 from tests.runtime.stage import LONG_AGO, Stage, machine, returns, staged, steps, task
@@ -65,21 +65,21 @@ def test_a_timer_of_a_process_that_died_fires(calm: Stage, monkeypatch):
 
 def test_a_timer_that_cannot_fire_keeps_no_other_from_firing(calm: Stage, monkeypatch, caplog):
     broken = calm.start(machine(w={**WAIT, "Seconds": 0}))
-    fire = calm.executions.fire
+    machine_of = calm.workflows.machine
 
-    def fire_or_fail(timer: DueTimer) -> bool:
-        if timer.execution_id == broken:
+    def machine_or_fail(version: str) -> StateMachine:
+        if version == calm.execution(broken).version_id:
             raise RuntimeError("broken")
-        return fire(timer)
+        return machine_of(version)
 
-    monkeypatch.setattr(calm.executions, "fire", fire_or_fail)
+    monkeypatch.setattr(calm.workflows, "machine", machine_or_fail)
     sound = calm.start(machine(w=WAIT))
     monkeypatch.setattr("stepwell.runtime.tasks.timers.LONGEST_SLEEP", 0.02)
     calm.loops.start()
     ends(calm, sound)
     monkeypatch.undo()
     ends(calm, broken)
-    assert "one of them failed" in caplog.text
+    assert "failed: it is put off" in caplog.text
 
 
 # Sweep
@@ -200,7 +200,7 @@ def test_a_turn_that_fails_is_not_the_last(busy: Stage, monkeypatch, fault: Exce
 
         return asks
 
-    for name in ("due_timers", "lost_tasks"):
+    for name in ("next_timer_ms", "lost_tasks"):
         monkeypatch.setattr(queries, name, shaky(getattr(queries, name)))
     lost, waits = busy.start(steps("step1")), busy.start(machine(w=WAIT))
     busy.claim(lost, busy.another_worker())

@@ -103,10 +103,10 @@ def test_what_nobody_waits_for_any_more_is_stopped(inner: Stage):
     identity = inner.start(starting(".sync"), {"n": 4})
     claim = inner.claim(identity)
     assert inner.work.nested.run(call_of(claim)).error is None
-    inner.work.nested.sweep()
+    inner.stop_orphans()
     assert [child.status for child in children(inner)] == ["IN_PROGRESS"]
     inner.executions.cancel(identity)
-    inner.work.nested.sweep()
+    inner.stop_orphans()
     assert [child.status for child in children(inner)] == ["CANCELLED"]
     with database.connection_context():
         assert Timer.select().count() == 0
