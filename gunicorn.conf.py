@@ -7,45 +7,14 @@ The environment sets the address (``BIND``, ``PORT``; of a container also ``PUBL
 from __future__ import annotations
 
 import gc
-import json
 import os
-import socket
 import sys
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
-
 from stepwell.db.pooler import SharedSession, refuse_shared_sessions
-from stepwell.functions.errors import InvalidRequest, StepwellError
 from stepwell.runtime.http.access_keys import check_address
 from stepwell.runtime.sandbox.parent import hide
 from stepwell.runtime.settings import read_server_settings
-
-
-class JsonWorker(ThreadWorker):
-    """Gunicorn's threaded worker, with our form of errors for requests that it refuses before the gateway sees them."""
-
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        super().handle_error(req, Refusal(client, exc), addr, exc)
-
-
-class Refusal:
-    """A client's socket that gunicorn writes its HTML page to. The status stays, the body becomes JSON."""
-
-    def __init__(self, client: socket.socket, reason: Exception) -> None:
-        self._client = client
-        self._reason = reason
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def sendall(self, page: bytes) -> None:
-        status_line = page.partition(b"\r\n")[0]
-        is_ours = status_line.split()[1] == b"500"
-        error = StepwellError() if is_ours else InvalidRequest(str(self._reason))
-        body = json.dumps(error.to_dict()).encode()
-        headers = f"Connection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._client.sendall(status_line + b"\r\n" + headers.encode() + body)
 
 
 def on_starting(server: Any) -> None:
@@ -71,7 +40,9 @@ def on_starting(server: Any) -> None:
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '3000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 8
-worker_class = JsonWorker
+worker_class = "stepwell.runtime.server.gunicorn_worker.ParkingWorker"
+worker_connections = 2000
+keepalive = 75  # a connection that waits costs no thread
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a container's disk can stall the heartbeat
 preload_app = False  # each worker opens its own database, queue and sandbox; none of them outlives a fork
 graceful_timeout = 4  # honcho kills the processes left 5 s after SIGTERM

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import socket
@@ -10,23 +9,27 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from gunicorn.config import Config
 from peewee import PeeweeException
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from stepwell.db.database import connect
 from stepwell.db.migrate import migrate
 from stepwell.emulator.clients import exports
-from stepwell.functions.errors import InvalidRequest
 from stepwell.runtime import logs
 from stepwell.runtime.app import create_app
 from stepwell.runtime.assembly import PRIVATE, Runtime, build
 from stepwell.runtime.catalog.catalog import CatalogError
 from stepwell.runtime.sandbox import parent
+from stepwell.runtime.server.capacity import SERVED, Application, Capacity
+from stepwell.runtime.server.response import Unobserved
+from stepwell.runtime.server.server import Server
 from stepwell.runtime.settings import Settings, SettingsError, read_settings
 from stepwell.runtime.worker import EmbeddedConsumer, StepwellConsumer, StepwellHuey
 
 GRACE_SECONDS = 10
 SIGNAL_SECONDS = 0.5
+BACKLOG, LONGEST_LINE = 2048, 8190
+"""Connections that wait to be accepted, and the longest first line of a request: both as gunicorn has them."""
 
 WELCOME = """
   Stepwell is running at {url}   (dashboard: {url}/queues, state: {home}, Ctrl-C ends it)
@@ -37,27 +40,6 @@ WELCOME = """
     curl -X POST {url}/workflows/hello_world/execute
 
 """
-
-
-class QuietHandler(WSGIRequestHandler):
-    """Answers requests without logging them, and speaks HTTP/1.1, so that clients keep their connections."""
-
-    protocol_version = "HTTP/1.1"
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that never reaches the gateway in our error form, and with a status line."""
-        fault = InvalidRequest(message or explain)
-        body = json.dumps(fault.to_dict()).encode()
-        self.close_connection = True
-        self.request_version = "HTTP/1.1"
-        self.send_response(code, message)
-        for name, value in (("content-type", "application/json"), ("content-length", str(len(body)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -79,17 +61,16 @@ def main(arguments: Sequence[str] = ()) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
-    serving = threading.Thread(target=server.serve_forever, name="stepwell-web", daemon=True)
+    serving = threading.Thread(target=server.run, name="stepwell-web", daemon=True)
     serving.start()
-    url = f"http://localhost:{server.port}"
+    url = f"http://localhost:{listening.getsockname()[1]}"
     sys.stdout.write(WELCOME.format(url=url, home=settings.home))
     sys.stdout.flush()
     while not ended.wait(SIGNAL_SECONDS):
         pass  # a signal that comes while the event's lock is taken is handled at the next turn
     sys.stdout.write("\n  Finishing what runs ...\n")
-    server.shutdown()
+    server.stop(GRACE_SECONDS)
     serving.join()
-    server.server_close()
     consumer.stop(graceful=True)
     return 0
 
@@ -99,7 +80,7 @@ class Unusable(Exception):
 
 
 def listen(port: int) -> socket.socket:
-    """Listen on 127.0.0.1. Raises Unusable; Werkzeug would end the process instead."""
+    """Listen on 127.0.0.1. Raises Unusable."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -107,7 +88,7 @@ def listen(port: int) -> socket.socket:
     except OSError as fault:
         listening.close()
         raise Unusable(f"port {port} cannot be used ({fault.strerror}); set PORT to another one") from None
-    listening.listen(128)
+    listening.listen(BACKLOG)
     return listening
 
 
@@ -124,13 +105,13 @@ def open_state(settings: Settings) -> None:
         raise Unusable(f"the database cannot be used ({reason}); see DATABASE_URL") from None
 
 
-def open_all(settings: Settings, listening: socket.socket) -> tuple[BaseWSGIServer, StepwellConsumer]:
+def open_all(settings: Settings, listening: socket.socket) -> tuple[Server, StepwellConsumer]:
     """Put everything together, and start the worker. Returns the web server, not serving yet, and the worker."""
     runtime: Runtime = build(settings)
-    app = create_app(settings, runtime)
-    server = make_server(
-        "127.0.0.1", settings.port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
-    )
+    app: Application = create_app(settings, runtime).extensions[SERVED]
+    config = Config()
+    config.set("limit_request_line", LONGEST_LINE)
+    server = Server(app, [listening], config, Unobserved(), app.deadlines, Capacity())
     huey = StepwellHuey(runtime)
     huey.consumer_class = EmbeddedConsumer
     consumer = huey.create_consumer(workers=settings.workers, shutdown_timeout=GRACE_SECONDS)

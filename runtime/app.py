@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import atexit
+import io
 from typing import Protocol
 from urllib.parse import quote
 
 import flask
+from gunicorn.http.message import Request as ParsedRequest
 
 from stepwell.runtime import logs
 from stepwell.runtime.api.context import CallContext
@@ -17,10 +19,16 @@ from stepwell.runtime.assembly import build
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request, joined
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.sandbox import parent
+from stepwell.runtime.server.capacity import SERVED, Application
+from stepwell.runtime.server.connection import Deadlines
 from stepwell.runtime.settings import Settings, read_server_settings
+
+OWN_THREADS = ("/health", "/ready")
+"""Whoever watches this process is answered however much work it has."""
 
 
 class WebRuntime(Protocol):
@@ -30,6 +38,8 @@ class WebRuntime(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def invoker(self) -> Invoker | InProcessInvoker: ...
+    @property
+    def waiting(self) -> WaitingLimit: ...
     def api_context(self, request_id: str) -> CallContext: ...
     def close(self) -> None: ...
 
@@ -41,9 +51,16 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
     """
     settings = settings or read_server_settings()
     runtime = runtime or _built(settings)
-    gateway = Gateway(runtime.catalog, runtime.api_context, runtime.invoker, settings)
+    gateway = Gateway(runtime.catalog, runtime.api_context, runtime.invoker, settings, runtime.waiting)
     app = flask.Flask(__name__, static_folder=None)
     app.extensions["stepwell"] = runtime
+    app.extensions[SERVED] = Application(
+        app,
+        lambda parsed: gateway.body_limit(_without_body(parsed)),
+        OWN_THREADS,
+        Deadlines(settings.head_seconds, settings.body_seconds, settings.body_rate),
+        runtime.waiting.end_polls,
+    )
 
     # A hook, not a rule: Flask's own routing would refuse unknown methods and redirect double slashes first.
     @app.before_request
@@ -51,6 +68,17 @@ def create_app(settings: Settings | None = None, runtime: WebRuntime | None = No
         return _answer(gateway, flask.request)
 
     return app
+
+
+def _without_body(parsed: ParsedRequest) -> Request:
+    """A request whose body has not come yet."""
+    return Request(
+        method=parsed.method,
+        target=parsed.uri,
+        headers=joined(parsed.headers),
+        stream=io.BytesIO(),
+        scheme=parsed.scheme,
+    )
 
 
 class _Answer(flask.Response):

@@ -39,6 +39,7 @@ from stepwell.runtime.engine.core import invocations
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.express_machines import EXPRESS_FUNCTION
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.invoke.call import Caller, Own, patient_find, patient_own
 from stepwell.runtime.invoke.in_process import InProcessInvoker
@@ -87,6 +88,7 @@ class Runtime:
 
     def __init__(self, settings: Settings, invoker: Invoker | InProcessInvoker | None = None) -> None:
         self.settings = settings
+        self.waiting = WaitingLimit(settings.waiting)
         self.catalog = Catalog.load(settings.function_paths)
         keep_private(settings)
         connect(settings.database_url, synchronous=settings.sqlite_synchronous)
@@ -128,26 +130,26 @@ class Runtime:
 
     def _made_context(self, events: EventQueue) -> Callable[[str], CallContext]:
         """The function that makes a context from a request's id. All else is the same for every request."""
-        settings = self.settings
-        lambdas = LambdaOperations(self.catalog, self.functions, self.invoker, settings)
+        settings, waiting = self.settings, self.waiting
+        lambdas = LambdaOperations(self.catalog, self.functions, self.invoker, settings, waiting)
         return partial(
             CallContext,
             log=log,
             executions=ExecutionsApi(self.executions, self.workflows),
             workflows=WorkflowsApi(self.workflows),
             tasks=TasksApi(self.executions),
-            functions=FunctionsApi(self.catalog, self.functions, self.invoker),
+            functions=FunctionsApi(self.catalog, self.functions, self.invoker, waiting),
             artifacts=ArtifactsApi(settings.artifacts_dir, settings.limits.artifact),
             health=HealthApi(self.storage.depth, self.counted),
             machines=WireMachines(self.workflows),
             versions=WireVersions(),
             aliases=WireAliases(),
             tags=WireTags(),
-            activities=WireActivities(),
+            activities=WireActivities(waiting),
             sfn_executions=WireExecutions(self.executions),
             map_runs=WireMapRuns(self.executions),
-            express_executions=WireExpressExecutions(self.workflows, self._express, self.executions.limits),
-            state_tests=WireStateTests(self.workflows, self._without_rows, self.executions.limits),
+            express_executions=WireExpressExecutions(self.workflows, self._express, self.executions.limits, waiting),
+            state_tests=WireStateTests(self.workflows, self._without_rows, self.executions.limits, waiting),
             task_tokens=WireTaskTokens(self.executions),
             lambda_aliases=LambdaAliases(),
             lambda_events=LambdaEvents(lambdas, events),

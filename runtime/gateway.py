@@ -15,20 +15,21 @@ from typing import Protocol
 
 from stepwell.functions.contract import Json, JsonText
 from stepwell.functions.contract.schemas import SCHEMAS
-from stepwell.functions.errors import StepwellError, Unavailable
+from stepwell.functions.errors import StepwellError, TooManyRequests, Unavailable
 from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.aws import rest_protocol
 from stepwell.runtime.aws.json_protocol import StepFunctions
 from stepwell.runtime.catalog.catalog import Catalog, Function
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.http.access_keys import AccessKeys
-from stepwell.runtime.http.body import drain, json_of, read_body
+from stepwell.runtime.http.access_keys import AccessKeys, Proof
+from stepwell.runtime.http.body import check_length, json_of, read_body
 from stepwell.runtime.http.body_schema import BodySchema
 from stepwell.runtime.http.origin import Origins
-from stepwell.runtime.http.request import Request, event_of, is_dated, locate
+from stepwell.runtime.http.request import Request, RequestTarget, event_of, is_dated, locate
 from stepwell.runtime.http.request_errors import error_of
 from stepwell.runtime.http.response import MalformedResponse, Response, error_response, json_response, response_of
-from stepwell.runtime.http.routes import Router
+from stepwell.runtime.http.routes import Match, Router
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.invoke.outcome import Outcome
@@ -48,6 +49,9 @@ class WireProtocol(Protocol):
     """One of the protocols of requests. The first one that accepts a request answers or refuses it."""
 
     def accepts(self, request: Request) -> bool: ...
+
+    def body_limit(self, request: Request) -> int:
+        """The most bytes of the body. Raises what ``answer`` raises before it reads the body."""
 
     def answer(self, request: Request, request_id: str) -> Response:
         """The response. ``refuse`` handles whatever this raises."""
@@ -73,14 +77,16 @@ class Gateway:
         make_context: Callable[[str], CallContext],
         invoker: Invoker | InProcessInvoker,
         settings: Settings,
+        waiting: WaitingLimit | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        waiting = waiting or WaitingLimit(settings.waiting)
         limits, origins = settings.limits, Origins(settings.url, settings.hosts)
         keys = AccessKeys(dict(settings.access_keys), clock)
         endpoints: dict[str, Endpoint] = {
             route.key: _built_in(function, make_context, origins, limits)
             if function.builtin
-            else UserEndpoint(function, invoker, limits)
+            else UserEndpoint(function, invoker, limits, waiting)
             for route, function in catalog.routes.items()
         }
         routed = Routed(Router(catalog.routes), endpoints, keys, clock)
@@ -98,10 +104,17 @@ class Gateway:
             response = protocol.answer(request, request_id)
         except Exception as fault:
             response = protocol.refuse(fault, request, request_id)
-            drain(request)
         if request.method == "HEAD":
             response = response.without_body()
         return response.with_header("x-request-id", request_id)
+
+    def body_limit(self, request: Request) -> int:
+        """The most bytes that the body of a request may have; 0 if the request is refused without it. Never raises."""
+        try:
+            return next(one for one in self._protocols if one.accepts(request)).body_limit(request)
+        # ``handle`` meets the same fault, and answers it.
+        except Exception:
+            return 0
 
 
 class Routed:
@@ -115,15 +128,23 @@ class Routed:
         self._keys = keys
         self._clock = clock
 
+    def body_limit(self, request: Request) -> int:
+        endpoint, *_ = self._found(request)
+        return check_length(request, endpoint.limit)
+
     def answer(self, request: Request, request_id: str) -> Response:
-        prove = self._keys.proof(request)
-        location = locate(request.target)
-        match = self._router.choose(request.method, rest_protocol.segments_of(location))
-        endpoint = self._endpoints[match.route.key]
+        endpoint, prove, location, match = self._found(request)
         body = read_body(request, endpoint.limit)
         prove(body)
         event = event_of(request, location, match, body, request_id=request_id, at=self._clock())
         return endpoint.answer(request, event, body)
+
+    def _found(self, request: Request) -> tuple[Endpoint, Proof, RequestTarget, Match]:
+        """The endpoint of a request, by its head alone. Raises Unauthenticated, NotFound and MethodNotAllowed."""
+        prove = self._keys.proof(request)
+        location = locate(request.target)
+        match = self._router.choose(request.method, rest_protocol.segments_of(location))
+        return self._endpoints[match.route.key], prove, location, match
 
 
 class Rest:
@@ -131,6 +152,7 @@ class Rest:
 
     def __init__(self, routed: Routed) -> None:
         self.answer = routed.answer
+        self.body_limit = routed.body_limit
 
     def accepts(self, request: Request) -> bool:
         return True
@@ -144,6 +166,7 @@ class Lambda:
 
     def __init__(self, routed: Routed) -> None:
         self._routed = routed
+        self.body_limit = routed.body_limit
 
     def accepts(self, request: Request) -> bool:
         return is_dated(request.target)
@@ -204,20 +227,23 @@ class BuiltInEndpoint:
 class UserEndpoint:
     """A user's own handler: it fails as it would behind API Gateway. Without a BODY it gets every body as it came."""
 
-    def __init__(self, function: Function, invoker: Invoker | InProcessInvoker, limits: Limits) -> None:
+    def __init__(
+        self, function: Function, invoker: Invoker | InProcessInvoker, limits: Limits, waiting: WaitingLimit
+    ) -> None:
         self.limit: int = getattr(limits, function.body_limit)
         self._body = BodyCheck(function, limits) if function.body is not None else None
         self._function = function
         self._target = files.target(function)
         self._invoker = invoker
+        self._waiting = waiting
 
     def answer(self, request: Request, event: dict[str, Json], body: bytes) -> Response:
         if self._body:
             self._body.check(request, body)
         request_id = event["requestContext"]["requestId"]
-        outcome = self._invoker.run(
-            Invocation(self._target, jsontext.write(event), request_id, request_id, USERS_TIMEOUT_SECONDS)
-        )
+        call = Invocation(self._target, jsontext.write(event), request_id, request_id, USERS_TIMEOUT_SECONDS)
+        with self._waiting.place(TooManyRequests()):
+            outcome = self._invoker.run(call)
         if outcome.error in _TIMED_OUT:
             log.warning("%s timed out (request %s)", self._function.path, request_id)
             return json_response(503, {"message": "Service Unavailable"})

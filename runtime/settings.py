@@ -65,6 +65,10 @@ class Settings:
     workers: int = 4
     function_timeout_seconds: float = 900.0
     event_retry_seconds: float = 60.0
+    head_seconds: float = 10.0
+    body_seconds: float = 10.0
+    body_rate: int = 1024
+    waiting: int = 32
     sqlite_synchronous: str = "NORMAL"
     retention_days: float | None = None
     """How long ended executions are kept; infinite: for ever; None: as long as the database says."""
@@ -183,6 +187,10 @@ READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "STEPWELL_FUNCTION_TIMEOUT_SECONDS": ("function_timeout_seconds", _seconds),
     "STEPWELL_EVENT_RETRY_SECONDS": ("event_retry_seconds", _seconds),
     "STEPWELL_RETENTION_DAYS": ("retention_days", _days),
+    "STEPWELL_HEAD_SECONDS": ("head_seconds", _seconds),
+    "STEPWELL_BODY_SECONDS": ("body_seconds", _seconds),
+    "STEPWELL_BODY_RATE": ("body_rate", _whole),
+    "STEPWELL_WAITING": ("waiting", _whole),
     "STEPWELL_SQLITE_SYNCHRONOUS": ("sqlite_synchronous", _synchronous),
 }
 

@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOADED = (
     "emulator.__main__",
     "gunicorn.app.wsgiapp",
-    "gunicorn.workers.gthread",
+    "stepwell.runtime.server.gunicorn_worker",
     "huey.bin.huey_consumer",
     "stepwell.runtime.app",
     "stepwell.runtime.worker",

@@ -38,6 +38,7 @@ runtime/engine/trial: runtime/engine/core runtime/engine/definition runtime/engi
     runtime/engine/values
 
 runtime/http: functions/errors runtime/engine/definition runtime/engine/values runtime/outage
+runtime/server: functions/errors runtime/http
 runtime/catalog: functions/contract runtime/engine/definition runtime/engine/values runtime/http runtime/settings
 
 runtime/express_machines: runtime/engine/definition runtime/engine/language
@@ -79,13 +80,13 @@ runtime/tasks: db functions/errors runtime/aws/step_functions runtime/crashpoint
 runtime/gateway: functions/contract functions/errors runtime/api runtime/aws runtime/catalog runtime/engine/values
     runtime/http runtime/invoke runtime/lambdas runtime/settings
 runtime/assembly: db runtime/api runtime/aws/step_functions runtime/catalog runtime/engine/core runtime/engine/values
-    runtime/executions runtime/express_machines runtime/in_memory runtime/invoke runtime/lambdas runtime/retention
-    runtime/settings runtime/tasks runtime/workflows
+    runtime/executions runtime/express_machines runtime/http runtime/in_memory runtime/invoke runtime/lambdas
+    runtime/retention runtime/settings runtime/tasks runtime/workflows
 runtime/app: runtime/api runtime/assembly runtime/catalog runtime/gateway runtime/http runtime/invoke runtime/logs
-    runtime/sandbox runtime/settings
+    runtime/sandbox runtime/server runtime/settings
 runtime/worker: runtime/assembly runtime/logs runtime/sandbox runtime/settings runtime/tasks
-emulator: db functions/errors runtime/app runtime/assembly runtime/catalog runtime/engine/values runtime/logs
-    runtime/sandbox runtime/settings runtime/worker
+emulator: db runtime/app runtime/assembly runtime/catalog runtime/engine/values runtime/logs
+    runtime/sandbox runtime/server runtime/settings runtime/worker
 """
 
 

@@ -120,7 +120,7 @@ BREACHES: dict[house.Rule, list[tuple[str, str, str]]] = {
 ALLOWED = [
     (
         "emulator/a.py",
-        "from stepwell.runtime.app import create_app\nfrom stepwell.db import models\nimport stepwell.functions.errors",
+        "from stepwell.runtime.app import create_app\nfrom stepwell.db import models\nimport stepwell.runtime.settings",
     ),
     (
         "runtime/aws/step_functions/a.py",

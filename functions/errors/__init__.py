@@ -136,6 +136,13 @@ class MethodNotAllowed(StepwellError):
         return {"allow": ", ".join(self.allow)}
 
 
+class RequestTimeout(StepwellError):
+    """The request did not come in time."""
+
+    status = 408
+    code = "RequestTimeout"
+
+
 class Conflict(StepwellError):
     """The request does not fit the present state."""
 

@@ -14,7 +14,7 @@ from stepwell.functions.errors import NotFound, TooManyRequests, Unavailable
 from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.catalog.openapi import document
 from stepwell.runtime.engine.values import jsontext
-from stepwell.runtime.http.threads import ThreadLimit
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
@@ -23,22 +23,22 @@ from stepwell.runtime.invoke.target import Invocation, Target
 from stepwell.runtime.lambdas import files, functions
 from stepwell.runtime.lambdas.functions import Functions
 
-INVOCATIONS = 4
 INVOCATION_SECONDS = 30.0
 
 
 class FunctionsApi:
     """The functions as ``functions.contract.rest`` promises them.
 
-    Each invocation holds a thread of the web process. A few run at a time and none for long, so that threads stay free
-    for other requests.
+    An invocation waits for the function's end, so it takes one of the places for requests that wait.
     """
 
-    def __init__(self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker) -> None:
+    def __init__(
+        self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker, waiting: WaitingLimit
+    ) -> None:
         self._catalog = catalog
         self._functions = functions
         self._invoker = invoker
-        self._threads = ThreadLimit(INVOCATIONS)
+        self._waiting = waiting
 
     def list(self) -> Sequence[FunctionView]:
         return [*(function.view() for function in self._catalog.functions), *functions.views()]
@@ -63,7 +63,7 @@ class FunctionsApi:
 
     def _run(self, target: Target, event: Json) -> Outcome:
         identity, text = new_id(), jsontext.write(event)
-        with self._threads.held(TooManyRequests(f"This process runs {INVOCATIONS} functions already.")):
+        with self._waiting.place(TooManyRequests()):
             return self._invoker.run(Invocation(target, text, identity, identity, INVOCATION_SECONDS))
 
     def openapi(self) -> Mapping[str, Json]:

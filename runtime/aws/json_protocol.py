@@ -28,7 +28,7 @@ from stepwell.runtime.aws.model import Model, without_nulls
 from stepwell.runtime.catalog.catalog import Function
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.access_keys import AccessKeys
-from stepwell.runtime.http.body import read_body
+from stepwell.runtime.http.body import check_length, read_body
 from stepwell.runtime.http.origin import Origins
 from stepwell.runtime.http.request import Request
 from stepwell.runtime.http.request_errors import error_of
@@ -65,6 +65,12 @@ class StepFunctions:
     def accepts(self, request: Request) -> bool:
         """True for every POST to the root: our own root only answers GET."""
         return request.method == "POST" and request.target.partition("?")[0] in ("", "/")
+
+    def body_limit(self, request: Request) -> int:
+        """The most bytes of the body. Raises what ``answer`` raises before it reads the body."""
+        self._keys.proof(request)
+        self._origins.check(request)
+        return check_length(request, self._limits.definition_body)
 
     def answer(self, request: Request, request_id: str) -> Response:
         """The response. Raises AwsError, and the errors of ``functions.errors`` that any request may meet."""

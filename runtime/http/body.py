@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from stepwell.functions.errors import InvalidJson, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.http.request import Request
@@ -11,14 +9,12 @@ from stepwell.runtime.http.request import Request
 Json = jsontext.Json
 
 _CHUNK = 64 << 10
-_DRAINED = 16 << 20
 
 
 def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises InvalidRequest and PayloadTooLarge, by the Content-Length before anything is read."""
+    check_length(request, limit)
     length = _content_length(request)
-    if length is not None and length > limit:
-        raise _too_large(limit)
     body = _read(request, limit + 1 if length is None else length)
     if len(body) > limit:
         raise _too_large(limit)
@@ -27,17 +23,12 @@ def read_body(request: Request, limit: int) -> bytes:
     return body
 
 
-def drain(request: Request) -> None:
-    """Read the rest of a refused request's body, so that a client that still sends it gets the answer.
-
-    If the server closed the connection first, the client's system would discard the answer. A very long body is left.
-    """
-    with suppress(InvalidRequest):
-        if (_content_length(request) or 0) > _DRAINED:
-            return
-        for _ in range(_DRAINED // _CHUNK):
-            if not _read(request, _CHUNK):
-                return
+def check_length(request: Request, limit: int) -> int:
+    """The limit, if the request does not announce a longer body. Raises InvalidRequest and PayloadTooLarge."""
+    length = _content_length(request)
+    if length is not None and length > limit:
+        raise _too_large(limit)
+    return limit
 
 
 def json_of(request: Request, body: bytes, depth: int) -> Json:

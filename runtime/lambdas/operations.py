@@ -26,7 +26,7 @@ from stepwell.functions.errors.lambda_ import (
     TooManyRequestsException,
 )
 from stepwell.runtime.catalog.catalog import Catalog
-from stepwell.runtime.http.threads import ThreadLimit
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.invoke.in_process import InProcessInvoker
 from stepwell.runtime.invoke.invoker import Invoker
 from stepwell.runtime.invoke.outcome import Outcome
@@ -37,21 +37,23 @@ from stepwell.runtime.lambdas.references import unknown
 from stepwell.runtime.lambdas.store import Package
 from stepwell.runtime.settings import Settings
 
-INVOCATIONS = 4
-"""The most invocations at a time in a web process: each holds one of its threads."""
-
 
 class LambdaOperations:
     """The functions that ``functions.contract.lambda_`` promises."""
 
     def __init__(
-        self, catalog: Catalog, functions: Functions, invoker: Invoker | InProcessInvoker, settings: Settings
+        self,
+        catalog: Catalog,
+        functions: Functions,
+        invoker: Invoker | InProcessInvoker,
+        settings: Settings,
+        waiting: WaitingLimit,
     ) -> None:
         self._files = files.callable_files(catalog)
         self._functions = functions
         self._invoker = invoker
         self._settings = settings
-        self._threads = ThreadLimit(INVOCATIONS)
+        self._waiting = waiting
 
     def get(self, function: FunctionReference) -> FoundFunction:
         found = self._in_file(function) or store.find(function)
@@ -130,7 +132,7 @@ class LambdaOperations:
 
     def invoke(self, function: FunctionReference, call: LambdaCall) -> Ended:
         target = self._target(function)
-        with self._threads.held(TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded")):
+        with self._waiting.place(TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded")):
             outcome = self._run(target, call)
         if outcome.throttled:
             raise TooManyRequestsException(Reason="ReservedFunctionConcurrentInvocationLimitExceeded")

@@ -10,6 +10,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from stepwell.runtime.app import create_app
 from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.settings import Settings
 from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeApi, FakeContext
 
@@ -20,6 +21,7 @@ class FakeRuntime:
     def __init__(self, **apis):
         self.catalog = Catalog.load()
         self.invoker = None
+        self.waiting = WaitingLimit(4)
         self.apis = apis
 
     def api_context(self, request_id):

@@ -16,12 +16,14 @@ from stepwell.runtime.catalog.catalog import Catalog
 from stepwell.runtime.engine.values import jsontext
 from stepwell.runtime.gateway import Gateway
 from stepwell.runtime.http.request import Request
-from stepwell.runtime.settings import Settings
+from stepwell.runtime.http.waiting import WaitingLimit
+from stepwell.runtime.settings import Limits, Settings
 from tests.functions.api.fakes import EXECUTION, WORKFLOW, FakeApi, FakeContext
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 JSON = {"content-type": "application/json"}
 WORKFLOWS = "/workflows"
+SECRET = "a-secret-of-sixteen"
 
 
 @dataclass
@@ -377,3 +379,45 @@ def test_the_settings_say_what_the_server_is_called():
     gateway = Gateway(BUILT_IN, lambda request_id: FakeContext(), FakeInvoker(None), settings)
     for host, status in (("well.example", 200), ("web:3000", 200), ("evil.example", 421)):
         assert gateway.handle(Request("GET", "/health", {"host": host}, io.BytesIO())).status == status
+
+
+# Before a body comes
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "most"),
+    [
+        ("POST", "/workflows", {"content-length": "3000000"}, Limits().definition_body),
+        ("POST", "/workflows", {"content-length": "4000000"}, 0),
+        ("POST", "/workflows", {"transfer-encoding": "chunked"}, Limits().definition_body),
+        ("POST", "/2015-03-31/functions", {}, Limits().code_body),
+        ("POST", "/", {"x-amz-target": "AWSStepFunctions.StartExecution"}, Limits().definition_body),
+        ("POST", "/", {"content-length": "4000000"}, 0),
+        ("POST", "/nowhere", {}, 0),
+        ("PATCH", "/workflows", {}, 0),
+    ],
+)
+def test_the_most_bytes_of_a_body_are_known_by_the_head(method, target, headers, most):
+    gateway = Gateway(BUILT_IN, lambda request_id: FakeContext(), FakeInvoker(None), Settings())
+    assert gateway.body_limit(Request(method, target, {"host": "localhost", **headers}, io.BytesIO())) == most
+
+
+@pytest.mark.parametrize("target", ["/", "/workflows", "/2015-03-31/functions"])
+@pytest.mark.parametrize(
+    ("key", "may_come"), [(None, False), ("me:another-secret-than", False), ("me:" + SECRET, True)]
+)
+def test_no_byte_of_a_body_may_come_without_a_key(target, key, may_come):
+    settings = Settings(access_keys=(("me", SECRET),))
+    gateway = Gateway(BUILT_IN, lambda request_id: FakeContext(), FakeInvoker(None), settings)
+    headers = {"host": "localhost", **({"authorization": f"Bearer {key}"} if key else {})}
+    assert (gateway.body_limit(Request("POST", target, headers, io.BytesIO())) > 0) == may_come
+
+
+def test_a_users_endpoint_without_a_place_to_wait_is_told_to_come_again(users):
+    waiting = WaitingLimit(1)
+    gateway = Gateway(users, lambda request_id: None, FakeInvoker(Outcome(result="1")), Settings(), waiting)
+    request = Request("GET", "/mine/a", {}, io.BytesIO())
+    with waiting.place(AssertionError("it was free")):
+        refused = Reply(gateway.handle(request))
+    assert (refused.status, refused.code, refused.header("retry-after")) == (429, "TooManyRequests", "1")
+    assert gateway.handle(request).status == 200

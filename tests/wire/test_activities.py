@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -21,7 +22,6 @@ DIG = machine(A=task(ARN, TimeoutSeconds=600), B={"Type": "Pass"})
 def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends an empty poll soon."""
     monkeypatch.setattr(activities, "POLL_SECONDS", 0.5)
-    monkeypatch.setattr(activities, "SHORT_POLL_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -121,13 +121,12 @@ def test_each_task_goes_to_one_worker(dig: Wire):
     assert sorted(inputs) == [f'{{"n":{number}}}' for number in range(6)]
 
 
-def test_who_polls_beyond_the_places_is_answered_soon(dig: Wire, monkeypatch: pytest.MonkeyPatch):
+def test_a_poll_beyond_the_places_is_answered_at_once(dig: Wire, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(activities, "POLL_SECONDS", 30)
-    waiting = dig.stage.runtime.api_context("r").activities._places
-    for _ in range(activities.POLLERS):
-        waiting.acquire()
-    assert "taskToken" not in dig.client.get_activity_task(activityArn=ARN)
-    waiting.release(activities.POLLERS)
+    with ExitStack() as polls:
+        while polls.enter_context(dig.stage.runtime.waiting.place_of_poll()):
+            pass
+        assert "taskToken" not in dig.client.get_activity_task(activityArn=ARN)
 
 
 def test_a_task_that_nobody_answers_is_timed_out_and_its_retry_goes_to_another_worker(wire: Wire):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -98,19 +99,12 @@ def test_a_standard_one_is_not_started_so(wire: Wire):
 
 
 def test_only_so_many_at_once(wire: Wire):
-    gate = threading.Event()
-    wire.stage.script.let("step1", lambda event: returns(gate.wait(30)))
-    wire.made(machine(A=task("step1")), type="EXPRESS")
-    start = wire.client.start_sync_execution
-    busy = [threading.Thread(target=start, kwargs={"stateMachineArn": ARN}) for _ in range(6)]
-    for one in busy:
-        one.start()
-    until(lambda: len(wire.stage.script.events) == 6, "six run")
-    error = refusal(start, stateMachineArn=ARN)
-    gate.set()
-    for one in busy:
-        one.join()
-    assert error[0] == "ThrottlingException"
+    wire.made(BRANCHES, type="EXPRESS")
+    waiting = wire.stage.runtime.waiting
+    with ExitStack() as places:
+        for _ in range(waiting.most):
+            places.enter_context(waiting.place(AssertionError("not all were free")))
+        assert refusal(wire.client.start_sync_execution, stateMachineArn=ARN)[0] == "ThrottlingException"
 
 
 def test_one_that_nobody_waits_for_is_one_task(wire: Wire):

@@ -13,7 +13,6 @@ from urllib.request import urlopen
 import pytest
 from botocore.exceptions import ClientError
 
-from stepwell.runtime.lambdas.operations import INVOCATIONS
 from tests.wire import lambda_model
 from tests.wire.lambda_client import LambdaWire, refused, served
 
@@ -213,10 +212,10 @@ def test_a_name_that_is_none_is_refused(wire: LambdaWire) -> None:
 
 
 def test_too_many_at_once_are_told_to_come_again(wire: LambdaWire) -> None:
-    lambdas = wire.runtime.api_context("1").lambdas
+    waiting = wire.runtime.waiting
     with ExitStack() as running:
-        for _ in range(INVOCATIONS):
-            running.enter_context(lambdas._threads.held(AssertionError("not all were free")))
+        for _ in range(waiting.most):
+            running.enter_context(waiting.place(AssertionError("not all were free")))
         with pytest.raises(wire.client.exceptions.TooManyRequestsException) as caught:
             wire.client.invoke(FunctionName="echo")
     assert caught.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from math import inf
 
 from stepwell.db.database import database, transaction
 from stepwell.db.models import Activity
@@ -16,20 +17,20 @@ from stepwell.functions.contract.step_functions import ActivityTask, ActivityVie
 from stepwell.functions.errors.step_functions import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
 from stepwell.runtime.aws.step_functions.machines import DEFAULT_OPTIONS
 from stepwell.runtime.engine.values import arns, jsontext, names
-from stepwell.runtime.moves.polled_tasks import poll
+from stepwell.runtime.http.waiting import WaitingLimit
+from stepwell.runtime.moves.polled_tasks import Polled, poll
 
 POLL_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.25
-SHORT_POLL_SECONDS = 1.0
-POLLERS = 4
-"""The number of long polls in one process, since its threads are few. Any further poll is a short one."""
+REMEMBERED = 1000
 
 
 class WireActivities:
     """The activities that ``functions.contract.step_functions`` promises."""
 
-    def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(POLLERS)
+    def __init__(self, waiting: WaitingLimit) -> None:
+        self._waiting = waiting
+        self._looks = Looks()
 
     def create(self, name: str, encryption: Mapping[str, Json], tags: Mapping[str, str]) -> ActivityView:
         if names.fault_of(name):
@@ -60,24 +61,37 @@ class WireActivities:
             Activity.delete().where(Activity.name == arn.name).execute()
 
     def next_task(self, arn: Arn, worker: str | None) -> ActivityTask | None:
-        """Wait for a task of this activity; None if none came in time. Raises ActivityDoesNotExist."""
+        """Wait for a task of this activity; None if none came in time. Raises ActivityDoesNotExist.
+
+        With too many polls in this process, it looks once.
+        """
         self.get(arn)
-        may_wait = self._places.acquire(blocking=False)
-        try:
-            return _polled(arn.name, worker, POLL_SECONDS if may_wait else SHORT_POLL_SECONDS)
-        finally:
-            if may_wait:
-                self._places.release()
+        with self._waiting.place_of_poll() as may_wait:
+            deadline = time.monotonic() + (POLL_SECONDS if may_wait else 0.0)
+            while True:
+                if (given := self._looks.look(arn.name, worker)) is not None:
+                    return ActivityTask(given.token, given.input)
+                if time.monotonic() >= deadline or not self._waiting.pause(LOOK_EVERY_SECONDS):
+                    return None
 
 
-def _polled(activity: str, worker: str | None, seconds: float) -> ActivityTask | None:
-    deadline = time.monotonic() + seconds
-    while True:
-        if (given := poll(activity, worker)) is not None:
-            return ActivityTask(given.token, given.input)
-        if time.monotonic() >= deadline:
-            return None
-        time.sleep(LOOK_EVERY_SECONDS)
+class Looks:
+    """Looks for tasks, for all polls of a process. However many polls an activity has, its looks are as few."""
+
+    def __init__(self) -> None:
+        self._looking = threading.Lock()
+        self._found_none_at: dict[str, float] = {}
+
+    def look(self, activity: str, worker: str | None) -> Polled | None:
+        """Take a task of this activity. None if there is none, or was none a moment ago."""
+        with self._looking:
+            if time.monotonic() - self._found_none_at.get(activity, -inf) < LOOK_EVERY_SECONDS / 2:
+                return None
+            if (found := poll(activity, worker)) is None:
+                if len(self._found_none_at) >= REMEMBERED:
+                    self._found_none_at.clear()
+                self._found_none_at[activity] = time.monotonic()
+            return found
 
 
 def _view(row: Activity) -> ActivityView:

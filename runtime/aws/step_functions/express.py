@@ -17,22 +17,19 @@ from stepwell.runtime.engine.core.execution import Execution
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
-from stepwell.runtime.http.threads import ThreadLimit
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.in_memory import Express
 from stepwell.runtime.workflows import Workflows
-
-AT_ONCE = 6
-"""The most synchronous executions at a time in one process. Each holds a thread, which others need too."""
 
 
 class WireExpressExecutions:
     """The Express executions that ``functions.contract.step_functions`` promises."""
 
-    def __init__(self, workflows: Workflows, express: Express, limits: EngineLimits) -> None:
+    def __init__(self, workflows: Workflows, express: Express, limits: EngineLimits, waiting: WaitingLimit) -> None:
         self._workflows = workflows
         self._express = express
         self._limits = limits
-        self._threads = ThreadLimit(AT_ONCE)
+        self._waiting = waiting
 
     def run(self, arn: Arn, *, name: str | None, input: str, trace: str | None) -> ExpressExecutionView:
         check_name(name)
@@ -43,7 +40,7 @@ class WireExpressExecutions:
             raise StateMachineTypeNotSupported("This operation is not supported by this type of state machine")
         identity = str(uuid.uuid4())
         begun = Execution(identity, name or arns.express_name(identity), latest.name, given, latest.now)
-        with self._threads.held(ThrottlingException()):
+        with self._waiting.place(ThrottlingException()):
             ended, took_ms = self._express.timed(self._workflows.inner(latest.version_id), begun, identity)
         if ended.status == Status.IN_PROGRESS:
             raise ServiceUnavailable("It could not be run to its end here. Try again.")

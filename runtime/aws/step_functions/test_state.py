@@ -10,7 +10,7 @@ from stepwell.db import queries
 from stepwell.db.database import database
 from stepwell.functions.contract import Json
 from stepwell.functions.contract.state_tests import StateTest, StateTestResult
-from stepwell.functions.errors.step_functions import ServiceUnavailable, ValidationException
+from stepwell.functions.errors.step_functions import ServiceUnavailable, ThrottlingException, ValidationException
 from stepwell.runtime.aws.step_functions import definitions, mocks, test_context
 from stepwell.runtime.aws.step_functions.executions import read_input
 from stepwell.runtime.engine import trial
@@ -23,6 +23,7 @@ from stepwell.runtime.engine.trial import Failure, Given, MapFields, Result
 from stepwell.runtime.engine.values import arns, jsontext
 from stepwell.runtime.engine.values.arns import Deployment
 from stepwell.runtime.engine.values.limits import EngineLimits
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.ids import new_id
 from stepwell.runtime.invoke.call import Caller, TaskCall
 from stepwell.runtime.invoke.outcome import Outcome
@@ -46,10 +47,11 @@ class _AnyFunction(frozenset[str]):
 class WireStateTests:
     """The tests of states that ``functions.contract.step_functions`` promises."""
 
-    def __init__(self, workflows: Workflows, caller: Caller, limits: EngineLimits) -> None:
+    def __init__(self, workflows: Workflows, caller: Caller, limits: EngineLimits, waiting: WaitingLimit) -> None:
         self._workflows = workflows
         self._caller = caller
         self._limits = limits
+        self._waiting = waiting
 
     def run(self, wanted: StateTest) -> StateTestResult:
         given = Given(read_input(wanted.input, self._limits), self._variables(wanted.variables), wanted.retries)
@@ -152,7 +154,9 @@ class WireStateTests:
 
     def _outcome(self, task: commands.DispatchTask) -> Outcome:
         identity, seconds = new_id(), min(task.timeout_seconds or SECONDS, SECONDS)
-        return self._caller.run(TaskCall(task.function, jsontext.write(task.input), identity, identity, seconds))
+        call = TaskCall(task.function, jsontext.write(task.input), identity, identity, seconds)
+        with self._waiting.place(ThrottlingException()):
+            return self._caller.run(call)
 
 
 def _resource_of(state: Mapping[str, Json]) -> str:

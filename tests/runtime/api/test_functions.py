@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,12 +13,12 @@ from stepwell.functions.errors import (
     NotFound,
     TooManyRequests,
 )
-from stepwell.runtime.api.functions import INVOCATIONS, FunctionsApi
+from stepwell.runtime.api.functions import FunctionsApi
 from stepwell.runtime.catalog.catalog import Catalog
+from stepwell.runtime.http.waiting import WaitingLimit
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.invoke.target import Invocation
 from stepwell.runtime.lambdas.functions import Functions
-from stepwell.runtime.settings import ROOT
 from tests.runtime.stage import Stage
 
 
@@ -28,6 +27,9 @@ def test_functions_are_listed_and_invoked(stage: Stage, api: ApiContext):
     assert api.functions.openapi()["openapi"].startswith("3.")
     with pytest.raises(NotFound):
         api.functions.invoke("nobody", {})
+
+
+PLACES = 3
 
 
 class Waiting:
@@ -45,21 +47,17 @@ class Waiting:
         return Outcome(error="States.Timeout")
 
 
-def test_invocations_leave_threads_of_the_web_process_to_others():
+def test_an_invocation_takes_a_place_of_those_that_wait():
     invoker = Waiting()
-    functions = FunctionsApi(Catalog.load(), Functions({}, Path()), invoker)  # type: ignore[arg-type]
-    with ThreadPoolExecutor(INVOCATIONS) as pool:
-        running = [pool.submit(functions.invoke, "step1", {}) for _ in range(INVOCATIONS)]
+    functions = FunctionsApi(Catalog.load(), Functions({}, Path()), invoker, WaitingLimit(PLACES))  # type: ignore[arg-type]
+    with ThreadPoolExecutor(PLACES) as pool:
+        running = [pool.submit(functions.invoke, "step1", {}) for _ in range(PLACES)]
         for _ in running:
             assert invoker.begun.acquire(timeout=60)
         with pytest.raises(TooManyRequests) as refusal:
             functions.invoke("step1", {})
         invoker.go.set()
     assert refusal.value.headers == {"retry-after": "1"}
-    assert [one.result()["error"] for one in running] == ["States.Timeout"] * INVOCATIONS
+    assert [one.result()["error"] for one in running] == ["States.Timeout"] * PLACES
     assert functions.invoke("step1", {})["error"] == "States.Timeout"
     assert set(invoker.limits) == {30.0}
-
-
-def test_fewer_invocations_run_than_a_web_process_has_threads():
-    assert INVOCATIONS <= runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"] // 2
