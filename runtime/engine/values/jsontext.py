@@ -81,21 +81,18 @@ def is_longer_than(value: Json, most: int) -> bool:
 
     False may be wrong: only strings are counted in full, every other value as one character.
     """
-    left, waiting = most, [] if type(value) in _SHORT else [value]
+    left, waiting = most, [value]
     while waiting and left >= 0:
         one = waiting.pop()
         if isinstance(one, str):
             left -= len(one)
-            continue
-        left -= len(one) + (sum(map(len, one)) if isinstance(one, dict) else 0)
-        if left >= 0:
-            waiting += [
-                inner for inner in (one.values() if isinstance(one, dict) else one) if type(inner) not in _SHORT
-            ]
+        elif isinstance(one, dict):
+            left -= sum(map(len, one)) + len(one)
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            left -= len(one)
+            waiting.extend(one)
     return left < 0
-
-
-_SHORT = frozenset({int, float, bool, type(None)})
 
 
 def size(text: str) -> int:
