@@ -24,7 +24,7 @@ import pytest
 import yaml
 
 from stepwell.runtime.settings import READERS, read_settings
-from tests.services import PgBouncer, free_port, until
+from tests.services import free_port, until
 from tests.test_docs import README, Emulator, blocks, executions_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -285,30 +285,6 @@ def test_without_a_database_nothing_is_kept_in_a_file_that_nobody_named(
     assert ended.returncode == 1
     assert "Stepwell does not start: DATABASE_URL is not set" in said and "Traceback" not in said
     assert list(Path(environment["STEPWELL_HOME"]).iterdir()) == []
-
-
-@pytest.mark.parametrize("process", ["web", "worker", "release"])
-def test_a_pooler_that_shares_sessions_is_refused_at_the_start(environment: dict[str, str], process: str) -> None:
-    with PgBouncer(environment["DATABASE_URL"], "transaction") as pooler:
-        environment["DATABASE_URL"] = pooler.url
-        ended = subprocess.run(procfile()[process], cwd=ROOT, env=environment, capture_output=True, timeout=60)
-        said = ended.stderr.decode()
-        assert ended.returncode != 0
-        assert "DATABASE_URL: the connection pooler at 127.0.0.1:" in said and "pool_mode=session" in said
-        assert "Traceback" not in said and pooler.url not in said
-
-
-def test_all_runs_through_a_pooler_in_session_mode(environment: dict[str, str]) -> None:
-    with PgBouncer(environment["DATABASE_URL"], "session") as pooler:
-        environment["DATABASE_URL"] = pooler.url
-        subprocess.run(procfile()["release"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-        ask = api(environment)
-        with started("web", environment) as web, started("worker", environment) as worker:
-            until(lambda: is_up(ask), "the web process is ready")
-            begun = [ask("/tasks/sample-flow")["executionId"] for _ in range(20)]
-            for one in begun:
-                until(lambda one=one: ask(f"/executions/{one}")["status"] == "COMPLETED", f"{one} ends")
-            assert [ends_on_sigterm(one) for one in (worker, web)] == [0, 0]
 
 
 def test_web_needs_keys_where_its_container_is_published(environment: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ ORDER = (
     OTHERS,
     "test_cancel",
     "test_once",
+    "test_pooler",
     "test_signals",
     "test_commit",
     "test_leases",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -16,7 +17,10 @@ from stepwell.db.migrate import main, migrate
 from stepwell.db.pooler import SharedSession, refuse_shared_sessions
 from tests.db.test_migrate import NAMES
 from tests.runtime.stage import staged, steps
-from tests.services import PgBouncer
+from tests.services import PgBouncer, until
+from tests.test_deployment import ROOT, api, ends_on_sigterm, environment, is_up, procfile, started
+
+__all__ = ["environment"]
 
 
 @pytest.fixture
@@ -116,3 +120,27 @@ def test_a_session_that_others_prepare_statements_in_says_so(postgres_url: str, 
             database.connection().prepared.clear()
         with pytest.raises(SharedSession):
             stage.start(steps("step1"))
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "release"])
+def test_a_pooler_that_shares_sessions_is_refused_at_the_start(environment: dict[str, str], process: str) -> None:
+    with PgBouncer(environment["DATABASE_URL"], "transaction") as pooler:
+        environment["DATABASE_URL"] = pooler.url
+        ended = subprocess.run(procfile()[process], cwd=ROOT, env=environment, capture_output=True, timeout=60)
+        said = ended.stderr.decode()
+        assert ended.returncode != 0
+        assert "DATABASE_URL: the connection pooler at 127.0.0.1:" in said and "pool_mode=session" in said
+        assert "Traceback" not in said and pooler.url not in said
+
+
+def test_all_runs_through_a_pooler_in_session_mode(environment: dict[str, str]) -> None:
+    with PgBouncer(environment["DATABASE_URL"], "session") as pooler:
+        environment["DATABASE_URL"] = pooler.url
+        subprocess.run(procfile()["release"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        ask = api(environment)
+        with started("web", environment) as web, started("worker", environment) as worker:
+            until(lambda: is_up(ask), "the web process is ready")
+            begun = [ask("/tasks/sample-flow")["executionId"] for _ in range(20)]
+            for one in begun:
+                until(lambda one=one: ask(f"/executions/{one}")["status"] == "COMPLETED", f"{one} ends")
+            assert [ends_on_sigterm(one) for one in (worker, web)] == [0, 0]
