@@ -38,6 +38,8 @@ MACHINES = 128
 """How many state machines a process keeps loaded; one may take some megabytes."""
 EVENT_PAYLOAD = 8 << 20
 """The payload limit of an execution that delivers an event: an event of 1 MB, a result of 6 MB, the record of both."""
+EVENT_MOVE = 4 * EVENT_PAYLOAD
+"""The most that one move of it writes: the result is in a task, in the frame and in the record for the destination."""
 LATEST_COLUMNS = (Version.id, Version.workflow_id, Version.number)
 """The columns of a version that a start reads. Definition and machine may be large, and the machine is loaded already.
 """
@@ -166,7 +168,9 @@ class Workflows:
 
 def limits_of(workflow: str, limits: EngineLimits) -> EngineLimits:
     """The limits of a workflow's executions. Those that deliver events take payloads of Lambda's size."""
-    return replace(limits, payload=EVENT_PAYLOAD) if workflow_names.is_of_events(workflow) else limits
+    if workflow_names.is_of_events(workflow):
+        return replace(limits, payload=EVENT_PAYLOAD, move=EVENT_MOVE)
+    return limits
 
 
 def add_version(workflow: Workflow, definition: str, compiled: str, options: str, **published: Any) -> Version:

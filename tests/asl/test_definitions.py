@@ -62,7 +62,7 @@ def counted(calls: dict[str, list[Json]], wanted: Json) -> Json:
 
 
 def compare_files(stage: Stage, wanted: Json) -> None:
-    """Compares the JSON of artifacts with these file names. Each name must belong to exactly one artifact."""
+    """Compares the JSON of artifacts with these file names, or patterns. Each must belong to exactly one artifact."""
     for name, content in wanted.items():
         (path,) = stage.runtime.settings.artifacts_dir.rglob(name)
         compare(content, json.loads(path.read_text()), name)

@@ -22,6 +22,7 @@ from stepwell.runtime.engine.values.statuses import TaskStatus
 from stepwell.runtime.invoke.outcome import Outcome
 from stepwell.runtime.moves.start import Wanted
 from stepwell.runtime.settings import ROOT
+from stepwell.runtime.tasks.queue import QueuedMessage
 from stepwell.runtime.worker import StepwellHuey
 from tests.runtime.stage import Json, Stage, staged, steps
 from tests.services import until
@@ -178,7 +179,7 @@ def test_each_name_of_the_worker_reads_what_the_other_has_written(
     written = hueys[writer](stage.runtime)
     message = written.serialize_task(written.dequeue())
     assert json.loads(message) == {"task": stage.task(identity).id}
-    stage.queue.push([message])
+    stage.queue.push([QueuedMessage("", message)])
     huey = hueys[reader](stage.runtime)
     huey.execute(huey.dequeue())
     assert stage.status(identity) == "COMPLETED"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import pytest
@@ -69,7 +70,12 @@ def test_open_tasks_are_found_without_a_look_at_those_that_have_ended(stage: Sta
     stage.claim(second)
     found = pages(api.tasks.list, status="IN_PROGRESS", limit=1)
     assert [one.id for page in found for one in page.items] == [stage.task(one).id for one in (second, first)]
-    for status, index in {"QUEUED": "task_queued", "IN_PROGRESS": "task_running", "FAILED": "task_failed"}.items():
+    # PostgreSQL takes one of the two indexes of what is queued. Both hold open tasks alone.
+    for status, index in {
+        "QUEUED": "task_(queued|waiting)",
+        "IN_PROGRESS": "task_running",
+        "FAILED": "task_failed",
+    }.items():
         for cursor in (None, new_execution_id()):
             plan = plan_of(partial(api.tasks.list, status=status, limit=9, cursor=cursor))
-            assert index in plan, plan
+            assert re.search(index, plan), plan

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from stepwell.runtime.sandbox import parent
-from stepwell.runtime.settings import ROOT
+from stepwell.runtime.settings import ROOT, Settings
 from tests.runtime.stage import Json
 from tests.services import free_port, until
 
@@ -156,7 +156,7 @@ def test_a_worker_hides_itself_and_says_that_it_is_root(monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(worker, "Runtime", lambda settings: None)
     monkeypatch.setattr(worker, "StepwellHuey", lambda runtime: "huey")
-    monkeypatch.setattr(worker, "read_server_settings", lambda: None)
+    monkeypatch.setattr(worker, "read_server_settings", Settings)
     assert worker.huey == "huey" and hidden
     assert re.search("runs as root", caplog.text)
 
