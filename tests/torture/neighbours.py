@@ -6,6 +6,8 @@ the same machine. No process is hurt here.
 
 from __future__ import annotations
 
+import json
+import socket
 import statistics
 import threading
 import time
@@ -31,6 +33,10 @@ MOST_TIMES = 3.0
 EVERY_SECONDS = 10.0
 """A neighbour comes so often, each kind in its turn."""
 TIMERS, EATERS, ITEMS = 200, 20, 1_000
+SOCKETS, POLLERS = 500, 60
+"""How many connections wait at each web process, silent in the middle of a head or in a long poll."""
+HALF_HEAD = b"POST /workflows HTTP/1.1\r\nHost: localhost\r\n"
+ACTIVITY = {"activityArn": "arn:aws:states:us-east-1:123456789012:activity:nobody-asks"}
 
 EATING = "{% $sum($map([1..80000], function($v) { $v * 2 })) %}"
 WORKFLOWS: dict[str, Json] = {
@@ -72,12 +78,13 @@ WORKFLOWS: dict[str, Json] = {
 
 @dataclass
 class Neighbours:
-    """Starts hostile executions, a kind at a time. What needs no execution (sockets, pollers) is a kind of its own."""
+    """Lets hostile executions and clients come, a kind at a time. Connections are held until the next kind comes."""
 
     stack: Stack
     client: Client
     kinds: Sequence[str] = ()
     came: list[str] = field(default_factory=list)
+    held: list[socket.socket] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._ended = threading.Event()
@@ -97,6 +104,9 @@ class Neighbours:
             KINDS[kind](self)
             self.came.append(kind)
             self._ended.wait(EVERY_SECONDS)
+            for connection in self.held:
+                connection.close()
+            self.held.clear()
 
     def poison_timers(self) -> None:
         """Timers whose every move fails: the rows of their executions are unreadable."""
@@ -116,6 +126,22 @@ class Neighbours:
         """A Map with many tasks at once."""
         self._start("flood", [{"seconds": 0.01}] * ITEMS)
 
+    def sockets(self) -> None:
+        """Connections that send half a head, and nothing more."""
+        self._hold(SOCKETS, HALF_HEAD)
+
+    def pollers(self) -> None:
+        """Long polls for the tasks of an activity that has none."""
+        aws(self.client.webs[0].port, "CreateActivity", {"name": "nobody-asks"})
+        self._hold(POLLERS, request("GetActivityTask", ACTIVITY))
+
+    def _hold(self, count: int, sent: bytes) -> None:
+        for web in self.client.webs:
+            for _ in range(count):
+                connection = socket.create_connection(("127.0.0.1", web.port), timeout=5)
+                self.held.append(connection)
+                connection.sendall(sent)
+
     def _start_many(self, workflow: str, count: int) -> None:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda _: self._start(workflow, {}), range(count)))
@@ -128,8 +154,24 @@ KINDS: dict[str, Callable[[Neighbours], None]] = {
     "poison timers": Neighbours.poison_timers,
     "budget eaters": Neighbours.eaters,
     "a large Map": Neighbours.flood,
+    "silent sockets": Neighbours.sockets,
+    "pollers": Neighbours.pollers,
 }
 """The kinds of neighbours by name."""
+
+
+def request(operation: str, given: Json) -> bytes:
+    """A whole request for an operation of Step Functions."""
+    body = json.dumps(given).encode()
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\n"
+    return f"{head}Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def aws(port: int, operation: str, given: Json) -> None:
+    """Call an operation of Step Functions. Raises AssertionError unless it answers 200."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request(operation, given))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 "), operation
 
 
 @dataclass(frozen=True)

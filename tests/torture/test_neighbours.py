@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.torture.neighbours import KINDS, WORKFLOWS, Report, percentile, text
+from tests.torture.neighbours import ACTIVITY, Report, percentile, request, text
 
 ALONE = [0.02] * 99 + [0.1]
 
@@ -31,5 +33,6 @@ def test_the_table_says_what_came() -> None:
     assert percentile(ALONE, 50) == 0.02
 
 
-def test_each_kind_has_its_workflow() -> None:
-    assert len(KINDS) == len(WORKFLOWS) - 1
+def test_a_request_is_whole() -> None:
+    head, _, body = request("GetActivityTask", ACTIVITY).partition(b"\r\n\r\n")
+    assert json.loads(body) == ACTIVITY and f"Content-Length: {len(body)}".encode() in head
