@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from stepwell.runtime.moves import polled_tasks
-from stepwell.runtime.tasks import start_execution
 from tests.runtime.maps import children, fan, listed, the_run
 from tests.runtime.stage import Json, Stage, machine, raises, returns, task
 
@@ -41,8 +40,7 @@ def test_no_child_of_a_run_that_has_ended_is_claimed(stage: Stage, ending: str):
     assert [stage.tasks.claim(one.id) for one in left] == [None] * len(left)
 
 
-def test_a_child_whose_claim_is_refused_is_stopped_by_that_worker(stage: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(start_execution, "STOPPED_AT_ONCE", 1)
+def test_a_child_whose_claim_is_refused_is_stopped_by_that_worker(stage: Stage):
     identity = begun(stage, listed(), 10)
     stage.executions.cancel(identity)
     stage.script.let("step1", lambda event: pytest.fail("a handler ran for a run that was cancelled"))
