@@ -6,6 +6,7 @@ one step it keeps the first. Nothing else may differ.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,12 @@ def _children(run: MapRun) -> list[str]:
 
 
 def _files(stage: Stage, run: MapRun) -> list[Path]:
-    return sorted(stage.runtime.settings.artifacts_dir.glob(f"results/{run.id}/*_*.json"))
+    """The files in the manifest. A pump that died before its commit may leave others, which nobody reads."""
+    store = stage.runtime.settings.artifacts_dir
+    manifest = store / f"results/{run.id}/manifest.json"
+    if not manifest.exists():
+        return []
+    return [store / one["Key"] for some in json.loads(manifest.read_text())["ResultFiles"].values() for one in some]
 
 
 def _without_ids(text: str | None, runs: list[MapRun]) -> str | None:
