@@ -41,7 +41,7 @@ from stepwell.runtime.workflows import Workflows, limits_of
 
 log = logging.getLogger("stepwell.executions")
 
-FIRST_SECONDS, LONGEST_SECONDS = 0.1, 2.0
+FIRST_SECONDS, LONGEST_SECONDS = 0.05, 2.0
 """How long a move may compute at its first try, under a lock, and later, without one."""
 PUMP_SECONDS = 0.5
 """How long a pump computes before it leaves further children to the next one. It holds its execution meanwhile."""

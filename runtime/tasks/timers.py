@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
+from time import thread_time
 
 from stepwell.db import queries
 from stepwell.db.database import database
@@ -34,6 +35,10 @@ AT_ONCE = 4
 """How many timers a process fires at a time while many are due."""
 MANY = 3
 """How many timers one thread fires before it takes others for those behind."""
+REST = 4.0
+"""How much longer than its computing the rest after a long move is: such moves take a fifth of a core at most."""
+SHORT_SECONDS = 0.01
+"""The computing after which a thread takes no rest."""
 SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter while others want it and a long move computes."""
 
@@ -100,11 +105,20 @@ class Timers:
 
     def _fire_put_off(self) -> float | None:
         """Fire all due timers of those that were put off. Returns the seconds until the next is due, None for none."""
-        with _giving_way():
-            while not self._stopping.is_set() and self._executions.fire_again():
-                pass
+        while not self._stopping.is_set() and self._fire_again():
+            pass
         left = _left(queries.next_again_ms)
         return None if left is None else max(left, HELD_SECONDS)
+
+    def _fire_again(self) -> bool:
+        """Fire the next timer of those that were put off, and rest after a long move. False if none is due."""
+        began = thread_time()
+        with _giving_way():
+            found = self._executions.fire_again()
+        computed = thread_time() - began
+        if computed > SHORT_SECONDS:
+            self._stopping.wait(REST * computed)
+        return found
 
 
 @contextmanager

@@ -19,7 +19,7 @@ RESERVE = 10
 """Which part of the budget what catches the error gets once more: a tenth."""
 _ENOUGH = 1 << 20
 _SIZED = (str, list, dict)
-_STRIDE = 50
+_STRIDE = 500
 """How often the alarm is asked while the whole budget is spent."""
 
 

@@ -12,7 +12,7 @@ import pytest
 from stepwell.runtime.executions import Executions
 from stepwell.runtime.tasks import timers
 from stepwell.runtime.tasks.signals import Signals
-from stepwell.runtime.tasks.timers import AT_ONCE, HELD_SECONDS, MANY, SWITCH_SECONDS, Timers
+from stepwell.runtime.tasks.timers import AT_ONCE, HELD_SECONDS, MANY, REST, SHORT_SECONDS, SWITCH_SECONDS, Timers
 
 PATIENCE = 30
 
@@ -82,3 +82,20 @@ def test_threads_take_turns_more_often_while_a_long_move_computes(made: Any, mon
     usual, seen = sys.getswitchinterval(), []
     made(Due(lambda number: seen.append(sys.getswitchinterval())))._fire_put_off()
     assert seen == [pytest.approx(SWITCH_SECONDS)] and sys.getswitchinterval() == usual
+
+
+@pytest.mark.parametrize(("computed", "rests"), [(0.0, []), (SHORT_SECONDS, []), (0.5, [0.5 * REST])])
+def test_a_thread_rests_after_a_long_move(
+    made: Any, monkeypatch: pytest.MonkeyPatch, computed: float, rests: list[float]
+) -> None:
+    spent, rested = [0.0], []
+
+    def fire(number: int) -> bool | None:
+        spent[0] += computed
+        return number == 1
+
+    one = made(Due(fire))
+    monkeypatch.setattr(timers, "thread_time", lambda: spent[0])
+    monkeypatch.setattr(one._stopping, "wait", rested.append)
+    assert one._fire_again()
+    assert rested == rests
