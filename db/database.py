@@ -190,8 +190,9 @@ class _File(PooledSqliteDatabase):
 
     def _connect(self) -> Any:
         # SQLite would make it with the umask's mode. One that is there keeps its own; SQLite tells all faults better.
+        # O_EXCL: one that is there must not be opened, since closing it would drop the locks of this process's others.
         with suppress(OSError):
-            os.close(os.open(self.database, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            os.close(os.open(self.database, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         return super()._connect()
 
     def _set_pragmas(self, conn: sqlite3.Connection) -> None:

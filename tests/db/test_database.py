@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from threading import Barrier, Event, Thread
+from unittest.mock import patch
 
 import psycopg2
 import pytest
@@ -127,3 +130,15 @@ def test_a_statement_that_may_take_long_is_waited_for(postgres_url: str, monkeyp
         with pytest.raises(OperationalError):
             database.execute_sql("SELECT pg_sleep(60)")
     made.close_all()
+
+
+def test_a_new_connection_drops_no_lock_of_another_one(tmp_path: Path) -> None:
+    """Closing any descriptor of a file drops all POSIX locks of the process on it, and SQLite's are such locks."""
+    connect(f"sqlite:///{tmp_path / 'stepwell.db'}")
+    with database.connection_context():
+        database.execute_sql("SELECT 1")
+    opened: list[str] = []
+    with patch.object(os, "close", lambda descriptor: opened.append("closed")):
+        database._connect().close()
+    assert opened == []
+    database.close_all()
