@@ -28,7 +28,7 @@ from stepwell.runtime.server.connection import Deadlines
 from stepwell.runtime.settings import Settings, read_server_settings
 
 OWN_THREADS = ("/health", "/ready")
-"""Whoever watches this process is answered however much work it has."""
+"""Their requests never wait for other work, so a monitor always gets an answer."""
 
 
 class WebRuntime(Protocol):

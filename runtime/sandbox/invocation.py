@@ -28,7 +28,7 @@ TASK_ROOT = "/var/task"
 
 
 class UnreadableResult(Exception):
-    """A handler has returned so many bytes, which are no text: neither a payload nor a part of an answer."""
+    """A handler has returned bytes that are not text, so they cannot be a payload. ``size`` is their number."""
 
     def __init__(self, size: int) -> None:
         self.size = size

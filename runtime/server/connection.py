@@ -43,7 +43,7 @@ class Deadlines:
     keep_alive: float = 75.0
 
     def of_transfer(self, began: float, moved: int) -> float:
-        """When a transfer that began then, and has moved so many bytes, counts as given up."""
+        """The latest time for the next bytes of a transfer that began at ``began`` and has ``moved`` bytes."""
         return began + self.body + moved / self.rate
 
 

@@ -150,7 +150,7 @@ class SocketLoop(ABC):
     def _make_room(self, newest: Connection | None = None) -> bool:
         """Close those that have been at the same thing for longest, without a thread. False if there are none.
 
-        Without this, whoever opens more connections than there may be would keep all others out.
+        Without this, a client could open all connections that are allowed and keep all others out.
         """
         others = (one for one in self._connections if one.state not in _BUSY and one is not newest)
         parked = sorted(others, key=lambda one: one.since)

@@ -2,8 +2,8 @@
 
 Every process that sets timers has them, web processes too: a move that writes a timer wakes the threads of its own
 process. All threads look at least every two seconds, so a timer fires at most that late when the process that wrote it
-has died. Each takes the earliest timer of an execution that nobody holds, so many fire at once, and none waits for the
-row of another.
+has died. A thread takes the earliest timer whose execution no other move holds. So several timers fire at once, and no
+thread waits for a row.
 
 The timers that were put off are fired one at a time: their moves fail, or compute for long.
 """

@@ -74,7 +74,7 @@ def connected(server: Server) -> socket.socket:
 
 @contextmanager
 def many(server: Server, count: int, *sent: bytes) -> Iterator[list[socket.socket]]:
-    """So many connections that have sent this, and go on no further."""
+    """This many connections, each of which has sent this and sends nothing more."""
     with ExitStack() as opened:
         clients = [opened.enter_context(closing(connected(server))) for _ in range(count)]
         for client in clients:

@@ -1,6 +1,6 @@
 """The parts of the library's interpreter that make sequences, made again so that what they make is counted first.
 
-The library looks at the size of nothing: a step over a thousand items that gives a list of a thousand each makes a
+The library checks no sizes: a step over a thousand items that gives a list of a thousand each makes a
 million, and it copies a growing list for each item that it appends.
 """
 

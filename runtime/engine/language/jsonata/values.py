@@ -29,7 +29,7 @@ _MEMBERS_LOOKED_AT_PER_STEP = 8
 _EXACT = 1 << 63
 _SHOWN = 200
 _PIECES = 4096
-"""So many pieces of a text are joined at a time: each takes more memory than its characters."""
+"""How many pieces of a text are joined at a time. A piece takes more memory than its characters."""
 _CONTAINERS = (dict, list)
 _WHOLE = 1e21
 """JavaScript writes whole numbers from here on with an exponent."""

@@ -81,7 +81,7 @@ def test_a_parallel_that_is_retried_as_a_whole_gives_its_branches_their_names_ag
 
 
 def loop(state: Json, rounds: int, name: str = "Charge") -> Json:
-    """A machine that enters a state in each of so many rounds."""
+    """A machine that enters the same state in each of its rounds."""
     count = {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)", "items.$": "$.items"}, "Next": "Again?"}
     again = {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericLessThan": rounds, "Next": name}]}
     return {
