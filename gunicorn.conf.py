@@ -14,6 +14,7 @@ from typing import Any
 from stepwell.db.pooler import SharedSession, refuse_shared_sessions
 from stepwell.runtime.http.access_keys import check_address
 from stepwell.runtime.sandbox.parent import hide
+from stepwell.runtime.server.capacity import LONGEST_LINE
 from stepwell.runtime.settings import read_server_settings
 
 
@@ -46,7 +47,7 @@ keepalive = 75  # a connection that waits costs no thread
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a container's disk can stall the heartbeat
 preload_app = False  # each worker opens its own database, queue and sandbox; none of them outlives a fork
 graceful_timeout = 4  # honcho kills the processes left 5 s after SIGTERM
-limit_request_line = 8190
+limit_request_line = LONGEST_LINE
 control_socket_disable = True
 
 

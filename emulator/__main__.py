@@ -20,7 +20,7 @@ from stepwell.runtime.app import create_app
 from stepwell.runtime.assembly import PRIVATE, Runtime, build
 from stepwell.runtime.catalog.catalog import CatalogError
 from stepwell.runtime.sandbox import parent
-from stepwell.runtime.server.capacity import SERVED, Application, Capacity
+from stepwell.runtime.server.capacity import LONGEST_LINE, SERVED, Application, Capacity
 from stepwell.runtime.server.response import Unobserved
 from stepwell.runtime.server.server import Server
 from stepwell.runtime.settings import Settings, SettingsError, read_settings
@@ -28,8 +28,8 @@ from stepwell.runtime.worker import EmbeddedConsumer, StepwellConsumer, Stepwell
 
 GRACE_SECONDS = 10
 SIGNAL_SECONDS = 0.5
-BACKLOG, LONGEST_LINE = 2048, 8190
-"""Connections that wait to be accepted, and the longest first line of a request: both as gunicorn has them."""
+BACKLOG = 2048
+"""Connections that wait to be accepted, as gunicorn has them."""
 
 WELCOME = """
   Stepwell is running at {url}   (dashboard: {url}/queues, state: {home}, Ctrl-C ends it)

@@ -14,10 +14,8 @@ from functools import partial
 
 from peewee import PeeweeException
 
-from stepwell.db import queries
 from stepwell.db.database import connect, database
 from stepwell.db.pooler import SharedSession, refuse_shared_sessions
-from stepwell.db.values import QueuedTask
 from stepwell.runtime.api.artifacts import ArtifactsApi
 from stepwell.runtime.api.context import CallContext
 from stepwell.runtime.api.executions import ExecutionsApi
@@ -61,6 +59,7 @@ from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.tasks.slot import Work
 from stepwell.runtime.tasks.start_execution import IN_MEMORY, Nested
 from stepwell.runtime.tasks.timers import Timers
+from stepwell.runtime.tasks.waiting import WaitingTasks
 from stepwell.runtime.workflows import Workflows
 
 log = logging.getLogger("stepwell.api")
@@ -74,8 +73,6 @@ INVOICE_PDF = {
 }
 
 
-LOOKED_AT = 200
-"""How many waiting tasks a process chooses from when it asks the database."""
 PRIVATE = 0o700
 """The mode of our directories; the files in them have it without the right to be run."""
 
@@ -96,7 +93,7 @@ class Runtime:
         known = KnownFunctions({name: self.catalog.defaults(name) for name in self.catalog.steps})
         _check_aliases(settings.resource_aliases, self.catalog.steps)
         self.workflows = Workflows(known, limits, settings.resource_aliases)
-        self.storage = open_storage(settings.redis_url, _WaitingTasks())
+        self.storage = open_storage(settings.redis_url, WaitingTasks(REFILL))
         self._signals = Signals()
         self.queue = Queue(self.storage, self._signals)
         self.executions = Executions(
@@ -234,18 +231,3 @@ def _check_aliases(aliases: Mapping[str, str], steps: Collection[str]) -> None:
     for resource, function in aliases.items():
         if function not in steps:
             raise SettingsError(f"RESOURCE_ALIASES: {resource} is to be {function!r}, and there is no such step type")
-
-
-class _WaitingTasks:
-    """Reads tasks that wait from the database, of a few workflows at a time; the next call goes on with the others."""
-
-    def __init__(self) -> None:
-        self._behind: str | None = None
-
-    def __call__(self, older_ms: int) -> list[QueuedTask]:
-        with database.connection_context():
-            workflows = queries.waiting_workflows(self._behind, REFILL)
-            if not workflows and self._behind is not None:
-                workflows = queries.waiting_workflows(None, REFILL)
-            self._behind = workflows[-1] if len(workflows) == REFILL else None
-            return queries.waiting_tasks(dict.fromkeys(workflows), older_ms, LOOKED_AT // max(1, len(workflows)))

@@ -35,7 +35,7 @@ from stepwell.runtime.moves import history, hot_path, polled_tasks, task_rows, t
 from stepwell.runtime.moves import redrive as redrives
 from stepwell.runtime.moves import start as starting
 from stepwell.runtime.moves.effects import Effects, Notifier
-from stepwell.runtime.moves.guards import AttemptEnd, Guard, TaskAnswer, TaskReport, TokenGuard
+from stepwell.runtime.moves.guards import AttemptEnd, Guard, TaskAnswer, TaskReport, TokenGuard, locked_task
 from stepwell.runtime.moves.hot_path import Moment
 from stepwell.runtime.moves.start import Started, Wanted
 from stepwell.runtime.outage import Done
@@ -180,8 +180,7 @@ class Executions:
     def _await_answer(self, claim: Claimed, result: str, logs: str) -> None:
         """Note that the handler has returned. Its task stays IN_PROGRESS, unowned, until the token is answered."""
         with database.connection_context(), transaction():
-            row = locked(Execution, Execution.id == claim.execution_id)
-            task = None if row is None else locked(Task, *_guard(claim).conditions())
+            row, task = locked_task(claim.execution_id, _guard(claim))
             if task is None:
                 return self._drop_answered(claim, logs)
             task_rows.close_attempt(task, AttemptEnd("COMPLETED", logs=logs))

@@ -53,6 +53,11 @@ def concerns_one_row(fault: BaseException) -> bool:
     return is_outage(fault) and (_sqlstate(fault) or "").startswith(_ONE_ROW)
 
 
+def stops_all(fault: BaseException) -> bool:
+    """True in an outage that everybody meets: the others need not be tried."""
+    return is_outage(fault) and not concerns_one_row(fault)
+
+
 def _sqlstate(fault: BaseException) -> str | None:
     code: str | None = getattr(fault.__cause__ or fault.__context__, "pgcode", None)
     return code
@@ -103,7 +108,7 @@ def one_turn(name: str, act: Callable[[], Answer]) -> Answer | None:
     try:
         return act()
     except Exception as fault:
-        if is_outage(fault) and not concerns_one_row(fault):
+        if stops_all(fault):
             log.warning("%s: the database is away (%s)", name, type(fault).__name__)
         else:
             log.exception("%s: the turn failed", name)
@@ -118,7 +123,7 @@ def one_by_one(name: str, acts: Iterable[Callable[[], object]]) -> bool:
         try:
             act()
         except Exception as fault:
-            if is_outage(fault) and not concerns_one_row(fault):
+            if stops_all(fault):
                 raise
             log.exception("%s: one of them failed", name)
             failures += 1

@@ -15,6 +15,7 @@ from stepwell.runtime.engine.core.commands import Command
 from stepwell.runtime.engine.core.execution import Execution, Frame, HistoryEvent
 from stepwell.runtime.engine.core.faults import FramesMissing, QuotaExceeded
 from stepwell.runtime.engine.core.run import Run
+from stepwell.runtime.engine.core.view import View
 from stepwell.runtime.engine.definition.model import StateMachine
 from stepwell.runtime.engine.language.budget import Alarm, BudgetExceeded, MoveTookTooLong
 from stepwell.runtime.engine.states import distributed, task, wait
@@ -48,7 +49,7 @@ def transition(
     """
     if before.status != Status.IN_PROGRESS:
         return Transition(before)
-    run = Run(machine, before, event, limits, alarm)
+    run = Run(View(machine, before, event, limits, alarm))
     try:
         if not _apply(run, event):
             return Transition(before)

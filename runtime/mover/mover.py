@@ -35,8 +35,8 @@ from stepwell.runtime.map_runs import pump, requests
 from stepwell.runtime.mover import timers
 from stepwell.runtime.moves import completion, load, polled_tasks, save, task_rows
 from stepwell.runtime.moves.effects import Effects, Notifier
-from stepwell.runtime.moves.guards import AttemptEnd, TaskReport
-from stepwell.runtime.outage import concerns_one_row, is_outage
+from stepwell.runtime.moves.guards import AttemptEnd, TaskReport, locked_task
+from stepwell.runtime.outage import concerns_one_row, is_outage, stops_all
 from stepwell.runtime.workflows import Workflows, limits_of
 
 log = logging.getLogger("stepwell.executions")
@@ -116,9 +116,8 @@ class Mover:
         _tell(execution_id, fault)
         failures = 0 if isinstance(fault, MoveTookTooLong) else 1
         with database.connection_context(), transaction():
-            row = locked(Execution, Execution.id == execution_id)
-            task = locked(Task, *report.guard.conditions())
-            if row is None or task is None:
+            _, task = locked_task(execution_id, report.guard)
+            if task is None:
                 return False
             task_rows.close_attempt(task, report.end)
             task_rows.keep_answer(task, report.answer)
@@ -147,7 +146,7 @@ class Mover:
         except NothingDue:
             return None
         except Exception as fault:
-            if not found or (is_outage(fault) and not concerns_one_row(fault)):
+            if not found or stops_all(fault):
                 raise
             self._put_off(found[0], fault)
             return False
@@ -164,7 +163,7 @@ class Mover:
             else:
                 self.fire(timer)
         except Exception as fault:
-            if is_outage(fault) and not concerns_one_row(fault):
+            if stops_all(fault):
                 raise
             self._put_off_again(timer, fault)
         return True
@@ -360,7 +359,7 @@ class Mover:
 
 
 def alarm_after(seconds: float) -> Alarm:
-    """An alarm that goes off once this thread has computed for so many seconds."""
+    """An alarm that goes off once this thread has computed for this time."""
     # The thread's own time: waiting for others, for the database or for the processor is none of the move's.
     due = time.thread_time() + seconds
     return lambda: time.thread_time() > due

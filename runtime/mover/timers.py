@@ -104,9 +104,9 @@ def event_of(timer: DueTimer, row: Execution, task: Task | None, at: int, seed: 
             return events.ExecutionTimedOut(at, seed)
         case commands.WAKE_PARENT:
             return None if task is None else completion.event_of(at, seed, task)
-        case "report":
+        case _ if timer.kind == REPORT:
             return None if task is None else task_rows.kept_answer(task).event(at, seed, task)
-        case "stop":
+        case _ if timer.kind == STOP:
             # A parent may wait again since the timer was set: a Map Run that was redriven.
             is_orphan = row.parent is not None and completion.waiting(row.parent) is None
             return events.ExecutionCancelled(at, seed) if is_orphan else None

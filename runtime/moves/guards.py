@@ -8,7 +8,8 @@ from typing import Any
 from peewee import SQL
 
 from stepwell.db import queries
-from stepwell.db.models import Task
+from stepwell.db.database import locked
+from stepwell.db.models import Execution, Task
 from stepwell.runtime.engine.core import events
 from stepwell.runtime.engine.values.jsontext import Json
 from stepwell.runtime.engine.values.statuses import TaskStatus
@@ -52,29 +53,31 @@ class TokenGuard:
 
 
 @dataclass(frozen=True)
-class ParentGuard:
-    """The task of this frame and entry, while it waits for the end of the execution that it has started."""
+class PlaceGuard:
+    """The task of this frame and entry."""
 
     task_id: str
     frame: str
     entry: int
 
     def conditions(self) -> tuple[Any, ...]:
-        waits = Task.status.in_(WAITS_FOR_ANSWER), Task.token.is_null(False)
-        return Task.id == self.task_id, Task.frame == self.frame, Task.entry == self.entry, *waits
+        return Task.id == self.task_id, Task.frame == self.frame, Task.entry == self.entry
 
 
 @dataclass(frozen=True)
-class ReportGuard:
-    """The task of this frame and entry, while its end is kept in its row and waits to be taken."""
-
-    task_id: str
-    frame: str
-    entry: int
+class ParentGuard(PlaceGuard):
+    """The task, while it waits for the end of the execution that it has started."""
 
     def conditions(self) -> tuple[Any, ...]:
-        is_kept = Task.status == TaskStatus.IN_PROGRESS, Task.owner.is_null()
-        return Task.id == self.task_id, Task.frame == self.frame, Task.entry == self.entry, *is_kept
+        return *super().conditions(), Task.status.in_(WAITS_FOR_ANSWER), Task.token.is_null(False)
+
+
+@dataclass(frozen=True)
+class ReportGuard(PlaceGuard):
+    """The task, while its end is kept in its row and waits to be taken."""
+
+    def conditions(self) -> tuple[Any, ...]:
+        return *super().conditions(), Task.status == TaskStatus.IN_PROGRESS, Task.owner.is_null()
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,18 @@ class TaskReport:
     guard: Guard | TokenGuard
     end: AttemptEnd
     answer: TaskAnswer
+
+
+def locked_task(
+    execution_id: str, guard: Guard | TokenGuard, *, skip_locked: bool = False
+) -> tuple[Execution, Task | None]:
+    """Lock an execution and its task. The task is None when the guard no longer holds.
+
+    ``skip_locked``: also None, at once, while another move holds the execution.
+    """
+    # Execution before task, as in every move: two transactions can never wait for each other.
+    row = locked(Execution, Execution.id == execution_id, skip_locked=skip_locked)
+    return row, None if row is None else locked(Task, *guard.conditions())
 
 
 def parts_of(token: str) -> tuple[str, int]:

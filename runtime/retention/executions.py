@@ -57,10 +57,10 @@ class EndedExecutions:
         if not rows:
             self._after = BEGINNING
             return None
-        if rows[0].history_count > LINES_AT_ONCE and not self._is_child_of_living(rows) and _shrunk(rows[0]):
+        kept = _with_parents(rows)
+        if rows[0].history_count > LINES_AT_ONCE and rows[0].id not in kept and _shrunk(rows[0]):
             return 0  # the next call finds it again, smaller
         self._after = (rows[-1].finished_at or 0, rows[-1].id)
-        kept = _with_parents(rows)
         going = [row.id for row in rows if row.id not in kept]
         if going:
             self._files.delete_of(going)
@@ -76,10 +76,6 @@ class EndedExecutions:
         )
         # What another process deletes, or redrives, at this moment is left to it.
         return for_update(found.order_by(Execution.finished_at, Execution.id).limit(self._most), skip_locked=True)
-
-    @staticmethod
-    def _is_child_of_living(rows: Sequence[Execution]) -> bool:
-        return bool(_with_parents(rows[:1]))
 
 
 def _few(rows: Sequence[Execution]) -> Sequence[Execution]:

@@ -60,9 +60,8 @@ class RetentionSweep:
             return 0
         with database.connection_context():
             before = queries.now() - int(days * DAY_MS)
-        executions = gone = self._all(lambda: self._executions.delete_some(before))
-        while gone:  # children go after their parents
-            gone = self._all(lambda: self._executions.delete_some(before))
+        executions = 0
+        while gone := self._all(lambda: self._executions.delete_some(before)):  # children go after their parents
             executions += gone
         versions = self._all(lambda: self._versions.delete_some(before))
         if executions or versions:

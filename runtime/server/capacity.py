@@ -14,6 +14,8 @@ from stepwell.runtime.server.connection import Deadlines
 
 SERVED = "stepwell.server"
 """The name of the extension of a Flask application that is its ``Application``."""
+LONGEST_LINE = 8190
+"""The longest first line of a request."""
 OTHER_FILES = 256
 """The files that a process may open beside its clients' sockets."""
 _LEAST = 32

@@ -11,7 +11,7 @@ from functools import partial
 from peewee import fn
 
 from stepwell.db import queries
-from stepwell.db.database import database, locked, transaction
+from stepwell.db.database import database, transaction
 from stepwell.db.function_models import StoredFunction
 from stepwell.db.models import Execution, Task, Worker
 from stepwell.db.queries import clock_sql
@@ -24,9 +24,10 @@ from stepwell.runtime.executions import Executions
 from stepwell.runtime.ids import execution_of, is_id
 from stepwell.runtime.mover.mover import MOST_FAILURES, PUT_OFF_MS
 from stepwell.runtime.moves import completion, task_rows
-from stepwell.runtime.moves.guards import AttemptEnd, Guard, OverdueGuard
+from stepwell.runtime.moves.guards import AttemptEnd, Guard, OverdueGuard, locked_task
 from stepwell.runtime.outage import is_outage, one_by_one
 from stepwell.runtime.settings import Settings
+from stepwell.runtime.tasks.waiting import WaitingWorkflows
 
 log = logging.getLogger("stepwell.tasks")
 
@@ -54,7 +55,7 @@ class Claims:
         self.functions = sorted(functions)
         self.owner = owner
         self.lease_ms = round(settings.lease_seconds * 1000)
-        self._notified: str | None = None
+        self._workflows = WaitingWorkflows()
 
     def claim(self, task_id: str, often_lost: bool = True) -> Claimed | None:
         """Claim a queued task for this process. None when it cannot be claimed, for any reason.
@@ -95,7 +96,7 @@ class Claims:
     def give_back(self, claim: Claimed, logs: str = "") -> bool:
         """Queue a task again for others, without a loss or a retry. False when the claim no longer holds."""
         with database.connection_context(), transaction():
-            execution, task = _locked(claim.execution_id, Guard(claim.id, claim.attempt, self.owner))
+            execution, task = locked_task(claim.execution_id, Guard(claim.id, claim.attempt, self.owner))
             if task is None:
                 return False
             task_rows.close_attempt(task, AttemptEnd("RETURNED", logs=logs))
@@ -148,10 +149,7 @@ class Claims:
         if heads is None:
             return []
         with database.connection_context():
-            found = queries.waiting_workflows(self._notified, WORKFLOWS_AT_ONCE)
-            # A full page: the next sweep goes on behind it, so that all workflows have their turn.
-            self._notified = found[-1] if len(found) == WORKFLOWS_AT_ONCE else None
-            workflows = {one: heads.get(one) for one in found if heads.get(one) != ""}
+            workflows = {one: heads.get(one) for one in self._workflows.next(WORKFLOWS_AT_ONCE) if heads.get(one) != ""}
             most = NOTIFIED_AT_ONCE // max(1, len(workflows))
             return queries.waiting_tasks(workflows, NOTIFY_AGAIN_MS, most)
 
@@ -160,7 +158,7 @@ class Claims:
         guard = Guard(task_id, attempt, owner)
         with database.connection_context(), transaction():
             # An execution that another move holds has its turn in a later sweep.
-            execution, task = _locked(execution_id, guard, skip_locked=True)
+            execution, task = locked_task(execution_id, guard, skip_locked=True)
             # Read again under the lock: a heartbeat may have renewed the lease since the sweep's SELECT.
             if task is None or (task.lease_until or 0) >= queries.now():
                 return
@@ -262,16 +260,6 @@ class Claims:
         living = Worker.select(Worker.functions).where(Worker.seen_at > clock_sql() - 3 * self.lease_ms)
         name = function.partition(QUALIFIED_BY)[0]
         return any(name in json.loads(worker.functions) for worker in living)
-
-
-def _locked(execution_id: str, guard: Guard, skip_locked: bool = False) -> tuple[Execution, Task | None]:
-    """Lock an execution and its task. The task is None when this claim of it no longer holds.
-
-    ``skip_locked``: also None, at once, while another move holds the execution.
-    """
-    # Execution before task, as in every move: two transactions can never wait for each other.
-    execution = locked(Execution, Execution.id == execution_id, skip_locked=skip_locked)
-    return execution, None if execution is None else locked(Task, *guard.conditions())
 
 
 def _queue_again(task: Task, execution: Execution) -> None:

@@ -46,13 +46,14 @@ class Nested:
 
     def run(self, call: TaskCall) -> Outcome:
         """Start the execution that a call describes. A try of a task that has a row starts only one."""
-        claim, arguments = call.claim, json.loads(call.event)
+        claim = call.claim
         if claim is None:
-            begun = self._begin(arguments, call.request_id, start_keys.of_try(call.request_id, 0), None)
-            return _by_sdk(begun, call.request_id) if call.function == SDK_START else begun
-        request = invocations.request_of(claim.execution_id, claim.number)
-        parent = claim.token if claim.function in SYNC else None
-        begun = self._begin(arguments, request, start_keys.of_try(claim.id, claim.retries), parent)
+            request, key, parent = call.request_id, start_keys.of_try(call.request_id, 0), None
+        else:
+            request = invocations.request_of(claim.execution_id, claim.number)
+            key = start_keys.of_try(claim.id, claim.retries)
+            parent = claim.token if claim.function in SYNC else None
+        begun = self._begin(json.loads(call.event), request, key, parent)
         return _by_sdk(begun, request) if call.function == SDK_START else begun
 
     def _begin(self, arguments: Json, request: str, key: str, parent: str | None) -> Outcome:
@@ -64,7 +65,7 @@ class Nested:
             wanted = self._wanted(arguments, key, parent)
             started = self._executions.start(latest, wanted)
         except errors.Unavailable:
-            # It may be done, and with the key it is safe to repeat: whoever waits out an outage does so.
+            # The start may be committed. With its key it is safe to repeat, and ``patient_own`` repeats it.
             raise OperationalError("the start of an execution could not be confirmed") from None
         except errors.NameTaken as fault:
             return Outcome(error="StepFunctions.ExecutionAlreadyExistsException", cause=fault.message)

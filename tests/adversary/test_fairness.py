@@ -19,8 +19,10 @@ from stepwell.runtime.tasks.signals import Signals
 from stepwell.runtime.worker import StepwellHuey
 from tests.runtime.maps import listed
 from tests.runtime.stage import LONG_AGO, Stage, machine, parallel, staged, steps, task
-from tests.runtime.tasks.conftest import nothing_waits
+from tests.runtime.tasks.conftest import nothing_waits, storage
 from tests.services import Redis, until
+
+__all__ = ["storage"]
 
 ITEMS, SOON = 1_000, 10
 
@@ -118,14 +120,6 @@ def test_a_map_beside_itself_goes_on_too(busy: Stage):
 # The queue itself
 
 
-@pytest.fixture(params=["memory", "redis"])
-def storage(request: pytest.FixtureRequest) -> Iterator[RedisQueue | MemoryQueue]:
-    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
-    made = open_storage(url, nothing_waits)
-    yield made
-    made.close()
-
-
 def tasks_of(count: int) -> list[QueuedTask]:
     workflow = new_id()
     return [QueuedTask(new_id(), workflow) for _ in range(count)]
@@ -218,8 +212,8 @@ def test_workers_that_block_are_all_woken_by_one_push(redis_url: str):
         Queue(waiting[0], Signals()).notify(tasks_of(4))
         assert None not in [one.result() for one in found]
         assert client.keys() == []
-    for storage in waiting:
-        storage.close()
+    for one in waiting:
+        one.close()
 
 
 def test_a_batch_of_the_database_takes_the_workflows_in_turn():

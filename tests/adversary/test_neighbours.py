@@ -312,13 +312,19 @@ def listed(items: int) -> tuple[Json, Json]:
     }
 
 
-def test_a_pump_that_fails_is_made_again_once_for_all_its_requests(stage: Stage) -> None:
+def start_with_a_failing_pump(stage: Stage) -> str:
+    """Start a Map Run whose six items end, and let its next pump fail. Returns the execution's id."""
     execution = stage.start(*listed(6))
     fire_due(stage)
     poison(execution)
     for task_id in stage.take_queued():
         stage.work.run(task_id)
     fire_due(stage)
+    return execution
+
+
+def test_a_pump_that_fails_is_made_again_once_for_all_its_requests(stage: Stage) -> None:
+    execution = start_with_a_failing_pump(stage)
     with database.connection_context():
         assert Timer.select().where(Timer.again_at.is_null(False)).count() == 1
         assert Timer.select().count() == 6
@@ -329,12 +335,7 @@ def test_a_pump_that_fails_is_made_again_once_for_all_its_requests(stage: Stage)
 
 
 def test_a_pump_that_succeeds_again_counts_all_that_ended_meanwhile(stage: Stage) -> None:
-    execution = stage.start(*listed(6))
-    fire_due(stage)
-    poison(execution)
-    for task_id in stage.take_queued():
-        stage.work.run(task_id)
-    fire_due(stage)
+    execution = start_with_a_failing_pump(stage)
     with database.connection_context():
         Execution.update(variables="{}").execute()
     stage.run()

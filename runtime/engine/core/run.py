@@ -23,16 +23,13 @@ from stepwell.runtime.engine.core.commands import (
     HoldTask,
     SetTimer,
 )
-from stepwell.runtime.engine.core.events import Event
 from stepwell.runtime.engine.core.execution import Execution, Frame, branch_of, child_path, is_below, parent_of
 from stepwell.runtime.engine.core.faults import StateFault, too_large
 from stepwell.runtime.engine.core.view import View
-from stepwell.runtime.engine.definition.model import MapState, ParallelState, StateMachine, TaskState, WorkState
-from stepwell.runtime.engine.language.budget import Alarm
+from stepwell.runtime.engine.definition.model import MapState, ParallelState, TaskState, WorkState
 from stepwell.runtime.engine.values.dice import Dice
 from stepwell.runtime.engine.values.entries import redrive_of
 from stepwell.runtime.engine.values.jsontext import Json
-from stepwell.runtime.engine.values.limits import EngineLimits
 from stepwell.runtime.engine.values.statuses import Status
 
 REDRIVEN_TASKS = 1 << 19
@@ -72,19 +69,12 @@ class Run:
     ``frames`` are the frames as they are now, by path; only the Run changes them.
     """
 
-    def __init__(
-        self,
-        machine: StateMachine,
-        before: Execution,
-        event: Event,
-        limits: EngineLimits,
-        alarm: Alarm | None = None,
-    ) -> None:
-        self.view = View(machine, before, event, limits, alarm)
-        self.ledger = self.view.ledger
-        self.frames = self.view.frames
-        self.event = event
-        self.status = before.status
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.ledger = view.ledger
+        self.frames = view.frames
+        self.event = view.event
+        self.status = view.before.status
         self.ending: dict[str, Json] = {}
         self.commands: list[Command] = []
         self.entering: deque[str] = deque()
