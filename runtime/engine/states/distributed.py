@@ -115,16 +115,9 @@ class DistributedMap:
         """The inputs of the child executions for these items, each with its item count. Raises StateFault.
 
         ``first`` is the index of the first item. Each item comes with the other members of ``$$.Map.Item``, and has a
-        budget of its own. The inputs are fewer than the items, one at least, once these have taken as much as a move
-        may; the items of batches are all taken.
+        budget of its own.
         """
-        selected: list[Json] = []
-        spent = 0.0
-        for index, one in enumerate(items, start=first):
-            selected.append(self._selected(index, *one))
-            spent += self._view.budget.spent
-            if spent >= 1 and not plan.is_batched:
-                break
+        selected = [self._selected(index, *one) for index, one in enumerate(items, start=first)]
         if not plan.is_batched:
             return [(one, 1) for one in selected]
         base = {} if plan.batch_input is None else {"BatchInput": plan.batch_input}
